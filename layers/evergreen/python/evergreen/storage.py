@@ -1,0 +1,116 @@
+"""The one door to S3: small typed verbs over one bucket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+
+_ABSENT = {"NoSuchKey", "404", "NotFound"}
+# NoSuchKey: the object that was to be replaced is gone.
+_CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "NoSuchKey"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object as a listing shows it."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class Storage:
+    """Reads and writes objects of one bucket.
+
+    Parameters
+    ----------
+    bucket
+        Name of the bucket.
+    client
+        A boto3 S3 client.
+    """
+
+    def __init__(self, bucket: str, client: S3Client) -> None:
+        self.bucket = bucket
+        self._client = client
+
+    def uri(self, key: str) -> str:
+        """Return ``s3://bucket/key``."""
+        return f"s3://{self.bucket}/{key}"
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object, replacing what was there."""
+        self._client.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Write an object only if none is there; say whether it was written."""
+        return self._put_on_condition(key, body, IfNoneMatch="*")
+
+    def put_if_unchanged(self, key: str, body: bytes, etag: str) -> bool:
+        """Replace an object only if it still has ``etag``; say whether it was written."""
+        return self._put_on_condition(key, body, IfMatch=etag)
+
+    def get(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None where there is none."""
+        found = self.get_with_etag(key)
+        return None if found is None else found[0]
+
+    def get_with_etag(self, key: str) -> tuple[bytes, str] | None:
+        """Return an object's bytes and ETag, or None where there is none."""
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise
+        return answer["Body"].read(), answer["ETag"]
+
+    def put_json(self, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Write a value as UTF-8 JSON."""
+        self.put(key, json.dumps(value, ensure_ascii=False, indent=2).encode())
+
+    def get_json(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Read a JSON object back, or None where there is none."""
+        body = self.get(key)
+        return None if body is None else json.loads(body)
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+        """Yield the objects below ``prefix`` in key order."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix, StartAfter=start_after
+        )
+        for page in pages:
+            for item in page.get("Contents", []):
+                yield StoredObject(item["Key"], item["Size"], item["LastModified"])
+
+    def delete(self, key: str) -> None:
+        """Delete an object; deleting what is not there is no error."""
+        self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_below(self, prefix: str) -> int:
+        """Delete every object below ``prefix`` and return how many there were."""
+        keys = [item.key for item in self.list(prefix)]
+        for first in range(0, len(keys), 1000):
+            batch = keys[first : first + 1000]
+            self._client.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch]}
+            )
+        return len(keys)
+
+    def _put_on_condition(self, key: str, body: bytes, **condition: str) -> bool:
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, **condition)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _CONDITION_FAILED:
+                return False
+            raise
+        return True
