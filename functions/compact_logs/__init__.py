@@ -1,0 +1,1 @@
+"""Turns the request log and ground truth of each day into Parquet."""

@@ -1,0 +1,1 @@
+"""Emulator only: does what CloudWatch does with embedded-metric log lines on AWS."""

@@ -1,0 +1,151 @@
+"""Reading the lake: request log and ground truth as Arrow tables, each row once.
+
+A day's partition is what has been compacted (one Parquet file, named by the partition's
+manifest) and the raw objects that have come in since. Readers see both, so nobody waits for
+compaction, and nobody may read these prefixes in any other way.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.clock import Clock, utc_now
+from evergreen.tables import LABELS, REQUEST_LOG, TIMESTAMP, TableKind, concat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.storage import Storage
+
+MANIFEST = "_manifest.json"
+
+
+class PartitionManifest(BaseModel):
+    """What a compacted partition consists of; writing it is what commits a compaction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    """Name of the Parquet file within the partition."""
+    sources: frozenset[str]
+    """Keys of the raw objects whose records the file holds."""
+    rows: int
+
+
+class Lake:
+    """The read path of request log and ground truth.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    clock
+        Time, for tests.
+    """
+
+    def __init__(self, storage: Storage, *, clock: Clock = utc_now) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    def predictions(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
+        """Return the request log's rows with ``start <= timestamp < end``, sorted by time.
+
+        Returns
+        -------
+        Table of timestamp, request_id, row, model_version, role, model_output (float64, or
+        string for classification), confidence, one column per feature (float64 or string, null
+        where missing), input_data and metadata as JSON text.
+        """
+        return self._read(REQUEST_LOG, definition, start, end, until=end)
+
+    def labels(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
+        """Return the ground truth that came in within ``start <= timestamp < end``."""
+        return self._read(LABELS, definition, start, end, until=end)
+
+    def labelled(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
+        """Return the champion's predictions within the window whose ground truth is known by now.
+
+        Returns
+        -------
+        The columns of :meth:`predictions`, and ``label`` and ``observed_at``; sorted by time.
+        """
+        predictions = self.predictions(definition, start, end)
+        predictions = predictions.filter(pc.equal(predictions["role"], "champion"))
+        labels = self.labels(definition, start, self._clock() + timedelta(seconds=1))
+        joined = predictions.join(
+            labels.drop(["timestamp"]), keys=["request_id", "row"], join_type="inner"
+        )
+        return joined.sort_by(
+            [("timestamp", "ascending"), ("request_id", "ascending"), ("row", "ascending")]
+        )
+
+    def manifest(self, kind: TableKind, model: str, day: date) -> PartitionManifest | None:
+        """Return the manifest of a partition, or None where nothing was compacted yet."""
+        body = self._storage.get(kind.partition(model, day) + MANIFEST)
+        return None if body is None else PartitionManifest.model_validate_json(body)
+
+    def compacted(
+        self, kind: TableKind, definition: ModelDefinition, day: date
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Return a partition's Parquet rows, and the raw keys that they hold."""
+        schema = kind.schema(definition)
+        manifest = self.manifest(kind, definition.name, day)
+        if manifest is None:
+            return schema.empty_table(), frozenset()
+        body = self._storage.get(kind.partition(definition.name, day) + manifest.file)
+        if body is None:  # replaced between the two reads: the newer manifest knows the newer file
+            return self.compacted(kind, definition, day)
+        return _conform(pq.read_table(pa.BufferReader(body)), schema), manifest.sources
+
+    def _read(
+        self,
+        kind: TableKind,
+        definition: ModelDefinition,
+        start: datetime,
+        end: datetime,
+        until: datetime,
+    ) -> pa.Table:
+        schema = kind.schema(definition)
+        parts = [schema.empty_table()]
+        for day in _days(start, until):
+            table, sources = self.compacted(kind, definition, day)
+            parts.append(table)
+            for item in self._storage.list(kind.raw_prefix(definition.name, day)):
+                if item.key not in sources and item.modified >= start - timedelta(minutes=1):
+                    body = self._storage.get(item.key) or b""
+                    parts.append(kind.from_lines(item.key, body, definition)[0])
+        table = concat(parts, schema)
+        low, high = (pa.scalar(moment, TIMESTAMP) for moment in (start, end))
+        times = table["timestamp"]
+        inside = pc.and_(pc.greater_equal(times, low), pc.less(times, high))
+        return kind.deduplicated(table.filter(inside))
+
+
+def _days(start: datetime, end: datetime) -> Iterator[date]:
+    """Yield the days on which records of the window can have landed.
+
+    A record lands after its timestamp: within Firehose's buffer time as a rule, up to its 24
+    hours of retries at worst (docs.aws.amazon.com/firehose/latest/dev/retry.html).
+    """
+    day, last = start.astimezone(UTC).date(), end.astimezone(UTC).date() + timedelta(days=1)
+    while day <= last:
+        yield day
+        day += timedelta(days=1)
+
+
+def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Fit a file written under an earlier model definition to today's columns."""
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,185 @@
+"""The two tables of the lake, request log and ground truth: their columns, and JSON lines to Arrow.
+
+A table has one row per record. What arrives twice, because Firehose delivers at least once or
+because a caller repeats a label, is told apart by the table's key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evergreen.clock import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from evergreen.model_definition import ModelDefinition
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+JSON = pa.string()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that is not a record, and why."""
+
+    source: str
+    line: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableKind:
+    """One of the lake's tables.
+
+    Parameters
+    ----------
+    name
+        Its folder in the data bucket.
+    key
+        The columns that make a row what it is; rows that agree in them are duplicates.
+    keep
+        Which of several duplicates counts: the first or the last to arrive.
+    """
+
+    name: Literal["request-log", "labels"]
+    key: tuple[str, ...]
+    keep: Literal["first", "last"]
+
+    def raw_prefix(self, model: str, day: date) -> str:
+        """Return the prefix at which Firehose landed the records of ``day``."""
+        return f"{self.name}/raw/model={model}/{day:%Y/%m/%d}/"
+
+    def partition(self, model: str, day: date) -> str:
+        """Return the prefix of the table's partition for ``day`` (the day of arrival, UTC)."""
+        return f"{self.name}/table/model={model}/dt={day:%Y-%m-%d}/"
+
+    def rejected_key(self, model: str, day: date, name: str) -> str:
+        """Return where lines that do not parse are kept."""
+        return f"rejected/{self.name}/model={model}/dt={day:%Y-%m-%d}/{name}.jsonl"
+
+    def schema(self, definition: ModelDefinition) -> pa.Schema:
+        """Return the table's columns for one model."""
+        outcome = pa.string() if definition.task == "classification" else pa.float64()
+        if self.name == "labels":
+            fields = {
+                "timestamp": TIMESTAMP,
+                "request_id": pa.string(),
+                "row": pa.int64(),
+                "label": outcome,
+                "observed_at": TIMESTAMP,
+            }
+        else:
+            fields = {
+                "timestamp": TIMESTAMP,
+                "request_id": pa.string(),
+                "row": pa.int64(),
+                "model_version": pa.string(),
+                "role": pa.string(),
+                "model_output": outcome,
+                "confidence": pa.float64(),
+                **{
+                    name: pa.float64() if feature.is_numeric else pa.string()
+                    for name, feature in definition.features.items()
+                },
+                "input_data": JSON,
+                "metadata": JSON,
+            }
+        return pa.schema(list(fields.items()))
+
+    def from_lines(
+        self, source: str, body: bytes, definition: ModelDefinition
+    ) -> tuple[pa.Table, list[Rejected]]:
+        """Read JSON lines into a table; lines that are no records come back with the reason.
+
+        Parameters
+        ----------
+        source
+            Key of the object the lines come from.
+        body
+            UTF-8 text, one record per line.
+        """
+        rows, rejected = [], []
+        read = self._label if self.name == "labels" else self._prediction
+        for line in body.splitlines():
+            try:
+                rows.append(read(json.loads(line), definition))
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+                reason = f"{type(error).__name__}: {error}"
+                rejected.append(Rejected(source, line.decode(errors="replace"), reason))
+        return pa.Table.from_pylist(rows, schema=self.schema(definition)), rejected
+
+    def deduplicated(self, table: pa.Table) -> pa.Table:
+        """Return the table sorted by time with one row per key."""
+        order = [("timestamp", "ascending"), *((name, "ascending") for name in self.key)]
+        table = table.sort_by(order).append_column("_order", pa.array(range(table.num_rows)))
+        pick = "min" if self.keep == "first" else "max"
+        kept = table.group_by(list(self.key)).aggregate([("_order", pick)])[f"_order_{pick}"]
+        return table.drop(["_order"]).take(kept.take(pc.sort_indices(kept)))
+
+    @staticmethod
+    def _prediction(record: dict[str, Any], definition: ModelDefinition) -> dict[str, Any]:
+        inputs, metadata = record["input_data"], record["metadata"]
+        features = {
+            name: _number(inputs.get(name)) if feature.is_numeric else _text(inputs.get(name))
+            for name, feature in definition.features.items()
+        }
+        return {
+            "timestamp": from_text(record["timestamp"]),
+            "request_id": str(record["request_id"]),
+            "row": int(record["row"]),
+            "model_version": str(record["model_version"]),
+            "role": str(metadata["role"]),
+            "model_output": _outcome(record["model_output"], definition),
+            "confidence": _number(record["confidence"]),
+            **features,
+            "input_data": json.dumps(inputs, ensure_ascii=False),
+            "metadata": json.dumps(metadata, ensure_ascii=False),
+        }
+
+    @staticmethod
+    def _label(record: dict[str, Any], definition: ModelDefinition) -> dict[str, Any]:
+        return {
+            "timestamp": from_text(record["timestamp"]),
+            "request_id": str(record["request_id"]),
+            "row": int(record["row"]),
+            "label": _outcome(record["label"], definition),
+            "observed_at": from_text(record["observed_at"]),
+        }
+
+
+REQUEST_LOG = TableKind("request-log", ("request_id", "row", "role"), "first")
+LABELS = TableKind("labels", ("request_id", "row"), "last")
+
+
+def concat(tables: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
+    """Put tables of one schema below each other; of none, make an empty one."""
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    raise TypeError(f"{value!r} is not a number")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _outcome(value: object, definition: ModelDefinition) -> str | float:
+    if value is None:
+        raise ValueError("a model output or label cannot be null")
+    if definition.task == "classification":
+        return str(value)
+    number = _number(value)
+    assert number is not None
+    return number

@@ -1,0 +1,167 @@
+"""The lake on a real S3: rows are read once, before, during and after compaction."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from evergreen.compaction import compact
+from evergreen.delivery import encode
+from evergreen.lake import MANIFEST, Lake
+from evergreen.model_definition import ModelDefinition
+from evergreen.request_log import request_records
+from evergreen.storage import Storage
+from evergreen.tables import REQUEST_LOG
+
+from cli.target import Target
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+DEFINITION = ModelDefinition.model_validate(
+    {
+        "name": "m",
+        "task": "regression",
+        "target": "y",
+        "features": {"a": {"type": "float", "nullable": True}, "b": {"type": "category"}},
+    }
+)
+NOW = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
+DAY = NOW.date()
+
+
+@pytest.fixture
+def storage(local_stack: Stack) -> Storage:
+    client = Target.local(local_stack).client("s3")
+    bucket = f"lake-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=bucket)
+    return Storage(bucket, client)
+
+
+def _land(
+    storage: Storage, name: str, request_id: str, moment: datetime, role: str = "champion"
+) -> None:
+    records = request_records(
+        timestamp=moment,
+        request_id=request_id,
+        definition=DEFINITION,
+        model_version="1",
+        rows=[{"a": 1.5, "b": "x"}, {"a": None, "b": "y"}],
+        outputs=[10.0, 20.0],
+        confidences=None,
+        metadata={"role": role},
+    )
+    key = f"{REQUEST_LOG.raw_prefix('m', moment.date())}{moment:%H}/{name}"
+    storage.put(key, b"".join(map(encode, records)))
+
+
+def _label(storage: Storage, name: str, request_id: str, label: float, moment: datetime) -> None:
+    record = {
+        "timestamp": moment.isoformat(),
+        "request_id": request_id,
+        "row": 0,
+        "model": "m",
+        "label": label,
+        "observed_at": moment.isoformat(),
+    }
+    storage.put(f"labels/raw/model=m/{moment:%Y/%m/%d/%H}/{name}", encode(record))
+
+
+def _ids(lake: Lake, start: datetime, end: datetime) -> list[tuple[str, int]]:
+    table = lake.predictions(DEFINITION, start, end)
+    pairs = zip(table["request_id"].to_pylist(), table["row"].to_pylist(), strict=True)
+    return list(pairs)
+
+
+def _file(storage: Storage) -> list[str]:
+    return [item.key for item in storage.list(REQUEST_LOG.partition("m", DAY))]
+
+
+def test_rows_are_read_once_through_compaction_and_after(storage: Storage) -> None:
+    lake = Lake(storage, clock=lambda: NOW)
+    start, end = NOW - timedelta(hours=2), NOW
+    _land(storage, "one", "r1", NOW - timedelta(minutes=30))
+    _land(storage, "again", "r1", NOW - timedelta(minutes=30))
+    _land(storage, "early", "r0", NOW - timedelta(hours=3))
+    expected = [("r1", 0), ("r1", 1)]
+    assert _ids(lake, start, end) == expected
+
+    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    assert (done.objects, done.rows, done.duplicates, done.rejected) == (3, 4, 2, 0)
+    assert _ids(lake, start, end) == expected
+
+    _land(storage, "late", "r2", NOW - timedelta(minutes=1))
+    assert _ids(lake, start, end) == [*expected, ("r2", 0), ("r2", 1)]
+    before = _file(storage)
+    compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    assert _ids(lake, start, end) == [*expected, ("r2", 0), ("r2", 1)]
+    assert len(_file(storage)) == len(before) == 2  # one Parquet file and the manifest
+
+
+def test_a_second_compaction_without_news_does_nothing(storage: Storage) -> None:
+    _land(storage, "one", "r1", NOW)
+    assert compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    files = _file(storage)
+    assert compact(storage, DEFINITION, include_open=True, clock=lambda: NOW) == []
+    assert _file(storage) == files
+
+
+def test_an_open_day_waits_and_a_closed_day_is_due(storage: Storage) -> None:
+    _land(storage, "one", "r1", NOW)
+    assert compact(storage, DEFINITION, clock=lambda: NOW) == []
+    just_after_midnight = datetime(2026, 5, 5, 0, 10, tzinfo=UTC)
+    assert compact(storage, DEFINITION, clock=lambda: just_after_midnight) == []
+    [done] = compact(storage, DEFINITION, clock=lambda: NOW + timedelta(hours=10))
+    assert done.day == "2026-05-04"
+
+
+def test_killed_before_the_manifest_nothing_is_lost_or_doubled(storage: Storage) -> None:
+    class Killed(Exception):  # noqa: N818
+        """Stands for the end of the process."""
+
+    class Dying(Storage):
+        def put(self, key: str, body: bytes) -> None:
+            if key.endswith(MANIFEST):
+                raise Killed
+            super().put(key, body)
+
+    lake = Lake(storage, clock=lambda: NOW)
+    _land(storage, "one", "r1", NOW - timedelta(minutes=5))
+    dying = Dying(storage.bucket, storage._client)
+    with pytest.raises(Killed):
+        compact(dying, DEFINITION, include_open=True, clock=lambda: NOW)
+    assert _ids(lake, NOW - timedelta(hours=1), NOW) == [("r1", 0), ("r1", 1)]
+    compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    assert _ids(lake, NOW - timedelta(hours=1), NOW) == [("r1", 0), ("r1", 1)]
+    assert len(_file(storage)) == 2
+
+
+def test_lines_that_do_not_parse_are_kept_with_the_reason(storage: Storage) -> None:
+    _land(storage, "one", "r1", NOW)
+    storage.put(f"{REQUEST_LOG.raw_prefix('m', DAY)}15/broken", b'{"timestamp": 1}\nhalf a li\n')
+    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    assert (done.rows, done.rejected) == (2, 2)
+    [item] = storage.list("rejected/request-log/model=m/dt=2026-05-04/")
+    kept = [json.loads(line) for line in (storage.get(item.key) or b"").splitlines()]
+    assert [line["line"] for line in kept] == ['{"timestamp": 1}', "half a li"]
+    assert all(line["reason"] for line in kept)
+
+
+def test_ground_truth_joins_by_row_and_the_last_counts(storage: Storage) -> None:
+    _land(storage, "one", "r1", NOW - timedelta(hours=1))
+    _land(storage, "shadow", "r1", NOW - timedelta(hours=1), role="shadow")
+    _land(storage, "two", "r2", NOW - timedelta(minutes=50))
+    _label(storage, "first", "r1", 1.0, NOW - timedelta(minutes=40))
+    _label(storage, "second", "r1", 2.0, NOW - timedelta(minutes=30))
+    _label(storage, "stray", "unheard-of", 3.0, NOW - timedelta(minutes=30))
+    lake = Lake(storage, clock=lambda: NOW)
+    rows: list[dict[str, Any]] = lake.labelled(
+        DEFINITION, NOW - timedelta(hours=2), NOW
+    ).to_pylist()
+    assert [(row["request_id"], row["row"], row["label"]) for row in rows] == [("r1", 0, 2.0)]
+    assert rows[0]["a"] == 1.5
+    assert rows[0]["role"] == "champion"
+    assert rows[0]["observed_at"] == NOW - timedelta(minutes=30)
