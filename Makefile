@@ -1,0 +1,84 @@
+# Everything needs Python 3.13 and nothing else prepared: `make demo` or `make test` do the rest.
+# Each step leaves a stamp when it is finished, so a second run is instant and an interrupted one
+# is taken up again; a changed lock makes its step run anew.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+state := .evergreen
+bootstrap := $(state)/bootstrap
+uv := $(bootstrap)/bin/uv
+bin := .venv/bin
+export UV_COMPILE_BYTECODE := 1
+export UV_PYTHON_DOWNLOADS := never
+export PATH := $(CURDIR)/$(bin):$(PATH)
+
+.PHONY: help setup demo test check format locks down clean
+.DELETE_ON_ERROR:
+
+help: ## show this
+	@echo "Evergreen keeps the model in production green. Start with: make demo"
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@echo
+	@echo "After 'make setup' the command line is at $(bin)/evergreen; try '$(bin)/evergreen --help'."
+
+setup: .venv/.done node_modules/.done ## install everything the commands need, from the locks
+
+demo: setup ## the whole loop once, on real data: serve, drift, retrain, promote
+	@$(bin)/evergreen demo
+
+test: setup check ## every check and every test
+	@$(bin)/python -m pytest
+
+check: setup ## linters and types
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+
+format: setup ## write the code the way the linters want it
+	@$(bin)/ruff check --fix-only --exit-zero
+	@$(bin)/ruff format
+
+locks: setup ## refresh requirements/*.lock and package-lock.json
+	@requirements/compile
+	@$(bin)/npm install --package-lock-only --ignore-scripts
+
+down: ## stop the local stack
+	@if [ -x $(bin)/evergreen ]; then $(bin)/evergreen down; else echo "Nothing is installed, so nothing runs."; fi
+
+clean: ## stop the local stack and delete everything that was built or recorded
+	@if [ -x $(bin)/evergreen ]; then $(bin)/evergreen down --clean; fi
+	@rm -rf $(state) .venv node_modules cdk.out
+	@echo "Deleted: $(state) .venv node_modules cdk.out"
+
+# The one tool that installs all the others, into an environment of its own.
+$(bootstrap)/.done: requirements/bootstrap.lock
+	@rm -rf $(bootstrap); mkdir -p $(bootstrap)
+	@python=""; for candidate in python3.13 python3 python; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; then \
+	    python="$$candidate"; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.13 is needed, and none of python3.13, python3 and python is one." >&2; \
+	  echo "Install it with your package manager or pyenv; 'python3.13 --version' must answer." >&2; \
+	  exit 1; fi; \
+	echo "setup: the installer, with $$("$$python" --version)"; \
+	"$$python" -m venv $(bootstrap)
+	@$(bootstrap)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Interrupted means there without its stamp: to uv a half-installed package may look whole.
+.venv/.done: requirements/dev.lock pyproject.toml | $(bootstrap)/.done
+	@echo "setup: the Python environment in .venv (2.3 GB, some minutes the first time)"
+	@[ -e $@ ] || rm -rf .venv; rm -f $@
+	@$(uv) venv --quiet --allow-existing --python $(bootstrap)/bin/python .venv
+	@$(uv) pip sync --quiet --require-hashes --python $(bin)/python $<
+	@$(uv) pip install --quiet --no-deps --no-build-isolation --python $(bin)/python -e .
+	@touch $@
+
+node_modules/.done: package-lock.json | .venv/.done
+	@echo "setup: the CDK command line in node_modules"
+	@$(bin)/npm ci --loglevel=error --ignore-scripts
+	@touch $@

@@ -1,0 +1,1 @@
+"""The `evergreen` command: one thin module per command."""

@@ -1,0 +1,51 @@
+"""The `evergreen` command: registers the commands, and turns errors into messages."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
+
+import typer
+from evergreen.errors import EvergreenError
+
+from cli import console, demo, deploy, down, status, up
+
+app = typer.Typer(
+    name="evergreen",
+    help="Keep the model in production green: train, serve, watch, retrain, promote.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command("up")(up.command)
+app.command("down")(down.command)
+app.command("status")(status.command)
+app.command("deploy")(deploy.command)
+app.command("demo")(demo.command)
+
+
+@app.callback()
+def _evergreen() -> None:
+    """Keep the model in production green: train, serve, watch, retrain, promote.
+
+    On a laptop: `evergreen up` starts everything, `evergreen status` shows it, `evergreen down`
+    stops it. `make demo` shows the whole loop once.
+    """
+
+
+def main() -> None:
+    """Run the command line; exit with 1 after an error and 130 after Ctrl-C."""
+    # `kill` and a closed terminal end a command as Ctrl-C does: after cleaning up.
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    try:
+        app()  # exits with 130 after Ctrl-C
+    except EvergreenError as error:
+        console.failure(str(error))
+        sys.exit(1)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

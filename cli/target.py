@@ -1,0 +1,141 @@
+"""Which deployment a command talks to: the local stack's, or one in an AWS account."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from evergreen.errors import EvergreenError
+from evergreen.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.stack import Stack
+
+
+class NotDeployedError(EvergreenError):
+    """The app, or the part of it that is needed, is not deployed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stage of Evergreen, wherever it runs.
+
+    Parameters
+    ----------
+    stage
+        The deployment stage.
+    environment
+        The variables with which subprocesses (cdk) and MLflow find it; empty for AWS, where the
+        user's own configuration counts.
+    """
+
+    stage: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def local(cls, stack: Stack, stage: str = "dev") -> Target:
+        """Return the deployment on a running local stack."""
+        return cls(stage, stack.client_environment())
+
+    @classmethod
+    def aws(cls, stage: str = "dev") -> Target:
+        """Return the deployment in the AWS account that the user's credentials name."""
+        return cls(stage, {})
+
+    @property
+    def is_emulator(self) -> bool:
+        """Whether this is an emulator and not AWS itself."""
+        return "AWS_ENDPOINT_URL" in self.environment
+
+    @property
+    def mlflow_uri(self) -> str | None:
+        """Where the MLflow server answers, if that is known."""
+        return self.environment.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_TRACKING_URI")
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Return a boto3 client of the target."""
+        return self._session.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.environment.get("AWS_ENDPOINT_URL"),
+        )
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs of all deployed stacks, by name.
+
+        Raises
+        ------
+        NotDeployedError
+            If there is no stack of this stage.
+        """
+        prefix = f"Evergreen-{self.stage}-"
+        try:
+            pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+            stacks = [stack for page in pages for stack in page["Stacks"]]
+        except (ClientError, BotoCoreError) as error:
+            raise NotDeployedError(
+                f"cannot list stacks: {error}", fix="Check the AWS credentials and region"
+            ) from error
+        outputs = {
+            output["OutputKey"]: output["OutputValue"]
+            for stack in stacks
+            if stack["StackName"].startswith(prefix)
+            for output in stack.get("Outputs", [])
+        }
+        if not outputs:
+            raise NotDeployedError(
+                f"stage {self.stage!r} is not deployed", fix="Deploy it with `evergreen deploy`"
+            )
+        return outputs
+
+    def output(self, name: str) -> str:
+        """Return one output of the deployment.
+
+        Raises
+        ------
+        NotDeployedError
+            If no stack has it.
+        """
+        if name not in self.outputs:
+            raise NotDeployedError(
+                f"no stack has an output {name!r}", fix="Deploy anew with `evergreen deploy`"
+            )
+        return self.outputs[name]
+
+    @property
+    def storage(self) -> Storage:
+        """The data bucket."""
+        return Storage(self.output("BucketName"), self.client("s3"))
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the REST API, without a slash at its end."""
+        if not self.is_emulator:
+            return self.output("ApiUrl").rstrip("/")
+        # The host name in the stack's own output does not resolve outside AWS.
+        path = f"_aws/execute-api/{self.output('RestApiId')}/{self.output('ApiStage')}"
+        return f"{self.environment['AWS_ENDPOINT_URL']}/{path}"
+
+    @property
+    def api_key(self) -> str:
+        """The API key's value."""
+        answer = self.client("apigateway").get_api_key(
+            apiKey=self.output("ApiKeyId"), includeValue=True
+        )
+        return str(answer["value"])
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        if not self.is_emulator:
+            return boto3.Session()
+        return boto3.Session(
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.environment["AWS_REGION"],
+        )

@@ -1,0 +1,163 @@
+"""The virtual environments beside the developer's own, each built from its lock."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from evergreen.errors import EvergreenError
+from uv import find_uv_bin
+
+from local.files import exclusive, tail, write_whole
+
+if TYPE_CHECKING:
+    from local.settings import Paths
+
+Progress = Callable[[str, str], None]
+"""Told what it concerns (an environment, a service) and what is happening to it."""
+
+
+class EnvironmentBuildError(EvergreenError):
+    """A virtual environment could not be built from its lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One virtual environment.
+
+    Parameters
+    ----------
+    name
+        Its folder's name, and that of its lock.
+    purpose
+        What it is for, in a few words.
+    package
+        Folder of a package of ours to be installed on top of the lock.
+    """
+
+    name: str
+    purpose: str
+    package: str | None = None
+
+
+ENVIRONMENTS = (
+    Environment("localstack", "LocalStack with our Lambda executor", "local/lambda_executor"),
+    Environment("services", "MLflow server and PostgreSQL"),
+    Environment("lambda-runtime", "what AWS puts beneath a Lambda function"),
+    Environment("training", "the training image's environment"),
+    Environment("drift", "the drift image's environment"),
+)
+
+
+def build_all(paths: Paths, progress: Progress) -> None:
+    """Build every environment that is missing or older than its lock.
+
+    Raises
+    ------
+    EnvironmentBuildError
+        If one cannot be built; the message quotes the end of the log.
+    """
+    for environment in ENVIRONMENTS:
+        build(paths, environment, progress)
+
+
+def build(paths: Paths, environment: Environment, progress: Progress) -> None:
+    """Build one environment, or do nothing if it is up to date.
+
+    A build that was interrupted is begun anew; a changed lock is applied to what is there.
+
+    Raises
+    ------
+    EnvironmentBuildError
+        If it cannot be built.
+    """
+    folder = paths.environments / environment.name
+    stamp = folder / ".done"
+    wanted = fingerprint(paths, environment)
+    if _is(stamp, wanted):
+        return
+
+    def say_waiting() -> None:
+        progress(environment.name, "waiting for another run that builds it")
+
+    with exclusive(paths.environments / f".{environment.name}.lock", say_waiting):
+        if _is(stamp, wanted):
+            return
+        progress(environment.name, f"installing {environment.purpose}")
+        if folder.exists() and not stamp.exists():
+            shutil.rmtree(folder)  # interrupted: to uv a half-installed package may look whole
+        stamp.unlink(missing_ok=True)
+        log = paths.root / ".evergreen" / "logs" / f"environment-{environment.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            _install(paths, environment, folder, output)
+        write_whole(stamp, wanted)
+
+
+def fingerprint(paths: Paths, environment: Environment) -> str:
+    """Return a hash of everything an environment is made from."""
+    digest = hashlib.sha256(sys.version.encode())
+    digest.update(_lock(paths, environment).read_bytes())
+    if environment.package:
+        for file in _sources(paths.root / environment.package):
+            digest.update(file.relative_to(paths.root).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _install(paths: Paths, environment: Environment, folder: Path, log: IO[bytes]) -> None:
+    python = str(folder / "bin" / "python")
+    lock = str(_lock(paths, environment))
+
+    def uv(*arguments: str) -> None:
+        _uv(environment.name, arguments, paths.root, log)
+
+    uv("venv", "--allow-existing", "--python", sys.executable, str(folder))
+    uv("pip", "sync", "--require-hashes", "--python", python, lock)
+    if environment.package:
+        # hatchling comes from this interpreter's environment: nothing is fetched to build with.
+        wheels = paths.environments / f".{environment.name}.wheels"
+        shutil.rmtree(wheels, ignore_errors=True)
+        uv(
+            *("build", "--wheel", "--no-build-isolation", "--python", sys.executable),
+            *("--out-dir", str(wheels), environment.package),
+        )
+        built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+        uv("pip", "install", "--no-deps", "--offline", "--reinstall", "--python", python, *built)
+
+
+def _uv(name: str, arguments: tuple[str, ...], folder: Path, log: IO[bytes]) -> None:
+    command = [
+        *("/usr/bin/env", "UV_COMPILE_BYTECODE=1", "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1"),
+        *(find_uv_bin(), *arguments),
+    ]
+    log.write(f"$ uv {' '.join(arguments)}\n".encode())
+    log.flush()
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+    )
+    if done.returncode:
+        file = Path(log.name)
+        raise EnvironmentBuildError(
+            f"`uv {' '.join(arguments[:2])}` failed; the end of its log:\n{tail(file)}\n",
+            where=f"environment {name}",
+            fix=f"The whole log: {file}. Run the command again once the cause is gone",
+        )
+
+
+def _lock(paths: Paths, environment: Environment) -> Path:
+    return paths.requirements / f"{environment.name}.lock"
+
+
+def _sources(package: Path) -> list[Path]:
+    return sorted([package / "pyproject.toml", *(package / "src").rglob("*.py")])
+
+
+def _is(stamp: Path, wanted: str) -> bool:
+    return stamp.exists() and stamp.read_text() == wanted

@@ -1,0 +1,119 @@
+"""LocalStack in host mode, with our executor that runs Lambda functions as processes."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from importlib.metadata import distributions
+
+import boto3
+from botocore.config import Config
+
+from local.ports import HOST
+from local.process import Command, ServiceError
+from local.service import Service, answers
+from local.settings import ARTIFACT_BUCKET, DUMMY_CREDENTIALS, REGION, Settings
+
+EXECUTOR = "evergreen"
+SERVICE_PORTS = 50
+_PLUGIN_GROUP = "localstack.lambda.runtime_executor"
+
+
+def localstack(settings: Settings, port: int, first_service_port: int) -> Service:
+    """Describe LocalStack on the given port.
+
+    Parameters
+    ----------
+    settings
+        The stack's settings.
+    port
+        Where its gateway listens.
+    first_service_port
+        First of the ``SERVICE_PORTS`` ports it may use for what it starts itself.
+    """
+    url = f"http://{HOST}:{port}"
+    paths = settings.paths
+    folder = paths.state / "localstack"
+    python = paths.python("localstack")
+
+    def command() -> Command:
+        return Command(
+            arguments=(str(python), "-m", "localstack.runtime.main"),
+            environment={
+                **settings.inherited,
+                **DUMMY_CREDENTIALS,
+                "AWS_DEFAULT_REGION": REGION,
+                "GATEWAY_LISTEN": f"{HOST}:{port}",
+                "LOCALSTACK_HOST": f"{HOST}:{port}",
+                "EXTERNAL_SERVICE_PORTS_START": str(first_service_port),
+                "EXTERNAL_SERVICE_PORTS_END": str(first_service_port + SERVICE_PORTS),
+                "FILESYSTEM_ROOT": str(folder / "files"),
+                "TMPDIR": str(folder / "tmp"),
+                "HOME": str(folder / "home"),
+                "DISABLE_EVENTS": "1",
+                "SKIP_SSL_CERT_DOWNLOAD": "1",
+                "DNS_ADDRESS": "0",
+                "DO_NOT_TRACK": "1",
+                "PYTHONUNBUFFERED": "1",
+                "LAMBDA_RUNTIME_EXECUTOR": EXECUTOR,
+                "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
+                "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
+            },
+            folder=folder,
+            log=paths.logs / "localstack.log",
+        )
+
+    def prepare() -> None:
+        # Its state was in memory: what the run before left in files belongs to nothing.
+        shutil.rmtree(folder, ignore_errors=True)
+        for part in ("files", "tmp", "home"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        _require_executor(settings)
+
+    return Service(
+        name="localstack",
+        title="LocalStack",
+        url=url,
+        port=port,
+        wiring="",
+        prepare=prepare,
+        command=command,
+        healthy=lambda: is_healthy(url),
+    )
+
+
+def is_healthy(url: str) -> bool:
+    """Tell whether LocalStack answers there."""
+    return answers(f"{url}/_localstack/health")
+
+
+def create_artifact_bucket(endpoint_url: str) -> None:
+    """Make sure that the bucket of MLflow's artifacts exists; a fresh LocalStack has none."""
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=DUMMY_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=DUMMY_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"mode": "standard", "max_attempts": 5}),
+    )
+    with closing(s3):
+        s3.create_bucket(Bucket=ARTIFACT_BUCKET)  # in us-east-1 repeating this is not an error
+
+
+def _require_executor(settings: Settings) -> None:
+    # LocalStack itself answers an unknown executor with a warning in its log and Docker.
+    python = settings.paths.python("localstack")
+    packages = [str(folder) for folder in (python.parents[1] / "lib").glob("*/site-packages")]
+    names = {
+        point.name
+        for distribution in distributions(path=packages)
+        for point in distribution.entry_points
+        if point.group == _PLUGIN_GROUP
+    }
+    if EXECUTOR not in names:
+        raise ServiceError(
+            f"its environment has no Lambda executor named {EXECUTOR!r}, only {sorted(names)}",
+            where="LocalStack",
+            fix=f"Delete {python.parents[1]} and run `evergreen up` again",
+        )

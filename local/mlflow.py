@@ -1,0 +1,73 @@
+"""The MLflow server: runs and versions in PostgreSQL, artifacts in the emulator's S3."""
+
+from __future__ import annotations
+
+from local.ports import HOST
+from local.postgres import DATABASE, USER, password
+from local.process import Command
+from local.service import Service, answers
+from local.settings import ARTIFACT_BUCKET, DUMMY_CREDENTIALS, REGION, Settings
+
+
+def mlflow(settings: Settings, port: int, postgres_port: int, endpoint_url: str) -> Service:
+    """Describe the MLflow server on the given port.
+
+    Parameters
+    ----------
+    settings
+        The stack's settings.
+    port
+        Where it listens.
+    postgres_port
+        Where its database listens.
+    endpoint_url
+        Where S3 is. It need not answer yet: the server looks at it with the first artifact.
+    """
+    url = f"http://{HOST}:{port}"
+    paths = settings.paths
+    folder = paths.state / "mlflow"
+    environment = paths.environments / "services"
+
+    def command() -> Command:
+        return Command(
+            arguments=(
+                str(environment / "bin" / "python"),
+                *("-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
+                *("--workers", "1"),
+                *("--artifacts-destination", f"s3://{ARTIFACT_BUCKET}"),
+            ),
+            environment={
+                **settings.inherited,
+                **DUMMY_CREDENTIALS,
+                # The server starts uvicorn by its name.
+                "PATH": f"{environment / 'bin'}:{settings.inherited.get('PATH', '')}",
+                "HOME": str(folder),
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_ENDPOINT_URL": endpoint_url,
+                "MLFLOW_S3_ENDPOINT_URL": endpoint_url,
+                "MLFLOW_BACKEND_STORE_URI": (
+                    f"postgresql+psycopg://{USER}@{HOST}:{postgres_port}/{DATABASE}"
+                ),
+                # Not part of the URI, which process lists show.
+                "PGPASSWORD": password(settings),
+                # Job workers for GenAI evaluation: a dozen processes and 1.3 GB not needed here.
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "DO_NOT_TRACK": "true",
+                "GIT_PYTHON_REFRESH": "quiet",
+                "PYTHONUNBUFFERED": "1",
+            },
+            folder=folder,
+            log=paths.logs / "mlflow.log",
+        )
+
+    return Service(
+        name="mlflow",
+        title="MLflow",
+        url=url,
+        port=port,
+        wiring=f"{postgres_port} {endpoint_url}",
+        prepare=lambda: None,
+        command=command,
+        healthy=lambda: answers(f"{url}/health"),
+    )

@@ -1,0 +1,81 @@
+"""Which port each service of a stack gets, and whether the emulator is somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local import ports, process
+from local.localstack import SERVICE_PORTS
+from local.ports import HOST
+
+if TYPE_CHECKING:
+    from local.environments import Progress
+    from local.settings import Settings
+    from local.state import StackState
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ports of one stack."""
+
+    localstack: int
+    first_service_port: int
+    postgres: int
+    mlflow: int
+
+    @property
+    def localstack_url(self) -> str:
+        """Where our LocalStack answers, if it is started."""
+        return f"http://{HOST}:{self.localstack}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Where our MLflow answers, if it is started."""
+        return f"http://{HOST}:{self.mlflow}"
+
+
+def choose_ports(settings: Settings, state: StackState, progress: Progress) -> Plan:
+    """Choose a port for every service.
+
+    A running service keeps its port; one that ended gets its old one back if that is free, so
+    that addresses printed before stay right.
+    """
+    chosen: set[int] = set()
+
+    def choose(name: str, title: str, preferred: int | None) -> int:
+        record = state.services.get(name)
+        if record and process.find(record.child):
+            chosen.add(record.port)
+            return record.port
+        wanted = record.port if record else preferred
+        port = ports.pick(wanted, frozenset(chosen))
+        if wanted is not None and port != wanted:
+            holder = ports.owner(wanted) or "another program"
+            progress(title, f"port {wanted} is taken by {holder}; using {port}")
+        chosen.add(port)
+        return port
+
+    localstack = choose("localstack", "LocalStack", settings.ports.localstack)
+    postgres = choose("postgres", "PostgreSQL", settings.ports.postgres)
+    mlflow = choose("mlflow", "MLflow", settings.ports.mlflow)
+    record = state.services.get("localstack")
+    if record and process.find(record.child) and state.first_service_port:
+        first = state.first_service_port
+    else:
+        wanted = settings.ports.services
+        first = ports.pick_block(wanted, SERVICE_PORTS, frozenset(chosen))
+        if wanted is not None and first != wanted:
+            progress("LocalStack", f"its service ports from {wanted} are taken; from {first}")
+    return Plan(localstack, first, postgres, mlflow)
+
+
+def external_endpoint(settings: Settings, state: StackState) -> str | None:
+    """Return the endpoint the user named, unless it is that of our own LocalStack.
+
+    It is ours when the user's shell still has the variables of an earlier ``evergreen up``.
+    """
+    ours = state.services.get("localstack")
+    if ours and settings.endpoint_url and ours.url == settings.endpoint_url.rstrip("/"):
+        return None
+    return settings.endpoint_url

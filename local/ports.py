@@ -1,0 +1,96 @@
+"""Which port a service gets: the preferred one, or the next that is free, and who has the other."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+from evergreen.errors import EvergreenError
+
+HOST = "127.0.0.1"
+_LAST_PORT = 65_535
+
+
+class NoFreePortError(EvergreenError):
+    """No port, or no row of ports, is free."""
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on the port of the loopback address."""
+    with socket.socket() as server:
+        # Without this a port counts as taken for a minute after its last connection closed.
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((HOST, port))
+            server.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def pick(preferred: int | None, avoid: frozenset[int] = frozenset()) -> int:
+    """Return the preferred port, or the first free one above it.
+
+    Parameters
+    ----------
+    preferred
+        Where to begin; ``None`` takes any free port.
+    avoid
+        Ports given to others that may not listen yet.
+
+    Raises
+    ------
+    NoFreePortError
+        If there is none.
+    """
+    return pick_block(preferred, 1, avoid)
+
+
+def pick_block(preferred: int | None, size: int, avoid: frozenset[int] = frozenset()) -> int:
+    """Return the first port of ``size`` neighbouring free ports.
+
+    Raises
+    ------
+    NoFreePortError
+        If there is no such row.
+    """
+    start = _any_port() if preferred is None else preferred
+    while start + size - 1 <= _LAST_PORT:
+        block = range(start, start + size)
+        taken = [port for port in block if port in avoid or not is_free(port)]
+        if not taken:
+            return start
+        start = taken[-1] + 1
+    raise NoFreePortError(
+        f"no {size} neighbouring free ports above {preferred or 'a random one'}",
+        fix="Stop a program that listens there, or try again",
+    )
+
+
+def owner(port: int) -> str | None:
+    """Name the program that listens on the port, if the system lets us see it."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        local = connection.laddr
+        if connection.status == psutil.CONN_LISTEN and local and local.port == port:
+            return _program(connection.pid)
+    return None
+
+
+def _program(pid: int | None) -> str | None:
+    if pid is None:
+        return None
+    try:
+        return f"{psutil.Process(pid).name()} (process {pid})"
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _any_port() -> int:
+    with socket.socket() as server:
+        server.bind((HOST, 0))
+        port: int = server.getsockname()[1]
+    return port

@@ -1,0 +1,122 @@
+"""What the local stack may be told, read from the environment once, and where its files are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REGION = "us-east-1"
+DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+ARTIFACT_BUCKET = "evergreen-mlflow-artifacts"
+
+# A service sees these of the user's variables and no others: a stray AWS_PROFILE, MLFLOW_… or
+# PYTHONPATH must not decide how the stack behaves.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "USER")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Folders of the repository and of one local stack.
+
+    Parameters
+    ----------
+    root
+        The repository. Environments are built beneath it and shared by all stacks.
+    state
+        What belongs to one stack: its state file, logs and data.
+    """
+
+    root: Path
+    state: Path
+
+    @property
+    def requirements(self) -> Path:
+        """The folder of the locks."""
+        return self.root / "requirements"
+
+    @property
+    def environments(self) -> Path:
+        """The folder of the virtual environments built from the locks."""
+        return self.root / ".evergreen" / "environments"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the services' log files."""
+        return self.state / "logs"
+
+    @property
+    def state_file(self) -> Path:
+        """The record of what runs where."""
+        return self.state / "state.json"
+
+    def python(self, environment: str) -> Path:
+        """Return the interpreter of one environment."""
+        return self.environments / environment / "bin" / "python"
+
+
+@dataclass(frozen=True, slots=True)
+class PreferredPorts:
+    """The ports to use while they are free; ``None`` means any free port."""
+
+    localstack: int | None = 4566
+    services: int | None = 4510
+    postgres: int | None = 5433
+    mlflow: int | None = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a local stack depends on besides the code.
+
+    Parameters
+    ----------
+    paths
+        Where files are.
+    endpoint_url
+        An AWS emulator that runs already and is to be used instead of a LocalStack of our own.
+    mlflow_uri
+        An MLflow server that runs already, looked at only together with ``endpoint_url``.
+    ports
+        The preferred ports.
+    inherited
+        The part of the user's environment that services see.
+    """
+
+    paths: Paths
+    endpoint_url: str | None = None
+    mlflow_uri: str | None = None
+    ports: PreferredPorts = field(default_factory=PreferredPorts)
+    inherited: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_settings(
+    *,
+    state: Path | None = None,
+    ports: PreferredPorts | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Read the settings of the stack that belongs to this checkout.
+
+    Parameters
+    ----------
+    state
+        Where the stack keeps its state; ``.evergreen`` in the repository by default.
+    ports
+        The preferred ports; the documented ones by default.
+    environ
+        The environment variables.
+    """
+    root = Path(__file__).resolve().parents[1]
+    endpoint_url = environ.get("AWS_ENDPOINT_URL") or None
+    return Settings(
+        paths=Paths(root=root, state=state or root / ".evergreen"),
+        endpoint_url=endpoint_url,
+        mlflow_uri=(environ.get("MLFLOW_TRACKING_URI") or None) if endpoint_url else None,
+        ports=ports or PreferredPorts(),
+        inherited={name: environ[name] for name in _INHERITED if name in environ},
+    )

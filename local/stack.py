@@ -1,0 +1,133 @@
+"""The local stack as a whole: start what is missing, say what runs, stop everything."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evergreen.errors import EvergreenError
+
+from local import environments, postgres, process
+from local.files import exclusive
+from local.settings import DUMMY_CREDENTIALS, REGION, Settings
+from local.starter import Starter
+from local.state import StateFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.environments import Progress
+
+
+class StackNotRunningError(EvergreenError):
+    """The local stack, or the part of it that is needed, does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack: what a client must know."""
+
+    settings: Settings
+    endpoint_url: str
+    mlflow_uri: str
+
+    def client_environment(self) -> dict[str, str]:
+        """Return the variables with which AWS clients, cdk and MLflow clients find the stack."""
+        return {
+            **DUMMY_CREDENTIALS,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "MLFLOW_TRACKING_URI": self.mlflow_uri,
+        }
+
+
+def up(settings: Settings, progress: Progress) -> Stack:
+    """Start what does not run yet and return the stack once every service is healthy.
+
+    Services that run are left alone. If one does not start, or the caller is interrupted,
+    everything that this call started is stopped again.
+
+    Raises
+    ------
+    EvergreenError
+        If an environment cannot be built or a service does not start.
+    """
+    with _only_one(settings, progress):
+        environments.build_all(settings.paths, progress)
+        state = StateFile(settings.paths.state_file)
+        endpoint_url, mlflow_uri = Starter(settings, progress, state).run()
+        return Stack(settings, endpoint_url, mlflow_uri)
+
+
+def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list[str]:
+    """Stop every service of the stack and return the names of those that ran.
+
+    Parameters
+    ----------
+    settings
+        The stack's settings.
+    progress
+        Told what is being stopped.
+    clean
+        Delete MLflow's database too, its runs and versions.
+    """
+    with _only_one(settings, progress):
+        state = StateFile(settings.paths.state_file)
+        services = state.read().services
+        running = [name for name, record in services.items() if process.find(record.child)]
+
+        def stop(*names: str) -> None:
+            for name in names:
+                if name in services:
+                    if name in running:
+                        progress(services[name].title, "stopping")
+                    process.stop(services[name].child, politely=services[name].stop_signal)
+                    state.record(name, None)
+
+        with ThreadPoolExecutor() as pool:
+            # MLflow first: it should not see its database vanish.
+            for done in [pool.submit(stop, "localstack"), pool.submit(stop, "mlflow", "postgres")]:
+                done.result()
+        settings.paths.state_file.unlink(missing_ok=True)
+        if clean:
+            progress("data", "deleting")
+            postgres.remove_data(settings)
+            for folder in ("localstack", "mlflow"):
+                shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
+        return running
+
+
+def running_stack(settings: Settings) -> Stack:
+    """Return the stack that runs.
+
+    Raises
+    ------
+    StackNotRunningError
+        If there is none, or a part of it has ended.
+    """
+    state = StateFile(settings.paths.state_file).read()
+    if state.endpoint_url is None or state.mlflow_uri is None:
+        raise StackNotRunningError(
+            "the local stack is not running", fix="Start it with `evergreen up`"
+        )
+    ended = [record.title for record in state.services.values() if not process.find(record.child)]
+    if ended:
+        raise StackNotRunningError(
+            f"{' and '.join(ended)} ended unexpectedly",
+            fix="`evergreen up` starts again what is missing",
+        )
+    return Stack(settings, state.endpoint_url, state.mlflow_uri)
+
+
+@contextmanager
+def _only_one(settings: Settings, progress: Progress) -> Iterator[None]:
+    def say_waiting() -> None:
+        progress("stack", "waiting for another `evergreen` command to finish")
+
+    with exclusive(settings.paths.state / ".stack.lock", say_waiting):
+        yield

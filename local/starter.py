@@ -1,0 +1,161 @@
+"""Starting a stack: what is missing, in parallel, and all of it or nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING
+
+from local import postgres, process
+from local.localstack import create_artifact_bucket, localstack
+from local.mlflow import mlflow
+from local.plan import Plan, choose_ports, external_endpoint
+from local.process import CancelledError, ServiceError
+from local.service import Service, is_http_server
+from local.state import ServiceRecord, StateFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from local.environments import Progress
+    from local.settings import Settings
+
+_PATIENCE_WITH_THE_RUNNING_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Starter:
+    """One attempt to start a stack: remembers what it started, to take it back if it must."""
+
+    settings: Settings
+    progress: Progress
+    state: StateFile
+    cancelled: Event = field(default_factory=Event)
+    started: list[tuple[Service, process.Child]] = field(default_factory=list)
+
+    def run(self) -> tuple[str, str]:
+        """Start what is missing; return where AWS and where MLflow answer."""
+        before = self.state.read()
+        for record in before.services.values():
+            if process.find(record.child) is None:
+                self.progress(record.title, "ended unexpectedly")
+                # The rest of its session may still hold its port.
+                process.stop(record.child, politely=record.stop_signal)
+        external = external_endpoint(self.settings, before)
+        if external and not is_http_server(external):
+            raise ServiceError(
+                "nothing answers there",
+                where=f"AWS_ENDPOINT_URL={external}",
+                fix="Start that emulator, or unset the variable to get a LocalStack",
+            )
+        plan = choose_ports(self.settings, before, self.progress)
+        endpoint_url = external or plan.localstack_url
+        mlflow_uri = (self.settings.mlflow_uri if external else None) or plan.mlflow_url
+        branches: list[Callable[[], None]] = []
+        if not external:
+            branches.append(lambda: self._emulator(plan))
+        if mlflow_uri == plan.mlflow_url:
+            branches.append(lambda: self._tracking(plan, endpoint_url))
+        try:
+            self._all(branches)
+            create_artifact_bucket(endpoint_url)
+            self.state.change(
+                endpoint_url=endpoint_url,
+                mlflow_uri=mlflow_uri,
+                first_service_port=plan.first_service_port,
+            )
+        except BaseException:
+            self._take_back()
+            raise
+        return endpoint_url, mlflow_uri
+
+    def _emulator(self, plan: Plan) -> None:
+        self._ensure(localstack(self.settings, plan.localstack, plan.first_service_port))
+
+    def _tracking(self, plan: Plan, endpoint_url: str) -> None:
+        self._ensure(postgres.postgres(self.settings, plan.postgres))
+        self._ensure(mlflow(self.settings, plan.mlflow, plan.postgres, endpoint_url))
+
+    def _all(self, branches: list[Callable[[], None]]) -> None:
+        # Ctrl-C may come while the pool hires a thread, which it then forgets to wait for: no
+        # branch begins before all threads are there, and none at all after that.
+        go = Event()
+
+        def gated(branch: Callable[[], None]) -> None:
+            go.wait()
+            if not self.cancelled.is_set():
+                branch()
+
+        with ThreadPoolExecutor() as pool:
+            try:
+                futures = [pool.submit(gated, branch) for branch in branches]
+                go.set()
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                # Success has nothing left to call off; failure and Ctrl-C end the other branch.
+                self.cancelled.set()
+                go.set()
+        errors = [error for future in futures if (error := future.exception())]
+        causes = [error for error in errors if not isinstance(error, CancelledError)]
+        if errors:
+            raise [*causes, *errors][0]
+
+    def _ensure(self, service: Service) -> None:
+        record = self.state.read().services.get(service.name)
+        if record and process.find(record.child):
+            if record.wiring == service.wiring and self._answers_soon(service, record):
+                self.progress(service.title, f"runs at {service.url}")
+                return
+            self.progress(service.title, "must be restarted")
+            process.stop(record.child, politely=record.stop_signal)
+        if self.cancelled.is_set():
+            raise CancelledError("the start was called off", where=service.title)
+        self.progress(service.title, "starting")
+        service.prepare()
+        command = service.command()
+        child = process.start(command)
+        self.started.append((service, child))
+        self.state.record(
+            service.name,
+            ServiceRecord(
+                title=service.title,
+                child=child,
+                port=service.port,
+                url=service.url,
+                wiring=service.wiring,
+                log=command.log,
+                stop_signal=service.stop_signal,
+            ),
+        )
+        self._await(service, child, command.log, service.start_seconds)
+        self.progress(service.title, f"ready at {service.url}")
+
+    def _answers_soon(self, service: Service, record: ServiceRecord) -> bool:
+        # It may have been started a moment ago by a run that was killed.
+        try:
+            self._await(service, record.child, record.log, _PATIENCE_WITH_THE_RUNNING_SECONDS)
+        except ServiceError:
+            return False
+        return True
+
+    def _await(self, service: Service, child: process.Child, log: Path, seconds: float) -> None:
+        process.wait_until_healthy(
+            child,
+            service.healthy,
+            title=service.title,
+            log=log,
+            seconds=seconds,
+            cancelled=self.cancelled,
+        )
+
+    def _take_back(self) -> None:
+        for service, child in reversed(self.started):
+            self.progress(service.title, "stopping again")
+            process.stop(child, politely=service.stop_signal)
+            self.state.record(service.name, None)
+        if self.state.read().services:
+            self.state.change(endpoint_url=None, mlflow_uri=None)  # a part is not a stack
+        else:
+            self.settings.paths.state_file.unlink(missing_ok=True)

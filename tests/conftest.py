@@ -1,0 +1,54 @@
+"""What the tiers share: a local stack of the test run's own."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.deployment import deploy, emulator_context
+from cli.target import Target
+from local.settings import PreferredPorts, read_settings
+from local.stack import Stack, down, up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANY_PORTS = PreferredPorts(localstack=None, services=None, postgres=None, mlflow=None)
+
+
+@pytest.fixture(scope="session")
+def local_stack() -> Iterator[Stack]:
+    """A running local stack beside the developer's own, stopped when the tests are over.
+
+    It uses the environments that the repository has built, free ports and a folder of its own.
+    With AWS_ENDPOINT_URL set that emulator is used and no LocalStack started; with
+    MLFLOW_TRACKING_URI as well, nothing is.
+    """
+    state = Path(tempfile.mkdtemp(prefix="evergreen-stack-"))
+    state.chmod(0o711)  # PostgreSQL under another user must find its folder in it
+    settings = read_settings(state=state, ports=ANY_PORTS)
+    try:
+        yield up(settings, say)
+    finally:
+        down(settings, say, clean=True)
+        shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session")
+def deployed(local_stack: Stack) -> Target:
+    """The app, really deployed with ``cdk deploy`` to the session's stack."""
+    target = Target.local(local_stack)
+    log = local_stack.settings.paths.logs / "deploy.log"
+    context = emulator_context(target, period="1 minute", cooldown="1 second")
+    deploy(target, context, log, lambda what: say("deploy", what))
+    return target
+
+
+def say(subject: str, what: str) -> None:
+    """Show what happens where pytest keeps it for a failure."""
+    print(f"{subject}: {what}", file=sys.stderr)  # noqa: T201 - pytest captures it

@@ -1,0 +1,65 @@
+"""The command line's frame."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+
+def test_without_a_command_it_teaches() -> None:
+    result = CliRunner().invoke(app, [])
+    assert "up" in result.output
+    assert "status" in result.output
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "--json" in result.output
+
+
+PROGRAM = """
+from evergreen.errors import EvergreenError
+from cli.main import app, main
+
+@app.command("fail")
+def fail():
+    raise EvergreenError("the [disk] is full", where="/data", fix="Make room")
+
+@app.command("interrupted")
+def interrupted():
+    import os, signal
+    os.kill(os.getpid(), signal.{name})
+    signal.pause()
+
+main()
+"""
+
+
+def run(*arguments: str, name: str = "SIGINT") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(name=name), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_error_is_one_message_without_a_traceback() -> None:
+    done = run("fail")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "error /data: the [disk] is full. Make room"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interruption_exits_with_130(name: str) -> None:
+    done = run("interrupted", name=name)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,59 @@
+"""Locks, whole writes and log tails."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from local.files import exclusive, tail, write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_second_holder_waits_for_the_first(tmp_path: Path) -> None:
+    lock = tmp_path / "deep" / "lock"
+    waiting, entered = Event(), Event()
+
+    def second() -> None:
+        with exclusive(lock, waiting.set):
+            entered.set()
+
+    other = Thread(target=second)
+    with exclusive(lock, lambda: None):
+        other.start()
+        assert waiting.wait(30)
+        assert not entered.is_set()
+    other.join(30)
+    assert entered.is_set()
+
+
+def test_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
+    waited: list[bool] = []
+    try:
+        with exclusive(tmp_path / "lock", lambda: None):
+            raise ValueError
+    except ValueError:
+        pass
+    with exclusive(tmp_path / "lock", lambda: waited.append(True)):
+        assert waited == []
+
+
+def test_whole_write_replaces_and_leaves_no_draft(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "state.json"
+    write_whole(file, "old")
+    write_whole(file, "new")
+    assert [entry.name for entry in file.parent.iterdir()] == ["state.json"]
+    assert file.read_text() == "new"
+
+
+def test_tail_is_the_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"line {number}\n" for number in range(10_000)))
+    assert tail(log, 2) == "line 9998\nline 9999"
+
+
+def test_tail_says_when_there_is_nothing(tmp_path: Path) -> None:
+    assert tail(tmp_path / "missing") == "(no log was written)"
+    (tmp_path / "empty").touch()
+    assert tail(tmp_path / "empty") == "(the log is empty)"

@@ -1,0 +1,38 @@
+"""Settings from an environment given as a mapping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_nothing_set_means_our_own_services(tmp_path: Path) -> None:
+    settings = read_settings(state=tmp_path, environ={"MLFLOW_TRACKING_URI": "http://left.over"})
+    assert settings.endpoint_url is None
+    assert settings.mlflow_uri is None
+    assert settings.ports.localstack == 4566
+    assert (settings.paths.root / "pyproject.toml").exists()
+
+
+def test_named_emulator_is_used_with_its_mlflow() -> None:
+    settings = read_settings(
+        environ={"AWS_ENDPOINT_URL": "http://emulator", "MLFLOW_TRACKING_URI": "http://mlflow"}
+    )
+    assert settings.endpoint_url == "http://emulator"
+    assert settings.mlflow_uri == "http://mlflow"
+
+
+def test_services_do_not_see_the_users_credentials_or_paths() -> None:
+    settings = read_settings(
+        environ={
+            "PATH": "/bin",
+            "AWS_PROFILE": "work",
+            "PYTHONPATH": "/elsewhere",
+            "MLFLOW_TRACKING_TOKEN": "secret",
+        }
+    )
+    assert settings.inherited == {"PATH": "/bin"}
