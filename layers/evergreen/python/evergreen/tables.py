@@ -118,7 +118,8 @@ class TableKind:
     def deduplicated(self, table: pa.Table) -> pa.Table:
         """Return the table sorted by time with one row per key."""
         order = [("timestamp", "ascending"), *((name, "ascending") for name in self.key)]
-        table = table.sort_by(order).append_column("_order", pa.array(range(table.num_rows)))
+        numbers = pa.array(range(table.num_rows), pa.int64())
+        table = table.sort_by(order).append_column("_order", numbers)
         pick = "min" if self.keep == "first" else "max"
         kept = table.group_by(list(self.key)).aggregate([("_order", pick)])[f"_order_{pick}"]
         return table.drop(["_order"]).take(kept.take(pc.sort_indices(kept)))

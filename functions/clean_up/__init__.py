@@ -1,0 +1,1 @@
+"""Puts a challenger that lost aside and cleans up after it."""

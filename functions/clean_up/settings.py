@@ -1,0 +1,25 @@
+"""What the clean-up function is told by its environment."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Environment of the function."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str = Field(alias="EVERGREEN_STAGE")
+    bucket: str = Field(alias="EVERGREEN_BUCKET")
+    event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
+    tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return Settings.model_validate(dict(os.environ))

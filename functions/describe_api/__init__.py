@@ -1,0 +1,3 @@
+"""Answers what concerns all models, or one that does not exist."""
+
+from __future__ import annotations

@@ -1,0 +1,20 @@
+"""Entry point of the function that describes the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import adapt, create_api, logger
+from functions.describe_api.routes import router
+
+app = create_api()
+app.include_router(router)
+_adapted = adapt(app)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request of API Gateway."""
+    return _adapted(event, context)

@@ -1,0 +1,124 @@
+"""The routes that speak of the whole deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from evergreen.errors import UnknownModelError
+from evergreen.model_definition import ModelDefinition, load_definitions
+from evergreen.production import Production, ProductionPointer
+from fastapi import APIRouter, Response
+from starlette.exceptions import HTTPException
+
+from functions.api import answer
+from functions.describe_api.page import render
+from functions.describe_api.settings import settings
+from functions.openapi import VERSION, describe
+
+SERVICE = "evergreen"
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+router = APIRouter()
+
+
+@router.get("/")
+async def index() -> Response:
+    """Say where to go from here."""
+    links = {"models": "/models", "docs": "/docs", "openapi": "/openapi.json", "ping": "/ping"}
+    return answer({"name": SERVICE, "version": VERSION, "links": links})
+
+
+@router.get("/ping")
+async def ping() -> Response:
+    """Say that the API answers."""
+    return answer({"status": "ok"})
+
+
+@router.get("/models")
+async def list_models() -> Response:
+    """List the models of this deployment and what is in production."""
+    production = _production()
+    return answer(
+        {
+            "models": [
+                {
+                    "name": name,
+                    "task": definition.task,
+                    "target": definition.target,
+                    "metric": definition.metric,
+                    "production": _in_production(production.read(name)),
+                }
+                for name, definition in _definitions().items()
+            ]
+        }
+    )
+
+
+@router.get("/v2")
+async def describe_server() -> Response:
+    """Name this server as the Open Inference Protocol asks."""
+    return answer({"name": SERVICE, "version": VERSION, "extensions": []})
+
+
+@router.get("/v2/health/live")
+async def check_live() -> Response:
+    """Say that the server runs."""
+    return answer({"live": True})
+
+
+@router.get("/v2/health/ready")
+async def check_ready() -> Response:
+    """Say whether every model has a version in production; 503 if one has none."""
+    production = _production()
+    missing = [name for name in _definitions() if production.read(name) is None]
+    return answer({"ready": not missing, "not_ready": missing}, 503 if missing else 200)
+
+
+@router.get("/openapi.json")
+async def openapi() -> Response:
+    """Describe the whole API."""
+    return answer(_document())
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    """Describe the whole API to people."""
+    return Response(render(_document()), media_type="text/html")
+
+
+@router.api_route("/models/{model}", methods=_METHODS)
+@router.api_route("/models/{model}/{rest:path}", methods=_METHODS)
+@router.api_route("/v2/models/{model}", methods=_METHODS)
+@router.api_route("/v2/models/{model}/{rest:path}", methods=_METHODS)
+async def refuse_unknown_model(model: str) -> Response:
+    """Say which models there are to someone who asked for another."""
+    definitions = _definitions()
+    if model in definitions:  # its own function answers all there is
+        raise HTTPException(404)
+    raise UnknownModelError(
+        f"no model is called {model!r}", fix=f"Known models: {', '.join(definitions) or 'none'}."
+    )
+
+
+@cache
+def _definitions() -> Mapping[str, ModelDefinition]:
+    return load_definitions(settings().models)
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return describe(_definitions())
+
+
+@cache
+def _production() -> Production:
+    return Production(settings().stage, boto3.client("ssm"))
+
+
+def _in_production(pointer: ProductionPointer | None) -> dict[str, Any] | None:
+    if pointer is None:
+        return None
+    return pointer.model_dump(include={"version", "promoted_at", "metric", "previous"})

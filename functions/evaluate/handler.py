@@ -1,0 +1,75 @@
+"""Lambda: compare champion and challenger on the holdout of the challenger's data set.
+
+Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison:
+``decision``, ``metric``, ``metric_champion``, ``metric_challenger``, ``probability_better``,
+``interval``, ``rows`` and ``reason``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from evergreen.bundle import load_bundle
+from evergreen.clock import utc_now
+from evergreen.dataset import HOLDOUT, read_dataset, rows_of
+from evergreen.evaluation import compare
+from evergreen.model_definition import find_definition
+from evergreen.production import Production
+from evergreen.promotion import candidate_pointer
+from evergreen.registry import Registry
+from evergreen.storage import Storage
+from mlflow.tracking import MlflowClient
+from pydantic import BaseModel, ConfigDict
+
+from functions.evaluate.settings import settings
+
+logger = Logger()
+
+
+class Request(BaseModel):
+    """Which challenger to judge, on which data set's holdout."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    dataset_id: str
+    challenger: str
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Compare and answer with the decision."""
+    request = Request.model_validate(event)
+    definition = find_definition(settings().models, request.model)
+    pointer = _production().read(definition.name)
+    registered = _registry().find(definition.name, request.challenger)
+    comparison = compare(
+        definition,
+        rows_of(read_dataset(_storage(), definition.name, request.dataset_id), HOLDOUT),
+        champion=load_bundle(_storage(), pointer) if pointer else None,
+        challenger=load_bundle(_storage(), candidate_pointer(registered, promoted_at=utc_now())),
+    )
+    _registry().log_comparison(registered, comparison, utc_now())
+    logger.info(
+        comparison.reason, extra={"model": definition.name, "decision": comparison.decision}
+    )
+    return event | comparison.model_dump(mode="json")
+
+
+@cache
+def _storage() -> Storage:
+    return Storage(settings().bucket, boto3.client("s3"))
+
+
+@cache
+def _production() -> Production:
+    return Production(settings().stage, boto3.client("ssm"))
+
+
+@cache
+def _registry() -> Registry:
+    return Registry(MlflowClient(settings().tracking_uri))

@@ -1,0 +1,3 @@
+"""Answers every route of one model: predictions, ground truth, and what it is."""
+
+from __future__ import annotations

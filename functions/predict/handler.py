@@ -1,0 +1,25 @@
+"""Entry point of the prediction function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import adapt, create_api, logger
+from functions.predict.routes import router
+from functions.predict.service import metrics
+
+app = create_api()
+app.include_router(router)
+_adapted = adapt(app)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request of API Gateway, and write its metrics once."""
+    try:
+        return _adapted(event, context)
+    finally:
+        if metrics.provider.metric_set:
+            metrics.flush_metrics()

@@ -1,0 +1,111 @@
+"""The routes of one model.
+
+Bodies are read by hand from bytes: a batch of thousands of rows is no place for an object per
+value. Every endpoint is ``async``, or FastAPI would send it through a thread pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from evergreen.clock import utc_now
+from evergreen.errors import NoProductionModelError, RequestError, UnknownModelError
+from evergreen.labels import label_records
+from evergreen.metrics import Metric
+from evergreen.requests import PredictionRequest, read_json
+from evergreen.responses import (
+    model_body,
+    open_inference_body,
+    open_inference_metadata,
+    prediction_body,
+)
+from fastapi import APIRouter, Request, Response
+
+from functions.api import answer
+from functions.predict.service import Service, record, service
+
+MAX_USER_AGENT = 256
+
+router = APIRouter()
+
+
+@router.post("/models/{model}/predict")
+@router.post("/models/{model}/invocations")
+async def predict(model: str, request: Request) -> Response:
+    """Predict rows in any of our forms."""
+    serving = _serving(model)
+    parsed = _read(serving.reader.read, await request.body())
+    answered = serving.predictions.predict(parsed, _caller(request))
+    return answer(prediction_body(parsed, answered))
+
+
+@router.post("/v2/models/{model}/infer")
+async def infer(model: str, request: Request) -> Response:
+    """Predict rows in the Open Inference Protocol."""
+    serving = _serving(model)
+    parsed = _read(serving.reader.read_open_inference, await request.body())
+    answered = serving.predictions.predict(parsed, _caller(request))
+    return answer(open_inference_body(serving.definition, parsed, answered))
+
+
+@router.post("/models/{model}/ground-truth")
+async def take_ground_truth(model: str, request: Request) -> Response:
+    """Take labels of earlier predictions; they are stored before the answer."""
+    serving = _serving(model)
+    body = read_json(await request.body())
+    records = label_records(body, definition=serving.definition, timestamp=utc_now())
+    report = serving.label_log.deliver(records)
+    if report.spilled:
+        record(Metric.LOG_SPILLS, report.spilled)
+    return answer({"accepted": report.delivered}, 202)
+
+
+@router.get("/models/{model}")
+async def describe_model(model: str) -> Response:
+    """Say what the model takes, and which version is in production."""
+    serving = _serving(model)
+    try:
+        champion = serving.server.champion()
+    except NoProductionModelError:
+        champion = None
+    return answer(model_body(serving.definition, champion))
+
+
+@router.get("/v2/models/{model}")
+async def describe_open_inference(model: str) -> Response:
+    """Say the same in the Open Inference Protocol."""
+    serving = _serving(model)
+    return answer(open_inference_metadata(serving.definition, serving.server.champion()))
+
+
+@router.get("/v2/models/{model}/ready")
+async def check_ready(model: str) -> Response:
+    """Say whether the model can predict now; 503 if it cannot."""
+    serving = _serving(model)
+    serving.server.champion()
+    return answer({"name": serving.definition.name, "ready": True})
+
+
+def _serving(model: str) -> Service:
+    serving = service()
+    if model != serving.definition.name:
+        raise UnknownModelError(f"no model is called {model!r} here", fix="GET /models lists them.")
+    record(Metric.REQUESTS, 1)
+    return serving
+
+
+def _read(reader: Callable[[bytes], PredictionRequest], body: bytes) -> PredictionRequest:
+    try:
+        return reader(body)
+    except RequestError as error:
+        record(Metric.INVALID_VALUES, max(1, len(error.fields)))
+        raise
+
+
+def _caller(request: Request) -> dict[str, Any]:
+    agent = request.headers.get("user-agent")
+    return {
+        "source_ip": request.client.host if request.client else None,
+        "user_agent": agent[:MAX_USER_AGENT] if agent else None,
+    }

@@ -1,0 +1,1 @@
+"""Puts a challenger that won into production."""

@@ -1,0 +1,1 @@
+"""Takes a model's retraining lock for one execution."""

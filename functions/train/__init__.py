@@ -1,0 +1,1 @@
+"""Trains, registers and exports a challenger."""

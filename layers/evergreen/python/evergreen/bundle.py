@@ -1,0 +1,191 @@
+"""Bundles: the artefact that serves, as data. No pickle, every file named by its SHA-256.
+
+A bundle lives at ``bundles/<model>/<version>/`` and is three files: ``model.onnx``,
+``signature.json`` and ``manifest.json``, which holds the hashes of the other two. The production
+pointer holds the hash of the manifest, so one hash vouches for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from evergreen.errors import BundleError
+from evergreen.model_definition import Task
+
+if TYPE_CHECKING:
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+    from evergreen.storage import Storage
+
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ONNX = "model.onnx"
+_SIGNATURE = "signature.json"
+_MANIFEST = "manifest.json"
+
+
+class TrainedFeature(BaseModel):
+    """One input of the model, and what training saw of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type: Literal["float", "integer", "boolean", "category"]
+    nullable: bool = False
+    min: float | None = None
+    """Smallest and largest value in training; None for categories or if all were missing."""
+    max: float | None = None
+    categories: tuple[str, ...] | None = None
+    """Categories in training, sorted; None for numbers."""
+
+
+class Signature(BaseModel):
+    """What goes into a model and what comes out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    target: str
+    features: tuple[TrainedFeature, ...]
+    classes: tuple[str, ...] | None = None
+    """Class labels as text, in the model's order; None unless classification."""
+    class_type: Literal["string", "integer", "boolean"] = "string"
+    """The JSON type of a label in an answer."""
+    probabilities: bool = False
+    """Whether the model's second output is the probability of each class."""
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model that can serve.
+
+    Parameters
+    ----------
+    version
+        The registry's version.
+    signature
+        Inputs, outputs and what training saw.
+    onnx
+        The model, serialised.
+    """
+
+    version: str
+    signature: Signature
+    onnx: bytes
+
+    def check_fits(self, definition: ModelDefinition) -> None:
+        """Make sure that requests read by ``definition`` are what the model takes.
+
+        Raises
+        ------
+        BundleError
+            If task, or names, order or types of features differ.
+        """
+        defined = [(name, feature.type) for name, feature in definition.features.items()]
+        trained = [(feature.name, feature.type) for feature in self.signature.features]
+        if defined != trained or definition.task != self.signature.task:
+            raise BundleError(
+                f"version {self.version} was trained for {self.signature.task} on {trained}, "
+                f"model.toml says {definition.task} on {defined}",
+                where=definition.name,
+                fix="Train and promote a version for the present definition.",
+            )
+
+
+def bundle_key(model: str, version: str) -> str:
+    """Return the prefix below which a bundle's files live, with the slash.
+
+    Raises
+    ------
+    BundleError
+        If the version could not be part of a key.
+    """
+    if not _VERSION.fullmatch(version):
+        raise BundleError(f"{version!r} is not a version", where=model)
+    return f"bundles/{model}/{version}/"
+
+
+def save_bundle(storage: Storage, model: str, bundle: Bundle) -> tuple[str, str]:
+    """Write a bundle and return its URI and the SHA-256 of its manifest.
+
+    The manifest is written last: a bundle that has one is complete.
+    """
+    key = bundle_key(model, bundle.version)
+    files = {
+        _ONNX: bundle.onnx,
+        _SIGNATURE: bundle.signature.model_dump_json(indent=2).encode(),
+    }
+    for name, body in files.items():
+        storage.put(key + name, body)
+    manifest = _Manifest(
+        model=model,
+        version=bundle.version,
+        files={name: _sha256(body) for name, body in files.items()},
+    )
+    body = manifest.model_dump_json(indent=2).encode()
+    storage.put(key + _MANIFEST, body)
+    return storage.uri(key), _sha256(body)
+
+
+def load_bundle(storage: Storage, pointer: ProductionPointer) -> Bundle:
+    """Read the bundle that a pointer names, verifying the hash of every file.
+
+    Raises
+    ------
+    BundleError
+        If it is not in this bucket, incomplete, altered, or not a bundle of this version.
+    """
+    key = pointer.bundle_uri.removeprefix(storage.uri("bundles/"))
+    if key == pointer.bundle_uri or not key.endswith("/"):
+        raise BundleError(
+            "not a bundle of this deployment", where=pointer.bundle_uri, fix="Promote again."
+        )
+    key = f"bundles/{key}"
+    try:
+        body = _verified(storage, key + _MANIFEST, pointer.sha256)
+        manifest = _Manifest.model_validate(json.loads(body))
+        if manifest.version != pointer.version or manifest.files.keys() != {_ONNX, _SIGNATURE}:
+            raise BundleError(f"its manifest is not that of version {pointer.version}", where=key)
+        signature = _verified(storage, key + _SIGNATURE, manifest.files[_SIGNATURE])
+        return Bundle(
+            version=manifest.version,
+            signature=Signature.model_validate_json(signature),
+            onnx=_verified(storage, key + _ONNX, manifest.files[_ONNX]),
+        )
+    except (ValidationError, ValueError) as error:
+        raise BundleError(f"not readable: {error}", where=key) from error
+
+
+def delete_bundle(storage: Storage, model: str, version: str) -> None:
+    """Delete a bundle's files; deleting what is not there is no error."""
+    storage.delete_below(bundle_key(model, version))
+
+
+def _verified(storage: Storage, key: str, sha256: str) -> bytes:
+    body = storage.get(key)
+    if body is None:
+        raise BundleError("file not found", where=storage.uri(key), fix="Promote again.")
+    if _sha256(body) != sha256:
+        raise BundleError(
+            f"its SHA-256 is {_sha256(body)}, promoted was {sha256}",
+            where=storage.uri(key),
+            fix="The file was altered after promotion; promote again.",
+        )
+    return body
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,151 @@
+"""One drift check from the log to the drift log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from evergreen.dataset import read_dataset, to_columns
+from evergreen.drift.decision import decide, history_needed
+from evergreen.drift.multivariate import compare_jointly
+from evergreen.drift.performance import compare_performance
+from evergreen.drift.records import (
+    CheckContext,
+    Decision,
+    MultivariateTest,
+    PerformanceTest,
+    Record,
+    Test,
+    read_decisions,
+    record,
+    window_id,
+    write_records,
+)
+from evergreen.drift.report import render_report, report_key
+from evergreen.drift.univariate import UnivariateOutcome, compare_features
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from evergreen.clock import Clock
+    from evergreen.lake import Lake
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+    from evergreen.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Everything a check found and where it was written."""
+
+    context: CheckContext
+    decision: Decision
+    univariate: UnivariateOutcome
+    multivariate: MultivariateTest
+    performance: PerformanceTest | None
+    log_key: str
+    report_key: str | None
+
+    @property
+    def features_tested(self) -> int:
+        """How many features at least one test could be run on."""
+        tests = self.univariate.tests
+        return len({test.feature_name for test in tests if test.p_value is not None})
+
+
+def check(
+    definition: ModelDefinition,
+    pointer: ProductionPointer,
+    lake: Lake,
+    storage: Storage,
+    *,
+    start: datetime,
+    end: datetime,
+    clock: Clock,
+    report: bool = False,
+) -> CheckResult:
+    """Check one window of a model's traffic for drift, and write down what was found.
+
+    The window is what the version in production answered in ``[start, end)``. The family of
+    single-feature tests and the joint test get half of ``definition.drift.alpha`` each, so that
+    the whole check raises a false alarm with probability alpha at most.
+
+    Parameters
+    ----------
+    definition, pointer
+        The model and what serves it; the pointer names the reference dataset.
+    lake, storage
+        Where the traffic is read and where the results are written.
+    start, end
+        Aware datetimes, half-open.
+    clock
+        Gives the time of the check.
+    report
+        Write the page for people even where nothing moved.
+
+    Raises
+    ------
+    EvergreenError
+        If the reference dataset is missing.
+    """
+    now = clock()
+    reference = read_dataset(storage, definition.name, pointer.reference_dataset_id)
+    window = _of_production(lake.predictions(definition, start, end), pointer.version)
+    subject = window_id(definition.name, pointer.version, start, end)
+    context = CheckContext(
+        timestamp=now,
+        reference_dataset_id=pointer.reference_dataset_id,
+        subject_dataset_id=subject,
+        check_id=f"{now:%Y%m%dT%H%M%S%fZ}-{subject[-8:]}",
+        model=definition.name,
+        model_version=pointer.version,
+        window_start=start,
+        window_end=end,
+        rows=window.num_rows,
+    )
+    sides = to_columns(definition, reference), to_columns(definition, window)
+    unlogged = frozenset(definition.request_log.redact)
+    alpha = definition.drift.alpha / 2
+    univariate = compare_features(definition.features, *sides, alpha=alpha, unlogged=unlogged)
+    multivariate = compare_jointly(definition.features, *sides, alpha=alpha, unlogged=unlogged)
+    performance = None
+    if "performance" in definition.retraining.on:
+        labelled = _of_production(lake.labelled(definition, start, end), pointer.version)
+        performance = compare_performance(definition, labelled, pointer.metric)
+    since = now - history_needed(definition.retraining, end - start)
+    decision = decide(
+        context,
+        univariate,
+        multivariate,
+        performance,
+        drift=definition.drift,
+        retraining=definition.retraining,
+        history=read_decisions(storage, definition.name, since, now),
+    )
+    page = None
+    if report or decision.triggers:
+        page = report_key(definition.name, context.check_id)
+        figures = univariate.evidently.html() if univariate.evidently else None
+        html = render_report(
+            context, decision, univariate.tests, multivariate, performance, figures
+        )
+        storage.put(page, html.encode())
+    outcomes: list[Test | Decision] = [
+        *univariate.tests,
+        multivariate,
+        *([performance] if performance else []),
+        decision,
+    ]
+    lines: list[Record] = [record(context, outcome) for outcome in outcomes]
+    log = write_records(storage, context, lines)
+    return CheckResult(context, decision, univariate, multivariate, performance, log, page)
+
+
+def _of_production(table: pa.Table, version: str) -> pa.Table:
+    by_champion = pc.equal(table["role"], "champion")
+    by_version = pc.equal(table["model_version"], version)
+    return table.filter(pc.and_(by_champion, by_version))

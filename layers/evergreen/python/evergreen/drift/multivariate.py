@@ -1,0 +1,188 @@
+"""All features at once: can a classifier tell the window's rows from the reference's?
+
+If it can, the joint distribution has moved, even where every single feature looks unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.metrics import roc_auc_score
+
+from evergreen.drift.records import FeatureImportance, MultivariateTest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import Feature
+
+ROWS_PER_SIDE = 2_000
+"""Rows a side that are compared; enough to see any effect the minimum below calls one."""
+MIN_ROWS_PER_SIDE = 20
+MIN_ACCURACY = 0.525
+"""Accuracy of a minimum effect: the best possible classifier reaches 0.5 + d / 2 when a share d
+of the rows lies elsewhere; d = 0.05 as for single features."""
+_SHUFFLES = 20
+_TREES = 60
+_ONE_HOT = 8
+_TOP = 5
+_SEED = 20130101
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    accuracy: float
+    scores: NDArray[np.float64]
+    importances: NDArray[np.float64]
+
+
+def compare_jointly(
+    features: Mapping[str, Feature],
+    reference: Mapping[str, NDArray[Any]],
+    window: Mapping[str, NDArray[Any]],
+    *,
+    alpha: float,
+    unlogged: frozenset[str] = frozenset(),
+) -> MultivariateTest:
+    """Test whether window and reference can be told apart.
+
+    Extremely randomised trees are fitted on equally many rows of both sides and judged on the rows
+    each tree did not see (out of bag). Their accuracy by chance is not binomial, because the rows
+    that judge also teach; so the same forest is fitted with shuffled sides as well. If nothing
+    moved, the true sides are one more shuffle: the accuracy is held against the prediction limit
+    of the shuffles, ``mean + t(1 - alpha) * sd * sqrt(1 + 1 / shuffles)``.
+
+    Parameters
+    ----------
+    features
+        The model's features by name, in order.
+    reference, window
+        Columns as the model sees them (shapes (n,) and (m,)): float32 with NaN, or str with "".
+    alpha
+        Probability of a false alarm.
+    unlogged
+        Features that the request log does not hold.
+
+    Notes
+    -----
+    Classifier two-sample tests: Lopez-Paz and Oquab (2017). The importances are what a feature
+    gives beyond its mean in the shuffles, which takes out the trees' taste for many-valued
+    features.
+    """
+    rows = min(*(_length(side) for side in (reference, window)), ROWS_PER_SIDE)
+    if rows < MIN_ROWS_PER_SIDE:
+        return _no_verdict(rows, f"fewer than {MIN_ROWS_PER_SIDE} rows on one side")
+    rng = np.random.default_rng(_SEED)
+    chosen = [rng.choice(_length(side), rows, replace=False) for side in (reference, window)]
+    names, blocks = [], []
+    for name, feature in features.items():
+        if name in unlogged:
+            continue
+        pooled = np.concatenate([reference[name][chosen[0]], window[name][chosen[1]]])
+        block = _numeric(pooled) if feature.is_numeric else _categories(pooled)
+        names += [name] * block.shape[1]
+        blocks.append(block)
+    matrix = np.column_stack(blocks) if blocks else np.empty((2 * rows, 0))
+    if matrix.shape[1] == 0:
+        return _no_verdict(rows, "no feature varies")
+    return _judge(matrix.astype(np.float32), names, rows, alpha, rng)
+
+
+def _judge(
+    matrix: NDArray[np.float32], names: list[str], rows: int, alpha: float, rng: np.random.Generator
+) -> MultivariateTest:
+    side = np.repeat([0, 1], rows)
+    fit = _fit(matrix, side, rng)
+    shuffles = [_fit(matrix, rng.permutation(side), rng) for _ in range(_SHUFFLES)]
+    by_chance = np.array([shuffle.accuracy for shuffle in shuffles])
+    # An accuracy cannot vary less than one row does: keeps the limit sane for all-equal shuffles.
+    spread = max(float(by_chance.std(ddof=1)), 0.5 / rows) * np.sqrt(1 + 1 / _SHUFFLES)
+    mean = float(by_chance.mean())
+    limit = mean + float(stats.t.ppf(1 - alpha, _SHUFFLES - 1)) * spread
+    threshold = max(limit, MIN_ACCURACY)
+    drifted = fit.accuracy > threshold
+    excess = fit.importances - np.mean([shuffle.importances for shuffle in shuffles], axis=0)
+    return MultivariateTest(
+        drifted=drifted,
+        model_accuracy=fit.accuracy,
+        threshold=threshold,
+        auc=float(roc_auc_score(side, fit.scores)),
+        p_value=float(stats.t.sf((fit.accuracy - mean) / spread, _SHUFFLES - 1)),
+        top_features=_top(names, excess) if drifted else (),
+        rows_per_side=rows,
+    )
+
+
+def _fit(matrix: NDArray[np.float32], side: NDArray[np.int64], rng: np.random.Generator) -> _Fit:
+    forest = ExtraTreesClassifier(
+        n_estimators=_TREES,
+        min_samples_leaf=5,
+        max_features="sqrt",
+        bootstrap=True,
+        oob_score=True,
+        random_state=int(rng.integers(2**31)),
+    ).fit(matrix, side)
+    # A row that no tree left out (chance 0.63 to the power of trees) has no score: a coin toss.
+    scores = np.nan_to_num(forest.oob_decision_function_[:, 1], nan=0.5)
+    correct = np.where(scores == 0.5, 0.5, (scores > 0.5) == side)
+    return _Fit(float(correct.mean()), scores, forest.feature_importances_)
+
+
+def _top(names: list[str], excess: NDArray[np.float64]) -> tuple[FeatureImportance, ...]:
+    gained: dict[str, float] = {}
+    for name, value in zip(names, excess, strict=True):
+        gained[name] = gained.get(name, 0.0) + float(value)
+    positive = {name: value for name, value in gained.items() if value > 0}
+    total = sum(positive.values())
+    ranked = sorted(positive.items(), key=lambda item: -item[1])[:_TOP]
+    return tuple(
+        FeatureImportance(feature_name=name, importance=value / total) for name, value in ranked
+    )
+
+
+def _numeric(values: NDArray[Any]) -> NDArray[np.float64]:
+    # Ranks, because the trees draw split points evenly over a column's range: one outlier would
+    # hide everything else. Missing and infinite values lie below all others.
+    finite = np.isfinite(values)
+    ranks = np.full(values.size, -0.1)
+    if finite.any():
+        ranks[finite] = stats.rankdata(values[finite]) / finite.sum()
+    return _varying(ranks[:, np.newaxis])
+
+
+def _categories(values: NDArray[Any]) -> NDArray[np.float64]:
+    # Ordered by how common they are in the union, and the commonest each as a column of its own.
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    position = np.empty(order.size, dtype=np.int64)
+    position[order] = np.arange(order.size)
+    ordinal = position[codes]
+    one_hot = ordinal[:, np.newaxis] == np.arange(min(_ONE_HOT, order.size))
+    columns = np.column_stack([ordinal, one_hot]) if order.size > 2 else ordinal[:, np.newaxis]
+    return _varying(columns.astype(np.float64))
+
+
+def _varying(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    return columns[:, np.ptp(columns, axis=0) > 0]
+
+
+def _length(columns: Mapping[str, NDArray[Any]]) -> int:
+    return max((values.size for values in columns.values()), default=0)
+
+
+def _no_verdict(rows: int, reason: str) -> MultivariateTest:
+    return MultivariateTest(
+        drifted=False,
+        model_accuracy=None,
+        threshold=None,
+        auc=None,
+        p_value=None,
+        rows_per_side=rows,
+        reason=reason,
+    )

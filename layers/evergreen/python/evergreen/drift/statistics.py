@@ -1,0 +1,133 @@
+"""The statistics behind the drift tests, on plain numpy arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MAX_CELLS = 100
+"""Categories compared one by one; rarer ones are compared together as one."""
+_SAFE_EXPECTED = 5.0  # Cochran's rule: below it chi-square's own distribution is not to be trusted
+_RESAMPLES = 9_999
+_BATCH = 1_000
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Correct p-values of one family so that any false alarm at all has probability alpha.
+
+    Parameters
+    ----------
+    p_values
+        Raw p-values, shape (m,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Corrected p-values in the same order, shape (m,); reject where corrected < alpha.
+
+    Notes
+    -----
+    Holm (1979), "A simple sequentially rejective multiple test procedure". Valid under any
+    dependence between the tests.
+    """
+    raw = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(raw, kind="stable")
+    stepped = raw[order] * np.arange(raw.size, 0, -1)
+    corrected = np.empty_like(raw)
+    corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    return corrected
+
+
+def ks_distance(reference: NDArray[np.floating], window: NDArray[np.floating]) -> float:
+    """Return the largest gap between two empirical distribution functions, 0 to 1.
+
+    Both samples are finite and not empty; shapes (n,) and (m,).
+    """
+    left, right = np.sort(reference), np.sort(window)
+    points = np.concatenate([left, right])
+    gap = np.searchsorted(left, points, side="right") / left.size
+    gap -= np.searchsorted(right, points, side="right") / right.size
+    return float(np.abs(gap).max())
+
+
+def category_counts(
+    reference: NDArray[np.object_], window: NDArray[np.object_]
+) -> NDArray[np.int64]:
+    """Count categories on both sides, shape (2, cells), most frequent in the union first.
+
+    Cells beyond :data:`MAX_CELLS` are summed into the last. Ordering and summing look only at the
+    union of both samples, so they cannot favour either verdict.
+    """
+    values, codes = np.unique(np.concatenate([reference, window]), return_inverse=True)
+    counts = np.stack(
+        [
+            np.bincount(codes[: reference.size], minlength=values.size),
+            np.bincount(codes[reference.size :], minlength=values.size),
+        ]
+    )
+    counts = counts[:, np.argsort(-counts.sum(axis=0), kind="stable")]
+    if values.size > MAX_CELLS:
+        kept, rest = counts[:, : MAX_CELLS - 1], counts[:, MAX_CELLS - 1 :]
+        counts = np.column_stack([kept, rest.sum(axis=1)])
+    return counts.astype(np.int64)
+
+
+def total_variation(counts: NDArray[np.int64]) -> float:
+    """Return the share of rows that would have to change category, 0 to 1.
+
+    ``counts`` has shape (2, cells) with at least one row on each side.
+    """
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def homogeneity(counts: NDArray[np.int64], seed: int) -> float:
+    """Return the p-value of "both rows of this table come from one distribution".
+
+    Two cells: Fisher's exact test. More: Pearson's chi-square; from its own distribution where
+    every expected count is at least 5, else from tables resampled with the same margins, which is
+    exact at any size (to a resolution of 1e-4).
+
+    Parameters
+    ----------
+    counts
+        Shape (2, cells), no cell empty on both sides, at least one row on each side.
+    seed
+        Seed of the resampling.
+    """
+    cells = counts.shape[1]
+    if cells < 2:
+        return 1.0
+    if cells == 2:
+        return float(stats.fisher_exact(counts).pvalue)
+    sides, totals = counts.sum(axis=1), counts.sum(axis=0)
+    if (totals.min() * sides.min() / sides.sum()) >= _SAFE_EXPECTED:
+        return float(stats.chi2_contingency(counts, correction=False).pvalue)
+    return _resampled(counts, np.random.default_rng(seed))
+
+
+def _resampled(counts: NDArray[np.int64], rng: np.random.Generator) -> float:
+    sides, totals = counts.sum(axis=1), counts.sum(axis=0)
+    smaller = int(np.argmin(sides))
+    expected = totals * (sides[smaller] / sides.sum())
+
+    def statistic(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        # With fixed margins Pearson's chi-square grows with this sum, so it ranks tables alike.
+        return np.asarray(((drawn - expected) ** 2 / expected).sum(axis=-1))
+
+    observed = statistic(counts[smaller])
+    as_extreme = 1  # the observed table is one of the tables that chance could have drawn
+    for first in range(0, _RESAMPLES, _BATCH):
+        size = min(_BATCH, _RESAMPLES - first)
+        drawn = rng.multivariate_hypergeometric(
+            totals, int(sides[smaller]), size=size, method="marginals"
+        )
+        as_extreme += int((statistic(drawn) >= observed * (1 - 1e-12)).sum())
+    return as_extreme / (_RESAMPLES + 1)

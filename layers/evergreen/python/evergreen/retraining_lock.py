@@ -1,0 +1,76 @@
+"""One retraining per model at a time: a lock object in the data bucket.
+
+The owner is the ARN of a Step Functions execution. A lock whose owner no longer runs is taken
+over, so an execution that died without releasing it blocks nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from evergreen.clock import to_text
+from evergreen.errors import RetrainingInProgressError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evergreen.clock import Clock
+    from evergreen.storage import Storage
+
+_ATTEMPTS = 5
+
+
+def lock_key(model: str) -> str:
+    """Return the key of the model's lock object; deleting it releases the lock."""
+    return f"locks/{model}.json"
+
+
+def take_lock(
+    storage: Storage,
+    model: str,
+    owner: str,
+    *,
+    is_running: Callable[[str], bool],
+    clock: Clock,
+) -> None:
+    """Make ``owner`` the one that retrains ``model``; taking it twice is no error.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    model
+        The model to retrain.
+    owner
+        ARN of the execution that wants the lock.
+    is_running
+        Says whether an execution is still running.
+    clock
+        Gives the time noted in the lock.
+
+    Raises
+    ------
+    RetrainingInProgressError
+        If another running execution holds the lock, or others keep taking it first.
+    """
+    key = lock_key(model)
+    body = json.dumps({"owner": owner, "taken_at": to_text(clock())}).encode()
+    holder = "another execution"
+    for _ in range(_ATTEMPTS):
+        if storage.put_if_absent(key, body):
+            return
+        found = storage.get_with_etag(key)
+        if found is None:
+            continue  # released between the two calls
+        held, etag = found
+        holder = json.loads(held)["owner"]
+        if holder == owner:
+            return
+        if is_running(holder):
+            break
+        if storage.put_if_unchanged(key, body, etag):
+            return
+    raise RetrainingInProgressError(
+        f"{model} is being retrained by {holder}", where=storage.uri(key)
+    )

@@ -1,0 +1,1 @@
+"""What a user brings: one folder per model."""

@@ -1,0 +1,96 @@
+"""The few verbs of S3, SSM and Firehose that serving uses, in memory.
+
+For what LocalStack cannot be asked to do on demand: to fail. The integration tests use the real
+clients.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
+
+
+def refused(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+class MemoryAws:
+    """One account; ``client`` gives what ``boto3.client`` would."""
+
+    def __init__(self) -> None:
+        self.s3 = MemoryS3()
+        self.ssm = MemorySsm()
+        self.firehose = MemoryFirehose()
+
+    def client(self, service: str, **_: Any) -> Any:
+        return getattr(self, service)
+
+
+class MemoryS3:
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.down = False
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> Any:  # noqa: N803
+        if self.down:
+            raise EndpointConnectionError(endpoint_url=Bucket)
+        self.objects[Key] = Body
+        return {}
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        if self.down:
+            raise EndpointConnectionError(endpoint_url=Bucket)
+        if Key not in self.objects:
+            raise refused("NoSuchKey", "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": '"1"'}
+
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> Any:  # noqa: N803
+        for item in Delete["Objects"]:
+            self.objects.pop(item["Key"], None)
+        return {}
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str) -> Any:  # noqa: N803
+        found = sorted(key for key in self.objects if key.startswith(Prefix) and key > StartAfter)
+        yield {"Contents": [{"Key": key, "Size": 1, "LastModified": NOW} for key in found]}
+
+
+class MemorySsm:
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.down = False
+        self.reads = 0
+
+    def get_parameter(self, *, Name: str) -> Any:  # noqa: N803
+        self.reads += 1
+        if self.down:
+            raise refused("ThrottlingException", "GetParameter")
+        if Name not in self.values:
+            raise refused("ParameterNotFound", "GetParameter")
+        return {"Parameter": {"Value": self.values[Name]}}
+
+    def put_parameter(self, *, Name: str, Value: str, **_: Any) -> Any:  # noqa: N803
+        self.values[Name] = Value
+        return {}
+
+
+class MemoryFirehose:
+    def __init__(self) -> None:
+        self.streams: dict[str, list[dict[str, Any]]] = {}
+        self.down = False
+
+    def put_record_batch(self, *, DeliveryStreamName: str, Records: list[Any]) -> Any:  # noqa: N803
+        if self.down:
+            raise refused("ServiceUnavailableException", "PutRecordBatch")
+        stream = self.streams.setdefault(DeliveryStreamName, [])
+        stream += [json.loads(record["Data"]) for record in Records]
+        return {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"} for _ in Records]}

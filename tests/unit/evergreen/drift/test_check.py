@@ -1,0 +1,254 @@
+"""A whole check, from records in the request log to the drift log, on a folder for a bucket."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from evergreen.clock import to_text
+from evergreen.dataset import split_rows, write_dataset
+from evergreen.drift.check import check
+from evergreen.drift.records import read_records
+from evergreen.errors import EvergreenError
+from evergreen.lake import Lake
+from evergreen.model_definition import Feature, ModelDefinition, RequestLog, Retraining
+from evergreen.production import ProductionPointer
+from evergreen.request_log import request_records
+from evergreen.storage import Storage, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from evergreen.drift.check import CheckResult
+    from evergreen.drift.records import Record
+    from mypy_boto3_s3 import S3Client
+
+END = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class Folder(Storage):
+    """A bucket that is a folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("bucket", cast("S3Client", None))
+        self._path = path
+
+    def put(self, key: str, body: bytes) -> None:
+        file = self._path / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        if (self._path / key).exists():
+            return False
+        self.put(key, body)
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        file = self._path / key
+        return file.read_bytes() if file.is_file() else None
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+        for file in sorted(self._path.rglob("*")):
+            key = file.relative_to(self._path).as_posix()
+            if file.is_file() and key.startswith(prefix) and key > start_after:
+                yield StoredObject(key, file.stat().st_size, datetime.now(UTC))
+
+
+class Model:
+    """A promoted model and its traffic."""
+
+    def __init__(self, path: Path, **changes: Any) -> None:
+        self.storage = Folder(path)
+        self.rng = np.random.default_rng(3)
+        self.definition = ModelDefinition(
+            name="toy",
+            task="classification",
+            target="y",
+            features={
+                "size": Feature(type="float", nullable=True),
+                "city": Feature(type="category"),
+                "secret": Feature(type="float"),
+            },
+            request_log=RequestLog(redact=("secret",)),
+            **changes,
+        )
+        rows = self.draw(1500)
+        table = pa.Table.from_pylist(rows)
+        start = END - 30 * DAY
+        times = [start + timedelta(seconds=number) for number in range(table.num_rows)]
+        table = table.append_column("timestamp", pa.array(times))
+        table = table.append_column("y", pa.array([row["city"] for row in rows]))
+        self.dataset = write_dataset(
+            self.storage,
+            self.definition,
+            split_rows(self.definition, table),
+            sources=["test"],
+            data_until=start,
+            clock=lambda: start,
+        )
+        self.pointer = ProductionPointer(
+            version="2",
+            bundle_uri="s3://bucket/bundles/toy/2/",
+            sha256="0" * 64,
+            reference_dataset_id=self.dataset.dataset_id,
+            promoted_at=start,
+            metric=1.0,
+        )
+
+    def draw(self, count: int, shift: float = 0.0) -> list[dict[str, Any]]:
+        sizes = self.rng.normal(shift, 1, count)
+        cities = self.rng.choice(["Ham", "Ulm"], count)
+        return [
+            {"size": float(size), "city": str(city), "secret": 1.0}
+            for size, city in zip(sizes, cities, strict=True)
+        ]
+
+    def serve(
+        self,
+        count: int,
+        *,
+        at: datetime = END - timedelta(hours=1),
+        version: str = "2",
+        role: str = "champion",
+        shift: float = 0.0,
+    ) -> tuple[str, list[str]]:
+        rows = self.draw(count, shift)
+        name = f"{to_text(at)}-{version}-{role}"
+        outputs = [row["city"] for row in rows]
+        records = request_records(
+            timestamp=at,
+            request_id=name,
+            definition=self.definition,
+            model_version=version,
+            rows=rows,
+            outputs=outputs,
+            confidences=[0.9] * count,
+            metadata={"role": role},
+        )
+        self._land("request-log", at, name, records)
+        return name, outputs
+
+    def label(
+        self, request_id: str, labels: Sequence[str], at: datetime = END - timedelta(minutes=30)
+    ) -> None:
+        when = to_text(at)
+        records = [
+            {"timestamp": when, "request_id": request_id, "row": row, "label": label}
+            | {"observed_at": when, "model": "toy"}
+            for row, label in enumerate(labels)
+        ]
+        self._land("labels", at, request_id, records)
+
+    def _land(self, table: str, at: datetime, name: str, records: list[dict[str, Any]]) -> None:
+        key = f"{table}/raw/model=toy/{at:%Y/%m/%d/%H}/{name}"
+        self.storage.put(key, "".join(f"{json.dumps(line)}\n" for line in records).encode())
+
+    def check(self, end: datetime = END, **options: Any) -> CheckResult:
+        return check(
+            self.definition,
+            self.pointer,
+            Lake(self.storage, clock=lambda: END),
+            self.storage,
+            start=end - DAY,
+            end=end,
+            clock=lambda: end,
+            **options,
+        )
+
+    def logged(self) -> list[Record]:
+        return list(read_records(self.storage, "toy", END - DAY, END + DAY))
+
+
+def test_quiet_traffic(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.serve(400)
+    result = model.check()
+    assert result.context.rows == 400
+    assert result.decision.verdict == "no_drift"
+    assert result.report_key is None
+    assert result.features_tested == 2
+    lines = model.logged()
+    assert [line.kind for line in lines] == [
+        *["univariate"] * 3,
+        "multivariate",
+        "decision",
+    ]
+    assert len({line.check_id for line in lines}) == 1
+    assert {line.reference_dataset_id for line in lines} == {model.dataset.dataset_id}
+
+
+def test_drifted_traffic_is_named_reported_and_starts_a_retraining(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.serve(400, shift=1.0)
+    result = model.check()
+    assert result.decision.verdict == "drift"
+    assert result.decision.start_retraining
+    assert result.decision.drifted_features == ("size",)
+    assert result.multivariate.drifted
+    assert result.report_key is not None
+    page = (model.storage.get(result.report_key) or b"").decode()
+    assert "toy: Drift" in page
+    assert result.decision.reason in page
+    assert page.index("toy: Drift") > page.index("<body")
+
+
+def test_the_next_check_knows_the_last_one(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.serve(400, shift=1.0)
+    assert model.check().decision.start_retraining
+    again = model.check(end=END + timedelta(hours=1))
+    assert again.decision.verdict == "drift"
+    assert not again.decision.start_retraining
+    assert "cooldown" in again.decision.reason
+
+
+def test_only_the_champion_in_production_within_the_window_is_looked_at(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.serve(300)
+    model.serve(300, version="1", shift=5)
+    model.serve(300, role="shadow", shift=5)
+    model.serve(300, at=END - 2 * DAY, shift=5)
+    model.serve(300, at=END, shift=5)
+    result = model.check()
+    assert result.context.rows == 300
+    assert result.decision.verdict == "no_drift"
+
+
+@pytest.mark.parametrize("rows", [0, 1, 30])
+def test_a_small_window_is_logged_and_has_no_verdict(tmp_path: Path, rows: int) -> None:
+    model = Model(tmp_path)
+    if rows:
+        model.serve(rows, shift=3.0)
+    result = model.check(report=True)
+    assert result.decision.verdict == "insufficient_data"
+    assert not result.decision.start_retraining
+    assert {line.kind for line in model.logged()} == {"univariate", "multivariate", "decision"}
+    assert result.report_key is not None
+    assert b"Too little data" in (model.storage.get(result.report_key) or b"")
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_performance_is_judged_where_the_policy_asks_for_it(tmp_path: Path, wrong: Any) -> None:
+    model = Model(tmp_path, retraining=Retraining(on=("performance",)))
+    name, outputs = model.serve(400)
+    other = {"Ham": "Ulm", "Ulm": "Ham"}
+    model.label(name, [other[city] if wrong else city for city in outputs])
+    result = model.check()
+    assert result.performance is not None
+    assert result.performance.labelled_rows == 400
+    assert result.decision.start_retraining is wrong
+    assert "performance" in {line.kind for line in model.logged()}
+
+
+def test_a_lost_reference_is_an_error(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.pointer = model.pointer.model_copy(update={"reference_dataset_id": "ds-lost"})
+    with pytest.raises(EvergreenError, match="not found"):
+        model.check()

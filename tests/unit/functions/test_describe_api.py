@@ -1,0 +1,169 @@
+"""What concerns all models; and the document, held against every route there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from evergreen.production import Production
+from evergreen.requests import RequestReader
+from evergreen.storage import Storage
+from fastapi.openapi.models import OpenAPI
+from starlette.routing import Route
+
+from functions.describe_api import routes
+from functions.describe_api.handler import handler
+from functions.describe_api.settings import settings
+from functions.openapi import describe
+from functions.predict.routes import router as model_router
+from tests.gateway_events import Context, event
+from tests.memory_aws import MemoryAws
+from tests.trained import DEFINITION, TOML, promote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTEXT: Any = Context(function_name="describe-api")
+
+
+def forget() -> None:
+    for cached in (settings, routes._definitions, routes._document, routes._production):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
+    account = MemoryAws()
+    (tmp_path / "models" / "late_bus").mkdir(parents=True)
+    (tmp_path / "models" / "late_bus" / "model.toml").write_text(TOML)
+    monkeypatch.setenv("EVERGREEN_STAGE", "dev")
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    monkeypatch.setattr(boto3, "client", account.client)
+    forget()
+    yield account
+    forget()
+
+
+def call(method: str, path: str) -> tuple[int, Any, str]:
+    answer = handler(event(method, path), CONTEXT)
+    assert answer["isBase64Encoded"] is False
+    kind = answer["headers"]["content-type"]
+    body = answer["body"]
+    return answer["statusCode"], json.loads(body) if "json" in kind else body, kind
+
+
+def test_models_and_what_is_in_production(aws: MemoryAws) -> None:
+    (model,) = call("GET", "/models")[1]["models"]
+    assert (model["name"], model["production"]) == ("late_bus", None)
+    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")), "3")
+    (model,) = call("GET", "/models")[1]["models"]
+    assert model["production"]["version"] == "3"
+
+
+def test_health(aws: MemoryAws) -> None:
+    assert call("GET", "/ping")[:2] == (200, {"status": "ok"})
+    assert call("GET", "/v2/health/live")[:2] == (200, {"live": True})
+    not_ready = {"ready": False, "not_ready": ["late_bus"]}
+    assert call("GET", "/v2/health/ready")[:2] == (503, not_ready)
+    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")))
+    assert call("GET", "/v2/health/ready")[:2] == (200, {"ready": True, "not_ready": []})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/models/other"),
+        ("POST", "/models/other/predict"),
+        ("POST", "/models/other/ground-truth"),
+        ("GET", "/v2/models/other/ready"),
+        ("POST", "/v2/models/other/infer"),
+        ("DELETE", "/models/../late_bus"),
+    ],
+)
+def test_an_unknown_model_is_404_and_the_known_ones_are_named(
+    aws: MemoryAws, method: str, path: str
+) -> None:
+    status, content, kind = call(method, path)
+    assert (status, kind) == (404, "application/problem+json")
+    assert "Known models: late_bus." in content["detail"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/models/late_bus/nothing", "/v2/x"])
+def test_an_unknown_path_is_404(aws: MemoryAws, path: str) -> None:
+    status, content, kind = call("GET", path)
+    assert (status, kind) == (404, "application/problem+json")
+    assert path in content["detail"]
+
+
+def test_links_of_the_index_lead_somewhere(aws: MemoryAws) -> None:
+    for path in call("GET", "/")[1]["links"].values():
+        assert call("GET", path)[0] == 200
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_is_whole_and_loads_nothing_from_elsewhere(aws: MemoryAws) -> None:
+    status, body, kind = call("GET", "/docs")
+    assert (status, kind) == (200, "text/html; charset=utf-8")
+    page = Page()
+    page.feed(body)
+    assert page.open == []
+    assert page.loads == ["openapi.json"]
+    for path in describe({"late_bus": DEFINITION})["paths"]:
+        assert path in page.text
+
+
+def test_the_document_is_openapi_and_lists_exactly_the_routes(aws: MemoryAws) -> None:
+    document = call("GET", "/openapi.json")[1]
+    OpenAPI.model_validate(document)
+    described = {
+        (path, method.upper()) for path, each in document["paths"].items() for method in each
+    }
+    served = {
+        (route.path.replace("{model}", "late_bus"), method)
+        for route in (*routes.router.routes, *model_router.routes)
+        if isinstance(route, Route) and route.name != "refuse_unknown_model"
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    assert described == served
+
+
+def test_every_reference_of_the_document_leads_somewhere(aws: MemoryAws) -> None:
+    document = call("GET", "/openapi.json")[1]
+    names = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
+    assert set(names) == set(document["components"]["schemas"])
+
+
+def test_every_example_body_is_one_the_model_takes(aws: MemoryAws) -> None:
+    paths = call("GET", "/openapi.json")[1]["paths"]
+    reader = RequestReader(DEFINITION)
+
+    def examples(path: str) -> list[bytes]:
+        content = paths[path]["post"]["requestBody"]["content"]["application/json"]
+        return [json.dumps(each["value"]).encode() for each in content["examples"].values()]
+
+    assert {reader.read(body).size for body in examples("/models/late_bus/predict")} == {1}
+    assert reader.read_open_inference(examples("/v2/models/late_bus/infer")[0]).size == 1

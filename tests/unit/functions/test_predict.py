@@ -1,0 +1,244 @@
+"""One model's routes, from an event of API Gateway to the answer that goes back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from evergreen.production import Production
+from evergreen.storage import Storage
+
+from functions.predict import service as wiring
+from functions.predict.handler import handler
+from functions.predict.settings import settings
+from tests.gateway_events import Context, event
+from tests.memory_aws import MemoryAws
+from tests.trained import ROW, TOML, promote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTEXT: Any = Context()
+MODEL = "/models/late_bus"
+OPEN = "/v2/models/late_bus"
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
+    account = MemoryAws()
+    folder = tmp_path / "late_bus"
+    folder.mkdir()
+    (folder / "model.toml").write_text(TOML)
+    told = {
+        "EVERGREEN_STAGE": "dev",
+        "EVERGREEN_BUCKET": "data",
+        "EVERGREEN_MODEL": "late_bus",
+        "EVERGREEN_REQUEST_STREAM": "requests",
+        "EVERGREEN_LABEL_STREAM": "labels",
+        "EVERGREEN_MODELS": str(tmp_path),
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "client", account.client)
+    monkeypatch.setattr("evergreen.delivery.FIRST_PAUSE_SECONDS", 0)
+    settings.cache_clear()
+    wiring.service.cache_clear()
+    yield account
+    settings.cache_clear()
+    wiring.service.cache_clear()
+
+
+@pytest.fixture
+def promoted(aws: MemoryAws) -> MemoryAws:
+    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")), "1")
+    return aws
+
+
+def call(method: str, path: str, body: Any = None, **how: Any) -> tuple[int, Any, str]:
+    answer = handler(event(method, path, body, **how), CONTEXT)
+    assert answer["isBase64Encoded"] is False
+    return answer["statusCode"], json.loads(answer["body"]), answer["headers"]["content-type"]
+
+
+def problem(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    status, content, kind = call(method, path, body)
+    assert kind == "application/problem+json"
+    assert content["status"] == status
+    assert content["title"]
+    return status, content
+
+
+@pytest.mark.parametrize("path", [f"{MODEL}/predict", f"{MODEL}/invocations"])
+@pytest.mark.parametrize("base64_body", [False, True])
+def test_a_prediction(promoted: MemoryAws, path: str, base64_body: bool) -> None:
+    body = {"instances": [ROW, ROW]}
+    status, content, kind = call("POST", path, body, base64_body=base64_body)
+    assert (status, kind) == (200, "application/json")
+    records = promoted.firehose.streams["requests"]
+    assert content == {
+        "request_id": records[0]["request_id"],
+        "model_version": "1",
+        "predictions": [record["model_output"] for record in records],
+        "confidences": [record["confidence"] for record in records],
+    }
+    assert records[0]["metadata"]["source_ip"] == "192.0.2.7"
+    assert records[0]["metadata"]["user_agent"] == "curl/8.5.0"
+
+
+def test_an_inference_of_the_open_protocol(promoted: MemoryAws) -> None:
+    kinds = {"wind": "FP32", "stops": "INT64", "line": "BYTES", "express": "BOOL"}
+    tensors = [
+        {"name": name, "shape": [2, 1], "datatype": kind, "data": [[ROW[name]], [ROW[name]]]}
+        for name, kind in kinds.items()
+    ]
+    status, content, _ = call("POST", f"{OPEN}/infer", {"id": "mine", "inputs": tensors})
+    records = promoted.firehose.streams["requests"]
+    assert status == 200
+    assert content == {
+        "id": "mine",
+        "model_name": "late_bus",
+        "model_version": "1",
+        "parameters": {"request_id": records[0]["request_id"]},
+        "outputs": [
+            {
+                "name": "predictions",
+                "datatype": "BYTES",
+                "shape": [2],
+                "data": [record["model_output"] for record in records],
+            },
+            {
+                "name": "confidences",
+                "datatype": "FP64",
+                "shape": [2],
+                "data": [record["confidence"] for record in records],
+            },
+        ],
+    }
+    body = {"inputs": tensors, "outputs": [{"name": "confidences"}]}
+    _, content, _ = call("POST", f"{OPEN}/infer", body)
+    assert [tensor["name"] for tensor in content["outputs"]] == ["confidences"]
+    assert content["id"] == content["parameters"]["request_id"]
+
+
+def test_what_the_model_is(promoted: MemoryAws) -> None:
+    _, content, _ = call("GET", MODEL)
+    assert content["production"]["version"] == "1"
+    assert content["production"]["metric"] == 0.75
+    assert content["features"]["stops"] == {
+        "type": "integer",
+        "nullable": False,
+        "min": 0,
+        "max": 40,
+    }
+    _, content, _ = call("GET", OPEN)
+    assert content["versions"] == ["1"]
+    assert content["inputs"][2] == {"name": "line", "datatype": "BYTES", "shape": [-1, 1]}
+    assert call("GET", f"{OPEN}/ready")[:2] == (200, {"name": "late_bus", "ready": True})
+
+
+def test_before_the_first_promotion(aws: MemoryAws) -> None:
+    assert call("GET", MODEL)[1]["production"] is None
+    for method, path, body in (
+        ("POST", f"{MODEL}/predict", {"instances": [ROW]}),
+        ("GET", OPEN, None),
+        ("GET", f"{OPEN}/ready", None),
+    ):
+        status, content = problem(method, path, body)
+        assert status == 503
+        assert "in production yet" in content["detail"]
+
+
+def test_ground_truth_is_stored_before_it_is_accepted(promoted: MemoryAws) -> None:
+    labels = [{"request_id": "a", "label": "late"}, {"request_id": "a", "row": 1, "label": "late"}]
+    status, content, _ = call("POST", f"{MODEL}/ground-truth", labels)
+    assert (status, content) == (202, {"accepted": 2})
+    assert [record["row"] for record in promoted.firehose.streams["labels"]] == [0, 1]
+    status, content = problem("POST", f"{MODEL}/ground-truth", [{"request_id": "a"}])
+    assert status == 422
+    assert content["errors"][0]["path"] == "$[0].label"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (f"{MODEL}/predict", "{", 400),
+        (f"{MODEL}/predict", '{"instances": [NaN]}', 400),
+        (f"{MODEL}/predict", None, 400),
+        (f"{MODEL}/ground-truth", "[", 400),
+        ("/models/other/predict", {"instances": [ROW]}, 404),
+        (f"{MODEL}/train", {}, 404),
+        (f"{MODEL}/predict", {"instances": [ROW] * 5001}, 413),
+        (f"{MODEL}/predict", {"instances": [{**ROW, "stops": "x"}]}, 422),
+        (f"{OPEN}/infer", {"instances": [ROW]}, 422),
+    ],
+)
+def test_what_cannot_be_served_is_a_problem(
+    promoted: MemoryAws, path: str, body: Any, status: int
+) -> None:
+    assert problem("POST", path, body)[0] == status
+    assert promoted.firehose.streams == {}
+
+
+def test_a_wrong_method_is_a_problem(promoted: MemoryAws) -> None:
+    assert problem("DELETE", MODEL)[0] == 405
+
+
+def test_a_fault_is_named_by_its_path(promoted: MemoryAws) -> None:
+    _, content = problem("POST", f"{MODEL}/predict", {"instances": [ROW, {**ROW, "stops": 1.5}]})
+    assert content["errors"] == [
+        {"path": "instances[1].stops", "message": "must be a whole number, not 1.5"}
+    ]
+
+
+def test_rows_that_cannot_be_logged_are_503(promoted: MemoryAws) -> None:
+    assert call("GET", f"{OPEN}/ready")[0] == 200
+    promoted.firehose.down = promoted.s3.down = True
+    status, content = problem("POST", f"{MODEL}/predict", {"instances": [ROW]})
+    assert status == 503
+    assert "neither Firehose nor S3" in content["detail"]
+
+
+def test_rows_that_firehose_refuses_go_where_its_readers_look(promoted: MemoryAws) -> None:
+    promoted.firehose.down = True
+    assert call("POST", f"{MODEL}/predict", {"instances": [ROW]})[0] == 200
+    spills = [key for key in promoted.s3.objects if "spill" in key]
+    assert len(spills) == 1
+    assert spills[0].startswith("request-log/raw/model=late_bus/")
+
+
+def test_an_unexpected_error_is_a_problem_without_details(
+    promoted: MemoryAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the secret is 42")
+
+    monkeypatch.setattr("functions.predict.routes.model_body", fail)
+    status, content = problem("GET", MODEL)
+    assert status == 500
+    assert "42" not in json.dumps(content)
+
+
+def test_metrics_are_written_once_by_model_only(
+    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("GET", f"{OPEN}/ready")
+    capsys.readouterr()
+    call("POST", f"{MODEL}/predict", {"instances": [ROW, {**ROW, "wind": 7.5}]})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metrics,) = [line for line in lines if "_aws" in line]
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Evergreen"
+    assert directive["Dimensions"] == [["model"]]
+    assert metrics["model"] == "late_bus"
+    assert (metrics["Requests"], metrics["Predictions"], metrics["OutOfRange"]) == ([1], [2], [1])
+    units = {each["Name"]: each["Unit"] for each in directive["Metrics"]}
+    assert (units["InferenceTime"], units["Confidence"]) == ("Milliseconds", "None")
+
+
+def test_faults_are_counted(promoted: MemoryAws, capsys: pytest.CaptureFixture[str]) -> None:
+    call("POST", f"{MODEL}/predict", {"instances": [{**ROW, "stops": None, "express": None}]})
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert json.loads(line)["InvalidValues"] == [2]
