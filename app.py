@@ -1,0 +1,53 @@
+"""The CDK app: reads the context and the models, and composes the stacks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cdk  # noqa: F401 - first of all: puts our Node on PATH before aws-cdk-lib starts it
+
+# isort: split
+from aws_cdk import App, Environment, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+from evergreen.errors import EvergreenError
+
+from cdk.acknowledgements import acknowledge
+from cdk.drift_stack import DriftStack
+from cdk.monitoring_stack import MonitoringStack
+from cdk.retraining_stack import RetrainingStack
+from cdk.serving_stack import ServingStack
+from cdk.settings import read_deployment
+from cdk.storage_stack import StorageStack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parent
+
+
+def build(context: Mapping[str, Any], models: Path, outdir: str | None = None) -> App:
+    """Compose the app; ``context`` overrides ``cdk.json``, and ``cdk -c key=value`` both."""
+    defaults = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    app = App(context={**defaults, **context}, outdir=outdir)
+    deployment = read_deployment(app.node.get_all_context(), models)
+    place = {"env": Environment(region=deployment.settings.region)}
+    storage = StorageStack(app, deployment, **place)
+    serving = ServingStack(app, storage, **place)
+    drift = DriftStack(app, storage, **place)
+    retraining = RetrainingStack(app, storage, **place)
+    MonitoringStack(app, storage, serving, drift, retraining, **place)
+    Tags.of(app).add("project", "evergreen")
+    if not deployment.settings.emulator:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        acknowledge(app)
+    return app
+
+
+if __name__ == "__main__":
+    try:
+        build({}, ROOT / "models").synth()
+    except EvergreenError as error:
+        sys.exit(str(error))

@@ -1,0 +1,117 @@
+"""Findings of cdk-nag that stand, each with its reason."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_iam as iam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from constructs import IConstruct
+
+_PREFIX = "AwsSolutions::AwsSolutions-"
+
+_REASONS = {
+    "APIG2": (
+        "The functions validate every body against the model's definition and answer with the "
+        "path of each wrong field, which the gateway's validator cannot."
+    ),
+    "APIG3": (
+        "A web ACL costs by the month whether or not there is traffic. Callers need an API key, "
+        "and stage and usage plan throttle them; an account that has an ACL can attach it."
+    ),
+    "APIG4": (
+        "Callers are programs with an API key under a usage plan. Open are only health and the "
+        "description of the API, neither of which tells what a model or its log holds."
+    ),
+    "COG4": "Callers are programs with an API key, not people who sign in.",
+    (
+        "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
+        "service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
+    ): "The role with which API Gateway writes its logs takes exactly this policy.",
+    "L1": (
+        "Python 3.13 is what the locks are resolved and tested for; a newer runtime comes when "
+        "every dependency has wheels for it."
+    ),
+}
+
+_WILDCARDS = {
+    r":ExportsOutputFnGetAttData\w+Arn\w+/[a-z]+(-[a-z]+)*/(.+/)?\*": (
+        "Objects below one prefix of the data bucket: their names are not known beforehand."
+    ),
+    r":parameter/evergreen/[a-z0-9]+/\*/production": (
+        "The production pointers of every model of this stage, and no other parameter."
+    ),
+    r":execution:evergreen-[a-z0-9]+-train-evaluate-promote:\*": (
+        "The executions of one state machine: their names are not known beforehand."
+    ),
+    r"<\w+Function\w+\.Arn>:\*": "The versions of one function of this stack.",
+}
+"""Which resources may end in a wildcard."""
+
+WITHOUT_RESOURCE = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+def acknowledge(scope: IConstruct) -> None:
+    """Acknowledge below ``scope`` every finding that stands.
+
+    A wildcard is acknowledged by its exact finding, and only where it has one of the forms
+    above: any other stays a finding and stops the synthesis.
+    """
+    _acknowledge(scope, _REASONS)
+    for construct in scope.node.find_all():
+        if isinstance(construct, iam.CfnPolicy):
+            document = Stack.of(construct).resolve(construct.policy_document)
+            _acknowledge(construct, dict(_wildcards(document["Statement"])))
+
+
+def _acknowledge(scope: IConstruct, reasons: dict[str, str]) -> None:
+    rules = [Acknowledgment(id=_PREFIX + rule, reason=why) for rule, why in reasons.items()]
+    if rules:
+        Validations.of(scope).acknowledge(*rules)
+
+
+def _wildcards(statements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for statement in statements:
+        for resource in map(_flat, _listed(statement["Resource"])):
+            finding = f"IAM5[Resource::{resource}]"
+            if resource == "*" and set(_listed(statement["Action"])) <= WITHOUT_RESOURCE:
+                yield finding, "These actions know no resource (X-Ray, delivery of logs)."
+            for form, reason in _WILDCARDS.items():
+                if re.search(f"{form}$", resource):
+                    yield finding, reason
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - CloudFormation has one or a list
+    return value if isinstance(value, list) else [value]
+
+
+def _flat(value: Any) -> str:  # noqa: ANN401 - a string or any intrinsic function
+    """Write a resource as cdk-nag names it in a finding."""
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(_flat, parts))
+        case {"Ref": name}:
+            return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::ImportValue": name}:
+            return str(name)
+    return str(value)

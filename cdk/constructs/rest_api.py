@@ -1,0 +1,108 @@
+"""The one REST API: who may call what, how often, and which function answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
+
+    from cdk.settings import Settings
+
+ANY = "ANY"
+
+
+class RestApi(Construct):
+    """A regional REST API with an API key, a usage plan and an access log.
+
+    Routes are added with :meth:`route`; each function needs one :meth:`allow`.
+    """
+
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, "Api")
+        name = settings.name()
+        access_log = logs.LogGroup(
+            self,
+            "AccessLog",
+            log_group_name=f"/aws/apigateway/{name}",
+            retention=settings.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        throttle = apigateway.ThrottleSettings(
+            rate_limit=settings.requests_per_second, burst_limit=settings.requests_burst
+        )
+        self.api = apigateway.RestApi(
+            self,
+            "RestApi",
+            rest_api_name=name,
+            description="Evergreen: predictions, ground truth, and what there is to ask",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            deploy_options=apigateway.StageOptions(
+                stage_name=settings.stage,
+                access_log_destination=apigateway.LogGroupLogDestination(access_log),
+                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
+                    caller=False,
+                    http_method=True,
+                    ip=True,
+                    protocol=True,
+                    request_time=True,
+                    resource_path=True,
+                    response_length=True,
+                    status=True,
+                    user=False,
+                ),
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                metrics_enabled=True,
+                tracing_enabled=not settings.emulator,
+                throttling_rate_limit=throttle.rate_limit,
+                throttling_burst_limit=throttle.burst_limit,
+            ),
+        )
+        self.key = self.api.add_api_key("Key", api_key_name=name)
+        plan = self.api.add_usage_plan("Plan", name=name, throttle=throttle)
+        plan.add_api_stage(stage=self.api.deployment_stage)
+        plan.add_api_key(self.key)
+
+    def route(
+        self,
+        path: str,
+        function: lambda_.IFunction,
+        *,
+        method: str = ANY,
+        open_to_all: bool = False,
+    ) -> None:
+        """Let ``function`` answer ``method`` on ``path``; callers need the API key unless open."""
+        resource = self.api.root if path == "/" else self.api.root.resource_for_path(path)
+        resource.add_method(method, _proxy_to(function), api_key_required=not open_to_all)
+
+    def allow(self, name: str, function: lambda_.IFunction, path: str = "/*") -> None:
+        """Permit the API to call ``function`` for requests below ``path``, by any method."""
+        function.add_permission(
+            name,
+            principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            source_arn=self.api.arn_for_execute_api(None, path),
+        )
+
+
+def _proxy_to(function: lambda_.IFunction) -> apigateway.Integration:
+    # Not LambdaIntegration, which writes a permission for every single method and stage.
+    stack = Stack.of(function)
+    uri = stack.format_arn(
+        service="apigateway",
+        account="lambda",
+        resource="path/2015-03-31/functions",
+        resource_name=f"{function.function_arn}/invocations",
+    )
+    return apigateway.Integration(
+        type=apigateway.IntegrationType.AWS_PROXY,
+        integration_http_method="POST",
+        uri=uri,
+    )

@@ -1,0 +1,112 @@
+"""What looks for drift and says so: the schedules, the check, the alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from evergreen.events import SOURCE, EventType
+
+from cdk.constructs import access
+from cdk.constructs.functions import ImageFunction
+from cdk.constructs.model_endpoint import camel_case
+from cdk.settings import period_text, schedule_period
+
+if TYPE_CHECKING:
+    from constructs import Construct
+    from evergreen.model_definition import ModelDefinition
+
+    from cdk.storage_stack import StorageStack
+
+_ALERTED = (
+    EventType.DATA_DRIFT_DETECTED,
+    EventType.PERFORMANCE_DEGRADED,
+    EventType.RETRAINING_FAILED,
+    EventType.MODEL_PROMOTED,
+    EventType.MODEL_ROLLED_BACK,
+)
+
+
+class DriftStack(Stack):
+    """Per model and schedule a rule that starts the check; alerts on what it finds."""
+
+    def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
+        settings = storage.deployment.settings
+        super().__init__(scope, f"Evergreen-{settings.stage}-Drift", **stack)  # type: ignore[arg-type]
+        self.check_drift = self._check_drift(storage)
+        for definition in storage.deployment.models.values():
+            self._schedule(definition, storage)
+        self.alerts = self._alerts(storage)
+        CfnOutput(self, "DriftFunctionName", value=self.check_drift.function_name)
+        CfnOutput(self, "AlertTopicArn", value=self.alerts.topic_arn)
+
+    def _check_drift(self, storage: StorageStack) -> ImageFunction:
+        settings = storage.deployment.settings
+        check = ImageFunction(
+            self,
+            "CheckDrift",
+            storage,
+            folder="check_drift",
+            image="drift",
+            environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
+        )
+        access.read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
+        access.write(check.role, storage, "drift/")
+        access.read_pointers(check.role, storage)
+        access.put_events(check.role, storage)
+        # A failed check is tried once more; after that the next one of the schedule replaces it.
+        lambda_.EventInvokeConfig(
+            self,
+            "CheckRetry",
+            function=check.function,
+            retry_attempts=1,
+            max_event_age=Duration.hours(1),
+        )
+        return check
+
+    def _schedule(self, definition: ModelDefinition, storage: StorageStack) -> None:
+        override = storage.deployment.settings.drift_period
+        for number, schedule in enumerate(definition.drift.schedules, start=1):
+            period = schedule_period(override or schedule.every)
+            events.Rule(
+                self,
+                f"Check{camel_case(definition.name)}{number}",
+                description=f"Looks for drift of {definition.name}",
+                schedule=events.Schedule.rate(period),
+                targets=[
+                    targets.LambdaFunction(
+                        self.check_drift.function,
+                        event=events.RuleTargetInput.from_object(
+                            {"model": definition.name, "window": period_text(schedule.window)}
+                        ),
+                        retry_attempts=1,
+                        max_event_age=Duration.hours(1),
+                    )
+                ],
+            )
+
+    def _alerts(self, storage: StorageStack) -> sns.Topic:
+        settings = storage.deployment.settings
+        topic = sns.Topic(
+            self,
+            "Alerts",
+            topic_name=settings.name("alerts"),
+            master_key=storage.key,
+            enforce_ssl=True,
+        )
+        if settings.alert_email:
+            topic.add_subscription(subscriptions.EmailSubscription(settings.alert_email))
+        events.Rule(
+            self,
+            "Alert",
+            description="Tells people what happened to a model",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[*_ALERTED]),
+            targets=[targets.SnsTopic(topic)],
+        )
+        return topic

@@ -1,0 +1,139 @@
+"""What retrains: the state machine, its functions, and the rule that starts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from evergreen.events import SOURCE, EventType
+
+from cdk.constructs import access
+from cdk.constructs.functions import EvergreenFunction, ImageFunction, PythonFunction
+from cdk.constructs.model_endpoint import camel_case
+from cdk.constructs.train_evaluate_promote import TIMEOUT, TrainEvaluatePromote
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from cdk.storage_stack import StorageStack
+
+_TRIGGERS = (
+    EventType.DATA_DRIFT_DETECTED,
+    EventType.PERFORMANCE_DEGRADED,
+    EventType.RETRAINING_REQUESTED,
+)
+
+
+class RetrainingStack(Stack):
+    """The state machine ``train-evaluate-promote`` and everything only it uses."""
+
+    def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
+        settings = storage.deployment.settings
+        super().__init__(scope, f"Evergreen-{settings.stage}-Retraining", **stack)  # type: ignore[arg-type]
+        name = settings.name("train-evaluate-promote")
+        self.functions: dict[str, EvergreenFunction] = {
+            "take_lock": self._take_lock(storage, name),
+            **{
+                folder: self._worker(storage, folder)
+                for folder in ("build_dataset", "train", "evaluate", "promote", "clean_up")
+            },
+        }
+        self._grant(storage)
+        self.state_machine = self._state_machine(storage, name)
+        self._start_on_events(storage)
+        CfnOutput(self, "StateMachineArn", value=self.state_machine.state_machine_arn)
+        for folder, function in self.functions.items():
+            CfnOutput(self, f"{camel_case(folder)}FunctionName", value=function.function_name)
+
+    def _take_lock(self, storage: StorageStack, state_machine: str) -> PythonFunction:
+        lock = PythonFunction(self, "TakeLock", storage, folder="take_lock", layer="lake")
+        access.read(lock.role, storage, "locks/")
+        access.write(lock.role, storage, "locks/")
+        # To take over the lock of an execution that no longer runs.
+        executions = self.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{state_machine}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        lock.role.add_to_policy(
+            iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
+        )
+        return lock
+
+    def _worker(self, storage: StorageStack, folder: str) -> ImageFunction:
+        tracking = storage.deployment.settings.mlflow_tracking_uri
+        return ImageFunction(
+            self,
+            camel_case(folder),
+            storage,
+            folder=folder,
+            image="training",
+            environment={"MLFLOW_TRACKING_URI": tracking} if tracking else {},
+        )
+
+    def _grant(self, storage: StorageStack) -> None:
+        """Give each function what its own step needs."""
+        roles = {folder: function.role for folder, function in self.functions.items()}
+        access.read(roles["build_dataset"], storage, "datasets/", "request-log/", "labels/")
+        access.write(roles["build_dataset"], storage, "datasets/")
+        access.read(roles["train"], storage, "datasets/")
+        access.write(roles["train"], storage, "bundles/")
+        access.read(roles["evaluate"], storage, "datasets/", "bundles/")
+        access.read(roles["promote"], storage, "bundles/")
+        access.write(roles["promote"], storage, "decisions/")
+        access.read(roles["clean_up"], storage, "datasets/", "bundles/")
+        access.write(roles["clean_up"], storage, "decisions/")
+        access.delete(roles["clean_up"], storage, "datasets/", "bundles/")
+        for folder in ("build_dataset", "evaluate", "promote", "clean_up"):
+            access.read_pointers(roles[folder], storage)
+        access.write_pointers(roles["promote"], storage)
+        for folder in ("promote", "clean_up"):
+            access.put_events(roles[folder], storage)
+
+    def _state_machine(self, storage: StorageStack, name: str) -> sfn.StateMachine:
+        settings = storage.deployment.settings
+        log_group = logs.LogGroup(
+            self,
+            "StateMachineLog",
+            log_group_name=f"/aws/vendedlogs/states/{name}",
+            retention=settings.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        states = TrainEvaluatePromote(self, storage, self.functions)
+        return sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=name,
+            definition_body=sfn.DefinitionBody.from_chainable(states.definition()),
+            timeout=TIMEOUT,
+            tracing_enabled=not settings.emulator,
+            logs=sfn.LogOptions(
+                destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True
+            ),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _start_on_events(self, storage: StorageStack) -> None:
+        # The whole event is the input: its first state takes it apart.
+        events.Rule(
+            self,
+            "Start",
+            description="Retrains when a verdict says so",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(
+                source=[SOURCE],
+                detail_type=[*_TRIGGERS],
+                detail={"start_retraining": [True]},
+            ),
+            targets=[
+                targets.SfnStateMachine(
+                    self.state_machine, retry_attempts=2, max_event_age=Duration.hours(1)
+                )
+            ],
+        )

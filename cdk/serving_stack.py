@@ -1,0 +1,126 @@
+"""What answers requests: the REST API, a function per model, and the compaction of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+
+from cdk.constructs import access
+from cdk.constructs.functions import Capacity, PythonFunction
+from cdk.constructs.model_endpoint import ModelEndpoint, camel_case
+from cdk.constructs.rest_api import RestApi
+from cdk.settings import schedule_period
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from cdk.storage_stack import StorageStack
+
+_OPEN_ROUTES = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/{proxy+}")
+"""Answered without an API key: whether it is alive, and how it is used."""
+_GENERAL_ROUTES = (
+    "/{proxy+}",
+    "/models",
+    "/models/{proxy+}",
+    "/v2",
+    "/v2/{proxy+}",
+    "/v2/models",
+    "/v2/models/{proxy+}",
+)
+"""Speak of all models, or of one that does not exist."""
+
+
+class ServingStack(Stack):
+    """API, endpoints, streams, compaction."""
+
+    def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
+        settings = storage.deployment.settings
+        super().__init__(scope, f"Evergreen-{settings.stage}-Serving", **stack)  # type: ignore[arg-type]
+        self.rest_api = RestApi(self, settings)
+        self.endpoints = [
+            ModelEndpoint(self, storage, definition)
+            for definition in storage.deployment.models.values()
+        ]
+        self.describe_api = self._describe_api(storage)
+        self.compact_logs = self._compact_logs(storage)
+        self._route()
+        self._output(storage)
+
+    @property
+    def functions(self) -> list[PythonFunction]:
+        """Every function of this stack."""
+        return [*(each.predict for each in self.endpoints), self.describe_api, self.compact_logs]
+
+    def _describe_api(self, storage: StorageStack) -> PythonFunction:
+        describe = PythonFunction(
+            self,
+            "DescribeApi",
+            storage,
+            folder="describe_api",
+            layer="inference",
+            capacity=Capacity(memory=512, seconds=29),
+        )
+        access.read_pointers(describe.role, storage)
+        return describe
+
+    def _compact_logs(self, storage: StorageStack) -> PythonFunction:
+        compact = PythonFunction(
+            self,
+            "CompactLogs",
+            storage,
+            folder="compact_logs",
+            layer="lake",
+            capacity=Capacity(memory=1769, seconds=900),
+        )
+        tables = ("request-log/", "labels/")
+        access.read(compact.role, storage, *tables)
+        access.write(compact.role, storage, *tables)
+        access.delete(compact.role, storage, *tables)
+        events.Rule(
+            self,
+            "Compaction",
+            description="Rewrites what has landed as Parquet",
+            schedule=events.Schedule.rate(
+                schedule_period(storage.deployment.settings.compaction_period)
+            ),
+            targets=[
+                targets.LambdaFunction(
+                    compact.function, retry_attempts=2, max_event_age=Duration.hours(1)
+                )
+            ],
+        )
+        return compact
+
+    def _route(self) -> None:
+        api, describe = self.rest_api, self.describe_api.function
+        for path in _OPEN_ROUTES:
+            api.route(path, describe, method="GET", open_to_all=True)
+        for path in _GENERAL_ROUTES:
+            api.route(path, describe)
+        api.allow("Api", describe)
+        for endpoint in self.endpoints:
+            for base in (f"/models/{endpoint.model}", f"/v2/models/{endpoint.model}"):
+                api.route(base, endpoint.live)
+                api.route(f"{base}/{{proxy+}}", endpoint.live)
+                api.allow(f"Api{base.replace('/', '-')}", endpoint.live, f"{base}*")
+
+    def _output(self, storage: StorageStack) -> None:
+        api = self.rest_api
+        values = {
+            "ApiUrl": api.api.url,
+            "RestApiId": api.api.rest_api_id,
+            "ApiStage": storage.deployment.settings.stage,
+            "ApiKeyId": api.key.key_id,
+            "DescribeApiFunctionName": self.describe_api.function_name,
+            "CompactLogsFunctionName": self.compact_logs.function_name,
+        }
+        for endpoint in self.endpoints:
+            name = camel_case(endpoint.model)
+            values[f"PredictFunctionName{name}"] = endpoint.predict.function_name
+            values[f"RequestStreamName{name}"] = endpoint.requests.name
+            values[f"LabelStreamName{name}"] = endpoint.labels.name
+        for key, value in values.items():
+            CfnOutput(self, key, value=value)

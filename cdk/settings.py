@@ -1,0 +1,170 @@
+"""What a deployment may set: the typed view of the CDK context and of the model definitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from aws_cdk import Duration
+from aws_cdk import aws_logs as logs
+from evergreen.clock import parse_period
+from evergreen.errors import EvergreenError
+from evergreen.model_definition import ModelDefinition, Period, load_definitions
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from cdk.constructs.layers import Architecture, machine_architecture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+_LONGEST_NAME = 64  # of a Lambda function and of a Firehose stream
+
+
+def _absent(value: object) -> object:
+    return None if value in ("", "null", "none") else value
+
+
+def _checked_period(value: str) -> str:
+    parse_period(value)
+    return value
+
+
+Unset = BeforeValidator(_absent)
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+TrackingUri = Annotated[str, Field(pattern=r"^https?://")]
+PeriodText = Annotated[str, AfterValidator(_checked_period)]
+
+
+class Settings(BaseModel):
+    """Every value that `cdk.json` or `-c key=value` may set, with its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,9}$")] = "dev"
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    architecture: Architecture = "x86_64"
+    log_retention_days: Literal[1, 7, 14, 30, 90, 180, 365] = 30
+    raw_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    alert_email: Annotated[Email | None, Unset] = None
+    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
+    requests_burst: Annotated[int, Field(ge=1, le=5_000)] = 200
+    mlflow_tracking_uri: Annotated[TrackingUri | None, Unset] = None
+    compaction_period: Period = timedelta(hours=1)
+    drift_period: Annotated[Period | None, Unset] = None
+    """Replaces the period of every drift schedule, so that a demonstration need not wait."""
+    cooldown: Annotated[PeriodText | None, Unset] = None
+    """Replaces every model's retraining cooldown."""
+    emulator: bool = False
+    """Deploy to LocalStack: leave out what it cannot run, add the EMF bridge."""
+
+    @property
+    def function_architecture(self) -> Architecture:
+        """The architecture functions run on; the emulator runs them on this machine."""
+        return machine_architecture() if self.emulator else self.architecture
+
+    @property
+    def log_retention(self) -> logs.RetentionDays:
+        """How long logs are kept, as CDK writes it."""
+        return {
+            1: logs.RetentionDays.ONE_DAY,
+            7: logs.RetentionDays.ONE_WEEK,
+            14: logs.RetentionDays.TWO_WEEKS,
+            30: logs.RetentionDays.ONE_MONTH,
+            90: logs.RetentionDays.THREE_MONTHS,
+            180: logs.RetentionDays.SIX_MONTHS,
+            365: logs.RetentionDays.ONE_YEAR,
+        }[self.log_retention_days]
+
+    def name(self, *parts: str) -> str:
+        """Return ``evergreen-<stage>-<parts>``, the name of one resource.
+
+        Raises
+        ------
+        EvergreenError
+            If AWS would not accept a name that long.
+        """
+        name = "-".join(["evergreen", self.stage, *parts])
+        if len(name) > _LONGEST_NAME:
+            raise EvergreenError(
+                f"the name has {len(name)} characters and AWS accepts {_LONGEST_NAME}",
+                where=name,
+                fix="Give the stage or the model a shorter name.",
+            )
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is deployed: the settings, and the models with the folder they come from."""
+
+    settings: Settings
+    models_folder: Path
+    models: Mapping[str, ModelDefinition]
+
+
+def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployment:
+    """Read the settings from the context and every model below ``models_folder``.
+
+    Raises
+    ------
+    EvergreenError
+        If a setting or a model definition is not valid, or there is no model at all.
+    """
+    models = load_definitions(models_folder)
+    if not models:
+        raise EvergreenError(
+            "no model found", where=str(models_folder), fix="Add a folder with a model.toml."
+        )
+    return Deployment(read_settings(context), models_folder, models)
+
+
+def read_settings(context: Mapping[str, Any]) -> Settings:
+    """Read our keys from the CDK context; those of CDK itself hold a colon or a slash.
+
+    Raises
+    ------
+    EvergreenError
+        Naming each key that is unknown or wrong, and what it may be.
+    """
+    ours = {key: value for key, value in context.items() if not {":", "/"} & set(key)}
+    try:
+        return Settings.model_validate(ours)
+    except ValidationError as error:
+        problems = "; ".join(_explain(detail) for detail in error.errors(include_url=False))
+        raise EvergreenError(problems, where="cdk.json or -c") from error
+
+
+def _explain(detail: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: no such setting (there are: {', '.join(sorted(Settings.model_fields))})"
+    return f"{key}: {detail['msg']}, not {detail['input']!r}"
+
+
+def schedule_period(period: timedelta) -> Duration:
+    """Return a period as EventBridge takes it, in whole minutes.
+
+    Raises
+    ------
+    EvergreenError
+        If it is shorter than a minute, or not a whole number of minutes.
+    """
+    minutes, rest = divmod(period, timedelta(minutes=1))
+    if minutes < 1 or rest:
+        raise EvergreenError(
+            "a schedule needs a whole number of minutes, one at least", where=str(period)
+        )
+    return Duration.minutes(minutes)
+
+
+def period_text(period: timedelta) -> str:
+    """Write a period as :func:`evergreen.clock.parse_period` reads it, in its largest unit."""
+    seconds = int(period.total_seconds())
+    units = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+    unit = next(unit for unit, step in units.items() if seconds >= step and seconds % step == 0)
+    number = seconds // units[unit]
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -1,0 +1,169 @@
+"""The whole loop, deployed: traffic in, drift found, challenger trained, judged and promoted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+from evergreen.clock import utc_now
+from evergreen.lake import Lake
+from evergreen.model_definition import find_definition
+from evergreen.production import Production
+from evergreen.tables import REQUEST_LOG
+from mlflow import MlflowClient
+
+from cli.display import Steps
+from cli.once_around import MODEL, MODELS, OnceAround, Story, Summary, example_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.target import Target
+
+COMMON = {
+    "timestamp",
+    "reference_dataset_id",
+    "subject_dataset_id",
+    "check_id",
+    "model",
+    "model_version",
+    "window_start",
+    "window_end",
+    "rows",
+}
+UNIVARIATE = {
+    "feature_name",
+    "drifted",
+    "p_value",
+    "threshold",
+    "method",
+    "effect_size",
+    "effect_threshold",
+}
+MULTIVARIATE = {"drifted", "model_accuracy", "threshold", "auc", "p_value", "top_features"}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of the loop and the mark its rows carry."""
+
+    summary: Summary
+    note: str
+
+
+@pytest.fixture(scope="module")
+def once(deployed: Target) -> Round:
+    # Fewer flights than the demonstration, and months in which the old champion has aged so much
+    # that the first or second challenger beats it on any sample.
+    story = Story(replayed=(5, 6, 7), fraction=0.15)
+    with Steps() as steps:
+        around = OnceAround(deployed, story, steps)
+        return Round(around.run(), around.note)
+
+
+def test_every_row_served_is_in_the_log(once: Round) -> None:
+    assert once.summary.rows_served > 3000
+    assert once.summary.rows_logged == once.summary.rows_served
+
+
+def test_after_compaction_the_table_alone_holds_every_row_once(
+    once: Round, deployed: Target, tmp_path: Path
+) -> None:
+    rows = []
+    for item in deployed.storage.list(f"request-log/table/model={MODEL}/"):
+        if item.key.endswith(".parquet"):
+            file = tmp_path / item.key.rsplit("/", 1)[-1]
+            file.write_bytes(deployed.storage.get(item.key) or b"")
+            rows += pq.read_table(file).to_pylist()
+    ours = [row for row in rows if json.loads(row["metadata"]).get("replay") == once.note]
+    keys = {tuple(row[name] for name in REQUEST_LOG.key) for row in ours}
+    assert len(ours) == len(keys) == once.summary.rows_served
+    assert not list(deployed.storage.list("rejected/"))
+
+
+def test_the_drift_log_has_both_kinds_of_test(once: Round, deployed: Target) -> None:
+    assert once.summary.drift_detected >= 1
+    records = [
+        json.loads(line)
+        for item in deployed.storage.list(f"drift/log/model={MODEL}/")
+        for line in (deployed.storage.get(item.key) or b"").splitlines()
+    ]
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        assert record.keys() >= COMMON
+        by_kind.setdefault(record["kind"], []).append(record)
+    assert all(record.keys() >= UNIVARIATE for record in by_kind["univariate"])
+    assert all(record.keys() >= MULTIVARIATE for record in by_kind["multivariate"])
+    assert any(record["drifted"] for record in by_kind["univariate"])
+    assert any(record["drifted"] for record in by_kind["multivariate"])
+    assert {record["verdict"] for record in by_kind["decision"]} >= {"drift"}
+
+
+def test_the_state_machine_succeeded_and_promoted(once: Round, deployed: Target) -> None:
+    assert once.summary.promoted == 1
+    assert once.summary.champion_after != once.summary.champion_before
+    champion, challenger = once.summary.metric_champion, once.summary.metric_challenger
+    assert champion is not None
+    assert challenger is not None
+    assert challenger > champion
+    executions = deployed.client("stepfunctions").list_executions(
+        stateMachineArn=deployed.output("StateMachineArn")
+    )["executions"]
+    assert executions
+    assert {item["status"] for item in executions} <= {"SUCCEEDED", "RUNNING"}
+
+
+def test_exactly_one_version_is_in_production(once: Round, deployed: Target) -> None:
+    client = MlflowClient(tracking_uri=deployed.mlflow_uri)
+    versions = client.search_model_versions(f"name = '{MODEL}'")
+    in_production = [item.version for item in versions if item.tags.get("stage") == "prod"]
+    assert [str(version) for version in in_production] == [once.summary.champion_after]
+    champion = client.get_model_version_by_alias(MODEL, "champion")
+    assert str(champion.version) == once.summary.champion_after
+    pointer = Production(deployed.stage, deployed.client("ssm")).read(MODEL)
+    assert pointer is not None
+    assert pointer.version == once.summary.champion_after
+    assert pointer.previous == once.summary.champion_before
+
+
+def test_the_api_answers_with_the_promoted_version(once: Round, deployed: Target) -> None:
+    began = utc_now()
+    body = {"instances": [example_row()], "metadata": {"replay": "by hand"}}
+    tensor = {
+        "inputs": [
+            {
+                "name": name,
+                "shape": [1],
+                "datatype": "BYTES" if isinstance(value, str) else "FP32",
+                "data": [value],
+            }
+            for name, value in example_row().items()
+        ]
+    }
+    headers = {"x-api-key": deployed.api_key}
+    with httpx.Client(base_url=deployed.api_url, headers=headers, timeout=60) as client:
+        ours = client.post(f"/models/{MODEL}/predict", json=body).raise_for_status().json()
+        alias = client.post(f"/models/{MODEL}/invocations", json=body).raise_for_status().json()
+        oip = client.post(f"/v2/models/{MODEL}/infer", json=tensor).raise_for_status().json()
+    assert ours["model_version"] == alias["model_version"] == once.summary.champion_after
+    assert oip["model_version"] == once.summary.champion_after
+    assert ours["predictions"] == alias["predictions"]
+    assert oip["outputs"][0]["data"] == ours["predictions"]
+    logged = Lake(deployed.storage).predictions(find_definition(MODELS, MODEL), began, utc_now())
+    assert {ours["request_id"], alias["request_id"]} <= set(logged["request_id"].to_pylist())
+
+
+def test_metrics_reach_cloudwatch(once: Round, deployed: Target) -> None:
+    cloudwatch = deployed.client("cloudwatch")
+    names = {
+        metric["MetricName"]
+        for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace="Evergreen")
+        for metric in page["Metrics"]
+        if {"Name": "model", "Value": MODEL} in metric["Dimensions"]
+    }
+    assert once.summary.rows_served
+    assert names >= {"Predictions", "Requests", "InferenceTime", "DriftedShare", "Promotions"}

@@ -1,0 +1,38 @@
+"""The app synthesised once for AWS and once for the emulator, shared by every test here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app import ROOT, build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Templates = dict[str, dict[str, Any]]
+"""CloudFormation templates by the last part of their stack's name."""
+
+
+def synthesise(context: dict[str, Any], models: Path, outdir: Path) -> Templates:
+    build(context, models, str(outdir)).synth()
+    files = outdir.glob("*.template.json")
+    return {file.name.split(".")[0].split("-")[-1]: json.loads(file.read_text()) for file in files}
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    return ROOT / "models"
+
+
+@pytest.fixture(scope="session")
+def aws(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return synthesise({"alert_email": "a@example.com"}, models, tmp_path_factory.mktemp("aws"))
+
+
+@pytest.fixture(scope="session")
+def emulator(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    context = {"emulator": True, "drift_period": "1 minute", "cooldown": "1 second"}
+    return synthesise(context, models, tmp_path_factory.mktemp("emulator"))

@@ -1,0 +1,116 @@
+"""Layers and function folders: reproducible, whole or absent, small enough, sufficient."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from evergreen.errors import EvergreenError
+
+from cdk.constructs import building
+from cdk.constructs.building import UNZIPPED_LIMIT, archive, build_once, size_of
+from cdk.constructs.functions import build_function
+from cdk.constructs.layers import build_layer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IMPORTS = {
+    "inference": "fastapi, mangum, numpy, onnxruntime, pydantic, aws_lambda_powertools.metrics",
+    "lake": "pyarrow.parquet, pyarrow.dataset, pyarrow.compute, pyarrow.json, numpy, pydantic",
+}
+CLIENTS = "s3 ssm sts firehose events stepfunctions cloudwatch logs"
+
+
+def fill(folder: Path) -> None:
+    (folder / "python").mkdir()
+    (folder / "python" / "module.py").write_text("VALUE = 1\n")
+
+
+def test_an_interrupted_build_leaves_nothing_and_the_next_heals(tmp_path: Path) -> None:
+    target = tmp_path / "layer-1"
+
+    def interrupted(folder: Path) -> None:
+        fill(folder)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_once(target, interrupted)
+    assert list(tmp_path.iterdir()) == []
+    assert build_once(target, fill) == target
+    assert (target / "python" / "module.py").is_file()
+
+
+def test_a_build_is_done_once(tmp_path: Path) -> None:
+    target = tmp_path / "layer-1"
+    build_once(target, fill)
+    build_once(target, lambda _: pytest.fail("it was built already"))
+
+
+def test_of_two_builders_the_first_wins(tmp_path: Path) -> None:
+    target = tmp_path / "layer-1"
+
+    def overtaken(folder: Path) -> None:
+        build_once(target, fill)
+        (folder / "late").touch()
+
+    build_once(target, overtaken)
+    assert [path.name for path in target.iterdir()] == ["python"]
+
+
+def test_the_same_content_gives_the_same_zip(tmp_path: Path) -> None:
+    zips = []
+    for name in ("first", "second"):
+        folder = build_once(tmp_path / name / "layer", fill)
+        building.compile_bytecode(folder, "/opt")
+        zips.append(archive(folder).read_bytes())
+    assert zips[0] == zips[1]
+
+
+@pytest.mark.parametrize("layer", ["inference", "lake"])
+def test_a_layer_with_code_and_library_fits_a_function(layer: str, models: Path) -> None:
+    function = {"inference": "predict", "lake": "compact_logs"}[layer]
+    parts = [build_layer(layer), build_layer("evergreen"), build_function(function, models)]
+    assert sum(map(size_of, parts)) < UNZIPPED_LIMIT
+
+
+@pytest.mark.parametrize("layer", ["inference", "lake"])
+def test_a_layer_suffices_in_an_interpreter_that_sees_nothing_else(layer: str) -> None:
+    paths = [str(build_layer(name) / "python") for name in (layer, "evergreen")]
+    program = (
+        f"import sys; sys.path[:0] = {json.dumps(paths)}\n"
+        f"import {IMPORTS[layer]}, importlib.metadata, boto3, evergreen.storage\n"
+        f"for name in {CLIENTS!r}.split():\n"
+        "    boto3.client(name, region_name='us-east-1')\n"
+        "print(importlib.metadata.version('pydantic'))\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_module_of_a_layer_is_compiled_and_trusted() -> None:
+    folder = build_layer("evergreen") / "python"
+    for source in folder.rglob("*.py"):
+        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+        flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+        assert flags == 0b01  # hash-based and unchecked, see PEP 552
+
+
+def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> None:
+    folder = build_function("predict", models)
+    assert (folder / "functions" / "predict" / "handler.py").is_file()
+    assert (folder / "models" / "flight_delay" / "model.toml").is_file()
+    others = {path.name for path in (folder / "functions").iterdir() if path.is_dir()}
+    assert others == {"predict", "__pycache__"}
+    with zipfile.ZipFile(archive(folder)) as packed:
+        assert "functions/predict/handler.py" in packed.namelist()
+
+
+def test_a_function_that_does_not_exist_is_named(models: Path) -> None:
+    with pytest.raises(EvergreenError, match=r"no_such.*no handler\.py"):
+        build_function("no_such", models)

@@ -1,0 +1,150 @@
+"""What each role may do, and that no role may do more than its function needs."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cdk.acknowledgements import WITHOUT_RESOURCE
+from tests.infrastructure.templates import flat, listed, resources, statements
+
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Templates
+
+
+def every_statement(templates: Templates) -> list[dict[str, Any]]:
+    return [
+        statement
+        for template in templates.values()
+        for policy in resources(template, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def keys_of(template: dict[str, Any], role: str, action: str) -> set[str]:
+    """Return the object keys of the data bucket that a role may do ``action`` to."""
+    return {
+        flat(resource).split(">/", 1)[1]
+        for statement in statements(template, role)
+        for resource in listed(statement["Resource"])
+        if action in listed(statement["Action"]) and ">/" in flat(resource)
+    }
+
+
+def test_predict_reads_its_bundles_and_writes_its_logs_and_nothing_else(aws: Templates) -> None:
+    role = "ModelFlightDelayPredictRole"
+    assert keys_of(aws["Serving"], role, "s3:GetObject") == {"bundles/flight_delay/*"}
+    assert keys_of(aws["Serving"], role, "s3:PutObject") == {
+        "request-log/raw/model=flight_delay/*",
+        "labels/raw/model=flight_delay/*",
+    }
+    actions = {
+        action
+        for statement in statements(aws["Serving"], role)
+        for action in listed(statement["Action"])
+    }
+    assert actions == {
+        "firehose:PutRecord",
+        "firehose:PutRecordBatch",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "ssm:GetParameter",
+        "ssm:GetParameterHistory",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
+def test_predict_reads_one_pointer_and_puts_to_its_own_streams(aws: Templates) -> None:
+    found = statements(aws["Serving"], "ModelFlightDelayPredictRole")
+    targets = {
+        action: {flat(resource) for resource in listed(statement["Resource"])}
+        for statement in found
+        for action in listed(statement["Action"])
+    }
+    (pointer,) = targets["ssm:GetParameter"]
+    assert pointer.endswith(":parameter/evergreen/dev/flight_delay/production")
+    streams = targets["firehose:PutRecordBatch"]
+    assert {name.split("Stream")[0] for name in streams} == {
+        "<ModelFlightDelayRequests",
+        "<ModelFlightDelayLabels",
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "keys"),
+    [
+        ("TakeLockRole", "s3:PutObject", {"locks/*"}),
+        ("TakeLockRole", "s3:DeleteObject", set()),
+        ("StateMachineRole", "s3:DeleteObject", {"locks/*"}),
+        ("BuildDatasetRole", "s3:PutObject", {"datasets/*"}),
+        ("TrainRole", "s3:PutObject", {"bundles/*"}),
+        ("EvaluateRole", "s3:PutObject", set()),
+        ("PromoteRole", "s3:PutObject", {"decisions/*"}),
+        ("PromoteRole", "s3:DeleteObject", set()),
+        ("CleanUpRole", "s3:DeleteObject", {"bundles/*", "datasets/*"}),
+    ],
+)
+def test_what_retraining_may_change(aws: Templates, role: str, action: str, keys: set[str]) -> None:
+    assert keys_of(aws["Retraining"], role, action) == keys
+
+
+def test_only_promotion_moves_a_production_pointer(aws: Templates) -> None:
+    allowed = {
+        flat(role)
+        for template in aws.values()
+        for policy in resources(template, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "ssm:PutParameter" in listed(statement["Action"])
+        for role in policy["Roles"]
+    }
+    assert [name.startswith("<PromoteRole") for name in allowed] == [True]
+
+
+def test_the_drift_check_writes_only_below_drift(aws: Templates) -> None:
+    assert keys_of(aws["Drift"], "CheckDriftRole", "s3:PutObject") == {"drift/*"}
+    assert keys_of(aws["Drift"], "CheckDriftRole", "s3:DeleteObject") == set()
+
+
+def test_no_action_is_a_wildcard(aws: Templates, emulator: Templates) -> None:
+    found = every_statement(aws) + every_statement(emulator)
+    assert found
+    assert not [action for each in found for action in listed(each["Action"]) if "*" in action]
+
+
+def test_every_resource_is_only_for_actions_that_know_none(aws: Templates) -> None:
+    everywhere = [
+        each for each in every_statement(aws) if "*" in map(flat, listed(each["Resource"]))
+    ]
+    assert everywhere
+    assert all(set(listed(each["Action"])) <= WITHOUT_RESOURCE for each in everywhere)
+
+
+def test_a_wildcard_stands_only_at_the_end_or_for_the_models(aws: Templates) -> None:
+    for statement in every_statement(aws):
+        for resource in map(flat, listed(statement["Resource"])):
+            inner = resource.removesuffix("*")
+            assert "*" not in inner or fnmatch.fnmatch(inner, "*/evergreen/dev/[*]/production")
+
+
+def test_listing_the_bucket_is_bound_to_prefixes(aws: Templates) -> None:
+    listing = [each for each in every_statement(aws) if "s3:ListBucket" in listed(each["Action"])]
+    assert listing
+    assert all(each["Condition"]["StringLike"]["s3:prefix"] for each in listing)
+
+
+def test_no_managed_policy_but_the_gateways_own(aws: Templates) -> None:
+    managed = [
+        flat(policy)
+        for template in aws.values()
+        for role in resources(template, "AWS::IAM::Role").values()
+        for policy in role.get("ManagedPolicyArns", [])
+    ]
+    assert [name.rsplit("/", 1)[-1] for name in managed] == ["AmazonAPIGatewayPushToCloudWatchLogs"]

@@ -1,0 +1,74 @@
+"""The context of a deployment: what it may say, and what is said when it may not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from evergreen.clock import parse_period
+from evergreen.errors import EvergreenError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdk.constructs.delivery_stream import size_hint
+from cdk.settings import period_text, read_deployment, read_settings, schedule_period
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_command_lines_texts_become_values() -> None:
+    settings = read_settings({"emulator": "true", "drift_period": "2 minutes", "stage": "test"})
+    assert settings.emulator is True
+    assert settings.drift_period == timedelta(minutes=2)
+    assert settings.name("predict", "m") == "evergreen-test-predict-m"
+
+
+def test_cdks_own_keys_are_left_to_cdk() -> None:
+    read_settings({"aws:cdk:enable-path-metadata": True, "@aws-cdk/core:x": True})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("emulatr", "true", r"emulatr: no such setting \(there are: .*emulator"),
+        ("log_retention_days", 31, "log_retention_days: .*1, 7, 14, 30.* not 31"),
+        ("architecture", "riscv", "architecture: .*'x86_64' or 'arm64'"),
+        ("stage", "Prod!", "stage: .*pattern"),
+        ("region", "moon", "region: .*pattern"),
+        ("alert_email", "nobody", "alert_email: .*pattern"),
+        ("cooldown", "soon", "cooldown: .*'soon' is not a period"),
+        ("drift_period", "soon", "drift_period: .*'soon' is not a period"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_allowed(key: str, value: object, says: str) -> None:
+    with pytest.raises(EvergreenError, match=says):
+        read_settings({key: value})
+
+
+def test_no_model_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EvergreenError, match="no model found"):
+        read_deployment({}, tmp_path)
+
+
+def test_a_name_too_long_for_aws_is_refused() -> None:
+    with pytest.raises(EvergreenError, match="AWS accepts 64"):
+        read_settings({"stage": "production"}).name("predict", "m" * 40)
+
+
+@pytest.mark.parametrize("period", [timedelta(seconds=30), timedelta(seconds=90)])
+def test_a_schedule_is_in_whole_minutes(period: timedelta) -> None:
+    with pytest.raises(EvergreenError, match="whole number of minutes"):
+        schedule_period(period)
+
+
+@given(st.integers(min_value=1, max_value=10**8))
+def test_a_period_written_is_read_back(seconds: int) -> None:
+    period = timedelta(seconds=seconds)
+    assert parse_period(period_text(period)) == period
+
+
+@pytest.mark.parametrize(("records", "mebibytes"), [(1, 1), (5000, 5), (10**6, 128)])
+def test_the_buffer_holds_the_records_within_firehoses_limits(records: int, mebibytes: int) -> None:
+    assert size_hint(records) == mebibytes

@@ -1,0 +1,222 @@
+"""What the stacks contain: protection of the data, the API, the schedules, the emulator's part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from app import build
+from tests.infrastructure.conftest import synthesise
+from tests.infrastructure.templates import flat, resources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.infrastructure.conftest import Templates
+
+OPEN_TO_ALL = {"/", "/ping", "/docs", "/openapi.json", "/v2/health/{proxy+}"}
+
+
+def kinds(templates: Templates) -> set[str]:
+    return {item["Type"] for each in templates.values() for item in each["Resources"].values()}
+
+
+def functions(templates: Templates) -> dict[str, dict[str, Any]]:
+    return {
+        properties["FunctionName"]: properties
+        for template in templates.values()
+        for properties in resources(template, "AWS::Lambda::Function").values()
+    }
+
+
+def test_there_are_five_stacks(aws: Templates, emulator: Templates) -> None:
+    names = {"Storage", "Serving", "Drift", "Retraining", "Monitoring"}
+    assert set(aws) == set(emulator) == names
+
+
+def test_no_bucket_is_public_and_all_are_encrypted_and_tls_only(aws: Templates) -> None:
+    buckets = resources(aws["Storage"], "AWS::S3::Bucket")
+    assert len(buckets) == 2
+    policies = resources(aws["Storage"], "AWS::S3::BucketPolicy").values()
+    for name, bucket in buckets.items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["BucketEncryption"]
+        (policy,) = (each for each in policies if each["Bucket"] == {"Ref": name})
+        denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
+
+
+def test_the_data_bucket_is_under_a_rotated_key_and_keeps_old_versions(aws: Templates) -> None:
+    (key,) = resources(aws["Storage"], "AWS::KMS::Key").values()
+    assert key["EnableKeyRotation"] is True
+    buckets = resources(aws["Storage"], "AWS::S3::Bucket")
+    (data,) = (each for name, each in buckets.items() if name.startswith("Data"))
+    (rule,) = data["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["BucketKeyEnabled"] is True
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert data["VersioningConfiguration"] == {"Status": "Enabled"}
+    expiring = {
+        each["Prefix"]: each["ExpirationInDays"]
+        for each in data["LifecycleConfiguration"]["Rules"]
+        if "Prefix" in each
+    }
+    assert expiring == {"request-log/raw/": 30, "labels/raw/": 30}
+
+
+def test_data_outlives_its_stack_on_aws_only(aws: Templates, emulator: Templates) -> None:
+    for templates, policy in ((aws, "Retain"), (emulator, "Delete")):
+        kept = templates["Storage"]["Resources"].values()
+        found = {item["DeletionPolicy"] for item in kept if item["Type"] == "AWS::S3::Bucket"}
+        assert found == {policy}
+
+
+def test_only_health_and_documentation_are_open(aws: Templates) -> None:
+    serving = aws["Serving"]
+    parents = resources(serving, "AWS::ApiGateway::Resource")
+
+    def path_of(resource: Any) -> str:
+        match resource:
+            case {"Ref": name}:
+                parent = path_of(parents[name]["ParentId"])
+                return f"{parent.rstrip('/')}/{parents[name]['PathPart']}"
+        return "/"
+
+    methods = resources(serving, "AWS::ApiGateway::Method").values()
+    opened = {path_of(each["ResourceId"]) for each in methods if not each.get("ApiKeyRequired")}
+    assert opened == OPEN_TO_ALL
+    assert {"/models/flight_delay/{proxy+}", "/v2/models/flight_delay/{proxy+}"} <= {
+        path_of(each["ResourceId"]) for each in methods
+    }
+
+
+def test_predictions_come_from_the_live_alias_and_a_snapshot(aws: Templates) -> None:
+    (alias,) = resources(aws["Serving"], "AWS::Lambda::Alias").values()
+    assert alias["Name"] == "live"
+    predict = functions(aws)["evergreen-dev-predict-flight_delay"]
+    assert predict["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+
+
+def test_firehose_writes_plain_json_lines_below_a_plain_prefix(aws: Templates) -> None:
+    streams = resources(aws["Serving"], "AWS::KinesisFirehose::DeliveryStream").values()
+    targets = [stream["ExtendedS3DestinationConfiguration"] for stream in streams]
+    assert {target["Prefix"] for target in targets} == {
+        "request-log/raw/model=flight_delay/",
+        "labels/raw/model=flight_delay/",
+    }
+    assert {target["CompressionFormat"] for target in targets} == {"UNCOMPRESSED"}
+    assert not [target for target in targets if "DynamicPartitioningConfiguration" in target]
+
+
+def test_every_function_keeps_its_log_no_longer_than_told(aws: Templates) -> None:
+    groups = [
+        group
+        for template in aws.values()
+        for group in resources(template, "AWS::Logs::LogGroup").values()
+    ]
+    names = {group["LogGroupName"] for group in groups}
+    assert {f"/aws/lambda/{name}" for name in functions(aws)} <= names
+    assert {group["RetentionInDays"] for group in groups} == {30}
+
+
+def test_the_emulator_adds_the_bridge_and_leaves_out_what_it_cannot_do(
+    aws: Templates, emulator: Templates
+) -> None:
+    address = "AWS::SNS::Subscription"  # set for AWS alone in these tests
+    snapshots = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}  # it cannot move an alias
+    assert kinds(emulator) - kinds(aws) == {"AWS::Logs::SubscriptionFilter"}
+    assert kinds(aws) - kinds(emulator) == {address} | snapshots
+    assert set(functions(emulator)) - set(functions(aws)) == {"evergreen-dev-emf-bridge"}
+    assert set(functions(aws)) <= set(functions(emulator))
+
+
+def test_no_custom_resource_anywhere(aws: Templates, emulator: Templates) -> None:
+    found = kinds(aws) | kinds(emulator)
+    assert not [kind for kind in found if kind.startswith("Custom::") or "CustomResource" in kind]
+    runtimes = {each.get("Runtime") for each in [*functions(aws).values()]}
+    assert runtimes == {None, "python3.13"}
+
+
+def test_images_on_aws_are_zips_that_name_them_on_the_emulator(
+    aws: Templates, emulator: Templates
+) -> None:
+    images = {n: each for n, each in functions(aws).items() if each.get("PackageType") == "Image"}
+    assert len(images) == 6
+    for name, image in images.items():
+        copy = functions(emulator)[name]
+        assert image["ImageConfig"]["Command"] == [copy["Handler"]]
+        expected = "drift" if name.endswith("check-drift") else "training"
+        assert copy["Environment"]["Variables"]["EVERGREEN_IMAGE"] == expected
+
+
+def test_the_emulators_periods_replace_the_models(aws: Templates, emulator: Templates) -> None:
+    def checks(templates: Templates) -> list[tuple[str, str]]:
+        rules = resources(templates["Drift"], "AWS::Events::Rule").values()
+        return [
+            (rule["ScheduleExpression"], flat(rule["Targets"][0]["Input"]))
+            for rule in rules
+            if "ScheduleExpression" in rule
+        ]
+
+    assert {rate for rate, _ in checks(emulator)} == {"rate(1 minute)"}
+    assert [body for _, body in checks(emulator)] == [body for _, body in checks(aws)]
+    assert "rate(1 minute)" not in {rate for rate, _ in checks(aws)}
+    variables = functions(emulator)["evergreen-dev-check-drift"]["Environment"]["Variables"]
+    assert variables["EVERGREEN_COOLDOWN"] == "1 second"
+
+
+def test_alerts_are_encrypted_and_tell_of_drift(aws: Templates) -> None:
+    (topic,) = resources(aws["Drift"], "AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"]
+    rules = resources(aws["Drift"], "AWS::Events::Rule").values()
+    (alert,) = (rule for rule in rules if "EventPattern" in rule)
+    assert "Data Drift Detected" in alert["EventPattern"]["detail-type"]
+    (address,) = resources(aws["Drift"], "AWS::SNS::Subscription").values()
+    assert (address["Protocol"], address["Endpoint"]) == ("email", "a@example.com")
+
+
+def test_every_alarm_reaches_the_topic(aws: Templates) -> None:
+    alarms = resources(aws["Monitoring"], "AWS::CloudWatch::Alarm").values()
+    assert len(alarms) == 5
+    assert all("Alerts" in flat(target) for each in alarms for target in each["AlarmActions"])
+
+
+def test_what_the_command_line_reads_is_there(aws: Templates) -> None:
+    outputs = {name for template in aws.values() for name in template.get("Outputs", {})}
+    assert {
+        "ApiUrl",
+        "RestApiId",
+        "ApiStage",
+        "ApiKeyId",
+        "BucketName",
+        "EventBusName",
+        "StateMachineArn",
+        "DriftFunctionName",
+        "CompactLogsFunctionName",
+        "PredictFunctionNameFlightDelay",
+    } <= outputs
+
+
+def test_a_new_model_is_a_new_folder(models: Path, tmp_path: Path) -> None:
+    for name in ("flight_delay", "night_flights"):
+        folder = tmp_path / "models" / name
+        folder.mkdir(parents=True)
+        text = (models / "flight_delay" / "model.toml").read_text()
+        (folder / "model.toml").write_text(text.replace('"flight_delay"', f'"{name}"'))
+    templates = synthesise({"emulator": True}, tmp_path / "models", tmp_path / "out")
+    assert "evergreen-dev-predict-night_flights" in functions(templates)
+    rules = resources(templates["Drift"], "AWS::Events::Rule").values()
+    inputs = [flat(rule["Targets"][0].get("Input")) for rule in rules]
+    assert any('"model":"night_flights"' in body for body in inputs)
+
+
+def test_a_permission_too_wide_stops_the_synthesis(models: Path, tmp_path: Path) -> None:
+    app = build({}, models, str(tmp_path))
+    stack = Stack.of(app.node.find_child("Evergreen-dev-Storage"))
+    everything = iam.PolicyStatement(actions=["s3:*"], resources=["*"])
+    user = iam.Role(stack, "Wide", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    user.add_to_policy(everything)
+    with pytest.raises(RuntimeError, match=r"Wide.*\s.*IAM5\[Action::s3:\*\]"):
+        app.synth()

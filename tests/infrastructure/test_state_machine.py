@@ -1,0 +1,144 @@
+"""The state machine's definition as it is deployed; the emulator accepts one that cannot run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.infrastructure.templates import flat, resources
+
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Templates
+
+MOST_SECONDS = 90 * 60
+
+
+@pytest.fixture(scope="module")
+def machine(aws: Templates) -> dict[str, Any]:
+    (only,) = resources(aws["Retraining"], "AWS::StepFunctions::StateMachine").values()
+    return only
+
+
+@pytest.fixture(scope="module")
+def definition(machine: dict[str, Any]) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(flat(machine["DefinitionString"]))
+    return parsed
+
+
+def next_states(state: dict[str, Any]) -> set[str]:
+    branches = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    names = {branch["Next"] for branch in branches if "Next" in branch}
+    return names | ({state["Default"]} if "Default" in state else set())
+
+
+def reachable(definition: dict[str, Any], start: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = {start}
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        waiting |= next_states(definition["States"][name]) - seen
+    return seen
+
+
+def tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: state for name, state in definition["States"].items() if state["Type"] == "Task"}
+
+
+def function_of(task: dict[str, Any]) -> str:
+    return str(task["Resource"]).removeprefix("<").split("Function")[0]
+
+
+def test_every_state_is_reached_and_every_next_exists(definition: dict[str, Any]) -> None:
+    assert reachable(definition, definition["StartAt"]) == set(definition["States"])
+
+
+def test_it_speaks_jsonpath_only(definition: dict[str, Any]) -> None:
+    languages = {state.get("QueryLanguage") for state in definition["States"].values()}
+    assert languages | {definition.get("QueryLanguage")} <= {None, "JSONPath"}
+
+
+def test_every_task_has_a_timeout_and_the_whole_has_one(definition: dict[str, Any]) -> None:
+    assert definition["TimeoutSeconds"] <= MOST_SECONDS
+    assert all(0 < task["TimeoutSeconds"] <= 16 * 60 for task in tasks(definition).values())
+
+
+def test_every_task_is_tried_again_when_the_service_failed(definition: dict[str, Any]) -> None:
+    assert all(task["Retry"] for task in tasks(definition).values())
+
+
+def test_the_functions_are_called_in_order(definition: dict[str, Any]) -> None:
+    called, name = [], "Take the lock"
+    while definition["States"][name]["Type"] == "Task":
+        called.append(function_of(definition["States"][name]))
+        name = definition["States"][name]["Next"]
+    assert called == ["TakeLock", "BuildDataset", "Train", "Evaluate"]
+    assert definition["States"][name]["Choices"][0]["StringEquals"] == "promote"
+    assert next_states(definition["States"][name]) == {
+        "Promote the challenger",
+        "Clean up the challenger",
+    }
+
+
+@pytest.mark.parametrize("folder", ["BuildDataset", "Train", "Evaluate", "Promote", "CleanUp"])
+def test_whatever_fails_under_the_lock_releases_it(definition: dict[str, Any], folder: str) -> None:
+    (task,) = (task for task in tasks(definition).values() if function_of(task) == folder)
+    assert task["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Release the lock"}
+    ]
+
+
+def test_no_path_from_the_work_ends_without_the_release(definition: dict[str, Any]) -> None:
+    ends = {"Succeed", "Fail"}
+    without = {**definition, "States": {**definition["States"]}}
+    without["States"]["Release the lock"] = {"Type": "Removed"}
+    states = reachable(without, "Build the dataset")
+    assert not [name for name in states if without["States"][name]["Type"] in ends]
+
+
+def test_a_lock_that_another_holds_is_left_alone(definition: dict[str, Any]) -> None:
+    first, second = definition["States"]["Take the lock"]["Catch"]
+    assert first["ErrorEquals"] == ["RetrainingInProgressError"]
+    assert second["ErrorEquals"] == ["States.ALL"]
+    for catch in (first, second):
+        assert "Release the lock" not in reachable(definition, catch["Next"])
+
+
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [("Take the event apart", "$.detail.model"), ("Take the request apart", "$.model")],
+)
+def test_both_forms_of_input_come_to_the_same(
+    definition: dict[str, Any], form: str, path: str
+) -> None:
+    state = definition["States"][form]
+    assert state["Parameters"] == {"model.$": path, "execution.$": "$$.Execution.Id"}
+    assert state["Next"] == "Take the lock"
+
+
+def test_only_the_lock_of_the_model_is_deleted(definition: dict[str, Any]) -> None:
+    release = definition["States"]["Release the lock"]
+    assert release["Resource"].endswith("aws-sdk:s3:deleteObject")
+    assert release["Parameters"]["Key.$"] == "States.Format('locks/{}.json', $.model)"
+
+
+def test_every_execution_is_logged_and_traced(machine: dict[str, Any]) -> None:
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_a_verdict_that_asks_for_it_starts_the_machine_with_the_whole_event(
+    aws: Templates,
+) -> None:
+    rules = resources(aws["Retraining"], "AWS::Events::Rule").values()
+    (rule,) = (rule for rule in rules if "EventPattern" in rule)
+    assert rule["EventPattern"] == {
+        "source": ["evergreen"],
+        "detail-type": ["Data Drift Detected", "Performance Degraded", "Retraining Requested"],
+        "detail": {"start_retraining": [True]},
+    }
+    (target,) = rule["Targets"]
+    assert "StateMachine" in flat(target["Arn"])
+    assert not {"Input", "InputPath", "InputTransformer"} & set(target)

@@ -1,0 +1,113 @@
+"""Bad input through the real door: API Gateway in front of the deployed functions.
+
+These run before anything has been promoted, which is a state of its own to test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from evergreen.production import Production
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.target import Target
+
+PREDICT = "/models/flight_delay/predict"
+FLIGHT: dict[str, Any] = {
+    "distance": 1400,
+    "departure_minute": 900,
+    "weekday": 3,
+    "temp": 39.0,
+    "dewp": 26.1,
+    "humid": 59.4,
+    "wind_speed": 10.4,
+    "precip": 0.0,
+    "pressure": None,
+    "visib": 10.0,
+    "carrier": "UA",
+    "origin": "EWR",
+    "dest": "IAH",
+}
+
+
+@pytest.fixture(scope="module")
+def api(deployed: Target) -> Iterator[httpx.Client]:
+    headers = {"x-api-key": deployed.api_key}
+    with httpx.Client(base_url=deployed.api_url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    assert response.headers["content-type"].startswith("application/problem+json")
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == response.status_code
+    assert problem["title"]
+    return problem
+
+
+def test_without_a_production_model_the_answer_is_503(api: httpx.Client, deployed: Target) -> None:
+    pointer = Production("dev", deployed.client("ssm")).read("flight_delay")
+    assert pointer is None, "this needs a deployment in which nothing was promoted yet"
+    response = api.post(PREDICT, json={"instances": [FLIGHT]})
+    assert response.status_code == 503
+    assert "promoted" in _problem(response)["detail"]
+
+
+def test_an_unknown_model_is_404_and_named(api: httpx.Client) -> None:
+    for method, path in (("POST", "/models/nope/predict"), ("GET", "/models/nope")):
+        response = api.request(method, path, json={"instances": [FLIGHT]})
+        assert response.status_code == 404
+        assert "nope" in _problem(response)["detail"]
+
+
+def test_a_body_that_is_not_json_is_400(api: httpx.Client) -> None:
+    response = api.post(PREDICT, content=b"{half", headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    _problem(response)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"distance": "far"}, "instances[1].distance"),
+        ({"distance": None}, "instances[1].distance"),
+        ({"colour": "red"}, "instances[1].colour"),
+        ({"weekday": 1.5}, "instances[1].weekday"),
+        ({"carrier": 7}, "instances[1].carrier"),
+    ],
+)
+def test_a_wrong_feature_is_422_with_its_path(
+    api: httpx.Client, change: dict[str, Any], path: str
+) -> None:
+    response = api.post(PREDICT, json={"instances": [FLIGHT, {**FLIGHT, **change}]})
+    assert response.status_code == 422
+    assert [fault["path"] for fault in _problem(response)["errors"]] == [path]
+
+
+def test_a_missing_feature_is_422_with_its_path(api: httpx.Client) -> None:
+    incomplete = {name: value for name, value in FLIGHT.items() if name != "dest"}
+    response = api.post(PREDICT, json={"instances": [incomplete]})
+    assert response.status_code == 422
+    assert [fault["path"] for fault in _problem(response)["errors"]] == ["instances[0].dest"]
+
+
+def test_ground_truth_is_checked_too(api: httpx.Client) -> None:
+    response = api.post("/models/flight_delay/ground-truth", json=[{"label": 1}])
+    assert response.status_code == 422
+    assert _problem(response)["errors"][0]["path"] == "$[0].request_id"
+
+
+def test_a_caller_without_the_key_is_refused(deployed: Target) -> None:
+    response = httpx.post(deployed.api_url + PREDICT, json={"instances": [FLIGHT]})
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/ping", "/v2/health/live", "/openapi.json", "/docs", "/models"])
+def test_what_speaks_of_all_models_answers(api: httpx.Client, path: str) -> None:
+    response = api.get(path)
+    assert response.status_code == 200
+    assert response.content
