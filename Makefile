@@ -13,6 +13,8 @@ uv := $(bootstrap)/bin/uv
 bin := .venv/bin
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
+# OpenMP threads that spin while they wait starve each other on two cores.
+export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
 .PHONY: help setup demo test check format locks down clean

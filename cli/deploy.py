@@ -42,7 +42,7 @@ def command(
     settings = read_settings()
     if aws:
         target = Target.aws(stage)
-        context = {"stage": stage}
+        context = {"stage": stage, "region": target.client("s3").meta.region_name}
     else:
         target = Target.local(running_stack(settings), stage)
         context = emulator_context(target, period=period, cooldown=cooldown)

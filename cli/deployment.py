@@ -68,7 +68,8 @@ def deploy(
     with log.open("wb"):  # a new log for each deployment
         if not _is_bootstrapped(target):
             progress("bootstrapping the account for CDK")
-            _cdk(target, ["bootstrap", *_account(target), *settings], log, progress)
+            # Beside the log and not in the repository, where cdk would synthesise the app first.
+            _cdk(target, ["bootstrap", *_account(target)], log, progress, folder=log.parent)
         progress("synthesising")
         _cdk(
             target,
@@ -100,7 +101,14 @@ def _is_bootstrapped(target: Target) -> bool:
     return True
 
 
-def _cdk(target: Target, arguments: list[str], log: Path, progress: Callable[[str], None]) -> None:
+def _cdk(
+    target: Target,
+    arguments: list[str],
+    log: Path,
+    progress: Callable[[str], None],
+    *,
+    folder: Path = ROOT,
+) -> None:
     program = ROOT / "node_modules" / ".bin" / "cdk"
     if not program.exists():
         raise DeploymentError("cdk is not installed", where=str(program), fix="Run `make setup`")
@@ -112,7 +120,7 @@ def _cdk(target: Target, arguments: list[str], log: Path, progress: Callable[[st
     }
     with subprocess.Popen(
         [program, *arguments, "--no-notices", "--no-color", "--ci"],
-        cwd=ROOT,
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -37,6 +38,10 @@ def _evergreen() -> None:
 
 def main() -> None:
     """Run the command line; exit with 1 after an error and 130 after Ctrl-C."""
+    # OpenMP's threads wait without spinning, and MLflow says nothing of its own in our display.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     # `kill` and a closed terminal end a command as Ctrl-C does: after cleaning up.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)

@@ -107,7 +107,7 @@ def _summary(result: CheckResult) -> dict[str, Any]:
 
 
 def _publish_metrics(result: CheckResult) -> None:
-    metrics = Metrics(namespace=NAMESPACE)
+    metrics = Metrics(namespace=NAMESPACE, service="")
     metrics.add_dimension(name=MODEL_DIMENSION, value=result.context.model)
     drifted = len(result.univariate.drifted_features)
     metrics.add_metric(name=Metric.WINDOW_ROWS, unit=MetricUnit.Count, value=result.context.rows)

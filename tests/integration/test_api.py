@@ -54,7 +54,7 @@ def test_without_a_production_model_the_answer_is_503(api: httpx.Client, deploye
     assert pointer is None, "this needs a deployment in which nothing was promoted yet"
     response = api.post(PREDICT, json={"instances": [FLIGHT]})
     assert response.status_code == 503
-    assert "promoted" in _problem(response)["detail"]
+    assert "promote" in _problem(response)["detail"]
 
 
 def test_an_unknown_model_is_404_and_named(api: httpx.Client) -> None:

@@ -54,6 +54,7 @@ def test_a_valid_definition_is_read_in_order_with_defaults(tmp_path: Path) -> No
         ('target = "units"', "", "target: Field required"),
         ('"demand"', '"Demand!"', "name: .*lower-case"),
         ('"demand"', '"supply"', "the folder is 'demand'"),
+        ("price = {", "row = {", "columns of the request log"),
         ("[features]", "[features", "not valid TOML"),
         ("[drift]", '[evaluation]\nmetric = "f1"\n[drift]', "does not fit task"),
         ("[drift]", '[request_log]\nredact = ["colour"]\n[drift]', "colour"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from evergreen.model_definition import ModelDefinition
@@ -17,7 +18,7 @@ DEFINITION = ModelDefinition.model_validate(
         "request_log": {"redact": ["secret"]},
     }
 )
-ROWS = [{"a": 1.5, "secret": "x"}, {"a": None, "secret": "y"}]
+ROWS: list[dict[str, Any]] = [{"a": 1.5, "secret": "x"}, {"a": None, "secret": "y"}]
 
 
 def _records(outputs: list[int], confidences: list[float] | None) -> list[dict[str, object]]:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from evergreen.errors import RequestError
 from evergreen.model_definition import ModelDefinition
+from evergreen.request_forms import MAX_REPORTED
 from evergreen.requests import (
     MAX_BYTES,
     MAX_METADATA_BYTES,
-    MAX_REPORTED,
     MAX_ROWS,
     Columns,
     PredictionRequest,
@@ -232,6 +232,14 @@ def test_at_most_twenty_faults_are_reported() -> None:
     assert len(paths({"instances": [{**GOOD, "weight": "x"}] * 100})) == MAX_REPORTED
     assert len(paths({"instances": [{**GOOD, "x": 1}] * 100})) == MAX_REPORTED
     assert len(paths({"instances": [1] * 100})) == MAX_REPORTED
+    strange = {f"x{number}": [1] for number in range(100)}
+    assert len(paths({"instances": [strange]})) == MAX_REPORTED
+    assert len(paths({"inputs": strange})) == MAX_REPORTED
+    assert len(paths({"dataframe_split": {"columns": [*strange], "data": []}})) == MAX_REPORTED
+    split = {"columns": ["weight"], "data": [[]] * 100}
+    assert len(paths({"dataframe_split": split})) == MAX_REPORTED
+    assert len(paths({"inputs": [{}] * 100}, open_inference=True)) == MAX_REPORTED
+    assert len(paths({"instances": [GOOD], **strange})) == MAX_REPORTED
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from functions.emf_bridge.handler import MAX_VALUES, metric_data
 
 
 def test_what_powertools_writes_is_read_back() -> None:
-    metrics = Metrics(namespace="Evergreen", service="predict")
-    metrics.set_default_dimensions(model="m")
+    metrics = EphemeralMetrics(namespace="Evergreen", service="predict")
+    metrics.add_dimension("model", "m")
     for value in (1.5, 2.5):
         metrics.add_metric("InferenceTime", MetricUnit.Milliseconds, value)
     line = json.dumps(metrics.serialize_metric_set())
-    metrics.clear_metrics()
     [(namespace, datum)] = list(metric_data(line))
     assert namespace == "Evergreen"
     assert datum["MetricName"] == "InferenceTime"

@@ -48,7 +48,7 @@ class DatasetManifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     dataset_id: str
-    """``ds-`` and the first 16 hexadecimal digits of ``sha256``."""
+    """``ds-`` and 16 hexadecimal digits of a SHA-256 over the rows and ``data_until``."""
     model: str
     rows: int
     train_rows: int
@@ -136,10 +136,12 @@ def write_dataset(
     rows = normalise(definition, table)
     body = to_parquet(rows)
     digest = hashlib.sha256(body).hexdigest()
+    # The same rows taken at another time are another data set: the next one continues elsewhere.
+    identity = hashlib.sha256(f"{digest} {to_text(data_until)}".encode()).hexdigest()
     times = pc.min_max(rows[TIMESTAMP]).as_py()
     holdout_rows = pc.sum(pc.equal(rows[SPLIT], HOLDOUT)).as_py()
     manifest = DatasetManifest(
-        dataset_id=f"ds-{digest[:16]}",
+        dataset_id=f"ds-{identity[:16]}",
         model=definition.name,
         rows=rows.num_rows,
         train_rows=rows.num_rows - holdout_rows,

@@ -264,7 +264,7 @@ def judge(
         rows=rows,
         reason=(
             f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
-            f"rows that neither was trained on: better{margin} with probability {probability:.3f}, "
+            f"held-out rows: better{margin} with probability {probability:.3f}, "
             f"{'which reaches' if promote else 'short of'} {rule.confidence:g}"
         ),
     )

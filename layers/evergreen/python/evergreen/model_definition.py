@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 DEFINITION_FILE = "model.toml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
+_LOG_COLUMNS = frozenset(
+    {
+        *("timestamp", "request_id", "row", "model_version", "role", "model_output"),
+        *("confidence", "input_data", "metadata", "label", "observed_at", "split"),
+    }
+)
+
 Task = Literal["classification", "regression", "time_series"]
 
 
@@ -151,6 +158,9 @@ class ModelDefinition(Strict):
     def _parts_fit(self) -> ModelDefinition:
         if self.target in self.features:
             raise ValueError(f"target {self.target!r} is also listed under features")
+        taken = sorted(_LOG_COLUMNS & {*self.features, self.target})
+        if taken:
+            raise ValueError(f"{taken} are columns of the request log; choose other names")
         unknown = [name for name in self.request_log.redact if name not in self.features]
         if unknown:
             raise ValueError(f"request_log.redact names features that do not exist: {unknown}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from evergreen.errors import FieldError, RequestError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
 """The top-level keys that can hold rows; a body has exactly one of them."""
+MAX_REPORTED = 20
+"""How many faults of one request are told; one body could have a million."""
 
 
 class _Absent:
@@ -52,15 +55,13 @@ class Table:
     faults: tuple[FieldError, ...] = ()
 
 
-def read_form(key: str, content: object, names: Sequence[str], limit: int) -> Table:
+def read_form(key: str, content: object, names: Sequence[str]) -> Table:
     """Take rows apart that were sent under the top-level ``key`` (one of :data:`FORMS`).
 
     Parameters
     ----------
     names
         The model's features in order.
-    limit
-        How many faults are worth finding.
 
     Raises
     ------
@@ -74,8 +75,8 @@ def read_form(key: str, content: object, names: Sequence[str], limit: int) -> Ta
     if not isinstance(content, list):
         raise _unusable(key, _EXPECTED[key])
     if content and isinstance(content[0], list) and key != "dataframe_records":
-        return _lists(key, content, names, limit)
-    return _objects(key, content, names, limit)
+        return _lists(key, content, names)
+    return _objects(key, content, names)
 
 
 _EXPECTED = {
@@ -86,7 +87,7 @@ _EXPECTED = {
 }
 
 
-def _objects(key: str, rows: list[Any], names: Sequence[str], limit: int) -> Table:
+def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
     def path(row: int, name: str) -> str:
         return f"{key}[{row}].{name}"
 
@@ -100,22 +101,23 @@ def _objects(key: str, rows: list[Any], names: Sequence[str], limit: int) -> Tab
     faults: list[FieldError] = []
     shaped: list[dict[str, Any]] = []
     for number, row in enumerate(rows):
-        if len(faults) >= limit:
+        if len(faults) >= MAX_REPORTED:
             break
         if not isinstance(row, dict):
             faults.append(FieldError(f"{key}[{number}]", "must be an object by feature name"))
             continue
         shaped.append(row)
         if not row.keys() <= known:
-            faults += [unknown(path(number, name), names) for name in row if name not in known]
+            strange = (name for name in row if name not in known)
+            faults += [unknown(path(number, name), names) for name in islice(strange, MAX_REPORTED)]
     if len(shaped) < len(rows):
-        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:limit]))
+        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_REPORTED]))
     columns = {name: [row.get(name, ABSENT) for row in shaped] for name in names}
     return Table(len(rows), columns, path, tuple(faults))
 
 
 def _lists(
-    key: str, rows: list[Any], names: Sequence[str], limit: int, order: Sequence[str] | None = None
+    key: str, rows: list[Any], names: Sequence[str], order: Sequence[str] | None = None
 ) -> Table:
     written = list(names if order is None else order)
     width = len(written)
@@ -124,7 +126,7 @@ def _lists(
         if type(row) is not list or len(row) != width:
             message = f"must be a list of {width} values: {', '.join(map(str, written))}"
             faults.append(FieldError(f"{key}[{number}]", message))
-            if len(faults) >= limit:
+            if len(faults) >= MAX_REPORTED:
                 break
     if faults:
         raise RequestError(422, f"{key} does not fit the model", tuple(faults))
@@ -153,7 +155,7 @@ def _split(key: str, content: object, names: Sequence[str]) -> Table:
     faults = _name_faults([(f"{key}.columns[{at}]", name) for at, name in enumerate(order)], names)
     if faults:
         raise RequestError(422, f"{key}.columns does not fit the model", faults)
-    table = _lists(f"{key}.data", rows, names, len(names), order)
+    table = _lists(f"{key}.data", rows, names, order)
     absent = frozenset(names) - frozenset(order)
     return Table(
         table.size,
@@ -163,7 +165,8 @@ def _split(key: str, content: object, names: Sequence[str]) -> Table:
 
 
 def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
-    faults = [unknown(f"{key}.{name}", names) for name in content if name not in names]
+    strange = (name for name in content if name not in names)
+    faults = [unknown(f"{key}.{name}", names) for name in islice(strange, MAX_REPORTED)]
     lists = {name: values for name, values in content.items() if isinstance(values, list)}
     faults += [
         FieldError(f"{key}.{name}", "must be a list of values, one for each row")
@@ -171,7 +174,7 @@ def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
         if name in names and name not in lists
     ]
     if faults:
-        raise RequestError(422, f"{key} does not fit the model", tuple(faults))
+        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_REPORTED]))
     return _same_length(
         lists, names, {name: f"{key}.{name}" for name in names}, lambda row, at: f"{at}[{row}]"
     )
@@ -221,8 +224,10 @@ def read_tensors(content: object, types: dict[str, str]) -> Table:
             lists[tensor["name"]] = _flat(tensor["data"])
             found = _shape_faults(tensor["shape"], lists[tensor["name"]], f"{at}.shape")
         faults += found
+        if len(faults) >= MAX_REPORTED:
+            break
     if faults:
-        raise RequestError(422, "inputs do not fit the model", tuple(faults))
+        raise RequestError(422, "inputs do not fit the model", tuple(faults[:MAX_REPORTED]))
     return _same_length(lists, names, paths, lambda row, at: f"{at}[{row}]")
 
 
@@ -281,7 +286,7 @@ def _same_length(
             for name, values in lists.items()
             if len(values) != size
         )
-        raise RequestError(422, "features differ in their number of rows", faults)
+        raise RequestError(422, "features differ in their number of rows", faults[:MAX_REPORTED])
     return Table(
         size,
         {name: lists[name] if name in lists else [ABSENT] * size for name in names},
@@ -298,6 +303,8 @@ def _name_faults(written: list[tuple[str, str]], names: Sequence[str]) -> tuple[
         elif name in seen:
             faults.append(FieldError(at, f"{name} is listed twice"))
         seen.add(name)
+        if len(faults) >= MAX_REPORTED:
+            break
     return tuple(faults)
 
 

@@ -13,7 +13,14 @@ import numpy as np
 from pydantic_core import from_json, to_json
 
 from evergreen.errors import FieldError, RequestError
-from evergreen.request_forms import ABSENT, FORMS, Table, read_form, read_tensors
+from evergreen.request_forms import (
+    ABSENT,
+    FORMS,
+    MAX_REPORTED,
+    Table,
+    read_form,
+    read_tensors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +41,6 @@ MAX_BYTES = 5 * 1024 * 1024
 MAX_METADATA_BYTES = 1024
 """The caller's metadata is written into the record of every row."""
 MAX_ID_LENGTH = 128
-MAX_REPORTED = 20
 RESERVED_METADATA = frozenset(
     {"role", "batch_size", "inference_ms", "source_ip", "user_agent", "schema_version", "id"}
 )
@@ -133,7 +139,7 @@ class RequestReader:
             found = f"found {', '.join(given)}" if given else "found none"
             raise _refusal("$", f"must have exactly one of {', '.join(FORMS)}; {found}")
         _refuse_others(content, {*FORMS, "metadata", "id"})
-        table = read_form(given[0], content[given[0]], self._names, MAX_REPORTED)
+        table = read_form(given[0], content[given[0]], self._names)
         return self._request(table, content, _metadata(content.get("metadata"), "metadata"))
 
     def read_open_inference(self, body: bytes) -> PredictionRequest:
