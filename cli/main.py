@@ -42,8 +42,9 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # `kill` and a closed terminal end a command as Ctrl-C does: after cleaning up.
-    for name in (signal.SIGTERM, signal.SIGHUP):
+    # `kill` and a closed terminal end a command as Ctrl-C does: after cleaning up. Ctrl-C itself
+    # is named because a shell's background jobs inherit no handler for it.
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
         app()  # exits with 130 after Ctrl-C

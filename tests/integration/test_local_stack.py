@@ -111,10 +111,12 @@ def own_state() -> Iterator[Path]:
 
 
 UP = """
+import signal
 import sys
 from pathlib import Path
 from local.settings import PreferredPorts, read_settings
 from local.stack import up
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits none
 any_ports = PreferredPorts(localstack=None, services=None, postgres=None, mlflow=None)
 settings = read_settings(state=Path(sys.argv[1]), ports=any_ports, environ={})
 up(settings, lambda subject, what: print(subject, what, flush=True))

@@ -256,10 +256,21 @@ def test_a_data_set_comes_back_as_it_was_written_and_keeps_its_first_manifest(be
     assert table["ripe"].to_pylist() == [str(label) for label in original["ripe"].to_pylist()]
 
     shuffled = split_rows(definition, original).take(np.random.default_rng(0).permutation(400))
-    again = write_dataset(
-        storage, definition, shuffled, sources=["elsewhere"], data_until=utc_now(), clock=utc_now
-    )
-    assert again == manifest
+
+    def write(data_until: datetime) -> DatasetManifest:
+        return write_dataset(
+            storage,
+            definition,
+            shuffled,
+            sources=["elsewhere"],
+            data_until=data_until,
+            clock=utc_now,
+        )
+
+    assert write(manifest.data_until) == manifest
+    later = write(manifest.data_until + timedelta(seconds=1))
+    assert later.sha256 == manifest.sha256
+    assert later.dataset_id != manifest.dataset_id
 
 
 def test_an_altered_data_set_is_refused(bench: Bench) -> None:
