@@ -246,6 +246,30 @@ def test_the_log_group_gets_each_invocation_from_start_to_report(
     assert ["Init Duration" in line for line in reports] == [True, False]
 
 
+def test_a_subscribed_log_group_keeps_the_first_lines_too(
+    deploy: Deploy, emulator: Emulator
+) -> None:
+    function = deploy("def handle(event, context):\n    print('the first line')\n")
+    listener = deploy("def handle(event, context):\n    return None\n")
+    logs = emulator.client("logs")
+    group = f"/aws/lambda/{function.name}"
+    logs.create_log_group(logGroupName=group)
+    arn = emulator.client("lambda").get_function(FunctionName=listener.name)["Configuration"][
+        "FunctionArn"
+    ]
+    logs.put_subscription_filter(
+        logGroupName=group, filterName="all", filterPattern="", destinationArn=arn
+    )
+
+    function.invoke()
+
+    def lines() -> list[str]:
+        events = logs.filter_log_events(logGroupName=group)["events"]
+        return [event["message"] for event in events if "the first line" in event["message"]]
+
+    assert wait_for(lines, "the function's first line")
+
+
 def test_parallel_calls_share_few_processes_and_none_fails(deploy: Deploy) -> None:
     function = deploy(ACT)
 

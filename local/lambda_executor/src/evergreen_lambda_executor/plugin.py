@@ -29,6 +29,20 @@ def keep_s3_bodies_in_own_folder() -> None:
     provider.DEFAULT_S3_TMP_DIR = str(Path(config.dirs.tmp) / "s3")
 
 
+@hooks.on_infra_start()  # type: ignore[untyped-decorator]
+def keep_first_lines_of_subscribed_log_groups() -> None:
+    """Let a log group with a subscription filter take a new stream.
+
+    LocalStack expects a list of dictionaries from its logs backend, which has moved on to a view of
+    objects; so the first lines of every function with a subscription would be lost.
+    """
+    from moto.logs.models import LogGroup, SubscriptionFilter  # noqa: PLC0415
+
+    stock = LogGroup.describe_subscription_filters
+    LogGroup.describe_subscription_filters = lambda group: list(stock(group))
+    SubscriptionFilter.__getitem__ = lambda one, field: one.to_json()[field]
+
+
 @hooks.on_infra_shutdown()  # type: ignore[untyped-decorator]
 def stop_processes() -> None:
     """Kill what still runs, an invocation under way included: nothing may outlive LocalStack."""
