@@ -154,9 +154,12 @@ def row_of(columns: Columns, number: int) -> dict[str, Any]:
     return {name: values.tolist()[number] for name, values in columns.items()}
 
 
-def test_it_fits_and_answers_without_aws(predict: Sandbox) -> None:
+def test_it_fits_and_answers_without_aws(
+    predict: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
     size = predict.size
-    print(f"predict with its layers: {size / 2**20:.1f} MiB unpacked")  # noqa: T201 - wanted
+    with capsys.disabled():
+        print(f"\npredict with its layers: {size / 2**20:.1f} MiB unpacked")  # noqa: T201 - wanted
     assert size < LIMIT
     row = row_of(flights(DEFINITION, 1), 0)
     path = f"/models/{MODEL}/predict"
