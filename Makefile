@@ -17,13 +17,16 @@ export UV_PYTHON_DOWNLOADS := never
 export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
-.PHONY: help setup demo test check format locks down clean
+# What neither PyPI nor npm has; each package's program has the package's name.
+apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
+
+.PHONY: help setup demo apt test check check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
 	@echo "Evergreen keeps the model in production green. Start with: make demo"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 	@echo
 	@echo "After 'make setup' the command line is at $(bin)/evergreen; try '$(bin)/evergreen --help'."
 
@@ -32,13 +35,29 @@ setup: .venv/.done node_modules/.done ## install everything the commands need, f
 demo: setup ## the whole loop once, on real data: serve, drift, retrain, promote
 	@$(bin)/evergreen demo
 
-test: setup check ## every check and every test
+apt: ## install what only apt has, for the tests: Prometheus, its companions, a browser
+	@missing=""; for program in $(apt_packages); do \
+	  command -v "$$program" >/dev/null || missing+=" $$program"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "setup: with apt-get:$$missing"; \
+	  apt-get update -qq; \
+	  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	else \
+	  echo "Missing, and the tests that need them will fail:$$missing" >&2; \
+	  echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends$$missing" >&2; fi
+
+test: setup apt check ## every check and every test
 	@$(bin)/python -m pytest
 
 check: setup ## linters and types
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
+
+check-dashboards: setup ## run every query of the dashboards against the local stack
+	@$(bin)/python -m dashboards.check
 
 format: setup ## write the code the way the linters want it
 	@$(bin)/ruff check --fix-only --exit-zero

@@ -18,6 +18,7 @@ from cdk.acknowledgements import acknowledge
 from cdk.drift_stack import DriftStack
 from cdk.monitoring_stack import MonitoringStack
 from cdk.retraining_stack import RetrainingStack
+from cdk.services import add_services
 from cdk.serving_stack import ServingStack
 from cdk.settings import read_deployment
 from cdk.storage_stack import StorageStack
@@ -37,12 +38,13 @@ def build(context: Mapping[str, Any], models: Path, outdir: str | None = None) -
     storage = StorageStack(app, deployment, **place)
     serving = ServingStack(app, storage, **place)
     drift = DriftStack(app, storage, **place)
-    retraining = RetrainingStack(app, storage, **place)
+    tracking = add_services(app, deployment.settings, **place)
+    retraining = RetrainingStack(app, storage, tracking, **place)
     MonitoringStack(app, storage, serving, drift, retraining, **place)
     Tags.of(app).add("project", "evergreen")
     if not deployment.settings.emulator:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-        acknowledge(app)
+        acknowledge(app, production=deployment.settings.production)
     return app
 
 

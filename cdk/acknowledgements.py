@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
 
+from cdk.constructs.functions import NETWORK_ACTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,17 +28,32 @@ _REASONS = {
     ),
     "APIG4": (
         "Callers are programs with an API key under a usage plan. Open are only health and the "
-        "description of the API, neither of which tells what a model or its log holds."
+        "description of the API, neither of which tells what a model or its log holds, and the "
+        "metrics, whose function compares the key itself: Prometheus sends it as a bearer token."
     ),
     "COG4": "Callers are programs with an API key, not people who sign in.",
     (
         "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
         "service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
     ): "The role with which API Gateway writes its logs takes exactly this policy.",
+    "ECS2": (
+        "What is in the environment are names and places; passwords come from Secrets Manager."
+    ),
+    "SQS3": "The queues are where undeliverable events end; nothing is behind them but an alarm.",
     "L1": (
         "Python 3.13 is what the locks are resolved and tested for; a newer runtime comes when "
         "every dependency has wheels for it."
     ),
+    "RDS11": "Which port it is keeps nobody out; its security group admits MLflow's tasks alone.",
+    "SMG4": (
+        "Tasks read these when they start and would be locked out by a rotation they do not see; "
+        "docs/services.md has the steps of changing each by hand."
+    ),
+}
+
+_REASONS_BEFORE_PRODUCTION = {
+    "RDS3": "A second zone doubles the price; a stage that is not production can wait for one.",
+    "RDS10": "A stage that is not production may be taken down; a last snapshot is kept.",
 }
 
 _WILDCARDS = {
@@ -49,11 +66,20 @@ _WILDCARDS = {
     r":execution:evergreen-[a-z0-9]+-train-evaluate-promote:\*": (
         "The executions of one state machine: their names are not known beforehand."
     ),
+    r"<Artifacts\w+\.Arn>/artifacts/\*": (
+        "MLflow's artifacts: their names are not known beforehand."
+    ),
     r"<\w+Function\w+\.Arn>:\*": "The versions of one function of this stack.",
 }
 """Which resources may end in a wildcard."""
 
 WITHOUT_RESOURCE = {
+    "cloudwatch:DescribeAlarmHistory",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:DescribeAlarmsForMetric",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
+    "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -66,16 +92,19 @@ WITHOUT_RESOURCE = {
     "xray:GetSamplingTargets",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
+    *("ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel"),
+    *("ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
 }
+"""Actions that know no resource."""
 
 
-def acknowledge(scope: IConstruct) -> None:
+def acknowledge(scope: IConstruct, *, production: bool) -> None:
     """Acknowledge below ``scope`` every finding that stands.
 
     A wildcard is acknowledged by its exact finding, and only where it has one of the forms
     above: any other stays a finding and stops the synthesis.
     """
-    _acknowledge(scope, _REASONS)
+    _acknowledge(scope, _REASONS if production else _REASONS | _REASONS_BEFORE_PRODUCTION)
     for construct in scope.node.find_all():
         if isinstance(construct, iam.CfnPolicy):
             document = Stack.of(construct).resolve(construct.policy_document)
@@ -93,7 +122,9 @@ def _wildcards(statements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         for resource in map(_flat, _listed(statement["Resource"])):
             finding = f"IAM5[Resource::{resource}]"
             if resource == "*" and set(_listed(statement["Action"])) <= WITHOUT_RESOURCE:
-                yield finding, "These actions know no resource (X-Ray, delivery of logs)."
+                yield finding, "These actions know no resource (X-Ray, delivery of logs, metrics)."
+            if resource == "*" and set(_listed(statement["Action"])) <= {*NETWORK_ACTIONS}:
+                yield finding, "How Lambda attaches a function to a VPC; its code is denied it."
             for form, reason in _WILDCARDS.items():
                 if re.search(f"{form}$", resource):
                     yield finding, reason

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from evergreen.events import SOURCE, EventType
 
 from cdk.constructs import access
-from cdk.constructs.functions import ImageFunction
+from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.functions import WORKER, ImageFunction
 from cdk.constructs.model_endpoint import camel_case
 from cdk.settings import period_text, schedule_period
 
@@ -38,6 +41,7 @@ class DriftStack(Stack):
     def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Drift", **stack)  # type: ignore[arg-type]
+        self.dead_letters = DeadLetters(self, storage, "drift")
         self.check_drift = self._check_drift(storage)
         for definition in storage.deployment.models.values():
             self._schedule(definition, storage)
@@ -53,6 +57,8 @@ class DriftStack(Stack):
             storage,
             folder="check_drift",
             image="drift",
+            # A slow machine must not start a check beside the one it has not finished.
+            capacity=replace(WORKER, laptop_at_once=1),
             environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
         )
         access.read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
@@ -66,6 +72,7 @@ class DriftStack(Stack):
             function=check.function,
             retry_attempts=1,
             max_event_age=Duration.hours(1),
+            on_failure=destinations.SqsDestination(self.dead_letters),
         )
         return check
 
@@ -84,6 +91,7 @@ class DriftStack(Stack):
                         event=events.RuleTargetInput.from_object(
                             {"model": definition.name, "window": period_text(schedule.window)}
                         ),
+                        dead_letter_queue=self.dead_letters,
                         retry_attempts=1,
                         max_event_age=Duration.hours(1),
                     )
@@ -107,6 +115,6 @@ class DriftStack(Stack):
             description="Tells people what happened to a model",
             event_bus=storage.bus,
             event_pattern=events.EventPattern(source=[SOURCE], detail_type=[*_ALERTED]),
-            targets=[targets.SnsTopic(topic)],
+            targets=[targets.SnsTopic(topic, dead_letter_queue=self.dead_letters)],
         )
         return topic

@@ -13,6 +13,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from evergreen.events import SOURCE, EventType
 
 from cdk.constructs import access
+from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.event_marks import EventMarks
 from cdk.constructs.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.model_endpoint import camel_case
 from cdk.constructs.train_evaluate_promote import TIMEOUT, TrainEvaluatePromote
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from cdk.storage_stack import StorageStack
+    from cdk.tracking_stack import TrackingStack
 
 _TRIGGERS = (
     EventType.DATA_DRIFT_DETECTED,
@@ -28,24 +31,34 @@ _TRIGGERS = (
     EventType.RETRAINING_REQUESTED,
 )
 
+_USING_MLFLOW = ("train", "evaluate", "promote", "clean_up")
+
 
 class RetrainingStack(Stack):
     """The state machine ``train-evaluate-promote`` and everything only it uses."""
 
-    def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        storage: StorageStack,
+        tracking: TrackingStack | None,
+        **stack: object,
+    ) -> None:
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Retraining", **stack)  # type: ignore[arg-type]
         name = settings.name("train-evaluate-promote")
         self.functions: dict[str, EvergreenFunction] = {
             "take_lock": self._take_lock(storage, name),
             **{
-                folder: self._worker(storage, folder)
+                folder: self._worker(storage, folder, tracking)
                 for folder in ("build_dataset", "train", "evaluate", "promote", "clean_up")
             },
         }
         self._grant(storage)
         self.state_machine = self._state_machine(storage, name)
+        self.dead_letters = DeadLetters(self, storage, "retraining")
         self._start_on_events(storage)
+        EventMarks(self, storage.deployment.models)
         CfnOutput(self, "StateMachineArn", value=self.state_machine.state_machine_arn)
         for folder, function in self.functions.items():
             CfnOutput(self, f"{camel_case(folder)}FunctionName", value=function.function_name)
@@ -66,16 +79,24 @@ class RetrainingStack(Stack):
         )
         return lock
 
-    def _worker(self, storage: StorageStack, folder: str) -> ImageFunction:
-        tracking = storage.deployment.settings.mlflow_tracking_uri
-        return ImageFunction(
+    def _worker(
+        self, storage: StorageStack, folder: str, tracking: TrackingStack | None
+    ) -> ImageFunction:
+        given = storage.deployment.settings.mlflow_tracking_uri
+        environment = {"MLFLOW_TRACKING_URI": given} if given else {}
+        ours = tracking if folder in _USING_MLFLOW else None
+        worker = ImageFunction(
             self,
             camel_case(folder),
             storage,
             folder=folder,
             image="training",
-            environment={"MLFLOW_TRACKING_URI": tracking} if tracking else {},
+            environment=ours.client_environment() if ours else environment,
+            placement=ours.placement if ours else None,
         )
+        if ours:
+            ours.let_in(worker)
+        return worker
 
     def _grant(self, storage: StorageStack) -> None:
         """Give each function what its own step needs."""
@@ -133,7 +154,10 @@ class RetrainingStack(Stack):
             ),
             targets=[
                 targets.SfnStateMachine(
-                    self.state_machine, retry_attempts=2, max_event_age=Duration.hours(1)
+                    self.state_machine,
+                    dead_letter_queue=self.dead_letters,
+                    retry_attempts=2,
+                    max_event_age=Duration.hours(1),
                 )
             ],
         )

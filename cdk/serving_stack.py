@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 
 from cdk.constructs import access
+from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.functions import Capacity, PythonFunction
 from cdk.constructs.model_endpoint import ModelEndpoint, camel_case
 from cdk.constructs.rest_api import RestApi
@@ -45,14 +47,21 @@ class ServingStack(Stack):
             for definition in storage.deployment.models.values()
         ]
         self.describe_api = self._describe_api(storage)
+        self.dead_letters = DeadLetters(self, storage, "serving")
         self.compact_logs = self._compact_logs(storage)
+        self.export_metrics = self._export_metrics(storage)
         self._route()
         self._output(storage)
 
     @property
     def functions(self) -> list[PythonFunction]:
         """Every function of this stack."""
-        return [*(each.predict for each in self.endpoints), self.describe_api, self.compact_logs]
+        return [
+            *(each.predict for each in self.endpoints),
+            self.describe_api,
+            self.compact_logs,
+            self.export_metrics,
+        ]
 
     def _describe_api(self, storage: StorageStack) -> PythonFunction:
         describe = PythonFunction(
@@ -64,6 +73,11 @@ class ServingStack(Stack):
             capacity=Capacity(memory=512, seconds=29),
         )
         access.read_pointers(describe.role, storage)
+        # For the status page: verdicts, decisions, and the metrics as they were.
+        access.read(describe.role, storage, "drift/log/", "decisions/")
+        describe.role.add_to_policy(
+            iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
+        )
         return describe
 
     def _compact_logs(self, storage: StorageStack) -> PythonFunction:
@@ -88,11 +102,37 @@ class ServingStack(Stack):
             ),
             targets=[
                 targets.LambdaFunction(
-                    compact.function, retry_attempts=2, max_event_age=Duration.hours(1)
+                    compact.function,
+                    dead_letter_queue=self.dead_letters,
+                    retry_attempts=2,
+                    max_event_age=Duration.hours(1),
                 )
             ],
         )
         return compact
+
+    def _export_metrics(self, storage: StorageStack) -> PythonFunction:
+        key = self.rest_api.key
+        # LocalStack's CloudWatch fails a whole request over one percentile.
+        quantiles = "" if storage.deployment.settings.emulator else "0.5 0.9 0.99"
+        export = PythonFunction(
+            self,
+            "ExportMetrics",
+            storage,
+            folder="export_metrics",
+            layer="lake",
+            capacity=Capacity(memory=512, seconds=29),
+            environment={"EVERGREEN_API_KEY_ID": key.key_id, "EVERGREEN_QUANTILES": quantiles},
+        )
+        export.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], resources=["*"]
+            )
+        )
+        export.role.add_to_policy(
+            iam.PolicyStatement(actions=["apigateway:GET"], resources=[key.key_arn])
+        )
+        return export
 
     def _route(self) -> None:
         api, describe = self.rest_api, self.describe_api.function
@@ -101,6 +141,9 @@ class ServingStack(Stack):
         for path in _GENERAL_ROUTES:
             api.route(path, describe)
         api.allow("Api", describe)
+        # Open to the gateway only: the function itself asks for the key, as a bearer token too.
+        api.route("/metrics", self.export_metrics.function, method="GET", open_to_all=True)
+        api.allow("ApiMetrics", self.export_metrics.function, "/metrics")
         for endpoint in self.endpoints:
             for base in (f"/models/{endpoint.model}", f"/v2/models/{endpoint.model}"):
                 api.route(base, endpoint.live)
@@ -116,6 +159,7 @@ class ServingStack(Stack):
             "ApiKeyId": api.key.key_id,
             "DescribeApiFunctionName": self.describe_api.function_name,
             "CompactLogsFunctionName": self.compact_logs.function_name,
+            "ExportMetricsFunctionName": self.export_metrics.function_name,
         }
         for endpoint in self.endpoints:
             name = camel_case(endpoint.model)

@@ -11,7 +11,15 @@ from aws_cdk import aws_logs as logs
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import ModelDefinition, Period, load_definitions
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from cdk.constructs.layers import Architecture, machine_architecture
 
@@ -21,11 +29,16 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+_PRODUCTION = {"prod", "production", "live"}
 _LONGEST_NAME = 64  # of a Lambda function and of a Firehose stream
 
 
 def _absent(value: object) -> object:
     return None if value in ("", "null", "none") else value
+
+
+def _split(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
 def _checked_period(value: str) -> str:
@@ -37,6 +50,15 @@ Unset = BeforeValidator(_absent)
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 TrackingUri = Annotated[str, Field(pattern=r"^https?://")]
 PeriodText = Annotated[str, AfterValidator(_checked_period)]
+RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
+CertificateArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
+]
+Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
+VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
+Listed = BeforeValidator(_split)
+Cidr = Annotated[str, Field(pattern=r"^(\d{1,3}\.){3}\d{1,3}/\d{1,2}$")]
+SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 
 
 class Settings(BaseModel):
@@ -53,13 +75,47 @@ class Settings(BaseModel):
     requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
     requests_burst: Annotated[int, Field(ge=1, le=5_000)] = 200
     mlflow_tracking_uri: Annotated[TrackingUri | None, Unset] = None
+    """An MLflow server that exists; without one a deployment to AWS brings its own."""
+    tracking_size: Literal["small", "large"] = "small"
+    grafana: Literal["fargate", "existing", "off"] = "fargate"
+    grafana_role_arn: Annotated[RoleArn | None, Unset] = None
+    """With ``grafana = "existing"``: the role of that Grafana, which may then read our metrics."""
+    vpc_egress: Literal["nat", "endpoints"] = "nat"
+    """How the services reach AWS: ``endpoints`` costs more and leaves no way to the internet."""
+    vpc_id: Annotated[VpcId | None, Unset] = None
+    """A VPC that exists, whose subnets reach AWS and S3 by themselves."""
+    vpc_subnet_ids: Annotated[tuple[SubnetId, ...], Listed] = ()
+    services_certificate_arn: Annotated[CertificateArn | None, Unset] = None
+    services_domain: Annotated[Domain | None, Unset] = None
+    """The name on the certificate; without both, MLflow and Grafana speak HTTP inside the VPC."""
+    services_allowed_cidrs: Annotated[tuple[Cidr, ...], Listed] = ()
+    """From where people reach MLflow and Grafana, a VPN for example."""
     compaction_period: Period = timedelta(hours=1)
     drift_period: Annotated[Period | None, Unset] = None
     """Replaces the period of every drift schedule, so that a demonstration need not wait."""
     cooldown: Annotated[PeriodText | None, Unset] = None
     """Replaces every model's retraining cooldown."""
+    no_traffic_after: Annotated[Period | None, Unset] = timedelta(hours=1)
+    """How long a model may go without a request before that is an alarm."""
     emulator: bool = False
     """Deploy to LocalStack: leave out what it cannot run, add the EMF bridge."""
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Settings:
+        if (self.services_certificate_arn is None) != (self.services_domain is None):
+            raise ValueError("services_certificate_arn and services_domain need each other")
+        if (self.grafana == "existing") != (self.grafana_role_arn is not None):
+            raise ValueError('grafana_role_arn and grafana = "existing" need each other')
+        if bool(self.vpc_id) != bool(self.vpc_subnet_ids):
+            raise ValueError("vpc_id and vpc_subnet_ids need each other")
+        if len(self.vpc_subnet_ids) == 1:
+            raise ValueError("vpc_subnet_ids: two at least, in different zones")
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether what the services keep is protected against deletion and a zone's failure."""
+        return self.stage in _PRODUCTION
 
     @property
     def function_architecture(self) -> Architecture:
@@ -139,6 +195,8 @@ def read_settings(context: Mapping[str, Any]) -> Settings:
 
 
 def _explain(detail: ErrorDetails) -> str:
+    if not detail["loc"]:
+        return detail["msg"].removeprefix("Value error, ")
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return f"{key}: no such setting (there are: {', '.join(sorted(Settings.model_fields))})"

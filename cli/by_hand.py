@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
-from evergreen.dataset import HOLDOUT, read_dataset, rows_of, split_rows, write_dataset
+from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of, split_rows, write_dataset
 from evergreen.errors import EvergreenError
 from evergreen.evaluation import compare
 from evergreen.events import Events
@@ -91,7 +91,11 @@ def train_and_promote(
     pointer = desk.production.read(definition.name)
     champion = load_bundle(desk.storage, pointer) if pointer else None
     comparison = compare(
-        definition, rows_of(rows, HOLDOUT), champion=champion, challenger=challenger.bundle
+        definition,
+        rows_of(rows, HOLDOUT),
+        champion=champion,
+        challenger=challenger.bundle,
+        training=rows_of(rows, TRAIN),
     )
     if pointer:
         reason = f"promoted by hand; {comparison.reason}"

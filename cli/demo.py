@@ -1,4 +1,4 @@
-"""`evergreen demo`: the whole loop once around, on real flights."""
+"""`evergreen demo`: the whole loop once around, on recorded data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cli.deployment import deploy, emulator_context
 from cli.display import Steps
 from cli.target import Target
 from local.files import write_whole
+from local.monitoring import watch
 from local.settings import read_settings
 from local.stack import StackNotRunningError, down, running_stack, up
 
@@ -27,15 +28,21 @@ if TYPE_CHECKING:
 
 def command(
     *,
+    model: Annotated[
+        str, typer.Option(help="Example: flight_delay, flight_duration or daily_ridership.")
+    ] = "flight_delay",
     fraction: Annotated[
-        float, typer.Option(min=0.05, max=1.0, help="Share of all flights to use.")
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            min=0.05, max=1.0, help="Share of all rows to use; the example's own if none."
+        ),
+    ] = None,
 ) -> None:
-    """Show the whole loop once, on flights that left New York in 2013.
+    """Show the whole loop once, by default on flights that left New York in 2013.
 
-    Starts the local stack and deploys the app if need be; trains a champion on January and
-    February by hand; replays the following months through the API, each flight's outcome a
-    little later; lets the scheduled drift check find what it finds and the state machine retrain
+    Starts the local stack and deploys the app if need be; trains a champion by hand on the first
+    months (or years) recorded; replays later ones through the API, each row's outcome a little
+    later; lets the scheduled drift check find what it finds and the state machine retrain
     and compare; and stops once a challenger was promoted. Takes about ten minutes the first
     time and leaves everything running: look around, then `evergreen down`.
 
@@ -44,6 +51,8 @@ def command(
     # pandas, scikit-learn and MLflow take seconds to import: only when they are needed.
     from cli.once_around import OnceAround, Story
 
+    story = Story(model=model, fraction=fraction)
+    story.example()  # a mistake is named before anything starts
     settings = read_settings()
     was_running = _is_running(settings)
     try:
@@ -54,8 +63,9 @@ def command(
             with steps.step("deploy", "Deploy the app with CDK") as say:
                 context = emulator_context(target, period="1 minute", cooldown="1 second")
                 deploy(target, context, settings.paths.logs / "deploy.log", say)
-            summary = OnceAround(target, Story(fraction=fraction), steps).run()
-    except BaseException:
+                watch(settings.paths, target.api_url, target.api_key, target.stage)
+            summary = OnceAround(target, story, steps).run()
+    except KeyboardInterrupt:  # an error leaves everything as it is, to be looked at
         if not was_running:
             console.progress("demo", "interrupted; stopping what it started")
             down(settings, console.progress)
@@ -74,7 +84,7 @@ def _is_running(settings: Settings) -> bool:
 
 
 def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
-    from cli.once_around import MODEL, example_row
+    from cli.once_around import example_row
 
     table = Table(title="The loop, once around", title_justify="left", show_header=False)
     for name, value in _rows(summary):
@@ -84,7 +94,7 @@ def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
     print_ = console.out.print
     print_("\nWhere to look:")
     machine = target.output("StateMachineArn")
-    print_(f"  MLflow      {stack.mlflow_uri}/#/models/{MODEL}", soft_wrap=True)
+    print_(f"  MLflow      {stack.mlflow_uri}/#/models/{summary.model}", soft_wrap=True)
     print_(
         f"  Executions  aws --endpoint-url {stack.endpoint_url} stepfunctions list-executions "
         f"--state-machine-arn {machine}",
@@ -94,8 +104,8 @@ def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
     print_("\nAsk for a prediction yourself:\n")
     print_(
         f"  curl -H 'x-api-key: {target.api_key}' -H 'content-type: application/json' \\\n"
-        f"    -d '{json.dumps({'instances': [example_row()]})}' \\\n"
-        f"    {target.api_url}/models/{MODEL}/predict",
+        f"    -d '{json.dumps({'instances': [example_row(summary.model)]})}' \\\n"
+        f"    {target.api_url}/models/{summary.model}/predict",
         soft_wrap=True,
         markup=False,
     )
@@ -113,7 +123,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Rows served", f"{summary.rows_served:,}"),
         ("Rows in the log", f"{summary.rows_logged:,}"),
-        ("Months replayed", ", ".join(summary.months_replayed)),
+        ("Replayed", ", ".join(summary.periods_replayed)),
         ("Drift checks", f"{summary.drift_checks}, {summary.drift_detected} found drift"),
         ("Retrainings", f"{summary.retrainings}, {summary.promoted} promoted"),
         ("In production", outcome),

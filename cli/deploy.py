@@ -11,6 +11,7 @@ from cli import console
 from cli.deployment import deploy, emulator_context
 from cli.display import Steps
 from cli.target import Target
+from local.monitoring import watch
 from local.settings import read_settings
 from local.stack import running_stack
 
@@ -49,6 +50,8 @@ def command(
     log = settings.paths.logs / "deploy.log"
     with Steps() as steps, steps.step("deploy", f"Deploy stage {stage}") as say:
         deploy(target, context, log, say)
+        if target.is_emulator:
+            watch(settings.paths, target.api_url, target.api_key, stage)
     for name, value in sorted(target.outputs.items()):
         console.out.print(f"  {name:<40} {value}", soft_wrap=True, markup=False)
     console.out.print(f"\nThe API answers at {target.api_url}", soft_wrap=True)

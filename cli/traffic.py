@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+import numpy as np
+import pandas as pd
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -164,9 +166,14 @@ def split_form(definition: ModelDefinition, data: pd.DataFrame) -> dict[str, Any
     """Write rows as ``{"columns": […], "data": [[…], …]}``, missing values as null."""
     columns = []
     for name, feature in definition.features.items():
-        values = data[name].astype(object).where(data[name].notna(), None).tolist()
-        if feature.type == "integer":
-            values = [None if value is None else int(value) for value in values]
+        values = data[name].tolist()
+        if data[name].dtype == np.float32:
+            # The shortest text that means the same 32-bit number: 39.2, not 39.20000076293945.
+            values = [float(str(value)) for value in data[name].to_numpy()]
+        values = [None if pd.isna(value) else value for value in values]
+        if feature.type in {"integer", "boolean"}:
+            kind = int if feature.type == "integer" else bool
+            values = [None if value is None else kind(value) for value in values]
         columns.append(values)
     rows = [list(row) for row in zip(*columns, strict=True)]
     return {"columns": list(definition.features), "data": rows}

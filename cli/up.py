@@ -16,13 +16,15 @@ def command(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print addresses as JSON.")] = False,
 ) -> None:
-    """Start the local stack: LocalStack (AWS), PostgreSQL and MLflow.
+    """Start the local stack: LocalStack (AWS), PostgreSQL and MLflow, and what watches them.
 
     Builds the environments they need from the locks first, which takes a few minutes the first
     time and nothing afterwards. What runs already is left alone, what has ended is started
     again, so this is also how to repair a stack. A taken port is named and another one used.
 
-    Set AWS_ENDPOINT_URL to use an emulator of your own instead of LocalStack.
+    Set AWS_ENDPOINT_URL to use an emulator of your own instead of LocalStack. Prometheus,
+    Alertmanager and the node exporter run with it where they are installed; alerts are sent to
+    EVERGREEN_ALERT_WEBHOOK if that is set.
 
     Next: `evergreen status`, `evergreen deploy`. `evergreen down` stops it.
     """

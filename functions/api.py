@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import time
 from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
@@ -19,10 +20,14 @@ from evergreen.errors import (
     RequestError,
     UnknownModelError,
 )
+from evergreen.metric_groups import OTHER
 from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from functions.metrics import Recorder
 
 PROBLEM = "application/problem+json"
 """Media type of every error (RFC 9457)."""
@@ -74,18 +79,32 @@ def create_api() -> FastAPI:
     )
 
 
-def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, Any]]:
     """Return what turns API Gateway's events into requests to ``app`` and its answers back.
 
-    The path of a v1 event has no stage in front, so no base path is to be taken off.
+    It records each answer. The path of a v1 event has no stage in front, so no base path is to be
+    taken off.
     """
     asyncio.set_event_loop(_event_loop())  # Mangum asks for one at once
-    mangum = Mangum(app, lifespan="off", text_mime_types=_TEXT)
+    endpoint = OTHER
 
-    def run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal endpoint
+        try:
+            await app(scope, receive, send)
+        finally:
+            endpoint = getattr(scope.get("route"), "path", OTHER)
+
+    mangum = Mangum(routed, lifespan="off", text_mime_types=_TEXT)
+
+    def run(event: dict[str, Any], context: Any, recorder: Recorder) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
         # Whoever calls asyncio.run() in this process leaves the thread without a loop.
         asyncio.set_event_loop(_event_loop())
-        return mangum(event, context)
+        started = time.perf_counter()
+        answered: dict[str, Any] = mangum(event, context)
+        milliseconds = (time.perf_counter() - started) * 1000
+        recorder.record_answer(event, endpoint, answered["statusCode"], milliseconds)
+        return answered
 
     return run
 

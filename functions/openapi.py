@@ -48,7 +48,10 @@ def describe(definitions: Mapping[str, ModelDefinition]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
+            "securitySchemes": {
+                "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "the API key"},
+            },
         },
     }
 
@@ -121,24 +124,30 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
 
 def _general_paths() -> dict[str, Any]:
     told = {
-        "/": "Where to go from here",
+        "/": "The status page, for people",
         "/ping": "Whether the API answers",
         "/docs": "This documentation",
         "/openapi.json": "This document",
         "/v2/health/live": "Whether the server runs (Open Inference Protocol)",
         "/v2/health/ready": "Whether every model is ready (Open Inference Protocol)",
     }
-    keyed = {"/models": "The models of this deployment", "/v2": "Name and version of the server"}
+    keyed = {
+        "/models": "The models of this deployment",
+        "/status": "How each model is doing; ?span= 1h, 24h or 7d is how far the charts reach back",
+        "/v2": "Name and version of the server",
+    }
+    summaries = told | keyed | {"/metrics": "What Prometheus scrapes"}
+    security = dict.fromkeys(keyed, _KEY) | {"/metrics": [*_KEY, {"bearer": []}]}
     return {
         path: {
             "get": {
                 "tags": ["general"],
                 "summary": summary,
                 "responses": {"200": {"description": "as asked"}},
-                **({"security": _KEY} if path in keyed else {}),
+                **({"security": security[path]} if path in security else {}),
             }
         }
-        for path, summary in (told | keyed).items()
+        for path, summary in summaries.items()
     }
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import distributions
 import boto3
 from botocore.config import Config
 
+from local.monitoring import forget
 from local.ports import HOST
 from local.process import Command, ServiceError
 from local.service import Service, answers
@@ -66,6 +67,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> Servic
     def prepare() -> None:
         # Its state was in memory: what the run before left in files belongs to nothing.
         shutil.rmtree(folder, ignore_errors=True)
+        forget(paths)
         for part in ("files", "tmp", "home"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         _require_executor(settings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from local import ports, process
 from local.localstack import SERVICE_PORTS
+from local.monitoring import Ports
 from local.ports import HOST
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Plan:
     first_service_port: int
     postgres: int
     mlflow: int
+    monitoring: Ports
 
     @property
     def localstack_url(self) -> str:
@@ -59,6 +61,11 @@ def choose_ports(settings: Settings, state: StackState, progress: Progress) -> P
     localstack = choose("localstack", "LocalStack", settings.ports.localstack)
     postgres = choose("postgres", "PostgreSQL", settings.ports.postgres)
     mlflow = choose("mlflow", "MLflow", settings.ports.mlflow)
+    monitoring = Ports(
+        choose("prometheus", "Prometheus", settings.ports.prometheus),
+        choose("alertmanager", "Alertmanager", settings.ports.alertmanager),
+        choose("node_exporter", "Node exporter", settings.ports.node_exporter),
+    )
     record = state.services.get("localstack")
     if record and process.find(record.child) and state.first_service_port:
         first = state.first_service_port
@@ -67,7 +74,7 @@ def choose_ports(settings: Settings, state: StackState, progress: Progress) -> P
         first = ports.pick_block(wanted, SERVICE_PORTS, frozenset(chosen))
         if wanted is not None and first != wanted:
             progress("LocalStack", f"its service ports from {wanted} are taken; from {first}")
-    return Plan(localstack, first, postgres, mlflow)
+    return Plan(localstack, first, postgres, mlflow, monitoring)
 
 
 def external_endpoint(settings: Settings, state: StackState) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,14 @@ class PreferredPorts:
     services: int | None = 4510
     postgres: int | None = 5433
     mlflow: int | None = 5000
+    prometheus: int | None = 9090
+    alertmanager: int | None = 9093
+    node_exporter: int | None = 9100
+
+    @classmethod
+    def anywhere(cls) -> PreferredPorts:
+        """Return no preference for any of them."""
+        return cls(**dict.fromkeys(each.name for each in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,10 @@ class Settings:
         The preferred ports.
     inherited
         The part of the user's environment that services see.
+    alert_webhook
+        Where Alertmanager sends alerts, if anywhere.
+    scrape_seconds
+        How often Prometheus asks everything it watches.
     """
 
     paths: Paths
@@ -92,6 +104,8 @@ class Settings:
     mlflow_uri: str | None = None
     ports: PreferredPorts = field(default_factory=PreferredPorts)
     inherited: Mapping[str, str] = field(default_factory=dict)
+    alert_webhook: str | None = field(default=None, repr=False)
+    scrape_seconds: int = 30
 
 
 def read_settings(
@@ -119,4 +133,5 @@ def read_settings(
         mlflow_uri=(environ.get("MLFLOW_TRACKING_URI") or None) if endpoint_url else None,
         ports=ports or PreferredPorts(),
         inherited={name: environ[name] for name in _INHERITED if name in environ},
+        alert_webhook=environ.get("EVERGREEN_ALERT_WEBHOOK") or None,
     )

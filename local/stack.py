@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evergreen.errors import EvergreenError
 
-from local import environments, postgres, process
+from local import environments, monitoring, postgres, process
 from local.files import exclusive
 from local.settings import DUMMY_CREDENTIALS, REGION, Settings
 from local.starter import Starter
@@ -74,7 +74,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
     progress
         Told what is being stopped.
     clean
-        Delete MLflow's database too, its runs and versions.
+        Delete MLflow's database too, its runs and versions, and what Prometheus has collected.
     """
     with _only_one(settings, progress):
         state = StateFile(settings.paths.state_file)
@@ -91,7 +91,8 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
 
         with ThreadPoolExecutor() as pool:
             # MLflow first: it should not see its database vanish.
-            for done in [pool.submit(stop, "localstack"), pool.submit(stop, "mlflow", "postgres")]:
+            groups = (("localstack",), ("mlflow", "postgres"), tuple(monitoring.HEALTH))
+            for done in [pool.submit(stop, *names) for names in groups]:
                 done.result()
         settings.paths.state_file.unlink(missing_ok=True)
         if clean:
@@ -99,6 +100,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
             postgres.remove_data(settings)
             for folder in ("localstack", "mlflow"):
                 shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
+            monitoring.remove_data(settings.paths)
         return running
 
 

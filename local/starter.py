@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
-from local import postgres, process
+from local import monitoring, postgres, process
 from local.localstack import create_artifact_bucket, localstack
 from local.mlflow import mlflow
 from local.plan import Plan, choose_ports, external_endpoint
@@ -53,7 +53,7 @@ class Starter:
         plan = choose_ports(self.settings, before, self.progress)
         endpoint_url = external or plan.localstack_url
         mlflow_uri = (self.settings.mlflow_uri if external else None) or plan.mlflow_url
-        branches: list[Callable[[], None]] = []
+        branches: list[Callable[[], None]] = [lambda: self._watch(plan)]
         if not external:
             branches.append(lambda: self._emulator(plan))
         if mlflow_uri == plan.mlflow_url:
@@ -77,6 +77,16 @@ class Starter:
     def _tracking(self, plan: Plan, endpoint_url: str) -> None:
         self._ensure(postgres.postgres(self.settings, plan.postgres))
         self._ensure(mlflow(self.settings, plan.mlflow, plan.postgres, endpoint_url))
+
+    def _watch(self, plan: Plan) -> None:
+        programs = monitoring.find_programs(self.settings)
+        if programs is None:
+            missing = " ".join(monitoring.missing_packages(self.settings))
+            how = f"apt-get install --no-install-recommends {missing}"
+            self.progress("Monitoring", f"left out; to have it: {how}")
+            return
+        for service in monitoring.services(self.settings, programs, plan.monitoring):
+            self._ensure(service)
 
     def _all(self, branches: list[Callable[[], None]]) -> None:
         # Ctrl-C may come while the pool hires a thread, which it then forgets to wait for: no

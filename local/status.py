@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from local import postgres, process
+from local import monitoring, postgres, process
 from local.localstack import is_healthy
 from local.service import answers, is_http_server
 from local.state import ServiceRecord, StateFile
@@ -69,7 +69,9 @@ def _service(settings: Settings, name: str, record: ServiceRecord) -> ServiceSta
 def _is_healthy(settings: Settings, name: str, record: ServiceRecord) -> bool:
     if name == "postgres":
         return postgres.is_ready(settings, record.port)
-    return is_healthy(record.url) if name == "localstack" else answers(f"{record.url}/health")
+    if name == "localstack":
+        return is_healthy(record.url)
+    return answers(record.url + monitoring.HEALTH.get(name, "/health"))
 
 
 def _memory_mb(program: psutil.Process) -> int:

@@ -12,13 +12,12 @@ import pytest
 
 from cli.deployment import deploy, emulator_context
 from cli.target import Target
+from local.monitoring import watch
 from local.settings import PreferredPorts, read_settings
 from local.stack import Stack, down, up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ANY_PORTS = PreferredPorts(localstack=None, services=None, postgres=None, mlflow=None)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def local_stack() -> Iterator[Stack]:
     """
     state = Path(tempfile.mkdtemp(prefix="evergreen-stack-"))
     state.chmod(0o711)  # PostgreSQL under another user must find its folder in it
-    settings = read_settings(state=state, ports=ANY_PORTS)
+    settings = read_settings(state=state, ports=PreferredPorts.anywhere())
     try:
         yield up(settings, say)
     finally:
@@ -46,6 +45,7 @@ def deployed(local_stack: Stack) -> Target:
     log = local_stack.settings.paths.logs / "deploy.log"
     context = emulator_context(target, period="1 minute", cooldown="1 second")
     deploy(target, context, log, lambda what: say("deploy", what))
+    watch(local_stack.settings.paths, target.api_url, target.api_key, target.stage)
     return target
 
 

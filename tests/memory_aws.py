@@ -1,4 +1,4 @@
-"""The few verbs of S3, SSM and Firehose that serving uses, in memory.
+"""The few verbs of S3, SSM, Firehose and CloudWatch that serving uses, in memory.
 
 For what LocalStack cannot be asked to do on demand: to fail. The integration tests use the real
 clients.
@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
+
+from tests.memory_cloudwatch import MemoryCloudWatch
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 
@@ -27,6 +29,7 @@ class MemoryAws:
         self.s3 = MemoryS3()
         self.ssm = MemorySsm()
         self.firehose = MemoryFirehose()
+        self.cloudwatch = MemoryCloudWatch()
 
     def client(self, service: str, **_: Any) -> Any:
         return getattr(self, service)
@@ -37,9 +40,18 @@ class MemoryS3:
         self.objects: dict[str, bytes] = {}
         self.down = False
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> Any:  # noqa: N803
+    def put_object(
+        self,
+        *,
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        Body: bytes,  # noqa: N803
+        IfNoneMatch: str | None = None,  # noqa: N803
+    ) -> Any:
         if self.down:
             raise EndpointConnectionError(endpoint_url=Bucket)
+        if IfNoneMatch == "*" and Key in self.objects:
+            raise refused("PreconditionFailed", "PutObject")
         self.objects[Key] = Body
         return {}
 

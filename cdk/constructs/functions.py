@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Duration, RemovalPolicy, Size, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -21,6 +21,8 @@ from cdk.constructs.layers import LIBRARY, layer_version
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from aws_cdk import aws_ec2 as ec2
 
     from cdk.storage_stack import StorageStack
 
@@ -37,12 +39,32 @@ class Capacity:
     seconds: int = 30
     disk: int = 512
     """MiB below ``/tmp``."""
+    laptop_at_once: int | None = None
+    """How many run at the same time on the emulator; None for as many as are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a function stands that must reach something inside a VPC."""
+
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
+    group: ec2.ISecurityGroup
 
 
 # 3008 MiB is what a new AWS account may use in one function.
 WORKER = Capacity(memory=3008, seconds=900, disk=2048)
 """For the functions that read many rows at once."""
 _SMALL = Capacity()
+NETWORK_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""What Lambda asks of the role of a function in a VPC."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -118,6 +140,9 @@ class EvergreenFunction(Construct):
             "timeout": Duration.seconds(capacity.seconds),
             "ephemeral_storage_size": Size.mebibytes(capacity.disk),
             "tracing": lambda_.Tracing.DISABLED if settings.emulator else lambda_.Tracing.ACTIVE,
+            "reserved_concurrent_executions": (
+                capacity.laptop_at_once if settings.emulator else None
+            ),
         }
 
 
@@ -174,6 +199,8 @@ class ImageFunction(EvergreenFunction):
         Its folder below ``functions/``, which also names it.
     image
         ``layers/<image>/Dockerfile`` is what it is built from.
+    placement
+        The VPC in which it runs on AWS, if it must.
     """
 
     def __init__(
@@ -186,6 +213,7 @@ class ImageFunction(EvergreenFunction):
         image: str,
         capacity: Capacity = WORKER,
         environment: Mapping[str, str] = _NOTHING,
+        placement: Placement | None = None,
     ) -> None:
         super().__init__(scope, id, storage, folder)
         settings = storage.deployment.settings
@@ -212,8 +240,45 @@ class ImageFunction(EvergreenFunction):
                     platform=_PLATFORMS[settings.architecture],
                 ),
                 environment=variables,
+                **_placed(placement),
                 **self.common(storage, capacity),
             )
+            if placement:
+                self._join_network()
+
+    def _join_network(self) -> None:
+        """Let Lambda attach the function to its subnets, and keep its code from doing so."""
+        for effect, conditions in (
+            (iam.Effect.ALLOW, None),
+            (iam.Effect.DENY, {"ArnEquals": {"lambda:SourceFunctionArn": self._arn()}}),
+        ):
+            self.role.add_to_policy(
+                iam.PolicyStatement(
+                    effect=effect,
+                    actions=[*NETWORK_ACTIONS],
+                    resources=["*"],
+                    conditions=conditions,
+                )
+            )
+
+    def _arn(self) -> str:
+        # By name: the function itself waits for this policy.
+        return Stack.of(self).format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=self.function_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+
+def _placed(placement: Placement | None) -> dict[str, Any]:
+    if placement is None:
+        return {}
+    return {
+        "vpc": placement.vpc,
+        "vpc_subnets": placement.subnets,
+        "security_groups": [placement.group],
+    }
 
 
 def handler_of(folder: str) -> str:

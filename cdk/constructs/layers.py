@@ -40,6 +40,7 @@ _UNUSED_ARROW = (
 )
 # botocore carries the API of every AWS service, 25 MiB. These are the ones that functions call.
 _AWS_SERVICES = {
+    "apigateway",
     "cloudwatch",
     "events",
     "firehose",

@@ -66,7 +66,9 @@ class RestApi(Construct):
                 throttling_burst_limit=throttle.burst_limit,
             ),
         )
-        self.key = self.api.add_api_key("Key", api_key_name=name)
+        # Not `add_api_key`, which ties the key to the stage: a function behind the stage compares
+        # keys, so the key has to be there before it. The usage plan ties them together.
+        self.key = apigateway.ApiKey(self.api, "Key", api_key_name=name)
         plan = self.api.add_usage_plan("Plan", name=name, throttle=throttle)
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(self.key)

@@ -12,7 +12,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import utc_now
-from evergreen.dataset import build_dataset
+from evergreen.dataset_building import build_dataset
 from evergreen.errors import NoProductionModelError
 from evergreen.lake import Lake
 from evergreen.model_definition import find_definition

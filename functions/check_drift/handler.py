@@ -6,27 +6,33 @@ Event: ``{"model": …, "window": "24 hours"}``, optionally ``"end"`` (RFC 3339;
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import utc_now
-from evergreen.drift.check import CheckResult, check
 from evergreen.events import Events, EventType
 from evergreen.lake import Lake
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from functions.check_drift.settings import settings
+from functions.metrics import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from evergreen.drift.check import CheckResult
+    from evergreen.drift.records import UnivariateTest
+
+MAX_FEATURES = 50
+"""Features whose effect is a metric of its own."""
 
 logger = Logger()
 
@@ -50,7 +56,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     pointer = _production().read(definition.name)
     if pointer is None:
         logger.info("nothing to check yet", model=definition.name)
+        # So that no data means no check, which is an alarm.
+        recorder = Recorder(definition.name)
+        recorder.record(Metric.WINDOW_ROWS, 0)
+        recorder.flush()
         return {"model": definition.name, "verdict": "no_production_model"}
+    # Evidently takes seconds to import: too long for a model that has nothing to check.
+    from evergreen.drift.check import check  # noqa: PLC0415
+
     end = request.end or utc_now()
     result = check(
         definition,
@@ -62,7 +75,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         clock=utc_now,
         report=request.report,
     )
-    _publish_metrics(result)
+    publish_metrics(result)
     answer = _summary(result)
     logger.info(result.decision.reason, **answer)
     for kind, detail in events_of(result):
@@ -106,22 +119,31 @@ def _summary(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def _publish_metrics(result: CheckResult) -> None:
-    metrics = Metrics(namespace=NAMESPACE, service="")
-    metrics.add_dimension(name=MODEL_DIMENSION, value=result.context.model)
+def publish_metrics(result: CheckResult) -> None:
+    """Write what a check found as metrics."""
+    recorder = Recorder(result.context.model)
     drifted = len(result.univariate.drifted_features)
-    metrics.add_metric(name=Metric.WINDOW_ROWS, unit=MetricUnit.Count, value=result.context.rows)
-    metrics.add_metric(name=Metric.DRIFTED_FEATURES, unit=MetricUnit.Count, value=drifted)
+    recorder.record(Metric.WINDOW_ROWS, result.context.rows)
+    recorder.record(Metric.DRIFTED_FEATURES, drifted)
     if result.features_tested:
-        share = 100 * drifted / result.features_tested
-        metrics.add_metric(name=Metric.DRIFTED_SHARE, unit=MetricUnit.Percent, value=share)
+        recorder.record(Metric.DRIFTED_SHARE, 100 * drifted / result.features_tested)
     if result.multivariate.model_accuracy is not None:
-        metrics.add_metric(
-            name=Metric.MULTIVARIATE_ACCURACY,
-            unit=MetricUnit.NoUnit,
-            value=result.multivariate.model_accuracy,
-        )
-    metrics.flush_metrics()
+        recorder.record(Metric.MULTIVARIATE_ACCURACY, result.multivariate.model_accuracy)
+    for feature, effect in largest_effects(result.univariate.tests).items():
+        recorder.record(Metric.EFFECT_SIZE, effect, feature)
+    recorder.record(Metric.DRIFT_RETRAININGS, int(result.decision.start_retraining))
+    recorder.flush()
+
+
+def largest_effects(tests: Sequence[UnivariateTest]) -> dict[str, float]:
+    """Return the largest effect of each feature, of at most 50 features, the largest first."""
+    largest: dict[str, float] = {}
+    for test in tests:
+        if test.effect_size is not None and math.isfinite(test.effect_size):
+            known = largest.get(test.feature_name, 0.0)
+            largest[test.feature_name] = max(known, test.effect_size)
+    ranked = sorted(largest.items(), key=lambda item: -item[1])
+    return dict(ranked[:MAX_FEATURES])
 
 
 @cache

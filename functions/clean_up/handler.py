@@ -10,21 +10,21 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import to_text, utc_now
 from evergreen.evaluation import Comparison
 from evergreen.events import Events
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics import Metric
 from evergreen.production import Production
 from evergreen.promotion import Desk, reject
 from evergreen.registry import Registry
 from evergreen.storage import Storage
-from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict
 
 from functions.clean_up.settings import settings
+from functions.metrics import Recorder
+from functions.tracking import tracking_client
 
 logger = Logger()
 
@@ -50,17 +50,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         Comparison.model_validate(event),
         execution=request.execution,
     )
-    _count(request.model)
+    recorder = Recorder(request.model)
+    recorder.record(Metric.REJECTIONS, 1)
+    recorder.record(Metric.PROMOTIONS, 0)
+    recorder.flush()
     logger.info("rejected", extra=record.model_dump(mode="json"))
     return event | {"decided_at": to_text(record.decided_at)}
-
-
-def _count(model: str) -> None:
-    # Without a service name: it would become a second dimension, and the dashboards ask for one.
-    metrics = Metrics(namespace=NAMESPACE, service="")
-    metrics.add_dimension(name=MODEL_DIMENSION, value=model)
-    metrics.add_metric(name=Metric.REJECTIONS, unit=MetricUnit.Count, value=1)
-    metrics.flush_metrics()
 
 
 @cache
@@ -68,7 +63,7 @@ def _desk() -> Desk:
     return Desk(
         storage=Storage(settings().bucket, boto3.client("s3")),
         production=Production(settings().stage, boto3.client("ssm")),
-        registry=Registry(MlflowClient(settings().tracking_uri)),
+        registry=Registry(tracking_client(settings().tracking_uri, settings().tracking_secret)),
         events=Events(settings().event_bus, boto3.client("events")),
         clock=utc_now,
     )

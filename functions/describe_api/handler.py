@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from evergreen.metrics import NO_MODEL
 
 from functions.api import adapt, create_api, logger
 from functions.describe_api.routes import router
+from functions.metrics import Recorder
 
 app = create_api()
 app.include_router(router)
@@ -16,5 +18,9 @@ _adapted = adapt(app)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request of API Gateway."""
-    return _adapted(event, context)
+    """Answer one request of API Gateway, and write its metrics once."""
+    recorder = Recorder(NO_MODEL)
+    try:
+        return _adapted(event, context, recorder)
+    finally:
+        recorder.flush()

@@ -24,7 +24,10 @@ def render(document: dict[str, Any]) -> str:
         for method, operation in operations.items():
             entry = _operation(path, method, operation)
             sections.setdefault(operation["tags"][0], []).append(entry)
-    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in sections.items())
+    body = "".join(
+        f'<h2 id="{escape(tag)}">{escape(tag)}</h2>{"".join(entries)}'
+        for tag, entries in sections.items()
+    )
     info = document["info"]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -7,15 +7,20 @@ from functools import cache
 from typing import Any
 
 import boto3
-from evergreen.errors import UnknownModelError
+from evergreen.clock import utc_now
+from evergreen.errors import FieldError, RequestError, UnknownModelError
+from evergreen.metric_history import SPANS
 from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Production, ProductionPointer
+from evergreen.status import StatusReader
+from evergreen.storage import Storage
 from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
 from functions.api import answer
 from functions.describe_api.page import render
 from functions.describe_api.settings import settings
+from functions.describe_api.status_page import status_page
 from functions.openapi import VERSION, describe
 
 SERVICE = "evergreen"
@@ -26,9 +31,21 @@ router = APIRouter()
 
 @router.get("/")
 async def index() -> Response:
-    """Say where to go from here."""
-    links = {"models": "/models", "docs": "/docs", "openapi": "/openapi.json", "ping": "/ping"}
-    return answer({"name": SERVICE, "version": VERSION, "links": links})
+    """Show people how each model is doing; the page asks for the key and reads ``/status``."""
+    page = status_page()
+    return Response(page.html, media_type="text/html", headers=dict(page.headers))
+
+
+@router.get("/status")
+async def report_status(span: str = "1h") -> Response:
+    """Say how each model is doing, with its metrics over one of the spans there are."""
+    if span not in SPANS:
+        raise RequestError(
+            422,
+            f"there is no span {span!r}",
+            (FieldError("span", f"must be one of {', '.join(SPANS)}"),),
+        )
+    return answer(_reader().read(SPANS[span]).model_dump(mode="json"))
 
 
 @router.get("/ping")
@@ -116,6 +133,18 @@ def _document() -> dict[str, Any]:
 @cache
 def _production() -> Production:
     return Production(settings().stage, boto3.client("ssm"))
+
+
+@cache
+def _reader() -> StatusReader:
+    return StatusReader(
+        stage=settings().stage,
+        definitions=_definitions(),
+        production=_production(),
+        storage=Storage(settings().bucket, boto3.client("s3")),
+        cloudwatch=boto3.client("cloudwatch"),
+        clock=utc_now,
+    )
 
 
 def _in_production(pointer: ProductionPointer | None) -> dict[str, Any] | None:

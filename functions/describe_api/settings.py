@@ -15,6 +15,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     stage: str = Field(alias="EVERGREEN_STAGE")
+    bucket: str = Field(alias="EVERGREEN_BUCKET")
     models_folder: Path | None = Field(alias="EVERGREEN_MODELS", default=None)
     task_root: Path = Field(alias="LAMBDA_TASK_ROOT", default=Path())
 

@@ -15,17 +15,17 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
-from evergreen.dataset import HOLDOUT, read_dataset, rows_of
+from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation import compare
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.promotion import candidate_pointer
 from evergreen.registry import Registry
 from evergreen.storage import Storage
-from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict
 
 from functions.evaluate.settings import settings
+from functions.tracking import tracking_client
 
 logger = Logger()
 
@@ -47,9 +47,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     definition = find_definition(settings().models, request.model)
     pointer = _production().read(definition.name)
     registered = _registry().find(definition.name, request.challenger)
+    dataset = read_dataset(_storage(), definition.name, request.dataset_id)
     comparison = compare(
         definition,
-        rows_of(read_dataset(_storage(), definition.name, request.dataset_id), HOLDOUT),
+        rows_of(dataset, HOLDOUT),
+        training=rows_of(dataset, TRAIN),
         champion=load_bundle(_storage(), pointer) if pointer else None,
         challenger=load_bundle(_storage(), candidate_pointer(registered, promoted_at=utc_now())),
     )
@@ -72,4 +74,4 @@ def _production() -> Production:
 
 @cache
 def _registry() -> Registry:
-    return Registry(MlflowClient(settings().tracking_uri))
+    return Registry(tracking_client(settings().tracking_uri, settings().tracking_secret))

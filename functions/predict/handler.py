@@ -7,19 +7,22 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import adapt, create_api, logger
+from functions.metrics import ServiceWatch
 from functions.predict.routes import router
-from functions.predict.service import metrics
+from functions.predict.service import recorder
 
 app = create_api()
 app.include_router(router)
 _adapted = adapt(app)
+_watch = ServiceWatch()
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway, and write its metrics once."""
+    metrics = recorder()
     try:
-        return _adapted(event, context)
+        with _watch.watch(metrics, context):
+            return _adapted(event, context, metrics)
     finally:
-        if metrics.provider.metric_set:
-            metrics.flush_metrics()
+        metrics.flush()

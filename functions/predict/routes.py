@@ -23,7 +23,7 @@ from evergreen.responses import (
 from fastapi import APIRouter, Request, Response
 
 from functions.api import answer
-from functions.predict.service import Service, record, service
+from functions.predict.service import Service, recorder, service
 
 MAX_USER_AGENT = 256
 
@@ -57,7 +57,7 @@ async def take_ground_truth(model: str, request: Request) -> Response:
     records = label_records(body, definition=serving.definition, timestamp=utc_now())
     report = serving.label_log.deliver(records)
     if report.spilled:
-        record(Metric.LOG_SPILLS, report.spilled)
+        recorder().record(Metric.LOG_SPILLS, report.spilled)
     return answer({"accepted": report.delivered}, 202)
 
 
@@ -91,7 +91,6 @@ def _serving(model: str) -> Service:
     serving = service()
     if model != serving.definition.name:
         raise UnknownModelError(f"no model is called {model!r} here", fix="GET /models lists them.")
-    record(Metric.REQUESTS, 1)
     return serving
 
 
@@ -99,7 +98,7 @@ def _read(reader: Callable[[bytes], PredictionRequest], body: bytes) -> Predicti
     try:
         return reader(body)
     except RequestError as error:
-        record(Metric.INVALID_VALUES, max(1, len(error.fields)))
+        recorder().record(Metric.INVALID_VALUES, max(1, len(error.fields)))
         raise
 
 

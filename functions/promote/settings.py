@@ -17,6 +17,7 @@ class Settings(BaseModel):
     bucket: str = Field(alias="EVERGREEN_BUCKET")
     event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
     tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
+    tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
 
 
 @cache

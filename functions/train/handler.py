@@ -10,19 +10,19 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import utc_now
 from evergreen.dataset import read_dataset, read_manifest
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics import Metric
 from evergreen.model_definition import find_definition
 from evergreen.registry import Registry
 from evergreen.storage import Storage
 from evergreen.training import train_challenger
-from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict
 
+from functions.metrics import Recorder
+from functions.tracking import tracking_client
 from functions.train.settings import settings
 
 logger = Logger()
@@ -52,18 +52,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         registry=_registry(),
         clock=utc_now,
     )
-    _count(definition.name)
+    recorder = Recorder(definition.name)
+    recorder.record(Metric.RETRAININGS, 1)
+    recorder.flush()
     answer = event | {"challenger": challenger.version, "run_id": challenger.run_id}
     logger.info("challenger trained", extra=answer)
     return answer
-
-
-def _count(model: str) -> None:
-    # Without a service name: it would become a second dimension, and the dashboards ask for one.
-    metrics = Metrics(namespace=NAMESPACE, service="")
-    metrics.add_dimension(name=MODEL_DIMENSION, value=model)
-    metrics.add_metric(name=Metric.RETRAININGS, unit=MetricUnit.Count, value=1)
-    metrics.flush_metrics()
 
 
 @cache
@@ -73,4 +67,4 @@ def _storage() -> Storage:
 
 @cache
 def _registry() -> Registry:
-    return Registry(MlflowClient(settings().tracking_uri))
+    return Registry(tracking_client(settings().tracking_uri, settings().tracking_secret))

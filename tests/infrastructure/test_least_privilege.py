@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cdk.acknowledgements import WITHOUT_RESOURCE
+from cdk.constructs.functions import NETWORK_ACTIONS
 from tests.infrastructure.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
@@ -108,6 +109,28 @@ def test_only_promotion_moves_a_production_pointer(aws: Templates) -> None:
     assert [name.startswith("<PromoteRole") for name in allowed] == [True]
 
 
+def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Templates) -> None:
+    role = "DescribeApiRole"
+    assert keys_of(aws["Serving"], role, "s3:GetObject") == {"drift/log/*", "decisions/*"}
+    actions = {
+        action
+        for statement in statements(aws["Serving"], role)
+        for action in listed(statement["Action"])
+    }
+    assert actions == {
+        "cloudwatch:GetMetricData",
+        "kms:Decrypt",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "ssm:GetParameter",
+        "ssm:GetParameterHistory",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
 def test_the_drift_check_writes_only_below_drift(aws: Templates) -> None:
     assert keys_of(aws["Drift"], "CheckDriftRole", "s3:PutObject") == {"drift/*"}
     assert keys_of(aws["Drift"], "CheckDriftRole", "s3:DeleteObject") == set()
@@ -124,7 +147,21 @@ def test_every_resource_is_only_for_actions_that_know_none(aws: Templates) -> No
         each for each in every_statement(aws) if "*" in map(flat, listed(each["Resource"]))
     ]
     assert everywhere
-    assert all(set(listed(each["Action"])) <= WITHOUT_RESOURCE for each in everywhere)
+    asked = {action for each in everywhere for action in listed(each["Action"])}
+    assert asked <= WITHOUT_RESOURCE | {*NETWORK_ACTIONS}
+
+
+def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Templates) -> None:
+    for role in ("TrainRole", "EvaluateRole", "PromoteRole", "CleanUpRole"):
+        found = [
+            each
+            for each in statements(aws["Retraining"], role)
+            if {*NETWORK_ACTIONS} <= {*listed(each["Action"])}
+        ]
+        assert sorted(each["Effect"] for each in found) == ["Allow", "Deny"]
+        (denied,) = (each["Condition"] for each in found if each["Effect"] == "Deny")
+        name = flat(denied["ArnEquals"]["lambda:SourceFunctionArn"]).rsplit(":", 1)[-1]
+        assert name.replace("-", "").removeprefix("evergreendev") in role.lower()
 
 
 def test_a_wildcard_stands_only_at_the_end_or_for_the_models(aws: Templates) -> None:
@@ -148,3 +185,19 @@ def test_no_managed_policy_but_the_gateways_own(aws: Templates) -> None:
         for policy in role.get("ManagedPolicyArns", [])
     ]
     assert [name.rsplit("/", 1)[-1] for name in managed] == ["AmazonAPIGatewayPushToCloudWatchLogs"]
+
+
+def test_the_exporter_reads_metrics_and_one_api_key_and_nothing_else(aws: Templates) -> None:
+    found = statements(aws["Serving"], "ExportMetricsRole")
+    actions = {action for each in found for action in listed(each["Action"])}
+    assert actions == {
+        "apigateway:GET",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:ListMetrics",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+    (key,) = [each["Resource"] for each in found if "apigateway:GET" in listed(each["Action"])]
+    assert "/apikeys/<" in flat(key)

@@ -40,6 +40,11 @@ def test_cdks_own_keys_are_left_to_cdk() -> None:
         ("alert_email", "nobody", "alert_email: .*pattern"),
         ("cooldown", "soon", "cooldown: .*'soon' is not a period"),
         ("drift_period", "soon", "drift_period: .*'soon' is not a period"),
+        ("grafana", "perhaps", "grafana: .*'fargate', 'existing' or 'off'"),
+        ("grafana", "existing", "grafana_role_arn .* need each other"),
+        ("services_domain", "ml.example.com", "certificate_arn and services_domain need"),
+        ("services_allowed_cidrs", "10.0.0.0/8 home", r"services_allowed_cidrs\.1: .*pattern"),
+        ("vpc_id", "vpc-1a", "vpc_id and vpc_subnet_ids need each other"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_is_allowed(key: str, value: object, says: str) -> None:

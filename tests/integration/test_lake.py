@@ -165,3 +165,4 @@ def test_ground_truth_joins_by_row_and_the_last_counts(storage: Storage) -> None
     assert rows[0]["a"] == 1.5
     assert rows[0]["role"] == "champion"
     assert rows[0]["observed_at"] == NOW - timedelta(minutes=30)
+    assert rows[0]["labelled_at"] == NOW - timedelta(minutes=30)

@@ -18,11 +18,11 @@ import pytest
 
 from local.ports import pick
 from local.process import ServiceError
-from local.settings import ARTIFACT_BUCKET, read_settings
+from local.settings import ARTIFACT_BUCKET, PreferredPorts, read_settings
 from local.stack import Stack, down, running_stack, up
 from local.state import StateFile
 from local.status import Health, status
-from tests.conftest import ANY_PORTS, say
+from tests.conftest import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +117,7 @@ from pathlib import Path
 from local.settings import PreferredPorts, read_settings
 from local.stack import up
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits none
-any_ports = PreferredPorts(localstack=None, services=None, postgres=None, mlflow=None)
+any_ports = PreferredPorts.anywhere()
 settings = read_settings(state=Path(sys.argv[1]), ports=any_ports, environ={})
 up(settings, lambda subject, what: print(subject, what, flush=True))
 """
@@ -146,7 +146,9 @@ def test_interrupted_up_leaves_nothing_running(own_state: Path, moment: str) -> 
 
 
 def test_one_failed_service_takes_the_others_with_it(own_state: Path) -> None:
-    settings = read_settings(state=own_state, ports=ANY_PORTS, environ={"PATH": os.environ["PATH"]})
+    settings = read_settings(
+        state=own_state, ports=PreferredPorts.anywhere(), environ={"PATH": os.environ["PATH"]}
+    )
     (own_state / "mlflow").write_text("a file where MLflow's folder should be")
     with pytest.raises(Exception, match="mlflow"):
         up(settings, say)
@@ -156,7 +158,9 @@ def test_one_failed_service_takes_the_others_with_it(own_state: Path) -> None:
 
 def test_named_emulator_that_does_not_answer_is_an_error(own_state: Path) -> None:
     url = f"http://127.0.0.1:{pick(None)}"
-    settings = read_settings(state=own_state, ports=ANY_PORTS, environ={"AWS_ENDPOINT_URL": url})
+    settings = read_settings(
+        state=own_state, ports=PreferredPorts.anywhere(), environ={"AWS_ENDPOINT_URL": url}
+    )
     with pytest.raises(ServiceError, match=rf"AWS_ENDPOINT_URL={url}: nothing answers there"):
         up(settings, say)
     assert status(settings) == []

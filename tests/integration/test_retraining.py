@@ -17,7 +17,6 @@ from evergreen.clock import utc_now
 from evergreen.dataset import (
     HOLDOUT,
     TRAIN,
-    build_dataset,
     folder_key,
     read_dataset,
     read_manifest,
@@ -26,6 +25,7 @@ from evergreen.dataset import (
     to_columns,
     write_dataset,
 )
+from evergreen.dataset_building import build_dataset
 from evergreen.errors import (
     BundleError,
     EvergreenError,
@@ -290,7 +290,18 @@ class LabelledRows:
     """What the lake answers, from memory: the lake itself is tested elsewhere."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table.rename_columns({"ripe": "label"})
+        columns = {name: table[name] for name in ("size", "colour", "timestamp")}
+        times = table["timestamp"]
+        self._table = pa.table(
+            {
+                **columns,
+                "label": table["ripe"],
+                "request_id": [f"r{number}" for number in range(table.num_rows)],
+                "row": [0] * table.num_rows,
+                "observed_at": times,
+                "labelled_at": times,
+            }
+        )
 
     def labelled(self, _definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
         times = self._table["timestamp"].to_pylist()

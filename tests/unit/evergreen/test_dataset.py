@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from evergreen.dataset import (
+    GAP,
     HOLDOUT,
     TRAIN,
     normalise,
@@ -20,7 +21,7 @@ from evergreen.dataset import (
     to_parquet,
 )
 from evergreen.errors import EvergreenError, NotEnoughDataError
-from evergreen.model_definition import Evaluation, Feature, ModelDefinition
+from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,6 +163,43 @@ def test_a_recent_holdout_is_the_newest_share_and_splits_no_moment(
     wanted = max(round(len(minutes) * fraction), 1)
     first = min(holdout)
     assert wanted <= len(holdout) < wanted + holdout.count(first)
+
+
+@given(
+    st.lists(st.integers(0, 20), min_size=1, max_size=60, unique=True),
+    st.integers(1, 9),
+    st.integers(-1, 25),
+)
+def test_a_time_series_is_judged_after_what_it_learnt_with_a_gap_of_a_horizon(
+    minutes: list[int], horizon: int, newest: int
+) -> None:
+    model = definition(
+        task="time_series", forecast=Forecast(horizon=horizon, seasonal_naive="size")
+    )
+    after = START + timedelta(minutes=newest)
+    rows = table_of([(1.0, True, "red", 1, at) for at in minutes])
+    table = split_rows(model, rows, newer_than=after)
+    train, gap, holdout = (
+        rows_of(table, name)["timestamp"].to_pylist() for name in (TRAIN, GAP, HOLDOUT)
+    )
+    assert sorted(train + gap + holdout) == sorted(rows["timestamp"].to_pylist())
+    assert all(moment > after for moment in holdout)
+    if holdout:
+        assert len(gap) == min(horizon - 1, len(minutes) - len(holdout))
+        assert max(train + gap, default=START - timedelta(1)) < min(holdout)
+        assert max(train, default=START - timedelta(1)) < min(gap + holdout)
+    else:
+        assert not gap
+        assert max(rows["timestamp"].to_pylist()) <= after
+
+
+def test_rows_of_one_request_keep_their_order() -> None:
+    model = definition()
+    rows = table_of([(float(9 - at), True, "red", 1, 0) for at in range(10)])
+    rows = rows.append_column("request_id", [["r"] * 10]).append_column("row", [list(range(10))])
+    stored = normalise(model, split_rows(model, rows.take(list(range(9, -1, -1)))))
+    assert stored["size"].to_pylist() == [float(9 - at) for at in range(10)]
+    assert stored["row"].to_pylist() == list(range(10))
 
 
 def test_a_random_holdout_has_the_share_asked_for_and_is_the_same_each_time() -> None:

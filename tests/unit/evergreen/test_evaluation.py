@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from evergreen.evaluation import Comparison, f1_score, judge, resample_f1, resample_rmse, rmse
-from evergreen.model_definition import Evaluation, Feature, ModelDefinition
+from evergreen.evaluation import (
+    Comparison,
+    block_length,
+    f1_score,
+    judge,
+    resample_f1,
+    resample_rmse,
+    rmse,
+)
+from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
@@ -94,6 +102,51 @@ def test_the_interval_of_rmse_is_as_wide_as_theory_says() -> None:
     improvements = resample_rmse(truth, champion, challenger, resamples=2000)
     # The RMSE of n normal errors has a standard deviation of sigma / sqrt(2 n).
     assert improvements.std() == pytest.approx(math.sqrt(2 / (2 * 2000)), rel=0.15)
+
+
+def forecasts(seed: int, rows: int, memory: float) -> list[NDArray[np.float64]]:
+    """Return a truth and two equally good models whose errors remember those before."""
+    random = np.random.default_rng(seed)
+    shocks = random.normal(size=(2, rows))
+    errors = np.zeros((2, rows))
+    for step in range(rows):
+        before = errors[:, step - 1] if step else 0.0
+        errors[:, step] = memory * before + shocks[:, step]
+    truth = np.zeros(rows)
+    return [truth, truth + errors[0], truth + errors[1]]
+
+
+def test_where_errors_last_drawing_blocks_is_as_unsure_as_history_repeated() -> None:
+    # The truth about the spread: many histories, not many draws from one.
+    rows, memory = 400, 0.9
+    histories = [forecasts(seed, rows, memory) for seed in range(400)]
+    spread = np.std([rmse(truth, old) - rmse(truth, new) for truth, old, new in histories])
+    seen = histories[:40]
+    alone, together = (
+        np.mean([resample_rmse(*one, block=block, resamples=200).std() for one in seen])
+        for block in (1, 40)
+    )
+    assert alone < 0.5 * spread
+    assert 0.7 * spread < together < 1.2 * spread
+
+
+def test_blocks_keep_neighbours_together() -> None:
+    # One row in ten is wrong, ten apart: every block of ten holds exactly one of them.
+    truth = np.zeros(100)
+    champion = np.where(np.arange(100) % 10 == 0, 1.0, 0.0)
+    assert resample_rmse(truth, champion, truth, block=1, resamples=50).std() > 0
+    assert resample_rmse(truth, champion, truth, block=10, resamples=50) == pytest.approx(
+        math.sqrt(0.1)
+    )
+
+
+def test_a_block_is_a_horizon_or_a_cube_root_and_at_most_half() -> None:
+    values = definition().model_dump() | {"task": "time_series"}
+    values["forecast"] = Forecast(horizon=7, seasonal_naive="size")
+    series = ModelDefinition.model_validate(values)
+    lengths = {rows: block_length(series, rows) for rows in (1, 10, 180, 1000, 8000)}
+    assert lengths == {1: 1, 10: 5, 180: 7, 1000: 10, 8000: 20}
+    assert block_length(definition(), 8000) == 1
 
 
 def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,9 @@ def fitted(estimator: Any, target: Any, *, impute: bool, encoder: Any = None) ->
 
 
 def defined(task: str) -> ModelDefinition:
-    return ModelDefinition.model_validate({**DEFINITION.model_dump(), "task": task})
+    forecast = {"horizon": 1, "seasonal_naive": "wind"} if task == "time_series" else None
+    changes = {"task": task, "forecast": forecast}
+    return ModelDefinition.model_validate({**DEFINITION.model_dump(), **changes})
 
 
 @pytest.mark.parametrize(
@@ -65,8 +67,11 @@ def test_classifiers_keep_their_labels_and_probabilities(
     predictions = Predictor(exported).predict(training_columns())
     assert set(predictions.outputs) == outputs
     assert {type(output) for output in predictions.outputs} == {type(labels.tolist()[0])}
-    expected = model.predict_proba(frame(training_columns())).max(axis=1)
-    np.testing.assert_allclose(np.array(predictions.confidences), expected, atol=1e-5)
+    expected = model.predict_proba(frame(training_columns()))
+    np.testing.assert_allclose(np.array(predictions.confidences), expected.max(axis=1), atol=1e-5)
+    probabilities = Predictor(exported).probabilities(training_columns())
+    assert probabilities is not None
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,10 @@ def test_regressors_give_numbers_without_confidence(
     model = fitted(estimator, signal(), impute=impute)
     exported = export_bundle(model, defined(task), training_columns(), "1")
     predictions = Predictor(exported).predict(training_columns())
+    said = model.predict(frame(training_columns()))
+    assert exported.signature.output_range == pytest.approx((said.min(), said.max()))
     assert predictions.confidences is None
+    assert Predictor(exported).probabilities(training_columns()) is None
     np.testing.assert_allclose(
         np.array(predictions.outputs),
         model.predict(frame(training_columns())),

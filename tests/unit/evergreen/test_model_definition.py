@@ -57,6 +57,8 @@ def test_a_valid_definition_is_read_in_order_with_defaults(tmp_path: Path) -> No
         ("price = {", "row = {", "columns of the request log"),
         ("[features]", "[features", "not valid TOML"),
         ("[drift]", '[evaluation]\nmetric = "f1"\n[drift]', "does not fit task"),
+        ('"regression"', '"time_series"', "cannot do without"),
+        ("[drift]", '[forecast]\nhorizon = 7\nseasonal_naive = "price"\n[drift]', "belongs to"),
         ("[drift]", '[request_log]\nredact = ["colour"]\n[drift]', "colour"),
     ],
 )
@@ -65,6 +67,14 @@ def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, expected: str) -
     with pytest.raises(ModelDefinitionError, match=expected) as caught:
         load_definition(folder)
     assert str(folder / "model.toml") in str(caught.value)
+
+
+@pytest.mark.parametrize("naive", ["shop", "colour"])
+def test_the_naive_forecast_is_a_numeric_feature(tmp_path: Path, naive: str) -> None:
+    forecast = f'[forecast]\nhorizon = 7\nseasonal_naive = "{naive}"\n[features]'
+    text = VALID.replace("[features]", forecast).replace("regression", "time_series")
+    with pytest.raises(ModelDefinitionError, match=f"'{naive}' is not a numeric feature"):
+        load_definition(_write(tmp_path, text))
 
 
 def test_a_folder_without_a_definition_is_no_model(tmp_path: Path) -> None:

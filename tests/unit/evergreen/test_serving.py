@@ -27,6 +27,7 @@ class World:
     aws: MemoryAws = field(default_factory=MemoryAws)
     seconds: float = 100.0
     recorded: dict[Metric, list[float]] = field(default_factory=lambda: defaultdict(list))
+    groups: dict[Metric, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
         s3: Any = self.aws.s3
@@ -42,8 +43,10 @@ class World:
             DEFINITION, self.server, log, self.record, clock=lambda: NOW
         )
 
-    def record(self, metric: Metric, value: float) -> None:
+    def record(self, metric: Metric, value: float, by: str | None = None) -> None:
         self.recorded[metric].append(value)
+        if by is not None:
+            self.groups[metric].add(by)
 
     def version(self) -> str:
         return self.server.champion().pointer.version
@@ -178,3 +181,19 @@ def test_odd_values_are_counted_and_predicted(world: World) -> None:
     assert world.recorded[Metric.MISSING_VALUES] == [2]
     assert world.recorded[Metric.PREDICTIONS] == world.recorded[Metric.BATCH_SIZE] == [2]
     assert 0.5 <= world.recorded[Metric.CONFIDENCE][0] <= 1
+
+
+def test_health_and_version_are_recorded_with_every_use(world: World) -> None:
+    with pytest.raises(NoProductionModelError):
+        world.predict()
+    promote(world.storage, world.production, "1")
+    world.predict()
+    assert world.recorded[Metric.HEALTHY] == [0, 1]
+    assert world.recorded[Metric.PRODUCTION_VERSION] == [1]
+
+
+def test_outputs_are_counted_by_class(world: World) -> None:
+    promote(world.storage, world.production, "1")
+    answer = world.predict(ROW, ROW)
+    assert world.groups[Metric.OUTPUTS] == {str(each) for each in answer.predictions.outputs}
+    assert sum(world.recorded[Metric.OUTPUTS]) == 2

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evergreen.drift.check import CheckResult
-from evergreen.drift.records import CheckContext, Decision, MultivariateTest
+from evergreen.drift.records import CheckContext, Decision, MultivariateTest, UnivariateTest
 from evergreen.drift.univariate import UnivariateOutcome
 from evergreen.events import EventType
+from evergreen.metrics import SPECS
 from pydantic import ValidationError
 
-from functions.check_drift.handler import CheckRequest, events_of
+from functions.check_drift.handler import (
+    MAX_FEATURES,
+    CheckRequest,
+    events_of,
+    largest_effects,
+    publish_metrics,
+)
 from functions.check_drift.settings import Settings
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -71,6 +81,52 @@ def test_at_most_one_event_starts_a_retraining(
     assert [(str(kind), detail["start_retraining"]) for kind, detail in rest] == expected
     wanted = {"model", "check_id", "model_version", "reason", "drifted_features", "report"}
     assert all(wanted <= set(detail) for _, detail in rest)
+
+
+def univariate(feature: str, effect: float | None) -> UnivariateTest:
+    return UnivariateTest(
+        feature_name=feature,
+        method="ks",
+        drifted=False,
+        p_value=0.5,
+        p_value_corrected=1.0,
+        threshold=0.05,
+        effect_size=effect,
+        effect_threshold=0.1,
+    )
+
+
+def test_a_feature_has_the_largest_of_its_effects() -> None:
+    tests = [univariate("a", 0.1), univariate("b", 0.5), univariate("a", 0.3)]
+    tests += [univariate("a", None), univariate("c", None), univariate("d", math.nan)]
+    assert list(largest_effects(tests).items()) == [("b", 0.5), ("a", 0.3)]
+
+
+def test_no_more_than_fifty_features_have_a_metric() -> None:
+    tests = [univariate(f"f{number}", number / 100) for number in range(80)]
+    found = largest_effects(tests)
+    assert len(found) == MAX_FEATURES == 50
+    assert min(found.values()) == 0.3
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_every_metric_of_a_check_is_written(
+    starts: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = dataclasses.replace(
+        result("drift", ("data_drift",), starts=starts),
+        univariate=UnivariateOutcome((univariate("a", 0.1), univariate("b", 0.2)), None),
+    )
+    publish_metrics(found)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["feature"]: line["EffectSize"] for line in lines} == {"a": [0.1], "b": [0.2]}
+    (counted,) = [line for line in lines if "WindowRows" in line]
+    assert (counted["model"], counted["WindowRows"]) == ("m", [500])
+    assert counted["DriftRetrainings"] == [int(starts)]
+    assert counted["MultivariateAccuracy"] == [0.5]
+    assert {name for line in lines for name in line} >= {
+        spec.metric for spec in SPECS if spec.emitter == "check_drift"
+    }
 
 
 def test_the_event_is_read() -> None:

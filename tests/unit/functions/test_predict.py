@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from evergreen.metrics import BY_METRIC, SPECS, Metric
 from evergreen.production import Production
 from evergreen.storage import Storage
 
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 CONTEXT: Any = Context()
 MODEL = "/models/late_bus"
 OPEN = "/v2/models/late_bus"
+
+
+def forget() -> None:
+    for cached in (settings, wiring.service, wiring.recorder):
+        cached.cache_clear()
 
 
 @pytest.fixture
@@ -44,11 +51,9 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "client", account.client)
     monkeypatch.setattr("evergreen.delivery.FIRST_PAUSE_SECONDS", 0)
-    settings.cache_clear()
-    wiring.service.cache_clear()
+    forget()
     yield account
-    settings.cache_clear()
-    wiring.service.cache_clear()
+    forget()
 
 
 @pytest.fixture
@@ -221,24 +226,80 @@ def test_an_unexpected_error_is_a_problem_without_details(
     assert "42" not in json.dumps(content)
 
 
-def test_metrics_are_written_once_by_model_only(
+def metric_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if "_aws" in line]
+
+
+def test_metrics_are_written_once_and_told_apart_by_at_most_one_more_dimension(
     promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("GET", f"{OPEN}/ready")
     capsys.readouterr()
     call("POST", f"{MODEL}/predict", {"instances": [ROW, {**ROW, "wind": 7.5}]})
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (metrics,) = [line for line in lines if "_aws" in line]
-    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "Evergreen"
-    assert directive["Dimensions"] == [["model"]]
+    metrics, *others = metric_lines(capsys)
+    assert {name for other in others for name in other} <= {"_aws", "model", "output", "Outputs"}
+    directives = metrics["_aws"]["CloudWatchMetrics"]
+    assert {directive["Namespace"] for directive in directives} == {"Evergreen"}
+    found = {
+        each["Name"]: (each["Unit"], directive["Dimensions"])
+        for directive in directives
+        for each in directive["Metrics"]
+    }
+    for name, (unit, dimensions) in found.items():
+        spec = BY_METRIC[Metric(name)]
+        assert unit == spec.unit
+        assert dimensions == [["model"], *([["model", spec.by]] if spec.by else [])]
     assert metrics["model"] == "late_bus"
+    assert metrics["endpoint"] == "/models/{model}/predict"
+    assert (metrics["status"], metrics["origin"]) == ("200", "192.0.0.0/8")
     assert (metrics["Requests"], metrics["Predictions"], metrics["OutOfRange"]) == ([1], [2], [1])
-    units = {each["Name"]: each["Unit"] for each in directive["Metrics"]}
-    assert (units["InferenceTime"], units["Confidence"]) == ("Milliseconds", "None")
+    assert (metrics["Healthy"], metrics["ProductionVersion"]) == ([1], [1])
+
+
+def test_predict_emits_every_metric_that_the_table_says_it_does(
+    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("POST", f"{MODEL}/predict", {"instances": [ROW]})
+    emitted = {
+        each["Name"]
+        for line in metric_lines(capsys)
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for each in directive["Metrics"]
+    }
+    assert emitted == {spec.metric for spec in SPECS if spec.emitter == "predict"}
+
+
+def test_outputs_are_counted_by_class(
+    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{**ROW, "wind": 3, "stops": 40}, {**ROW, "wind": -3, "stops": 0}, ROW]
+    _, content, _ = call("POST", f"{MODEL}/predict", {"instances": rows})
+    counted = {line["output"]: line["Outputs"] for line in metric_lines(capsys)}
+    expected = Counter(content["predictions"])
+    assert len(expected) == 2
+    assert counted == {label: [number] for label, number in expected.items()}
 
 
 def test_faults_are_counted(promoted: MemoryAws, capsys: pytest.CaptureFixture[str]) -> None:
     call("POST", f"{MODEL}/predict", {"instances": [{**ROW, "stops": None, "express": None}]})
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert json.loads(line)["InvalidValues"] == [2]
+    (line,) = metric_lines(capsys)
+    assert line["InvalidValues"] == [2]
+    assert (line["status"], line["ClientErrors"], line["ServerErrors"]) == ("422", [1], [0])
+
+
+def test_an_address_that_is_nowhere_is_one_endpoint(
+    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in ("/nowhere/1", "/nowhere/2"):
+        call("GET", path)
+    assert [line["endpoint"] for line in metric_lines(capsys)] == ["other"] * 2
+
+
+def test_without_a_model_it_is_not_healthy(
+    aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("POST", f"{MODEL}/predict", {"instances": [ROW]})
+    (line,) = metric_lines(capsys)
+    assert (line["Healthy"], line["ServerErrors"], line["status"]) == ([0], [1], "503")
+    assert "ProductionVersion" not in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -18,7 +19,7 @@ from local.state import ServiceRecord, StackState
 if TYPE_CHECKING:
     from pathlib import Path
 
-ANY = PreferredPorts(localstack=None, services=None, postgres=None, mlflow=None)
+ANY = PreferredPorts.anywhere()
 ALIVE = Child(pid=os.getpid(), started=psutil.Process().create_time())
 ENDED = Child(pid=os.getpid(), started=0)
 
@@ -46,8 +47,11 @@ def test_all_ports_differ(tmp_path: Path, said: list[tuple[str, str]]) -> None:
         settings(tmp_path), StackState(), lambda subject, what: said.append((subject, what))
     )
     block = range(plan.first_service_port, plan.first_service_port + 50)
-    assert len({plan.localstack, plan.postgres, plan.mlflow}) == 3
-    assert not {plan.localstack, plan.postgres, plan.mlflow} & set(block)
+    watching = plan.monitoring
+    ports_ = [plan.localstack, plan.postgres, plan.mlflow]
+    ports_ += [watching.prometheus, watching.alertmanager, watching.node_exporter]
+    assert len(set(ports_)) == 6
+    assert not set(ports_) & set(block)
     assert said == []
 
 
@@ -58,7 +62,7 @@ def test_taken_port_is_reported_by_service_and_owner(
         server.bind((ports.HOST, 0))
         server.listen(1)
         taken = server.getsockname()[1]
-        preferred = PreferredPorts(localstack=None, services=None, postgres=None, mlflow=taken)
+        preferred = replace(ANY, mlflow=taken)
         plan = choose_ports(
             settings(tmp_path, preferred=preferred),
             StackState(),

@@ -58,6 +58,8 @@ class Signature(BaseModel):
     """The JSON type of a label in an answer."""
     probabilities: bool = False
     """Whether the model's second output is the probability of each class."""
+    output_range: tuple[float, float] | None = None
+    """Smallest and largest output on the rows of training; None for classes."""
 
 
 class _Manifest(BaseModel):

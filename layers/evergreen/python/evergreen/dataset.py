@@ -1,15 +1,16 @@
 """Data sets that models are trained and judged on: immutable, named by their content.
 
 A data set is one Parquet file and its manifest at ``datasets/<model>/<dataset_id>/``. Its columns
-are the model's features (float64 or string, null where missing), the target, ``timestamp`` and
-``split`` (``train`` or ``holdout``). The same rows always give the same bytes and the same id.
+are the model's features (float64 or string, null where missing), the target, ``timestamp``,
+``split`` (``train``, ``holdout`` or ``gap``) and, for rows that came from the request log,
+``request_id`` and ``row``. The same rows always give the same bytes and the same id.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,20 +27,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evergreen.clock import Clock
-    from evergreen.lake import Lake
     from evergreen.model_definition import ModelDefinition
-    from evergreen.production import ProductionPointer
     from evergreen.storage import Storage
 
 TIMESTAMP = "timestamp"
 SPLIT = "split"
 TRAIN = "train"
 HOLDOUT = "holdout"
+GAP = "gap"
+"""Neither trained nor judged on: a time series' outcomes that the holdout's first forecasts could
+not know. The next data set trains on them."""
+KEY = ("request_id", "row")
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 
 _DATA = "data.parquet"
 _MANIFEST = "manifest.json"
 _RANDOM_HOLDOUT_SEED = 0
+
+
+class LabelDelay(BaseModel):
+    """Seconds from a prediction to the moment its outcome was observed, over some rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    median: float
+    p95: float
+    max: float
 
 
 class DatasetManifest(BaseModel):
@@ -57,9 +70,15 @@ class DatasetManifest(BaseModel):
     first_timestamp: datetime
     last_timestamp: datetime
     data_until: datetime
-    """Log rows from this time on are not part of it, nor of any data set it was built from."""
+    """Ground truth that came in from this time on is not part of it, nor of any data set it was
+    built from."""
+    log_from: datetime
+    """From here on, rows of the log were taken one by one and carry their key; what came in before
+    is part of the first data set, the one put together by hand, or of none."""
     class_balance: dict[str, float] | None
     """Share of the rows per class, for classification."""
+    label_delay: LabelDelay | None = None
+    """How long the ground truth of the new rows took; None if no row came from the log."""
     sha256: str
     """SHA-256 of ``data.parquet``."""
     created_at: datetime
@@ -70,7 +89,9 @@ def folder_key(model: str, dataset_id: str) -> str:
     return f"datasets/{model}/{dataset_id}/"
 
 
-def split_rows(definition: ModelDefinition, table: pa.Table) -> pa.Table:
+def split_rows(
+    definition: ModelDefinition, table: pa.Table, *, newer_than: datetime | None = None
+) -> pa.Table:
     """Add ``split`` as ``evaluation.holdout`` and ``evaluation.holdout_fraction`` say.
 
     ``recent`` holds out the newest rows. Rows of the same moment stay on the same side, so that
@@ -78,22 +99,39 @@ def split_rows(definition: ModelDefinition, table: pa.Table) -> pa.Table:
     by at most the rows of one moment. ``random`` holds out a draw that only depends on how many
     rows there are.
 
+    For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
+    first held-out forecast was made, their outcomes were not known yet (C. Bergmeir and
+    J. Benítez, "On the use of cross-validation for time series predictor evaluation",
+    *Information Sciences* 191, 2012).
+
     Parameters
     ----------
     definition
         The model the rows are for.
     table
         At least one row, with a ``timestamp`` column.
+    newer_than
+        A recent holdout only takes rows after this moment: those that are trained on otherwise go
+        up to here. The holdout may then be smaller, or empty.
     """
     evaluation = definition.evaluation
     count = table.num_rows
     wanted = min(max(round(count * evaluation.holdout_fraction), 1), count)
     if evaluation.holdout == "random":
         draw = np.random.default_rng(_RANDOM_HOLDOUT_SEED).permutation(count)
-        return _with_split(table, pa.array(draw < wanted))
-    times = pc.sort_indices(table[TIMESTAMP], sort_keys=[("", "descending")])
-    first_held_out = table[TIMESTAMP][times[wanted - 1].as_py()]
-    return _with_split(table, pc.greater_equal(table[TIMESTAMP], first_held_out))
+        return with_split(table, pa.array(draw < wanted))
+    order = pc.sort_indices(table, sort_keys=_in_time_order(table)).to_numpy()
+    times = table[TIMESTAMP].take(pa.array(order))
+    held_out = pc.greater_equal(times, times[count - wanted])
+    if newer_than is not None:
+        held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIME_TYPE)))
+    first = count - pc.sum(held_out).as_py()
+    gap = definition.forecast.horizon - 1 if definition.forecast else 0
+    split = np.full(count, TRAIN, dtype=object)
+    if first < count:
+        split[order[max(first - gap, 0) : first]] = GAP
+    split[order[first:]] = HOLDOUT
+    return _set_split(table, pa.array(split))
 
 
 def write_dataset(
@@ -104,6 +142,8 @@ def write_dataset(
     sources: Sequence[str],
     data_until: datetime,
     clock: Clock,
+    log_from: datetime | None = None,
+    label_delay: LabelDelay | None = None,
 ) -> DatasetManifest:
     """Store rows as a data set, whatever their order; writing the same rows again changes nothing.
 
@@ -117,13 +157,18 @@ def write_dataset(
     definition
         The model the rows are for.
     table
-        Features, target, ``timestamp`` (aware) and ``split``; further columns are left out.
+        Features, target, ``timestamp`` (aware) and ``split``, for rows from the request log also
+        ``request_id`` and ``row``; further columns are left out.
     sources
         Where the rows came from, for the manifest.
     data_until
-        Log time up to which rows were taken; a later data set continues there.
+        Up to when ground truth came in that is part of it; a later data set continues there.
     clock
         Gives ``created_at``.
+    log_from
+        From when on the log's rows carry their key; ``data_until`` if not given.
+    label_delay
+        How long the ground truth of the new rows took.
 
     Raises
     ------
@@ -139,18 +184,19 @@ def write_dataset(
     # The same rows taken at another time are another data set: the next one continues elsewhere.
     identity = hashlib.sha256(f"{digest} {to_text(data_until)}".encode()).hexdigest()
     times = pc.min_max(rows[TIMESTAMP]).as_py()
-    holdout_rows = pc.sum(pc.equal(rows[SPLIT], HOLDOUT)).as_py()
     manifest = DatasetManifest(
         dataset_id=f"ds-{identity[:16]}",
         model=definition.name,
         rows=rows.num_rows,
-        train_rows=rows.num_rows - holdout_rows,
-        holdout_rows=holdout_rows,
+        train_rows=rows_of(rows, TRAIN).num_rows,
+        holdout_rows=rows_of(rows, HOLDOUT).num_rows,
         sources=tuple(sources),
         first_timestamp=times["min"],
         last_timestamp=times["max"],
         data_until=data_until,
+        log_from=log_from or data_until,
         class_balance=_class_balance(definition, rows),
+        label_delay=label_delay,
         sha256=digest,
         created_at=clock(),
     )
@@ -195,59 +241,6 @@ def read_dataset(storage: Storage, model: str, dataset_id: str) -> pa.Table:
 def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:
     """Delete a data set; deleting what is not there is no error."""
     storage.delete_below(folder_key(model, dataset_id))
-
-
-def build_dataset(
-    storage: Storage,
-    lake: Lake,
-    definition: ModelDefinition,
-    pointer: ProductionPointer,
-    *,
-    clock: Clock,
-) -> DatasetManifest:
-    """Build the data set of a challenger: what the champion had, and what came in since.
-
-    The holdout is taken from the new rows only, so neither champion nor challenger has been
-    trained on it. All of the champion's rows, its own holdout included, may be trained on; of
-    these and the new rows outside the holdout the newest ``training_window_rows`` are kept.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If fewer than ``evaluation.min_labelled_rows`` labelled rows are new.
-    """
-    champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
-    until = clock()
-    labelled = lake.labelled(definition, champion.data_until, until)
-    needed = definition.evaluation.min_labelled_rows
-    if labelled.num_rows < needed:
-        raise NotEnoughDataError(
-            f"{labelled.num_rows} labelled rows since {to_text(champion.data_until)}, "
-            f"{needed} are needed",
-            where=definition.name,
-            fix="Wait for more ground truth, or lower evaluation.min_labelled_rows.",
-        )
-    fresh = split_rows(definition, _from_log(definition, labelled))
-    old = read_dataset(storage, definition.name, champion.dataset_id)
-    old = _with_split(old, pa.repeat(pa.scalar(value=False), old.num_rows))
-    rows = pa.concat_tables([normalise(definition, part) for part in (old, fresh)])
-    held_out = pc.equal(rows[SPLIT], HOLDOUT)
-    train = rows.filter(pc.invert(held_out)).sort_by(TIMESTAMP)
-    kept = train.slice(max(train.num_rows - definition.retraining.training_window_rows, 0))
-    # Rows whose ground truth is still on its way are newer than the newest labelled one: the
-    # next data set begins there, not at the time of this one.
-    newest = pc.max(fresh[TIMESTAMP]).as_py()
-    return write_dataset(
-        storage,
-        definition,
-        pa.concat_tables([kept, rows.filter(held_out)]),
-        sources=[
-            f"dataset {champion.dataset_id}",
-            f"request log {to_text(champion.data_until)}/{to_text(newest)}",
-        ],
-        data_until=newest + timedelta(microseconds=1),
-        clock=clock,
-    )
 
 
 def rows_of(table: pa.Table, split: str) -> pa.Table:
@@ -300,6 +293,8 @@ def schema(definition: ModelDefinition) -> pa.Schema:
             (definition.target, pa.string() if classification else pa.float64()),
             (TIMESTAMP, TIME_TYPE),
             (SPLIT, pa.string()),
+            ("request_id", pa.string()),
+            ("row", pa.int64()),
         ]
     )
 
@@ -327,9 +322,14 @@ def normalise(definition: ModelDefinition, table: pa.Table) -> pa.Table:
             where=f"{definition.name}.{definition.target}",
         )
     wanted = schema(definition)
+    for name in KEY:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, wanted.field(name).type))
     columns = [_column(definition, table, name) for name in wanted.names]
     # Sorted by every column: two rows that still tie are the same row, so no order is left open.
-    keys = [TIMESTAMP, *(name for name in wanted.names if name != TIMESTAMP)]
+    # The key comes early: rows of one request keep the order they were sent in.
+    first = [TIMESTAMP, *KEY]
+    keys = [*first, *(name for name in wanted.names if name not in first)]
     return (
         pa.table(columns, schema=wanted)
         .sort_by([(name, "ascending") for name in keys])
@@ -344,18 +344,20 @@ def to_parquet(rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:
+def with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return rows with ``split`` set to ``holdout`` where ``held_out`` is true, else ``train``."""
+    return _set_split(table, pc.if_else(held_out, HOLDOUT, TRAIN))
+
+
+def _set_split(table: pa.Table, split: pa.Array | pa.ChunkedArray) -> pa.Table:
     if SPLIT in table.column_names:
         table = table.drop_columns(SPLIT)
-    return table.append_column(SPLIT, pc.if_else(held_out, HOLDOUT, TRAIN))
+    return table.append_column(SPLIT, split)
 
 
-def _from_log(definition: ModelDefinition, labelled: pa.Table) -> pa.Table:
-    # Column by column: a target may be called like one of the log's own columns.
-    columns = {name: labelled[name] for name in definition.features}
-    return pa.table(
-        columns | {definition.target: labelled["label"], TIMESTAMP: labelled[TIMESTAMP]}
-    )
+def _in_time_order(table: pa.Table) -> list[tuple[str, str]]:
+    names = [TIMESTAMP, *(name for name in KEY if name in table.column_names)]
+    return [(name, "ascending") for name in names]
 
 
 def _column(definition: ModelDefinition, table: pa.Table, name: str) -> pa.ChunkedArray:

@@ -4,11 +4,15 @@ The deciding metric is computed from what the two bundles answer for the holdout
 challenger's data set. How sure we are that the challenger is better is estimated with a paired
 bootstrap (B. Efron and R. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapters 13 and
 16): rows are drawn with replacement, both models are scored on each draw, and the share of draws
-in which the challenger is better is counted.
+in which the challenger is better is counted. Forecasts of a time series are no independent draws:
+neighbours share most of what happened. There whole blocks of consecutive rows are drawn, the moving
+block bootstrap (H. Künsch, "The jackknife and the bootstrap for general stationary observations",
+*Annals of Statistics* 17, 1989).
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.dataset import to_columns
 from evergreen.errors import BundleError, NotEnoughDataError
 from evergreen.prediction import Predictor
+from evergreen.scores import classification_scores, number_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +54,9 @@ class Comparison(BaseModel):
     """Central percentile interval of the improvement, at the definition's confidence."""
     rows: int
     reason: str
+    beside_champion: dict[str, float] = {}
+    """Metrics that do not decide, by name: see :mod:`evergreen.scores`."""
+    beside_challenger: dict[str, float] = {}
 
 
 def f1_score(
@@ -115,6 +123,7 @@ def resample_rmse(
     champion: NDArray[np.float64],
     challenger: NDArray[np.float64],
     *,
+    block: int = 1,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
@@ -123,7 +132,9 @@ def resample_rmse(
     Parameters
     ----------
     truth, champion, challenger
-        n values each, in the unit of the target.
+        n values each, in the unit of the target; in time order where ``block`` is over 1.
+    block
+        How many consecutive rows are drawn together; 1 draws each row on its own.
     seed
         Seed of the draws.
     resamples
@@ -132,13 +143,30 @@ def resample_rmse(
     random = np.random.default_rng(seed)
     squares = np.stack([(truth - champion) ** 2, (truth - challenger) ** 2])
     at_once = max(_DRAWS_AT_ONCE // truth.size, 1)
+    blocks = math.ceil(truth.size / block)
     improvements = []
     for first in range(0, resamples, at_once):
         count = min(at_once, resamples - first)
-        rows = random.integers(truth.size, size=(count, truth.size))
+        starts = random.integers(truth.size - block + 1, size=(count, blocks, 1))
+        rows = (starts + np.arange(block)).reshape(count, -1)[:, : truth.size]
         errors = np.sqrt([model[rows].mean(axis=1) for model in squares])
         improvements.append(errors[0] - errors[1])
     return np.concatenate(improvements)
+
+
+def block_length(definition: ModelDefinition, rows: int) -> int:
+    """Return how many consecutive rows the bootstrap draws together.
+
+    One where rows are independent. For a time series at least the horizon, as the errors of
+    forecasts that many steps ahead overlap (F. Diebold and R. Mariano, "Comparing predictive
+    accuracy", *Journal of Business & Economic Statistics* 13, 1995), and the cube root of the
+    number of rows (P. Hall, J. Horowitz and B.-Y. Jing, "On blocking rules for the bootstrap with
+    dependent data", *Biometrika* 82, 1995); at most half of the rows.
+    """
+    if definition.forecast is None:
+        return 1
+    wanted = max(definition.forecast.horizon, math.ceil(math.cbrt(rows)))
+    return max(min(wanted, rows // 2), 1)
 
 
 def compare(
@@ -147,6 +175,7 @@ def compare(
     *,
     champion: Bundle | None,
     challenger: Bundle,
+    training: pa.Table | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Comparison:
@@ -161,11 +190,14 @@ def compare(
     definition
         Names the metric, the improvement asked for and the confidence.
     holdout
-        The labelled rows both are judged on: the holdout of the challenger's data set.
+        The labelled rows both are judged on: the holdout of the challenger's data set; a time
+        series' as the data set orders them.
     champion
         What serves now, or None.
     challenger
         What might.
+    training
+        The rows the challenger was trained on, which give a time series' MASE its scale.
     seed
         Seed of the bootstrap.
     resamples
@@ -182,18 +214,20 @@ def compare(
         raise NotEnoughDataError("the holdout has no rows to compare on", where=definition.name)
     truth = np.array(holdout[definition.target].to_pylist(), dtype=object)
     columns = to_columns(definition, holdout)
-    answers = [
-        _answers(definition, bundle, columns)
-        for bundle in (challenger, champion)
-        if bundle is not None
-    ]
+    predictors = [Predictor(bundle) for bundle in (challenger, champion) if bundle is not None]
+    answers = [_answers(definition, predictor, columns) for predictor in predictors]
+    classes: list[str] = []
     if definition.metric == "f1":
-        known = [set(bundle.signature.classes or ()) for bundle in (challenger, champion) if bundle]
+        known = [set(predictor.signature.classes or ()) for predictor in predictors]
         classes = sorted(set(truth).union(*map(set, answers), *known))
         metrics = [f1_score(truth, predicted, classes) for predicted in answers]
+        beside = [_class_scores(predictor, truth, columns) for predictor in predictors]
     else:
         truth = truth.astype(np.float64)
         metrics = [rmse(truth, predicted) for predicted in answers]
+        beside = [
+            number_scores(definition, truth, predicted, holdout, training) for predicted in answers
+        ]
     if champion is None:
         return Comparison(
             decision="promote",
@@ -204,18 +238,33 @@ def compare(
             interval=None,
             rows=holdout.num_rows,
             reason="nothing was in production to compare with",
+            beside_challenger=beside[0],
         )
     if definition.metric == "f1":
         improvements = resample_f1(
             truth, answers[1], answers[0], classes, seed=seed, resamples=resamples
         )
     else:
-        improvements = resample_rmse(truth, answers[1], answers[0], seed=seed, resamples=resamples)
-    return judge(definition, metrics[1], metrics[0], improvements, rows=holdout.num_rows)
+        improvements = resample_rmse(
+            truth,
+            answers[1],
+            answers[0],
+            block=block_length(definition, truth.size),
+            seed=seed,
+            resamples=resamples,
+        )
+    judged = judge(definition, metrics[1], metrics[0], improvements, rows=holdout.num_rows)
+    return judged.model_copy(update={"beside_champion": beside[1], "beside_challenger": beside[0]})
 
 
-def metric_of(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> float:
-    """Return the deciding metric of one bundle on labelled rows.
+def scores_of(
+    definition: ModelDefinition,
+    bundle: Bundle,
+    table: pa.Table,
+    *,
+    training: pa.Table | None = None,
+) -> dict[str, float]:
+    """Return the deciding metric of one bundle on labelled rows, and those beside it, by name.
 
     Raises
     ------
@@ -224,7 +273,8 @@ def metric_of(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> f
     BundleError
         If the bundle's answers are not finite numbers where numbers are asked for.
     """
-    return compare(definition, table, champion=None, challenger=bundle).metric_challenger
+    alone = compare(definition, table, champion=None, challenger=bundle, training=training)
+    return {definition.metric: alone.metric_challenger, **alone.beside_challenger}
 
 
 def judge(
@@ -270,16 +320,23 @@ def judge(
     )
 
 
-def _answers(definition: ModelDefinition, bundle: Bundle, columns: Columns) -> NDArray[Any]:
-    outputs = Predictor(bundle).predict(columns).outputs
+def _answers(definition: ModelDefinition, predictor: Predictor, columns: Columns) -> NDArray[Any]:
+    outputs = predictor.predict(columns).outputs
     if definition.metric == "f1":
         return np.array([str(label) for label in outputs], dtype=object)
     numbers = np.array(outputs, dtype=np.float64)
     if not np.isfinite(numbers).all():
-        raise BundleError(
-            "answers that are not finite numbers", where=f"{definition.name} {bundle.version}"
-        )
+        raise BundleError("answers that are not finite numbers", where=definition.name)
     return numbers
+
+
+def _class_scores(
+    predictor: Predictor, truth: NDArray[np.object_], columns: Columns
+) -> dict[str, float]:
+    probabilities = predictor.probabilities(columns)
+    if probabilities is None:
+        return {}
+    return classification_scores(truth, probabilities, predictor.signature.classes or ())
 
 
 def _f1_of_counts(

@@ -51,6 +51,8 @@ def export_bundle(
         If the estimator cannot be converted, or more than 0.1 % of the outputs differ.
     """
     classes, class_type = _classes(estimator, definition)
+    expected = np.asarray(estimator.predict(pd.DataFrame(columns))).ravel()
+    numeric = classes is None and np.isfinite(expected).all()
     bundle = Bundle(
         version=version,
         signature=Signature(
@@ -60,10 +62,11 @@ def export_bundle(
             classes=classes,
             class_type=class_type,
             probabilities=classes is not None and hasattr(estimator, "predict_proba"),
+            output_range=(float(expected.min()), float(expected.max())) if numeric else None,
         ),
         onnx=_convert(estimator, definition),
     )
-    share = _share_different(estimator, bundle, columns)
+    share = _share_different(expected, bundle, columns)
     if share > MAX_DIFFERENT:
         raise BundleError(
             f"ONNX and scikit-learn differ on {share:.2%} of {len(next(iter(columns.values())))} "
@@ -180,8 +183,7 @@ def _trained(definition: ModelDefinition, name: str, columns: Columns) -> Traine
     )
 
 
-def _share_different(estimator: Any, bundle: Bundle, columns: Columns) -> float:  # noqa: ANN401
-    expected = np.asarray(estimator.predict(pd.DataFrame(columns))).ravel()
+def _share_different(expected: np.ndarray, bundle: Bundle, columns: Columns) -> float:
     outputs = np.asarray(Predictor(bundle).predict(columns).outputs)
     if bundle.signature.task == "classification":
         return float(np.mean(outputs != expected))

@@ -74,13 +74,16 @@ class Lake:
 
         Returns
         -------
-        The columns of :meth:`predictions`, and ``label`` and ``observed_at``; sorted by time.
+        The columns of :meth:`predictions`, and ``label``, ``observed_at`` and ``labelled_at`` (when
+        the label that counts came in); sorted by time.
         """
         predictions = self.predictions(definition, start, end)
         predictions = predictions.filter(pc.equal(predictions["role"], "champion"))
         labels = self.labels(definition, start, self._clock() + timedelta(seconds=1))
         joined = predictions.join(
-            labels.drop(["timestamp"]), keys=["request_id", "row"], join_type="inner"
+            labels.rename_columns({"timestamp": "labelled_at"}),
+            keys=["request_id", "row"],
+            join_type="inner",
         )
         return joined.sort_by(
             [("timestamp", "ascending"), ("request_id", "ascending"), ("row", "ascending")]

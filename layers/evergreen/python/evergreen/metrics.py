@@ -1,32 +1,208 @@
-"""The one table of Evergreen's metrics: names, units, and what each one says."""
+"""The one table of Evergreen's metrics: names, units, dimensions, and what each one says.
+
+Emission, dashboards, alarms, the Prometheus exporter and the reference page are all made from this
+table, so none of them can miss a metric or name one that nobody emits.
+
+Every metric is there under the dimension ``model`` alone. One with a second dimension (``by``) is
+there twice: under ``[model]`` as the total, and under ``[model, <by>]`` by its values.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, Protocol
 
 NAMESPACE = "Evergreen"
 MODEL_DIMENSION = "model"
+NO_MODEL = "-"
+"""The model of requests that are for none: health, documentation, the list of models."""
+
+Unit = Literal["Count", "Milliseconds", "Seconds", "Percent", "Megabytes", "Bytes", "None"]
+Kind = Literal["counter", "gauge", "distribution"]
+Board = Literal["service", "api", "data", "model"]
+Emitter = Literal["predict", "check_drift", "train", "promote", "clean_up"]
 
 
 class Metric(StrEnum):
     """Names in CloudWatch, namespace ``Evergreen``, dimension ``model``."""
 
+    HEALTHY = "Healthy"
+    UPTIME = "Uptime"
+    COLD_STARTS = "ColdStarts"
+    CPU = "CpuUtilization"
+    MEMORY_USED = "MemoryUsed"
+    MEMORY = "MemoryUtilization"
+    DISK_READ = "DiskRead"
+    DISK_WRITTEN = "DiskWritten"
+
     REQUESTS = "Requests"
+    RESPONSE_TIME = "ResponseTime"
+    RESPONSES = "Responses"
+    CLIENT_ERRORS = "ClientErrors"
+    SERVER_ERRORS = "ServerErrors"
+    ORIGINS = "RequestOrigins"
+    LOG_SPILLS = "LogSpills"
+
     PREDICTIONS = "Predictions"
     BATCH_SIZE = "BatchSize"
-    INFERENCE_TIME = "InferenceTime"
-    CONFIDENCE = "Confidence"
     MISSING_VALUES = "MissingValues"
     INVALID_VALUES = "InvalidValues"
     OUT_OF_RANGE = "OutOfRange"
     UNSEEN_CATEGORIES = "UnseenCategories"
-    MODEL_LOAD_TIME = "ModelLoadTime"
-    MODEL_LOAD_FAILURES = "ModelLoadFailures"
-    LOG_SPILLS = "LogSpills"
+    WINDOW_ROWS = "WindowRows"
     DRIFTED_FEATURES = "DriftedFeatures"
     DRIFTED_SHARE = "DriftedShare"
     MULTIVARIATE_ACCURACY = "MultivariateAccuracy"
-    WINDOW_ROWS = "WindowRows"
+    EFFECT_SIZE = "EffectSize"
+
+    PRODUCTION_VERSION = "ProductionVersion"
+    MODEL_LOAD_TIME = "ModelLoadTime"
+    MODEL_LOAD_FAILURES = "ModelLoadFailures"
+    INFERENCE_TIME = "InferenceTime"
+    OUTPUTS = "Outputs"
+    CONFIDENCE = "Confidence"
+    DRIFT_RETRAININGS = "DriftRetrainings"
     RETRAININGS = "Retrainings"
     PROMOTIONS = "Promotions"
     REJECTIONS = "Rejections"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """What one metric is.
+
+    Parameters
+    ----------
+    metric
+        Its name.
+    unit
+        Its CloudWatch unit.
+    kind
+        A counter is summed, a gauge averaged, of a distribution percentiles are looked at too.
+    board
+        The dashboard that shows it.
+    says
+        What it says, for people, as half a sentence.
+    by
+        A second dimension beside ``model``; see :data:`DIMENSIONS`.
+    emitter
+        The function that emits it.
+    """
+
+    metric: Metric
+    unit: Unit
+    kind: Kind
+    board: Board
+    says: str
+    by: str | None = None
+    emitter: Emitter = "predict"
+
+
+class Record(Protocol):
+    """Takes one value of a metric; ``by`` is the value of its second dimension, if it has one."""
+
+    def __call__(self, metric: Metric, value: float, by: str | None = None) -> None:
+        """Add one value."""
+
+
+DIMENSIONS = {
+    "endpoint": "the template of the route, such as `/models/{model}/predict`, or `other`",
+    "status": "the HTTP status code",
+    "origin": "the block that the caller's address is in: IPv4 /8, IPv6 /16, or `unknown`",
+    "feature": "the feature's name; at most 50, those that moved the most",
+    "output": "the class (at most 20, and `other`), or at most 10 ranges of a number",
+}
+"""The second dimensions and what bounds their values: every value is a metric that is paid for."""
+
+_M = Metric
+SPECS: tuple[MetricSpec, ...] = (
+    MetricSpec(_M.HEALTHY, "Count", "gauge", "service", "1 if a model was there to answer, else 0"),
+    MetricSpec(_M.UPTIME, "Seconds", "gauge", "service", "age of the execution environment"),
+    MetricSpec(_M.COLD_STARTS, "Count", "counter", "service", "new execution environments"),
+    MetricSpec(_M.CPU, "Percent", "gauge", "service", "processor time per time of an invocation"),
+    MetricSpec(_M.MEMORY_USED, "Megabytes", "gauge", "service", "resident memory"),
+    MetricSpec(_M.MEMORY, "Percent", "gauge", "service", "resident memory of what is configured"),
+    MetricSpec(_M.DISK_READ, "Bytes", "counter", "service", "bytes read from disk"),
+    MetricSpec(_M.DISK_WRITTEN, "Bytes", "counter", "service", "bytes written to disk"),
+    MetricSpec(_M.REQUESTS, "Count", "counter", "api", "requests, by endpoint", by="endpoint"),
+    MetricSpec(
+        _M.RESPONSE_TIME, "Milliseconds", "distribution", "api", "time to answer", by="endpoint"
+    ),
+    MetricSpec(_M.RESPONSES, "Count", "counter", "api", "answers, by status code", by="status"),
+    MetricSpec(_M.CLIENT_ERRORS, "Count", "counter", "api", "answers with a 4xx status"),
+    MetricSpec(_M.SERVER_ERRORS, "Count", "counter", "api", "answers with a 5xx status"),
+    MetricSpec(_M.ORIGINS, "Count", "counter", "api", "requests, by origin network", by="origin"),
+    MetricSpec(_M.LOG_SPILLS, "Count", "counter", "api", "log records that Firehose refused"),
+    MetricSpec(_M.PREDICTIONS, "Count", "counter", "data", "predicted rows"),
+    MetricSpec(_M.BATCH_SIZE, "Count", "distribution", "data", "rows per request"),
+    MetricSpec(_M.MISSING_VALUES, "Count", "counter", "data", "missing values in requests"),
+    MetricSpec(_M.INVALID_VALUES, "Count", "counter", "data", "values refused in requests"),
+    MetricSpec(_M.OUT_OF_RANGE, "Count", "counter", "data", "values outside min and max"),
+    MetricSpec(_M.UNSEEN_CATEGORIES, "Count", "counter", "data", "categories unknown in training"),
+    MetricSpec(
+        _M.WINDOW_ROWS,
+        "Count",
+        "gauge",
+        "data",
+        "rows of a drift check's window",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.DRIFTED_FEATURES,
+        "Count",
+        "gauge",
+        "data",
+        "features that drifted",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.DRIFTED_SHARE,
+        "Percent",
+        "gauge",
+        "data",
+        "share of features that drifted",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.MULTIVARIATE_ACCURACY,
+        "None",
+        "gauge",
+        "data",
+        "how well a classifier tells window from reference",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.EFFECT_SIZE,
+        "None",
+        "gauge",
+        "data",
+        "how far a feature has moved",
+        by="feature",
+        emitter="check_drift",
+    ),
+    MetricSpec(_M.PRODUCTION_VERSION, "None", "gauge", "model", "version in production"),
+    MetricSpec(_M.MODEL_LOAD_TIME, "Milliseconds", "distribution", "model", "time to load it"),
+    MetricSpec(_M.MODEL_LOAD_FAILURES, "Count", "counter", "model", "bundles that did not load"),
+    MetricSpec(_M.INFERENCE_TIME, "Milliseconds", "distribution", "model", "time to predict"),
+    MetricSpec(_M.OUTPUTS, "Count", "counter", "model", "outputs, by class or range", by="output"),
+    MetricSpec(_M.CONFIDENCE, "None", "distribution", "model", "mean confidence of a request"),
+    MetricSpec(
+        _M.DRIFT_RETRAININGS,
+        "Count",
+        "counter",
+        "model",
+        "retrainings that drift started",
+        emitter="check_drift",
+    ),
+    MetricSpec(_M.RETRAININGS, "Count", "counter", "model", "challengers trained", emitter="train"),
+    MetricSpec(
+        _M.PROMOTIONS, "Count", "counter", "model", "challengers promoted", emitter="promote"
+    ),
+    MetricSpec(
+        _M.REJECTIONS, "Count", "counter", "model", "challengers rejected", emitter="clean_up"
+    ),
+)
+"""Every metric, in the order of the dashboards."""
+
+BY_METRIC = {spec.metric: spec for spec in SPECS}

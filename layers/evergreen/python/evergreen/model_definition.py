@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _LOG_COLUMNS = frozenset(
     {
         *("timestamp", "request_id", "row", "model_version", "role", "model_output"),
-        *("confidence", "input_data", "metadata", "label", "observed_at", "split"),
+        *("confidence", "input_data", "metadata", "label", "observed_at", "labelled_at", "split"),
     }
 )
 
@@ -82,6 +82,19 @@ class Feature(Strict):
         return self
 
 
+class Forecast(Strict):
+    """What a time series is asked for.
+
+    A time series is served and stored row by row like any other task: each row is one forecast,
+    and the caller sends past values (lags) and calendar as features. There is one row per step.
+    """
+
+    horizon: int = Field(ge=1)
+    """Steps from making a forecast to the moment it is about."""
+    seasonal_naive: str
+    """The feature that holds the value one season before that moment: the baseline of MASE."""
+
+
 class Evaluation(Strict):
     """How champion and challenger are compared."""
 
@@ -125,6 +138,8 @@ class Retraining(Strict):
     cooldown: Period = timedelta(hours=6)
     consecutive: int = Field(default=1, ge=1)
     training_window_rows: int = Field(default=200_000, ge=100)
+    label_wait: Period = timedelta(days=30)
+    """How long after its prediction a row's ground truth may still come in and be used."""
 
 
 class ModelDefinition(Strict):
@@ -134,6 +149,7 @@ class ModelDefinition(Strict):
     task: Task
     target: str = Field(min_length=1)
     features: dict[str, Feature] = Field(min_length=1)
+    forecast: Forecast | None = None
     evaluation: Evaluation = Evaluation()
     request_log: RequestLog = RequestLog()
     drift: Drift = Drift()
@@ -164,6 +180,11 @@ class ModelDefinition(Strict):
         unknown = [name for name in self.request_log.redact if name not in self.features]
         if unknown:
             raise ValueError(f"request_log.redact names features that do not exist: {unknown}")
+        if (self.task == "time_series") != (self.forecast is not None):
+            raise ValueError("[forecast] belongs to task 'time_series', which cannot do without")
+        naive = self.forecast and self.forecast.seasonal_naive
+        if naive and (naive not in self.features or not self.features[naive].is_numeric):
+            raise ValueError(f"forecast.seasonal_naive {naive!r} is not a numeric feature")
         classification = self.task == "classification"
         if self.evaluation.metric and classification != (self.evaluation.metric == "f1"):
             raise ValueError(f"evaluation.metric {self.metric!r} does not fit task {self.task!r}")

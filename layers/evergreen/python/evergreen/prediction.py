@@ -11,6 +11,8 @@ import onnxruntime
 from evergreen.errors import BundleError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from evergreen.bundle import Bundle
     from evergreen.requests import Columns
 
@@ -96,6 +98,22 @@ class Predictor:
             return Predictions(outputs, None)
         highest = np.clip(np.asarray(results[1], dtype=np.float64).max(axis=1), 0.0, 1.0)
         return Predictions(outputs, highest.tolist())
+
+    def probabilities(self, columns: Columns) -> NDArray[np.float64] | None:
+        """Return the probability of each class, shape (rows, classes), or None without any.
+
+        The classes are in the signature's order.
+
+        Parameters
+        ----------
+        columns
+            As :meth:`predict` takes them.
+        """
+        if not self.signature.probabilities:
+            return None
+        feed = {name: columns[name].reshape(-1, 1) for name in self._fed}
+        result = self._session.run(self._outputs[1:2], feed)[0]
+        return np.clip(np.asarray(result, dtype=np.float64), 0.0, 1.0)
 
 
 def _labels(bundle: Bundle) -> dict[str, Label] | None:

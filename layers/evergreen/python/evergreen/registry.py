@@ -112,6 +112,8 @@ class Registry:
             "comparison_champion": comparison.metric_champion,
             "comparison_challenger": comparison.metric_challenger,
             "comparison_probability_better": comparison.probability_better,
+            **{f"comparison_champion_{k}": v for k, v in comparison.beside_champion.items()},
+            **{f"comparison_challenger_{k}": v for k, v in comparison.beside_challenger.items()},
         }
         known = {name: value for name, value in numbers.items() if value is not None}
         self.log_metrics(challenger.run_id, known, at)

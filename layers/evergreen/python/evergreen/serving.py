@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +14,7 @@ from evergreen.bundle import load_bundle
 from evergreen.clock import Clock, utc_now
 from evergreen.data_quality import QualityCheck
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError
+from evergreen.metric_groups import OutputGroups
 from evergreen.metrics import Metric
 from evergreen.prediction import Predictor
 from evergreen.request_log import request_records
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evergreen.data_quality import Findings
+    from evergreen.metrics import Record
     from evergreen.model_definition import ModelDefinition
     from evergreen.prediction import Predictions
     from evergreen.production import Production, ProductionPointer
@@ -44,6 +46,7 @@ class Champion:
     pointer: ProductionPointer
     predictor: Predictor
     quality: QualityCheck
+    groups: OutputGroups
 
 
 class ModelServer:
@@ -56,7 +59,7 @@ class ModelServer:
     production, storage
         Where the pointer and the bundles are.
     record
-        Takes load times and load failures.
+        Takes health, version, load times and load failures.
     poll_seconds
         For how long a pointer that was read is believed.
     seconds
@@ -68,7 +71,7 @@ class ModelServer:
         definition: ModelDefinition,
         production: Production,
         storage: Storage,
-        record: Callable[[Metric, float], None],
+        record: Record,
         *,
         poll_seconds: float = POLL_SECONDS,
         seconds: Callable[[], float] = time.monotonic,
@@ -95,6 +98,17 @@ class ModelServer:
         BundleError
             If the promoted bundle will not load and none served before.
         """
+        try:
+            champion = self._current()
+        except EvergreenError:
+            self._record(Metric.HEALTHY, 0)
+            raise
+        self._record(Metric.HEALTHY, 1)
+        if champion.pointer.version.isdecimal():
+            self._record(Metric.PRODUCTION_VERSION, int(champion.pointer.version))
+        return champion
+
+    def _current(self) -> Champion:
         now = self._seconds()
         fresh = self._read_at is not None and now - self._read_at < self._poll_seconds
         if self._champion and fresh:
@@ -124,12 +138,15 @@ class ModelServer:
                 f"no version of {name!r} is in production yet", fix="Train one and promote it."
             )
         if self._champion and pointer.sha256 == self._champion.pointer.sha256:
-            return Champion(pointer, self._champion.predictor, self._champion.quality)
+            return replace(self._champion, pointer=pointer)
         started = time.perf_counter()
         bundle = load_bundle(self._storage, pointer)
         bundle.check_fits(self._definition)
         champion = Champion(
-            pointer, Predictor(bundle), QualityCheck(self._definition, bundle.signature)
+            pointer=pointer,
+            predictor=Predictor(bundle),
+            quality=QualityCheck(self._definition, bundle.signature),
+            groups=OutputGroups(bundle.signature),
         )
         self._record(Metric.MODEL_LOAD_TIME, (time.perf_counter() - started) * 1000)
         return champion
@@ -171,7 +188,7 @@ class PredictionService:
         definition: ModelDefinition,
         server: ModelServer,
         request_log: RequestLog,
-        record: Callable[[Metric, float], None],
+        record: Record,
         *,
         clock: Clock = utc_now,
     ) -> None:
@@ -226,6 +243,8 @@ class PredictionService:
         if report.spilled:
             self._record(Metric.LOG_SPILLS, report.spilled)
         self._count(predictions, champion.quality.count(request.columns), milliseconds)
+        for group, number in champion.groups.count(predictions.outputs).items():
+            self._record(Metric.OUTPUTS, number, group)
         return answer
 
     def _count(self, predictions: Predictions, findings: Findings, milliseconds: float) -> None:

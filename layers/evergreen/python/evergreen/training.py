@@ -16,7 +16,7 @@ import pandas as pd
 from evergreen.bundle import Bundle, save_bundle
 from evergreen.dataset import HOLDOUT, TRAIN, rows_of, to_columns
 from evergreen.errors import ModelDefinitionError, NotEnoughDataError
-from evergreen.evaluation import metric_of
+from evergreen.evaluation import scores_of
 from evergreen.export import export_bundle
 
 if TYPE_CHECKING:
@@ -172,12 +172,14 @@ def train_challenger(
         registry.log_params(run_id, _parameters(estimator, manifest))
         version = _register(definition, estimator, run_id, manifest, registry)
         try:
-            train_columns = to_columns(definition, rows_of(table, TRAIN))
+            training = rows_of(table, TRAIN)
+            train_columns = to_columns(definition, training)
             bundle = export_bundle(estimator, definition, train_columns, version)
             metrics = {
-                f"{split}_{definition.metric}": metric_of(definition, bundle, rows)
+                f"{split}_{name}": value
                 for split in (TRAIN, HOLDOUT)
                 if (rows := rows_of(table, split)).num_rows
+                for name, value in scores_of(definition, bundle, rows, training=training).items()
             }
             registry.log_metrics(run_id, metrics, clock())
             uri, sha256 = save_bundle(storage, definition.name, bundle)

@@ -247,6 +247,18 @@ def test_performance_is_judged_where_the_policy_asks_for_it(tmp_path: Path, wron
     assert "performance" in {line.kind for line in model.logged()}
 
 
+def test_performance_is_measured_where_labels_are_and_starts_nothing_unasked(
+    tmp_path: Path,
+) -> None:
+    model = Model(tmp_path, retraining=Retraining(on=("data_drift",)))
+    name, outputs = model.serve(400)
+    model.label(name, [{"Ham": "Ulm", "Ulm": "Ham"}[city] for city in outputs])
+    result = model.check()
+    assert result.performance is not None
+    assert result.performance.drifted
+    assert not result.decision.start_retraining
+
+
 def test_a_lost_reference_is_an_error(tmp_path: Path) -> None:
     model = Model(tmp_path)
     model.pointer = model.pointer.model_copy(update={"reference_dataset_id": "ds-lost"})

@@ -113,8 +113,9 @@ def check(
     univariate = compare_features(definition.features, *sides, alpha=alpha, unlogged=unlogged)
     multivariate = compare_jointly(definition.features, *sides, alpha=alpha, unlogged=unlogged)
     performance = None
-    if "performance" in definition.retraining.on:
-        labelled = _of_production(lake.labelled(definition, start, end), pointer.version)
+    labelled = _of_production(lake.labelled(definition, start, end), pointer.version)
+    # Where there is ground truth it is measured; whether that starts anything, the policy says.
+    if labelled.num_rows or "performance" in definition.retraining.on:
         performance = compare_performance(definition, labelled, pointer.metric)
     since = now - history_needed(definition.retraining, end - start)
     decision = decide(

@@ -169,5 +169,23 @@ def read_decisions(
     return sorted(decisions, key=lambda item: item.timestamp)
 
 
+def latest_checks(
+    storage: Storage, model: str, until: datetime, *, count: int, days: int
+) -> list[list[Record]]:
+    """Return the lines of the newest ``count`` checks, newest check first.
+
+    Only the days that are needed are listed, ``days`` of them at most, and only what is returned
+    is read: a check's id, and so its key, begins with its time.
+    """
+    keys: list[str] = []
+    for offset in range(days):
+        found = storage.list(_partition(model, until - timedelta(days=offset)))
+        keys += sorted((item.key for item in found), reverse=True)[: count - len(keys)]
+        if len(keys) == count:
+            break
+    bodies = (storage.get(key) or b"" for key in keys)
+    return [[_RECORD.validate_json(line) for line in body.splitlines()] for body in bodies]
+
+
 def _partition(model: str, moment: datetime) -> str:
     return f"drift/log/model={model}/dt={moment.astimezone(UTC):%Y-%m-%d}/"

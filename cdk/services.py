@@ -1,0 +1,32 @@
+"""Which of the services beside the loop a deployment has, and in which order they are built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cdk.grafana_stack import GrafanaAccessStack, GrafanaStack
+from cdk.network_stack import NetworkStack
+from cdk.tracking_stack import TrackingStack
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from cdk.settings import Settings
+
+
+def add_services(scope: Construct, settings: Settings, **stack: object) -> TrackingStack | None:
+    """Add MLflow and Grafana as the settings say; return the stack of MLflow, if there is one.
+
+    The emulator has none of them: a laptop runs MLflow and Grafana beside it.
+    """
+    if settings.emulator:
+        return None
+    if settings.grafana == "existing":
+        GrafanaAccessStack(scope, settings, **stack)
+    with_tracking, with_grafana = not settings.mlflow_tracking_uri, settings.grafana == "fargate"
+    if not (with_tracking or with_grafana):
+        return None
+    network = NetworkStack(scope, settings, **stack)
+    if with_grafana:
+        GrafanaStack(scope, network, **stack)
+    return TrackingStack(scope, network, **stack) if with_tracking else None

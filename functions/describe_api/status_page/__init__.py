@@ -1,0 +1,62 @@
+"""The status page: one HTML document with its style and script inside, and the headers it needs.
+
+The three parts are files of their own to be written and read as what they are. The policy names
+style and script by their hashes, so that nothing else runs in the page, whatever the data say.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A document and the headers to send it with."""
+
+    html: str
+    headers: Mapping[str, str]
+
+
+@cache
+def status_page() -> Page:
+    """Put the page together; the result is the same for every caller."""
+    style, script = (_read(name) for name in ("page.css", "page.js"))
+    html = _read("page.html").replace("/* style */", style).replace("/* script */", script)
+    policy = {
+        "default-src": "'none'",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "connect-src": "'self'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return Page(
+        html,
+        MappingProxyType(
+            {
+                "content-security-policy": "; ".join(f"{k} {v}" for k, v in policy.items()),
+                "referrer-policy": "no-referrer",
+                "x-content-type-options": "nosniff",
+                "cache-control": "no-cache",
+            }
+        ),
+    )
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"

@@ -1,0 +1,3 @@
+"""Answers Prometheus with what CloudWatch knows."""
+
+from __future__ import annotations

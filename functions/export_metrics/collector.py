@@ -1,0 +1,145 @@
+"""What CloudWatch knows, as Prometheus' types.
+
+CloudWatch keeps sums of periods; a Prometheus counter only grows. So a counter is the sum since
+midnight UTC: it grows through the day and starts again at 0, a reset that ``rate`` and ``increase``
+reckon with as they do with a restarted program. Likewise a summary's ``_sum`` and ``_count``; its
+quantiles are those of the last five minutes, quantile 1 being the largest value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evergreen.metric_samples import (
+    Sample,
+    Series,
+    Window,
+    dimensions,
+    find_series,
+    read_newest,
+)
+from evergreen.metrics import SPECS, Metric, MetricSpec
+from evergreen.prometheus_names import prometheus_name, prometheus_scale
+from prometheus_client import Metric as Family
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from evergreen.clock import Clock
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+_TYPES = {"counter": "counter", "gauge": "gauge", "distribution": "summary"}
+# Minutes catch what every request says, hours what only a daily drift check does.
+_MINUTES = 5, timedelta(minutes=1)
+_HOURS = 26, timedelta(hours=1)
+_QUANTILES = 1, timedelta(minutes=5)
+
+
+class CloudWatchCollector(Collector):
+    """Collects the families of all metrics of the table.
+
+    Parameters
+    ----------
+    client
+        A boto3 CloudWatch client.
+    clock
+        The time up to which values count.
+    quantiles
+        Which quantiles of distributions to give beside the largest value.
+    """
+
+    def __init__(
+        self, client: CloudWatchClient, clock: Clock, quantiles: Sequence[float] = ()
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._quantiles = {f"p{round(100 * each, 2):g}": f"{each:g}" for each in quantiles}
+        self._quantiles["Maximum"] = "1"
+
+    def collect(self) -> Iterator[Family]:
+        """Yield a family for every metric, with no samples if it has no data."""
+        found = sorted(_known(find_series(self._client)), key=lambda each: each.values)
+        values = self._read(found)
+        for spec in SPECS:
+            family = _family(spec)
+            for series in found:
+                if series.spec is spec:
+                    self._add(family, series, values)
+            yield family
+
+    def _read(self, found: Sequence[Series]) -> dict[Sample, float]:
+        now = self._clock()
+        totals = [
+            *_samples(found, "counter", "Sum"),
+            *_samples(found, "distribution", "Sum", "SampleCount"),
+        ]
+        spread = _samples(found, "distribution", *self._quantiles)
+        gauges = [Sample(each, _gauge(each.spec)) for each in found if each.spec.kind == "gauge"]
+        values = dict.fromkeys(totals, 0.0)
+        values |= read_newest(self._client, totals, Window.today(now))
+        values |= read_newest(self._client, spread, Window.back(now, *_QUANTILES))
+        values |= read_newest(self._client, gauges, Window.back(now, *_MINUTES))
+        seldom = [each for each in gauges if each not in values and _may_be_old(each.series.spec)]
+        values |= read_newest(self._client, seldom, Window.back(now, *_HOURS))
+        return {sample: value * _scale(sample) for sample, value in values.items()}
+
+    def _add(self, family: Family, series: Series, values: dict[Sample, float]) -> None:
+        labels = dict(zip(dimensions(series.spec), series.values, strict=True))
+
+        def add(statistic: str, suffix: str = "", **more: str) -> None:
+            value = values.get(Sample(series, statistic))
+            if value is not None:
+                family.add_sample(family.name + suffix, labels | more, value)
+
+        match series.spec.kind:
+            case "counter":
+                add("Sum", "_total")
+            case "gauge":
+                add(_gauge(series.spec))
+            case "distribution":
+                for statistic, quantile in self._quantiles.items():
+                    add(statistic, quantile=quantile)
+                add("Sum", "_sum")
+                add("SampleCount", "_count")
+
+
+def _family(spec: MetricSpec) -> Family:
+    # The client library appends the ending of a counter itself.
+    name = prometheus_name(spec).removesuffix("_total")
+    return Family(name, f"{spec.says[0].upper()}{spec.says[1:]}.", _TYPES[spec.kind])
+
+
+def _known(listed: Iterable[Series]) -> set[Series]:
+    """Add every model's plain counters: before the first failure there are 0, not none.
+
+    ``increase`` would not see the first one otherwise; and CloudWatch lists a new metric up to 15
+    minutes late.
+    """
+    known = set(listed)
+    models = {series.values[:1] for series in known}
+    plain = [spec for spec in SPECS if spec.kind == "counter" and spec.by is None]
+    return known | {Series(spec, model) for spec in plain for model in models}
+
+
+def _samples(found: Sequence[Series], kind: str, *statistics: str) -> list[Sample]:
+    return [
+        Sample(series, statistic)
+        for series in found
+        if series.spec.kind == kind
+        for statistic in statistics
+    ]
+
+
+def _scale(sample: Sample) -> float:
+    return 1.0 if sample.statistic == "SampleCount" else prometheus_scale(sample.series.spec)
+
+
+def _gauge(spec: MetricSpec) -> str:
+    # The mean of two versions is none.
+    return "Maximum" if spec.metric is Metric.PRODUCTION_VERSION else "Average"
+
+
+def _may_be_old(spec: MetricSpec) -> bool:
+    # What is known of an environment that ran hours ago says nothing about now.
+    return spec.board != "service"

@@ -1,0 +1,76 @@
+"""Entry point of the function that answers Prometheus' scrapes.
+
+Prometheus cannot send an ``x-api-key`` header before version 2.55, but always a bearer token. So
+the gateway lets every request through, and this function compares the API key itself: either way.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from evergreen.clock import utc_now
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic_core import to_json
+
+from functions.export_metrics.collector import CloudWatchCollector
+from functions.export_metrics.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY_SECONDS = 300
+"""How long a key that was read counts: so long may a revoked one still be let in."""
+
+logger = Logger()
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Answer one scrape in Prometheus' text format, or 403."""
+    if not _is_allowed(event["headers"] or {}):
+        return _forbidden()
+    return {
+        "statusCode": 200,
+        "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4},
+        "body": generate_latest(_collector()).decode(),
+    }
+
+
+def _is_allowed(headers: Mapping[str, str]) -> bool:
+    lower = {name.lower(): value for name, value in headers.items()}
+    scheme, _, token = lower.get("authorization", "").partition(" ")
+    offered = token.strip() if scheme.lower() == "bearer" else lower.get("x-api-key", "")
+    key = _api_key(int(time.monotonic() // KEY_SECONDS))
+    return hmac.compare_digest(offered.encode(), key.encode())
+
+
+def _forbidden() -> dict[str, Any]:
+    problem = {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "send the API key as x-api-key, or as a bearer token in Authorization",
+    }
+    return {
+        "statusCode": 403,
+        "headers": {"content-type": "application/problem+json"},
+        "body": to_json(problem).decode(),
+    }
+
+
+@cache
+def _collector() -> CloudWatchCollector:
+    return CloudWatchCollector(boto3.client("cloudwatch"), utc_now, settings().quantiles)
+
+
+@lru_cache(maxsize=1)
+def _api_key(_period: int) -> str:
+    answer = boto3.client("apigateway").get_api_key(apiKey=settings().api_key_id, includeValue=True)
+    return answer["value"]

@@ -1,0 +1,29 @@
+"""What the exporting function is told by its environment."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Quantile = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Environment of the function."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_key_id: str = Field(alias="EVERGREEN_API_KEY_ID")
+    quantiles: Annotated[tuple[Quantile, ...], BeforeValidator(str.split)] = Field(
+        alias="EVERGREEN_QUANTILES"
+    )
+    """Which ones to ask CloudWatch for; not every CloudWatch knows percentiles."""
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return Settings.model_validate(dict(os.environ))

@@ -1,0 +1,204 @@
+"""Prometheus, Alertmanager and the node exporter, where the system has them installed.
+
+Nothing else depends on them: without them the stack is the same, only unwatched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from local.files import write_whole
+from local.ports import HOST
+from local.process import Command
+from local.service import Service, answers
+
+if TYPE_CHECKING:
+    from local.settings import Paths, Settings
+
+PACKAGES = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
+"""What Debian and Ubuntu call them; their programs have the same names there."""
+HEALTH = {"prometheus": "/-/healthy", "alertmanager": "/-/healthy", "node_exporter": "/"}
+"""Where each one says how it is, by the service's name."""
+
+_ELSEWHERE = {
+    "prometheus-alertmanager": "alertmanager",
+    "prometheus-node-exporter": "node_exporter",
+}
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Where the three programs are."""
+
+    prometheus: Path
+    alertmanager: Path
+    node_exporter: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the three listen."""
+
+    prometheus: int
+    alertmanager: int
+    node_exporter: int
+
+
+def missing_packages(settings: Settings) -> list[str]:
+    """Return the packages whose programs are not on the path."""
+    return [package for package in PACKAGES if _find(settings, package) is None]
+
+
+def find_programs(settings: Settings) -> Programs | None:
+    """Return where the programs are, or None unless all three are installed."""
+    found = [path for package in PACKAGES if (path := _find(settings, package)) is not None]
+    return Programs(*found) if len(found) == len(PACKAGES) else None
+
+
+def services(settings: Settings, programs: Programs, ports: Ports) -> tuple[Service, ...]:
+    """Describe the three services, Prometheus last, since it talks to the others."""
+
+    def listen(port: int) -> str:
+        return f"--web.listen-address={HOST}:{port}"
+
+    node_exporter = _Described("node_exporter", "Node exporter", ports.node_exporter)
+    alertmanager = _Described(
+        "alertmanager", "Alertmanager", ports.alertmanager, _alertmanager_config(settings)
+    )
+    prometheus = _Described(
+        "prometheus", "Prometheus", ports.prometheus, _prometheus_config(settings, ports)
+    )
+    state = settings.paths.state
+    return (
+        node_exporter.service(settings, str(programs.node_exporter), listen(ports.node_exporter)),
+        alertmanager.service(
+            settings,
+            str(programs.alertmanager),
+            listen(ports.alertmanager),
+            f"--config.file={alertmanager.config_file(state)}",
+            f"--storage.path={state / 'alertmanager' / 'data'}",
+            "--cluster.listen-address=",  # one alone needs no port for others
+        ),
+        prometheus.service(
+            settings,
+            str(programs.prometheus),
+            listen(ports.prometheus),
+            f"--config.file={prometheus.config_file(state)}",
+            f"--storage.tsdb.path={state / 'prometheus' / 'data'}",
+        ),
+    )
+
+
+def watch(paths: Paths, api_url: str, api_key: str, stage: str) -> None:
+    """Have Prometheus scrape a deployment; a running one notices by itself.
+
+    Parameters
+    ----------
+    paths
+        Folders of the stack whose Prometheus it is.
+    api_url
+        Base URL of the deployment's REST API.
+    api_key
+        Sent as a bearer token.
+    stage
+        The deployment stage, put on every series as a label.
+    """
+    folder = paths.state / "prometheus"
+    folder.mkdir(parents=True, exist_ok=True)
+    key = folder / "api.key"
+    key.touch(mode=0o600)
+    key.write_text(api_key)
+    url = urlsplit(api_url)
+    labels = {
+        "__scheme__": url.scheme,
+        "__metrics_path__": f"{url.path.rstrip('/')}/metrics",
+        "stage": stage,
+    }
+    write_whole(folder / "targets.json", json.dumps([{"targets": [url.netloc], "labels": labels}]))
+
+
+def forget(paths: Paths) -> None:
+    """Have Prometheus scrape no deployment any more: what was deployed is gone."""
+    (paths.state / "prometheus" / "targets.json").unlink(missing_ok=True)
+
+
+def remove_data(paths: Paths) -> None:
+    """Delete every series and alert that was kept."""
+    for name in HEALTH:
+        shutil.rmtree(paths.state / name, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """One of the three: its names, its port and the text of its configuration."""
+
+    name: str
+    title: str
+    port: int
+    config: str = ""
+
+    def config_file(self, state: Path) -> Path:
+        return state / self.name / f"{self.name}.yml"
+
+    def service(self, settings: Settings, *arguments: str) -> Service:
+        url = f"http://{HOST}:{self.port}"
+        state = settings.paths.state
+        return Service(
+            name=self.name,
+            title=self.title,
+            url=url,
+            port=self.port,
+            # Not the text itself: the address of a webhook may be a secret.
+            wiring=hashlib.sha256(self.config.encode()).hexdigest(),
+            prepare=lambda: self._configure(state),
+            command=lambda: Command(
+                arguments=arguments,
+                environment=settings.inherited,
+                folder=state / self.name,
+                log=settings.paths.logs / f"{self.name}.log",
+            ),
+            healthy=lambda: answers(url + HEALTH[self.name]),
+        )
+
+    def _configure(self, state: Path) -> None:
+        if self.config:
+            write_whole(self.config_file(state), self.config)
+
+
+def _prometheus_config(settings: Settings, ports: Ports) -> str:
+    folder = settings.paths.state / "prometheus"
+    return _fill(
+        "prometheus.yml",
+        interval=f"{settings.scrape_seconds}s",
+        rules=str(settings.paths.root / "dashboards" / "prometheus"),
+        targets=str(folder / "targets.json"),
+        api_key=str(folder / "api.key"),
+        prometheus=f"{HOST}:{ports.prometheus}",
+        alertmanager=f"{HOST}:{ports.alertmanager}",
+        node_exporter=f"{HOST}:{ports.node_exporter}",
+    )
+
+
+def _alertmanager_config(settings: Settings) -> str:
+    url = settings.alert_webhook
+    webhooks = [{"url": url, "send_resolved": True}] if url else []
+    return _fill("alertmanager.yml", webhooks=json.dumps(webhooks))
+
+
+def _fill(template: str, **values: str) -> str:
+    return Template((_TEMPLATES / template).read_text()).substitute(values)
+
+
+def _find(settings: Settings, package: str) -> Path | None:
+    path = settings.inherited.get("PATH", "")
+    names = (package, _ELSEWHERE.get(package, package))
+    found = next((found for name in names if (found := shutil.which(name, path=path))), None)
+    return Path(found) if found else None

@@ -1,0 +1,108 @@
+"""The other two examples go once around too: a regression and a time series, deployed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from evergreen.clock import utc_now
+from evergreen.drift.records import read_decisions
+from evergreen.production import Production
+from mlflow import MlflowClient
+
+from cli.display import Steps
+from cli.once_around import OnceAround, Story, Summary, example_row
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cli.target import Target
+
+# One later period each, in which the old champion has aged: short, and to the end of the loop.
+STORIES = {
+    "flight_duration": Story("flight_duration", replayed=(5,), fraction=0.15),
+    "daily_ridership": Story("daily_ridership", replayed=(2008,)),
+}
+BESIDE = {
+    "flight_duration": {"mae"},
+    "daily_ridership": {"mae", "mase", "rmse_seasonal_naive", "rmse_worst_window"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of the loop of one model, and when it began."""
+
+    model: str
+    began: datetime
+    summary: Summary
+
+
+@pytest.fixture(scope="module", params=sorted(STORIES))
+def once(request: pytest.FixtureRequest, deployed: Target) -> Round:
+    began = utc_now()
+    with Steps() as steps:
+        around = OnceAround(deployed, STORIES[request.param], steps)
+        return Round(request.param, began, around.run())
+
+
+def test_every_row_served_is_in_the_log(once: Round) -> None:
+    assert once.summary.rows_served >= 365
+    assert once.summary.rows_logged == once.summary.rows_served
+
+
+def test_drift_is_checked_and_the_retraining_comes_to_a_decision(
+    once: Round, deployed: Target
+) -> None:
+    model, summary = once.model, once.summary
+    assert summary.drift_detected >= 1
+    verdicts = read_decisions(deployed.storage, model, once.began, utc_now())
+    assert any(verdict.start_retraining for verdict in verdicts)
+    assert summary.retrainings >= 1
+    assert summary.metric == "rmse"
+    champion, challenger = summary.metric_champion, summary.metric_challenger
+    assert champion is not None
+    assert challenger is not None
+    assert challenger < champion
+    assert summary.promoted == 1
+    # Whoever the whole session retrained, nothing failed.
+    executions = deployed.client("stepfunctions").list_executions(
+        stateMachineArn=deployed.output("StateMachineArn")
+    )["executions"]
+    assert {item["status"] for item in executions} <= {"SUCCEEDED", "RUNNING"}
+
+
+def test_the_decision_holds_the_metrics_beside_the_deciding_one(
+    once: Round, deployed: Target
+) -> None:
+    model, summary = once.model, once.summary
+    records = [
+        deployed.storage.get_json(item.key)
+        for item in deployed.storage.list(f"decisions/model={model}/")
+    ]
+    [record] = [item for item in records if item["challenger"] == summary.champion_after]
+    for side in ("beside_champion", "beside_challenger"):
+        assert set(record["comparison"][side]) == BESIDE[model]
+    client = MlflowClient(tracking_uri=deployed.mlflow_uri)
+    metrics = client.get_run(record["run_id"]).data.metrics
+    assert {f"holdout_{name}" for name in BESIDE[model]} <= metrics.keys()
+    manifest = deployed.storage.get_json(f"datasets/{model}/{record['dataset_id']}/manifest.json")
+    assert 0 <= manifest["label_delay"]["median"] <= manifest["label_delay"]["max"]
+
+
+def test_the_api_answers_with_the_version_in_production(once: Round, deployed: Target) -> None:
+    model, summary = once.model, once.summary
+    pointer = Production(deployed.stage, deployed.client("ssm")).read(model)
+    assert pointer is not None
+    assert pointer.version == summary.champion_after
+    headers = {"x-api-key": deployed.api_key, "content-type": "application/json"}
+    with httpx.Client(base_url=deployed.api_url, headers=headers, timeout=60) as client:
+        body = json.dumps({"instances": [example_row(model)]})
+        answer = client.post(f"/models/{model}/predict", content=body).raise_for_status().json()
+    assert answer["model_version"] == summary.champion_after
+    assert answer["confidences"] is None
+    [prediction] = answer["predictions"]
+    assert isinstance(prediction, float)

@@ -1,0 +1,322 @@
+"""The status page in a real browser, against the deployed API that the loop has gone around."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from evergreen.clock import utc_now
+from evergreen.drift.records import latest_checks
+from evergreen.production import Production
+from playwright.sync_api import Page, Route, expect, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, BrowserContext
+
+    from cli.target import Target
+
+MODEL = "flight_delay"
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PATIENCE = 60_000
+"""Milliseconds; the first request may start a function."""
+SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
+# What a browser paints, as one number each: 0 is black, 255 white.
+BRIGHTNESS = """() => {
+  const of = (value) => value.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const mean = (rgb) => (rgb[0] + rgb[1] + rgb[2]) / 3;
+  const style = getComputedStyle(document.body);
+  return [mean(of(style.backgroundColor)), mean(of(style.color))];
+}"""
+# Pairs of visible pieces of text of which one lies over another.
+OVERLAPS = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const boxes = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.data.trim() || !node.parentElement.checkVisibility()) continue;
+    if (node.parentElement.closest("script, style, .skip")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects()) boxes.push([node.data.trim(), box]);
+  }
+  const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
+  return boxes.flatMap(([text, box], at) => boxes.slice(at + 1)
+    .filter(([_, other]) => over(box, other)).map(([other]) => text + " | " + other));
+}"""
+# The least contrast of any visible text with what is behind it, by the formula of WCAG 2.2.
+CONTRAST = """() => {
+  const rgb = (value) => value.match(/[\\d.]+/g).map(Number);
+  const light = (value) => {
+    const [r, g, b] = rgb(value).slice(0, 3).map((part) => part / 255)
+      .map((part) => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (rgb(color).length === 3 || rgb(color)[3] === 1) return color;
+    }
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let least = 21;
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility()) continue;
+    const [low, high] = [light(getComputedStyle(node).color), light(behind(node))].sort();
+    least = Math.min(least, (Math.max(low, high) + .05) / (Math.min(low, high) + .05));
+  }
+  return least;
+}"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def promoted(deployed: Target) -> str:
+    pointer = Production(deployed.stage, deployed.client("ssm")).read(MODEL)
+    assert pointer is not None, "the loop must have promoted a version before"
+    return pointer.version
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is missing: `make apt` installs it"
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    opened = []
+
+    def make(size: str = "wide", scheme: Any = "light") -> BrowserContext:
+        width, height = SIZES[size]
+        viewport: Any = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        context.set_default_timeout(PATIENCE)
+        opened.append(context)
+        return context
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+def give_key(page: Page, key: str) -> None:
+    page.get_by_label("API key", exact=True).fill(key)
+    page.keyboard.press("Enter")
+
+
+def shown(deployed: Target, context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, deployed.api_key)
+    expect(page.get_by_role("article", name=MODEL)).to_be_visible()
+    return page
+
+
+def test_without_the_key_the_page_is_there_and_the_data_are_not(deployed: Target) -> None:
+    page = httpx.get(f"{deployed.api_url}/", timeout=60)
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src 'sha256-" in page.headers["content-security-policy"]
+    assert httpx.get(f"{deployed.api_url}/status", timeout=60).status_code == 403
+
+
+def test_it_shows_what_the_loop_has_done(
+    deployed: Target, contexts: Callable[..., BrowserContext], promoted: str
+) -> None:
+    page = shown(deployed, contexts())
+    article = page.get_by_role("article", name=MODEL)
+    expect(article).to_contain_text(f"Version {promoted}")
+    expect(article).to_contain_text("at promotion")
+    expect(article.get_by_role("listitem").first).to_contain_text(
+        f"Promotedversion {promoted} against"
+    )
+    (check,) = latest_checks(deployed.storage, MODEL, utc_now(), count=1, days=2)
+    words = {"drift": "Drift", "no_drift": "No drift", "insufficient_data": "Too little data"}
+    expect(article.locator("[data-is=verdict]")).to_have_text(words[check[-1].verdict])  # type: ignore[union-attr]
+    traffic = article.get_by_role("img", name="Predicted rows in the last hour")
+    assert "none" not in (traffic.get_attribute("aria-label") or "none")
+    assert "h" in (traffic.locator("path").get_attribute("d") or "")
+    assert article.get_by_role("img", name="Time to predict a request").count() == 1
+
+
+def test_the_key_is_asked_for_once_and_never_in_an_address(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    context = contexts()
+    addresses: list[str] = []
+    faults: list[str] = []
+    context.on("request", lambda request: addresses.append(request.url))
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("console", lambda message: faults.append(message.text))
+    page = shown(deployed, context)
+    addresses.append(page.url)
+    page.reload()
+    expect(page.get_by_role("article", name=MODEL)).to_be_visible()
+    expect(page.get_by_label("API key", exact=True)).to_be_hidden()
+    page.get_by_role("button", name="Forget the key").click()
+    expect(page.get_by_label("API key", exact=True)).to_be_focused()
+    assert page.evaluate("[sessionStorage.length, localStorage.length]") == [0, 0]
+    expect(page.get_by_role("article")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_label("API key", exact=True)).to_be_visible()
+    assert len(addresses) >= 4
+    origin = deployed.api_url
+    assert all(each.startswith((origin, "data:")) for each in addresses)
+    assert not [each for each in addresses if deployed.api_key in each]
+    assert faults == []
+
+
+def test_kept_in_the_browser_only_when_that_is_wished(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    context = contexts()
+    page = context.new_page()
+    page.goto(f"{deployed.api_url}/")
+    page.get_by_label("Keep it when this tab is closed").check()
+    give_key(page, deployed.api_key)
+    expect(page.get_by_role("article", name=MODEL)).to_be_visible()
+    page.close()
+    again = context.new_page()
+    again.goto(f"{deployed.api_url}/")
+    expect(again.get_by_role("article", name=MODEL)).to_be_visible()
+
+
+def test_a_wrong_key_is_told_and_asked_for_again(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    page = contexts().new_page()
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, "wrong-key")
+    expect(page.get_by_role("alert")).to_contain_text("refused this key")
+    give_key(page, deployed.api_key)
+    expect(page.get_by_role("article", name=MODEL)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+def test_it_fits_and_reads_well(
+    deployed: Target, contexts: Callable[..., BrowserContext], size: str, scheme: str
+) -> None:
+    page = shown(deployed, contexts(size, scheme))
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(CONTRAST) >= 4.5
+    ground, text = page.evaluate(BRIGHTNESS)
+    assert (ground > text) == (scheme == "light")
+
+
+def test_the_charts_reach_back_as_far_as_asked_by_keyboard(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    page = shown(deployed, contexts())
+    page.get_by_role("radio", name="hour", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    article = page.get_by_role("article", name=MODEL)
+    expect(article.get_by_role("img", name="Predicted rows in the last 24 hours")).to_be_visible()
+
+
+def test_while_the_api_is_away_the_last_status_stays_and_it_says_so(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    page = shown(deployed, contexts())
+    card = page.get_by_role("article", name=MODEL).element_handle()
+    page.route("**/status?*", lambda route: route.abort())
+    page.get_by_role("radio", name="7 days").check(force=True)
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    expect(page.get_by_role("article", name=MODEL)).to_be_visible()
+    page.unroute("**/status?*")
+    page.get_by_role("radio", name="24 hours").check(force=True)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    # No flicker: it is the same element as before, not a new one.
+    assert card.evaluate("(node) => node.isConnected")
+
+
+def test_pausing_stops_the_updates_and_time_brings_them(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    context = contexts()
+    asked: list[str] = []
+    context.on("request", lambda each: asked.append(each.url) if "/status?" in each.url else None)
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, deployed.api_key)
+    updated = page.locator("#updated")
+    expect(updated).to_contain_text("As of")
+    with page.expect_response("**/status?*"):
+        page.clock.run_for(31_000)
+    expect(updated).to_contain_text("As of")
+    page.get_by_role("button", name="Pause updates").click()
+    expect(updated).to_contain_text("paused")
+    before = len(asked)
+    page.clock.run_for(120_000)
+    assert len(asked) == before
+
+
+@pytest.mark.parametrize("what", ["no model", "nothing promoted"])
+def test_what_is_not_there_yet_is_said(
+    deployed: Target, contexts: Callable[..., BrowserContext], what: str
+) -> None:
+    def empty(status: Any) -> None:
+        for model in status["models"]:
+            model |= {"production": None, "live": None, "checks": [], "decisions": []}
+        if what == "no model":
+            status["models"] = []
+
+    page = contexts().new_page()
+    page.route("**/status?*", altered(empty))
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, deployed.api_key)
+    if what == "no model":
+        expect(page.get_by_text("No model is part of this deployment yet")).to_be_visible()
+    else:
+        article = page.get_by_role("article", name=MODEL)
+        expect(article).to_contain_text("Not promoted")
+        expect(article).to_contain_text("Nothing has been decided yet.")
+
+
+def test_nothing_in_the_data_runs(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    hostile = "<img src=x onerror=\"document.title='broken'\"><script>document.title='x'</script>"
+
+    def attack(status: Any) -> None:
+        for model in status["models"]:
+            model["target"] = hostile
+            for each in (*model["checks"], *(made["comparison"] for made in model["decisions"])):
+                each["reason"] = hostile
+
+    page = contexts().new_page()
+    page.route("**/status?*", altered(attack))
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, deployed.api_key)
+    article = page.get_by_role("article", name=MODEL)
+    expect(article).to_contain_text("onerror")
+    assert article.locator("img, script").count() == 0
+    assert page.title() == "Evergreen status"
+
+
+def altered(change: Callable[[Any], None]) -> Callable[[Route], None]:
+    """Let the API answer, and change its answer on the way."""
+
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        status = answer.json()
+        change(status)
+        route.fulfill(response=answer, body=json.dumps(status))
+
+    return handle

@@ -1,0 +1,60 @@
+"""Every query of the dashboards and alerts, on what the loop's real traffic left behind.
+
+Runs after the other end-to-end tests: it looks at their traffic and makes none.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evergreen.clock import utc_now
+
+from cli.once_around import MODEL
+from dashboards.ask_cloudwatch import CloudWatchBackend
+from dashboards.ask_prometheus import PrometheusBackend
+from dashboards.build import PROVISIONING
+from dashboards.check import check
+from tests.prometheus import address, need_prometheus
+
+if TYPE_CHECKING:
+    from cli.target import Target
+    from dashboards.answers import Backend
+    from local.stack import Stack
+
+PATIENCE_SECONDS = 60
+BACK = timedelta(hours=3)
+
+
+def bad(source: str, backend: Backend) -> list[str]:
+    """Return the lines of what is not good, once that is nothing or patience has ended."""
+    patience_ends = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        outcomes = list(check(PROVISIONING, source, backend, model=MODEL))
+        assert len(outcomes) > 50
+        # This model is a classifier and has seen everything, so nothing at all may be empty.
+        lines = [
+            str(outcome)
+            for outcome in outcomes
+            if outcome.refused or not all(answer.values for answer in outcome.answers)
+        ]
+        if not lines or time.monotonic() > patience_ends:
+            return lines
+        time.sleep(5)  # metrics travel through the log
+
+
+def test_every_query_of_the_cloudwatch_dashboards_returns_data(deployed: Target) -> None:
+    end = utc_now() + timedelta(minutes=5)
+    client = deployed.client("cloudwatch")
+    assert bad("cloudwatch", CloudWatchBackend(client, end - BACK, end, emulator=True)) == []
+
+
+def test_every_query_of_the_prometheus_dashboards_returns_data(
+    deployed: Target, local_stack: Stack
+) -> None:
+    need_prometheus()
+    url = address(local_stack.settings, "prometheus")
+    assert deployed.outputs
+    end = utc_now() + timedelta(minutes=5)
+    assert bad("prometheus", PrometheusBackend(url, end - BACK, end)) == []

@@ -1,0 +1,17 @@
+"""The page about metrics and alarms says what the code does."""
+
+from __future__ import annotations
+
+from evergreen.metrics import SPECS
+
+from cdk.metrics_reference import PAGE, render
+
+
+def test_the_page_is_current() -> None:
+    written = PAGE.read_text(encoding="utf-8")
+    assert written == render(), "run: python -m cdk.metrics_reference"
+
+
+def test_it_has_every_metric() -> None:
+    page = render()
+    assert [spec.metric for spec in SPECS if f"| `{spec.metric}` |" not in page] == []

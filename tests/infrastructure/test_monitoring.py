@@ -1,0 +1,159 @@
+"""The alarms and the dashboard: none missing, each with somebody to tell and something to do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from evergreen.metrics import SPECS, Metric
+
+from tests.infrastructure.conftest import synthesise
+from tests.infrastructure.templates import flat, resources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.infrastructure.conftest import Templates
+
+OF_A_MODEL = {
+    "ServerErrors",
+    "ResponseTime",
+    "LogSpills",
+    "ModelLoadFailures",
+    "Throttles",
+    "DriftCheckMissing",
+    "NoTraffic",
+}
+OF_ALL = {
+    "ApiErrors",
+    "CheckDriftErrors",
+    "CompactLogsErrors",
+    "RetrainingFailed",
+    "RetrainingTimedOut",
+    "ServingDeadLetters",
+    "DriftDeadLetters",
+    "RetrainingDeadLetters",
+}
+
+
+def alarms(templates: Templates) -> dict[str, dict[str, Any]]:
+    found = resources(templates["Monitoring"], "AWS::CloudWatch::Alarm").values()
+    return {each["AlarmName"].removeprefix("evergreen-dev-"): each for each in found}
+
+
+def queues(templates: Templates) -> set[str]:
+    return {
+        queue["QueueName"]
+        for template in templates.values()
+        for queue in resources(template, "AWS::SQS::Queue").values()
+    }
+
+
+def functions(templates: Templates) -> set[str]:
+    return {
+        function["FunctionName"]
+        for template in templates.values()
+        for function in resources(template, "AWS::Lambda::Function").values()
+    }
+
+
+def test_none_is_missing(aws: Templates, emulator: Templates) -> None:
+    expected = OF_ALL | {f"FlightDelay{name}" for name in OF_A_MODEL}
+    assert set(alarms(aws)) >= expected
+    assert set(alarms(aws)) == set(alarms(emulator))
+
+
+def test_each_tells_people_that_it_began_and_ended_and_what_to_do(aws: Templates) -> None:
+    for name, alarm in alarms(aws).items():
+        for actions in (alarm["AlarmActions"], alarm["OKActions"]):
+            assert ["Alerts" in flat(action) for action in actions] == [True], name
+        assert len(alarm["AlarmDescription"].split()) > 15, name
+        assert len(alarm["AlarmDescription"]) <= 1024, name
+
+
+def test_each_watches_something_that_exists(aws: Templates) -> None:
+    known: dict[str, set[str]] = {
+        "Evergreen": {*Metric},
+        "AWS/Lambda": {"Errors", "Throttles"},
+        "AWS/ApiGateway": {"5XXError"},
+        "AWS/States": {"ExecutionsFailed", "ExecutionsTimedOut"},
+        "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    }
+    for alarm in alarms(aws).values():
+        assert alarm["MetricName"] in known[alarm["Namespace"]]
+        ((dimension, value),) = [(d["Name"], flat(d["Value"])) for d in alarm["Dimensions"]]
+        match dimension:
+            case "FunctionName":
+                assert value in functions(aws)
+            case "QueueName":
+                assert value in queues(aws)
+            case "ApiName":
+                (api,) = resources(aws["Serving"], "AWS::ApiGateway::RestApi").values()
+                assert value == api["Name"]
+
+
+def test_no_period_is_one_that_cloudwatch_refuses(aws: Templates, emulator: Templates) -> None:
+    for alarm in [*alarms(aws).values(), *alarms(emulator).values()]:
+        assert alarm["Period"] % 60 == 0
+        seconds = alarm["Period"] * alarm["EvaluationPeriods"]
+        assert seconds <= (86_400 if alarm["Period"] < 3600 else 7 * 86_400)
+
+
+def test_the_emulator_has_the_maximum_where_aws_has_a_percentile(
+    aws: Templates, emulator: Templates
+) -> None:
+    names = {name for name, alarm in alarms(aws).items() if "ExtendedStatistic" in alarm}
+    assert {alarms(aws)[name]["ExtendedStatistic"] for name in names} == {"p99"}
+    assert {alarms(emulator)[name]["Statistic"] for name in names} == {"Maximum"}
+    assert not [alarm for alarm in alarms(emulator).values() if "Metrics" in alarm]
+
+
+def test_silence_is_an_alarm_for_checks_and_traffic_alone(aws: Templates) -> None:
+    silent = {n for n, each in alarms(aws).items() if each["TreatMissingData"] == "breaching"}
+    assert {name.removeprefix("FlightDelay") for name in silent if "FlightDelay" in name} == {
+        "DriftCheckMissing",
+        "NoTraffic",
+    }
+    check = alarms(aws)["FlightDelayDriftCheckMissing"]
+    assert (check["Period"], check["EvaluationPeriods"], check["Statistic"]) == (
+        3600,
+        2,
+        "SampleCount",
+    )
+
+
+def test_traffic_need_not_be_watched(models: Path, tmp_path: Path) -> None:
+    templates = synthesise({"emulator": True, "no_traffic_after": ""}, models, tmp_path)
+    assert not [name for name in alarms(templates) if name.endswith("NoTraffic")]
+
+
+@pytest.mark.parametrize("size", ["aws", "emulator"])
+def test_the_dashboard_shows_every_metric(size: str, request: pytest.FixtureRequest) -> None:
+    templates: Templates = request.getfixturevalue(size)
+    (dashboard,) = resources(templates["Monitoring"], "AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(flat(dashboard["DashboardBody"]))["widgets"]
+    graphs = [each["properties"] for each in widgets if each["type"] == "metric"]
+    assert [graph["title"].split(":")[0] for graph in graphs] == [spec.metric for spec in SPECS]
+    for spec, graph in zip(SPECS, graphs, strict=True):
+        text = json.dumps(graph["metrics"])
+        assert spec.metric in text
+        if size == "emulator":
+            assert "SEARCH" not in text
+            assert "p99" not in text
+        else:
+            assert ("SEARCH" in text) == (spec.by is not None)
+            assert ("p99" in text) == (spec.kind == "distribution")
+
+
+def test_what_cannot_be_delivered_is_kept(aws: Templates) -> None:
+    assert queues(aws) == {
+        f"evergreen-dev-{name}-dead-letters" for name in ("serving", "drift", "retraining")
+    }
+    for template in aws.values():
+        for queue in resources(template, "AWS::SQS::Queue").values():
+            assert queue["SqsManagedSseEnabled"] is True
+        for rule in resources(template, "AWS::Events::Rule").values():
+            assert all("DeadLetterConfig" in target for target in rule["Targets"])
+    (retry,) = resources(aws["Drift"], "AWS::Lambda::EventInvokeConfig").values()
+    assert "DeadLetters" in flat(retry["DestinationConfig"]["OnFailure"]["Destination"])
