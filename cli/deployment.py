@@ -75,6 +75,8 @@ def deploy(
             target,
             [
                 *("deploy", "--all", "--require-approval", "never", "--progress", "events"),
+                # Of its own: cdk refuses a folder that another deployment is reading from.
+                *("--output", str(log.parent / "cdk.out")),
                 *("--concurrency", "4", "--asset-parallelism", *_method(target), *settings),
             ],
             log,

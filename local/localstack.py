@@ -57,6 +57,9 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> Servic
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",
                 "LAMBDA_RUNTIME_EXECUTOR": EXECUTOR,
+                # Seconds for a function to import what it needs; MLflow and Evidently take long
+                # on a busy machine, and the default is 20.
+                "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "120",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
             },

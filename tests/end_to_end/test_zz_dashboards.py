@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dashboards.answers import Backend
     from local.stack import Stack
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 90
 BACK = timedelta(hours=3)
 
 
