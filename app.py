@@ -12,7 +12,6 @@ import cdk  # noqa: F401 - first of all: puts our Node on PATH before aws-cdk-li
 # isort: split
 from aws_cdk import App, Environment, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
-from evergreen.errors import EvergreenError
 
 from cdk.acknowledgements import acknowledge
 from cdk.drift_stack import DriftStack
@@ -22,6 +21,7 @@ from cdk.services import add_services
 from cdk.serving_stack import ServingStack
 from cdk.settings import read_deployment
 from cdk.storage_stack import StorageStack
+from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

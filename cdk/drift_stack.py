@@ -12,19 +12,19 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from evergreen.events import SOURCE, EventType
 
 from cdk.constructs import access
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.functions import WORKER, ImageFunction
 from cdk.constructs.model_endpoint import camel_case
 from cdk.settings import period_text, schedule_period
+from evergreen.events import SOURCE, EventType
 
 if TYPE_CHECKING:
     from constructs import Construct
-    from evergreen.model_definition import ModelDefinition
 
     from cdk.storage_stack import StorageStack
+    from evergreen.model_definition import ModelDefinition
 
 _ALERTED = (
     EventType.DATA_DRIFT_DETECTED,

@@ -65,7 +65,11 @@ class GrafanaStack(Stack):
             folder=str(ROOT / "dashboards"),
             dockerfile=_DOCKERFILE,
             # Nothing here runs a Prometheus, and CloudWatch's alarms tell people by themselves.
-            exclude=("provisioning/datasources/prometheus.yaml", "provisioning/alerting"),
+            exclude=(
+                "provisioning/alerting",
+                "provisioning/datasources/prometheus.yaml",
+                "provisioning/dashboards/prometheus/*.json",
+            ),
             web=Web(port=_PORT, public_port=_PORT, health="/api/health", user=_USER),
             size=Size(cpu=256, memory=1024),
             environment={

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdk.constructs.alarms import Watched, alarm_table
+from cdk.settings import Settings
 from evergreen.metrics import DIMENSIONS, MODEL_DIMENSION, NAMESPACE, NO_MODEL, SPECS
 from evergreen.model_definition import ModelDefinition
 from evergreen.prometheus_names import prometheus_name
-
-from cdk.constructs.alarms import Watched, alarm_table
-from cdk.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,11 +8,11 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_logs_destinations as destinations
-from evergreen.metrics import NAMESPACE
 
 from cdk.constructs.alarms import Alarms, Watched
 from cdk.constructs.functions import EvergreenFunction, PythonFunction
 from cdk.constructs.metric_dashboard import MetricDashboard
+from evergreen.metrics import NAMESPACE
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -10,7 +10,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
-from evergreen.events import SOURCE, EventType
 
 from cdk.constructs import access
 from cdk.constructs.dead_letters import DeadLetters
@@ -18,6 +17,7 @@ from cdk.constructs.event_marks import EventMarks
 from cdk.constructs.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.model_endpoint import camel_case
 from cdk.constructs.train_evaluate_promote import TIMEOUT, TrainEvaluatePromote
+from evergreen.events import SOURCE, EventType
 
 if TYPE_CHECKING:
     from constructs import Construct

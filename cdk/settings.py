@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from aws_cdk import Duration
 from aws_cdk import aws_logs as logs
-from evergreen.clock import parse_period
-from evergreen.errors import EvergreenError
-from evergreen.model_definition import ModelDefinition, Period, load_definitions
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,6 +19,9 @@ from pydantic import (
 )
 
 from cdk.constructs.layers import Architecture, machine_architecture
+from evergreen.clock import parse_period
+from evergreen.errors import EvergreenError
+from evergreen.model_definition import ModelDefinition, Period, load_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from mlflow import MlflowClient
+
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of, split_rows, write_dataset
@@ -15,17 +17,16 @@ from evergreen.production import Production
 from evergreen.promotion import Desk, promote
 from evergreen.registry import Registry
 from evergreen.training import train_challenger
-from mlflow import MlflowClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
-    from evergreen.model_definition import ModelDefinition
-    from evergreen.promotion import DecisionRecord
 
     from cli.target import Target
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.promotion import DecisionRecord
 
 
 def desk_of(target: Target) -> Desk:

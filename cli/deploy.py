@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from evergreen.clock import parse_period
 
 from cli import console
 from cli.deployment import deploy, emulator_context
 from cli.display import Steps
 from cli.target import Target
+from evergreen.clock import parse_period
 from local.monitoring import watch
 from local.settings import read_settings
 from local.stack import running_stack

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -82,6 +83,19 @@ def deploy(
             log,
             progress,
         )
+    if target.is_emulator:
+        publish_routes(target)
+
+
+def publish_routes(target: Target) -> None:
+    """Have an emulator's API serve the routes it has now.
+
+    LocalStack's CloudFormation cannot update a stage: after a deployment that changed a route, it
+    still serves the routes of before, or has no stage any more.
+    """
+    target.client("apigateway").create_deployment(
+        restApiId=target.output("RestApiId"), stageName=target.output("ApiStage")
+    )
 
 
 def _method(target: Target) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
+
 from evergreen.clock import utc_now
 from evergreen.drift.records import read_decisions
 from evergreen.errors import EvergreenError
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from cli.target import Target
+    from cli.traffic import Api
     from evergreen.drift.records import DecisionRecord
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
-
-    from cli.target import Target
-    from cli.traffic import Api
 
 POLL_SECONDS = 1.0
 

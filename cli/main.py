@@ -8,9 +8,9 @@ import sys
 from typing import NoReturn
 
 import typer
-from evergreen.errors import EvergreenError
 
 from cli import console, demo, deploy, down, status, up
+from evergreen.errors import EvergreenError
 
 app = typer.Typer(
     name="evergreen",

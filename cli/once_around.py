@@ -7,24 +7,23 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from evergreen.clock import utc_now
-from evergreen.drift.records import read_decisions
-
 from cli.by_hand import train_and_promote
 from cli.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
 from cli.loop import Execution, Loop
 from cli.traffic import Api, replay, split_form
+from evergreen.clock import utc_now
+from evergreen.drift.records import read_decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     import pandas as pd
-    from evergreen.model_definition import ModelDefinition
-    from evergreen.promotion import DecisionRecord
 
     from cli.display import Steps
     from cli.target import Target
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.promotion import DecisionRecord
 
 MODEL = DEFAULT_MODEL
 __all__ = ["MODEL", "MODELS", "OnceAround", "Story", "Summary", "example_row"]

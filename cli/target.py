@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 

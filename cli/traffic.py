@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import numpy as np
 import pandas as pd
+
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import pandas as pd
-    from evergreen.model_definition import ModelDefinition
 
     from cli.target import Target
+    from evergreen.model_definition import ModelDefinition
 
 TIMEOUT_SECONDS = 60.0
 

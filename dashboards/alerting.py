@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from evergreen.metrics import BY_METRIC, Metric
 from grafana_foundation_sdk.builders import alerting as builders
 from grafana_foundation_sdk.models.alerting import RelativeTimeRange
 from grafana_foundation_sdk.models.common import DataSourceRef
@@ -21,6 +20,7 @@ from grafana_foundation_sdk.models.expr import (
 
 from dashboards.data_sources import FOLDER
 from dashboards.grafana import Ready
+from evergreen.metrics import BY_METRIC, Metric
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.variants import Dataquery

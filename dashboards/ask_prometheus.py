@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from evergreen.metrics import SPECS
-from evergreen.prometheus_names import prometheus_name
 
 from dashboards.answers import Answer, QueryError
+from evergreen.metrics import SPECS
+from evergreen.prometheus_names import prometheus_name
 
 if TYPE_CHECKING:
     from datetime import datetime

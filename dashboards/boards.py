@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evergreen.metrics import Metric
 from grafana_foundation_sdk.builders import common, dashboard, piechart, stat, timeseries
 from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
@@ -25,15 +24,16 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.grafana import Ready
 from dashboards.layout import TITLES, Calculation, View, rows
 from dashboards.source import DEFAULT_PERIOD, PERIODS
+from evergreen.metrics import Metric
 
 if TYPE_CHECKING:
-    from evergreen.metrics import Board
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel as PanelModel
     from grafana_foundation_sdk.models.dashboard import ValueMapping, VariableModel
 
     from dashboards.layout import Panel
     from dashboards.source import Source
+    from evergreen.metrics import Board
 
 TAG = "evergreen"
 

@@ -9,8 +9,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from evergreen.clock import utc_now
-from evergreen.errors import EvergreenError
 
 from cli import console
 from cli.target import Target
@@ -19,6 +17,8 @@ from dashboards.ask_cloudwatch import CloudWatchBackend
 from dashboards.ask_prometheus import PrometheusBackend
 from dashboards.build import PROVISIONING
 from dashboards.provisioned import model_query, read_alerts, read_dashboards
+from evergreen.clock import utc_now
+from evergreen.errors import EvergreenError
 from local.settings import read_settings
 from local.stack import running_stack
 from local.status import Health, status

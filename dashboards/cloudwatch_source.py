@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric, MetricSpec, Unit
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.cloudwatch import (
     AnnotationQuery,
@@ -20,6 +19,7 @@ from dashboards.events import EVENTS, MARK_PERIOD_SECONDS, Event
 from dashboards.grafana import Ready
 from dashboards.layout import Calculation, Panel, Part
 from dashboards.source import REFERENCES
+from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric, MetricSpec, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from evergreen.metric_samples import dimensions
-from evergreen.metrics import BY_METRIC, MODEL_DIMENSION, Metric, Unit
-from evergreen.prometheus_names import prometheus_name
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
@@ -17,6 +14,9 @@ from dashboards.events import EVENTS, Event
 from dashboards.grafana import Ready
 from dashboards.layout import Calculation, Panel, Part
 from dashboards.source import REFERENCES
+from evergreen.metric_samples import dimensions
+from evergreen.metrics import BY_METRIC, MODEL_DIMENSION, Metric, Unit
+from evergreen.prometheus_names import prometheus_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,6 +11,12 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
 from evergreen.errors import (
     BundleError,
     EvergreenError,
@@ -21,12 +27,6 @@ from evergreen.errors import (
     UnknownModelError,
 )
 from evergreen.metric_groups import OTHER
-from fastapi import FastAPI, Request, Response
-from mangum import Mangum
-from pydantic_core import to_json
-from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
-
 from functions.metrics import Recorder
 
 PROBLEM = "application/problem+json"

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics
+from pydantic_core import to_json
+
 from evergreen.metric_groups import UNKNOWN, origin_network
 from evergreen.metrics import BY_METRIC, MODEL_DIMENSION, NAMESPACE, Metric
-from pydantic_core import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from evergreen.errors import EvergreenError
 from uv import find_uv_bin
 
+from evergreen.errors import EvergreenError
 from local.files import exclusive, tail, write_whole
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import psutil
+
 from evergreen.errors import EvergreenError
 
 HOST = "127.0.0.1"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
-from evergreen.errors import EvergreenError
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.errors import EvergreenError
 from local.files import tail
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.errors import EvergreenError
-
 from local import environments, monitoring, postgres, process
 from local.files import exclusive
 from local.settings import DUMMY_CREDENTIALS, REGION, Settings

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from evergreen.bundle import Bundle, save_bundle
-from evergreen.export import export_bundle
-from evergreen.model_definition import ModelDefinition
-from evergreen.production import Production, ProductionPointer
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from evergreen.bundle import Bundle, save_bundle
+from evergreen.export import export_bundle
+from evergreen.model_definition import ModelDefinition
+from evergreen.production import Production, ProductionPointer
 from tests.memory_aws import NOW
 
 if TYPE_CHECKING:

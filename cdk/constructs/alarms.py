@@ -16,18 +16,18 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from constructs import Construct
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
 
 from cdk.constructs.model_endpoint import camel_case
+from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import timedelta
 
     from aws_cdk import aws_sns as sns
-    from evergreen.model_definition import ModelDefinition
 
     from cdk.settings import Settings
+    from evergreen.model_definition import ModelDefinition
 
 _FIVE_MINUTES = 300
 _EMULATOR_PERIOD = 60

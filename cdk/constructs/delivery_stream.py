@@ -13,9 +13,8 @@ from constructs import Construct
 from cdk.constructs import access
 
 if TYPE_CHECKING:
-    from evergreen.model_definition import RequestLog
-
     from cdk.storage_stack import StorageStack
+    from evergreen.model_definition import RequestLog
 
 # Assumed until a deployment has measured its own: one record of some twenty features.
 _MEAN_RECORD_BYTES = 1024

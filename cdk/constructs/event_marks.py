@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE
 
 from cdk.constructs.model_endpoint import camel_case
 from dashboards.events import EVENTS, MARK_PERIOD_SECONDS
+from evergreen.metrics import MODEL_DIMENSION, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

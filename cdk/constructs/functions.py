@@ -13,10 +13,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from evergreen.errors import EvergreenError
 
 from cdk.constructs.building import BUILD, ROOT, archive, build_once, compile_bytecode, fingerprint
 from cdk.constructs.layers import LIBRARY, layer_version
+from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+
 from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, SPECS, Board, MetricSpec
 
 if TYPE_CHECKING:

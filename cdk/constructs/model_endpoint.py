@@ -12,9 +12,8 @@ from cdk.constructs.delivery_stream import DeliveryStream
 from cdk.constructs.functions import Capacity, PythonFunction
 
 if TYPE_CHECKING:
-    from evergreen.model_definition import ModelDefinition
-
     from cdk.storage_stack import StorageStack
+    from evergreen.model_definition import ModelDefinition
 
 _CAPACITY = Capacity(memory=1769, seconds=29)  # one whole CPU; the API waits 29 s at most
 

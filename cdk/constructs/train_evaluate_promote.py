@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
+
 from evergreen.events import SCHEMA_VERSION, SOURCE, EventType
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+
 from evergreen.clock import utc_now
 from evergreen.dataset_building import build_dataset
 from evergreen.errors import NoProductionModelError
@@ -18,8 +20,6 @@ from evergreen.lake import Lake
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
-from pydantic import BaseModel, ConfigDict
-
 from functions.build_dataset.settings import settings
 
 logger = Logger()

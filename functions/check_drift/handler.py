@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from evergreen.clock import utc_now
 from evergreen.events import Events, EventType
 from evergreen.lake import Lake
@@ -20,8 +22,6 @@ from evergreen.metrics import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-
 from functions.check_drift.settings import settings
 from functions.metrics import Recorder
 

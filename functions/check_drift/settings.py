@@ -6,8 +6,9 @@ import os
 from functools import cache
 from pathlib import Path
 
-from evergreen.model_definition import Period
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from evergreen.model_definition import Period
 
 
 class Settings(BaseModel):

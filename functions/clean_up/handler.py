@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+
 from evergreen.clock import to_text, utc_now
 from evergreen.evaluation import Comparison
 from evergreen.events import Events
@@ -20,8 +22,6 @@ from evergreen.production import Production
 from evergreen.promotion import Desk, reject
 from evergreen.registry import Registry
 from evergreen.storage import Storage
-from pydantic import BaseModel, ConfigDict
-
 from functions.clean_up.settings import settings
 from functions.metrics import Recorder
 from functions.tracking import tracking_client

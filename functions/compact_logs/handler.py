@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from pydantic import BaseModel, ConfigDict, Field
+
 from evergreen.compaction import compact
 from evergreen.model_definition import find_definition, load_definitions
 from evergreen.storage import Storage
-from pydantic import BaseModel, ConfigDict, Field
-
 from functions.compact_logs.settings import settings
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from evergreen.metrics import NO_MODEL
 
+from evergreen.metrics import NO_MODEL
 from functions.api import adapt, create_api, logger
 from functions.describe_api.routes import router
 from functions.metrics import Recorder

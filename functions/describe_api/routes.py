@@ -7,6 +7,9 @@ from functools import cache
 from typing import Any
 
 import boto3
+from fastapi import APIRouter, Response
+from starlette.exceptions import HTTPException
+
 from evergreen.clock import utc_now
 from evergreen.errors import FieldError, RequestError, UnknownModelError
 from evergreen.metric_history import SPANS
@@ -14,9 +17,6 @@ from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Production, ProductionPointer
 from evergreen.status import StatusReader
 from evergreen.storage import Storage
-from fastapi import APIRouter, Response
-from starlette.exceptions import HTTPException
-
 from functions.api import answer
 from functions.describe_api.page import render
 from functions.describe_api.settings import settings

@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of
@@ -22,8 +24,6 @@ from evergreen.production import Production
 from evergreen.promotion import candidate_pointer
 from evergreen.registry import Registry
 from evergreen.storage import Storage
-from pydantic import BaseModel, ConfigDict
-
 from functions.evaluate.settings import settings
 from functions.tracking import tracking_client
 

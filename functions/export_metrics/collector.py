@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from prometheus_client import Metric as Family
+from prometheus_client.registry import Collector
+
 from evergreen.metric_samples import (
     Sample,
     Series,
@@ -22,12 +25,11 @@ from evergreen.metric_samples import (
 )
 from evergreen.metrics import SPECS, Metric, MetricSpec
 from evergreen.prometheus_names import prometheus_name, prometheus_scale
-from prometheus_client import Metric as Family
-from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from evergreen.clock import Clock
     from mypy_boto3_cloudwatch import CloudWatchClient
+
+    from evergreen.clock import Clock
 
 _TYPES = {"counter": "counter", "gauge": "gauge", "distribution": "summary"}
 # Minutes catch what every request says, hours what only a daily drift check does.

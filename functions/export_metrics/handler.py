@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from evergreen.clock import utc_now
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic_core import to_json
 
+from evergreen.clock import utc_now
 from functions.export_metrics.collector import CloudWatchCollector
 from functions.export_metrics.settings import settings
 

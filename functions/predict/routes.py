@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+
 from evergreen.clock import utc_now
 from evergreen.errors import NoProductionModelError, RequestError, UnknownModelError
 from evergreen.labels import label_records
@@ -20,8 +22,6 @@ from evergreen.responses import (
     open_inference_metadata,
     prediction_body,
 )
-from fastapi import APIRouter, Request, Response
-
 from functions.api import answer
 from functions.predict.service import Service, recorder, service
 

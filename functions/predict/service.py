@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import boto3
+
 from evergreen import labels, request_log
 from evergreen.delivery import Delivery
 from evergreen.metrics import Metric
@@ -14,7 +15,6 @@ from evergreen.production import Production
 from evergreen.requests import RequestReader
 from evergreen.serving import ModelServer, PredictionService
 from evergreen.storage import Storage
-
 from functions.metrics import Recorder
 from functions.predict.settings import Settings, settings
 

@@ -13,12 +13,12 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict
+
 from evergreen.clock import utc_now
 from evergreen.model_definition import find_definition
 from evergreen.retraining_lock import take_lock
 from evergreen.storage import Storage
-from pydantic import BaseModel, ConfigDict
-
 from functions.take_lock.settings import settings
 
 if TYPE_CHECKING:

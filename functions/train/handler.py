@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+
 from evergreen.clock import utc_now
 from evergreen.dataset import read_dataset, read_manifest
 from evergreen.metrics import Metric
@@ -19,8 +21,6 @@ from evergreen.model_definition import find_definition
 from evergreen.registry import Registry
 from evergreen.storage import Storage
 from evergreen.training import train_challenger
-from pydantic import BaseModel, ConfigDict
-
 from functions.metrics import Recorder
 from functions.tracking import tracking_client
 from functions.train.settings import settings

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import boto3
+
 from evergreen.production import Production
 from evergreen.storage import Storage
-
 from functions.metrics import Recorder, ServiceWatch
 from functions.predict import handler as entry
 from functions.predict import service as wiring

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from mlflow import MlflowClient
+
+from cli.display import Steps
+from cli.once_around import MODEL, MODELS, OnceAround, Story, Summary, example_row
 from evergreen.clock import utc_now
 from evergreen.lake import Lake
 from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, SPECS
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.tables import REQUEST_LOG
-from mlflow import MlflowClient
-
-from cli.display import Steps
-from cli.once_around import MODEL, MODELS, OnceAround, Story, Summary, example_row
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from evergreen.clock import utc_now
-from evergreen.drift.records import read_decisions
-from evergreen.production import Production
 from mlflow import MlflowClient
 
 from cli.display import Steps
 from cli.once_around import OnceAround, Story, Summary, example_row
+from evergreen.clock import utc_now
+from evergreen.drift.records import read_decisions
+from evergreen.production import Production
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from evergreen.metric_samples import Series, dimensions, find_series
-from evergreen.metrics import SPECS, Metric
-from evergreen.model_definition import find_definition
-from evergreen.prometheus_names import prometheus_name
 
 from cli.by_hand import train_and_promote
 from cli.display import Steps
 from cli.loop import Loop
 from cli.once_around import MODEL, MODELS, example_row
 from cli.traffic import Api
+from evergreen.metric_samples import Series, dimensions, find_series
+from evergreen.metrics import SPECS, Metric
+from evergreen.model_definition import find_definition
+from evergreen.prometheus_names import prometheus_name
 from models.flight_delay.data import load_flights
 from tests.prometheus import address, ask, need_prometheus, select, wait, wait_until_none_is_left
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page, Route, expect, sync_playwright
+
 from evergreen.clock import utc_now
 from evergreen.drift.records import latest_checks
 from evergreen.production import Production
-from playwright.sync_api import Page, Route, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,12 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from evergreen.clock import utc_now
-
 from cli.once_around import MODEL
 from dashboards.ask_cloudwatch import CloudWatchBackend
 from dashboards.ask_prometheus import PrometheusBackend
 from dashboards.build import PROVISIONING
 from dashboards.check import check
+from evergreen.clock import utc_now
 from tests.prometheus import address, need_prometheus
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from evergreen.errors import EvergreenError
 
 from cdk.constructs import building
 from cdk.constructs.building import UNZIPPED_LIMIT, archive, build_once, size_of
 from cdk.constructs.functions import build_function
 from cdk.constructs.layers import build_layer
+from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from pathlib import Path

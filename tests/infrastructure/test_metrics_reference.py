@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from evergreen.metrics import SPECS
-
 from cdk.metrics_reference import PAGE, render
+from evergreen.metrics import SPECS
 
 
 def test_the_page_is_current() -> None:

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from evergreen.metrics import SPECS, Metric
 
+from evergreen.metrics import SPECS, Metric
 from tests.infrastructure.conftest import synthesise
 from tests.infrastructure.templates import flat, resources
 

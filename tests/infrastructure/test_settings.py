@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from evergreen.clock import parse_period
-from evergreen.errors import EvergreenError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk.constructs.delivery_stream import size_hint
 from cdk.settings import period_text, read_deployment, read_settings, schedule_period
+from evergreen.clock import parse_period
+from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from pathlib import Path

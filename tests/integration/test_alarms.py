@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
 from evergreen.production import Production, ProductionPointer
 

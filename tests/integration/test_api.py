@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from evergreen.production import Production
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cli.target import Target
+
+from cli.deployment import publish_routes
 
 PREDICT = "/models/flight_delay/predict"
 FLIGHT: dict[str, Any] = {
@@ -104,6 +107,20 @@ def test_ground_truth_is_checked_too(api: httpx.Client) -> None:
 def test_a_caller_without_the_key_is_refused(deployed: Target) -> None:
     response = httpx.post(deployed.api_url + PREDICT, json={"instances": [FLIGHT]})
     assert response.status_code == 403
+
+
+def test_a_stage_that_a_redeployment_lost_is_published_again(
+    api: httpx.Client, deployed: Target
+) -> None:
+    gateway = deployed.client("apigateway")
+    stage = {"restApiId": deployed.output("RestApiId"), "stageName": deployed.output("ApiStage")}
+    gateway.delete_stage(**stage)
+    try:
+        assert api.get("/ping").status_code != 200
+    finally:
+        publish_routes(deployed)
+    assert api.get("/ping").status_code == 200
+    assert httpx.get(f"{deployed.api_url}/models", timeout=60).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/ping", "/v2/health/live", "/openapi.json", "/docs", "/models"])

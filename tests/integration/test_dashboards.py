@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from evergreen.clock import utc_now
-from evergreen.metric_samples import dimensions
-from evergreen.metrics import NAMESPACE, SPECS
 from prometheus_client import CollectorRegistry, start_http_server
 
 from dashboards.ask_cloudwatch import CloudWatchBackend
@@ -20,6 +17,9 @@ from dashboards.ask_prometheus import PrometheusBackend
 from dashboards.build import PROVISIONING
 from dashboards.check import NoTrafficError, Outcome, check
 from dashboards.events import EVENTS, MARK_PERIOD_SECONDS
+from evergreen.clock import utc_now
+from evergreen.metric_samples import dimensions
+from evergreen.metrics import NAMESPACE, SPECS
 from functions.export_metrics.collector import CloudWatchCollector
 from local.ports import pick
 from tests.prometheus import need_prometheus, select, wait

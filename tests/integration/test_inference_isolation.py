@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+
+from cdk.constructs.building import ROOT, archive
+from cdk.constructs.functions import build_function
+from cdk.constructs.layers import LIBRARY, build_layer
+from cli.target import Target
 from evergreen.bundle import save_bundle
 from evergreen.export import export_bundle
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import Production, ProductionPointer
 from evergreen.request_log import landing_prefix
 from evergreen.storage import Storage
-
-from cdk.constructs.building import ROOT, archive
-from cdk.constructs.functions import build_function
-from cdk.constructs.layers import LIBRARY, build_layer
-from cli.target import Target
 from models.flight_delay.training import train
 from tests.gateway_events import event
 from tests.memory_aws import NOW
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.requests import Columns
-
     from local.stack import Stack
 
 MODEL = "flight_delay"

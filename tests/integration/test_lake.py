@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from cli.target import Target
 from evergreen.compaction import compact
 from evergreen.delivery import encode
 from evergreen.lake import MANIFEST, Lake
@@ -15,8 +17,6 @@ from evergreen.model_definition import ModelDefinition
 from evergreen.request_log import request_records
 from evergreen.storage import Storage
 from evergreen.tables import REQUEST_LOG
-
-from cli.target import Target
 
 if TYPE_CHECKING:
     from local.stack import Stack

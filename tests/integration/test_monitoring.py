@@ -14,9 +14,9 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from evergreen.metrics import SPECS
 from evergreen.prometheus_names import prometheus_name
-
 from local import process
 from local.monitoring import Ports, forget, services, watch
 from local.ports import pick

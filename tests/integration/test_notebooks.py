@@ -10,9 +10,10 @@ from uuid import uuid4
 import boto3
 import nbformat
 import pytest
+from nbclient import NotebookClient
+
 from evergreen.production import Production
 from evergreen.storage import Storage
-from nbclient import NotebookClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

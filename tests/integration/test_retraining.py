@@ -12,6 +12,8 @@ import boto3
 import numpy as np
 import pyarrow as pa
 import pytest
+from mlflow.tracking import MlflowClient
+
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import (
@@ -43,7 +45,6 @@ from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from evergreen.retraining_lock import lock_key, take_lock
 from evergreen.storage import Storage
 from evergreen.training import train_challenger
-from mlflow.tracking import MlflowClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,6 +21,9 @@ import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
 from evergreen.bundle import load_bundle, save_bundle
 from evergreen.compaction import compact
 from evergreen.delivery import encode
@@ -31,9 +34,6 @@ from evergreen.registry import Registry
 from evergreen.request_log import request_records
 from evergreen.storage import Storage
 from evergreen.tables import REQUEST_LOG
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-
 from functions.tracking import tracking_client
 from local import process
 from local.environments import ENVIRONMENTS, build

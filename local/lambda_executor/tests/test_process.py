@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from evergreen_lambda_executor import interpreter, layers, process, variables
 
+from evergreen_lambda_executor import interpreter, layers, process, variables
 from local.lambda_executor.tests.harness import python_of
 
 if TYPE_CHECKING:

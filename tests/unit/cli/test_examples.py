@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from evergreen.errors import UnknownModelError
-from evergreen.model_definition import load_definitions
 
 from cli.examples import MODELS, NoExampleError, find_example
 from cli.once_around import Story, example_row
+from evergreen.errors import UnknownModelError
+from evergreen.model_definition import load_definitions
 
 
 @pytest.mark.parametrize("model", sorted(load_definitions(MODELS)))

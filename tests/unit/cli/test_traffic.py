@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pandas as pd
-from evergreen.model_definition import ModelDefinition
-from evergreen.requests import RequestReader
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.traffic import split_form
+from evergreen.model_definition import ModelDefinition
+from evergreen.requests import RequestReader
 
 DEFINITION = ModelDefinition.model_validate(
     {

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from evergreen.metrics import SPECS, Board, Metric
 
 from dashboards.layout import BOARDS, GRID_COLUMNS, Panel, View, rows, words
+from evergreen.metrics import SPECS, Board, Metric
 
 # The list of what must be visible, item by item, and the metric each item stands for.
 PROMISED: list[tuple[Board, str, str, Metric]] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from evergreen.bundle import (
     Bundle,
     Signature,
@@ -17,7 +18,6 @@ from evergreen.errors import BundleError
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
 from evergreen.storage import Storage
-
 from tests.memory_aws import NOW, MemoryS3
 
 BUNDLE = Bundle(

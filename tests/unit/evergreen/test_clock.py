@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from evergreen.clock import from_text, parse_period, to_text, utc_now
 from hypothesis import given
 from hypothesis import strategies as st
+
+from evergreen.clock import from_text, parse_period, to_text, utc_now
 
 
 @given(st.datetimes(timezones=st.timezones()))

@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.dataset import (
     GAP,
     HOLDOUT,
@@ -22,8 +25,6 @@ from evergreen.dataset import (
 )
 from evergreen.errors import EvergreenError, NotEnoughDataError
 from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
-from hypothesis import given
-from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from collections.abc import Callable

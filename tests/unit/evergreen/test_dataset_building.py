@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
 from evergreen.dataset import (
     GAP,
     HOLDOUT,
@@ -28,7 +29,6 @@ from evergreen.production import ProductionPointer
 from evergreen.request_log import request_records
 from evergreen.storage import Storage
 from evergreen.tables import LABELS, REQUEST_LOG
-
 from tests.memory_aws import MemoryS3
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

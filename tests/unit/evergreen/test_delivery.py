@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.delivery import (
     ATTEMPTS,
     MAX_BATCH_BYTES,
@@ -21,12 +24,11 @@ from evergreen.delivery import (
     encode,
 )
 from evergreen.errors import LogDeliveryError
-from hypothesis import given
-from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from evergreen.storage import Storage
     from mypy_boto3_firehose import FirehoseClient
+
+    from evergreen.storage import Storage
 
 NOON = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 

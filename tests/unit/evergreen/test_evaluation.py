@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
 from evergreen.evaluation import (
     Comparison,
     block_length,
@@ -15,9 +19,6 @@ from evergreen.evaluation import (
     rmse,
 )
 from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn import metrics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,10 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evergreen.errors import BundleError
-from evergreen.export import export_bundle
-from evergreen.model_definition import ModelDefinition
-from evergreen.prediction import Predictor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -22,6 +18,10 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from evergreen.errors import BundleError
+from evergreen.export import export_bundle
+from evergreen.model_definition import ModelDefinition
+from evergreen.prediction import Predictor
 from tests.trained import DEFINITION, bundle, frame, pipeline, signal, training_columns
 
 NUMBERS = ["wind", "stops", "express"]

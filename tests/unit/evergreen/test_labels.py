@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from evergreen.errors import RequestError
 from evergreen.labels import MAX_LABELS, MAX_REPORTED, label_records
 from evergreen.model_definition import ModelDefinition

@@ -6,6 +6,9 @@ import math
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.bundle import Signature
 from evergreen.metric_groups import (
     MAX_CLASSES,
@@ -15,8 +18,6 @@ from evergreen.metric_groups import (
     edges,
     origin_network,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 NUMBERS = st.floats(-1e12, 1e12, allow_nan=False)
 

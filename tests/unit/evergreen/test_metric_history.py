@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+
 from evergreen.metric_history import SPANS, MetricHistory, read_history
 from evergreen.metric_samples import MAX_QUERIES, Sample, Series
 from evergreen.metrics import BY_METRIC, Metric
-
 from tests.memory_aws import NOW
 from tests.memory_cloudwatch import MemoryCloudWatch
 

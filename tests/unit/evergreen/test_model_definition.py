@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
 from evergreen.errors import ModelDefinitionError, UnknownModelError
 from evergreen.model_definition import find_definition, load_definition, load_definitions
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.bundle import Bundle
 from evergreen.data_quality import QualityCheck
 from evergreen.errors import BundleError
 from evergreen.prediction import Predictor
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.trained import DEFINITION, bundle, frame, pipeline, training_columns
 
 PREDICTOR = Predictor(bundle())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from evergreen.metrics import BY_METRIC, SPECS, Metric
 from evergreen.prometheus_names import prometheus_name, prometheus_scale
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.evaluation import Comparison
 from evergreen.promotion import DecisionRecord, candidate_pointer, decision_key
 from evergreen.registry import RegisteredVersion
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHALLENGER = RegisteredVersion(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from evergreen.model_definition import ModelDefinition
 from evergreen.request_log import landing_prefix, request_records
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.errors import RequestError
 from evergreen.model_definition import ModelDefinition
 from evergreen.request_forms import MAX_REPORTED
@@ -19,8 +22,6 @@ from evergreen.requests import (
     RequestReader,
     fault,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 DEFINITION = ModelDefinition.model_validate(
     {

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from evergreen.model_definition import Feature, Forecast, ModelDefinition
-from evergreen.scores import classification_scores, number_scores, window_rmse
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+
+from evergreen.model_definition import Feature, Forecast, ModelDefinition
+from evergreen.scores import classification_scores, number_scores, window_rmse
 
 SERIES = ModelDefinition(
     name="riders",

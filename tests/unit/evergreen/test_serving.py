@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from evergreen.delivery import Delivery
 from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError
 from evergreen.metrics import Metric
@@ -15,7 +16,6 @@ from evergreen.production import Production
 from evergreen.requests import RequestReader
 from evergreen.serving import POLL_SECONDS, ModelServer, PredictionService
 from evergreen.storage import Storage
-
 from tests.memory_aws import NOW, MemoryAws
 from tests.trained import DEFINITION, ROW, promote
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from evergreen.clock import to_text
 from evergreen.drift.records import (
     CheckContext,
@@ -25,7 +26,6 @@ from evergreen.production import Production, ProductionPointer
 from evergreen.promotion import DecisionRecord, decision_key
 from evergreen.status import CHECKS, DECISIONS, ModelStatus, StatusReader
 from evergreen.storage import Storage
-
 from tests.memory_aws import NOW, MemoryAws
 from tests.trained import DEFINITION
 

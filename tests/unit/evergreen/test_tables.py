@@ -7,14 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evergreen.clock import to_text
 from evergreen.delivery import encode
 from evergreen.labels import label_records
 from evergreen.model_definition import ModelDefinition
 from evergreen.request_log import landing_prefix, request_records
 from evergreen.tables import LABELS, REQUEST_LOG
-from hypothesis import given
-from hypothesis import strategies as st
 
 DEFINITION = ModelDefinition.model_validate(
     {

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from evergreen.errors import ModelDefinitionError, NotEnoughDataError
-from evergreen.model_definition import Feature, ModelDefinition
-from evergreen.training import fit, load_trainer, to_features, to_target
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
+
+from evergreen.errors import ModelDefinitionError, NotEnoughDataError
+from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.training import fit, load_trainer, to_features, to_target
 
 if TYPE_CHECKING:
     from pathlib import Path

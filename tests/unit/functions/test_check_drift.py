@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from evergreen.drift.check import CheckResult
 from evergreen.drift.records import CheckContext, Decision, MultivariateTest, UnivariateTest
 from evergreen.drift.univariate import UnivariateOutcome
 from evergreen.events import EventType
 from evergreen.metrics import SPECS
-from pydantic import ValidationError
-
 from functions.check_drift.handler import (
     MAX_FEATURES,
     CheckRequest,

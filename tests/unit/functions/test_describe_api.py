@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from evergreen.production import Production
-from evergreen.requests import RequestReader
-from evergreen.storage import Storage
 from fastapi.openapi.models import OpenAPI
 from starlette.routing import Route
 
+from evergreen.production import Production
+from evergreen.requests import RequestReader
+from evergreen.storage import Storage
 from functions.describe_api import routes
 from functions.describe_api.handler import handler
 from functions.describe_api.settings import settings

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from evergreen.metric_samples import MAX_QUERIES
-from evergreen.metrics import SPECS
-from evergreen.prometheus_names import prometheus_name
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from evergreen.metric_samples import MAX_QUERIES
+from evergreen.metrics import SPECS
+from evergreen.prometheus_names import prometheus_name
 from functions.export_metrics import handler as module
 from functions.export_metrics.collector import CloudWatchCollector
 from functions.export_metrics.settings import Settings, settings

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from evergreen.metrics import DIMENSIONS, SPECS, Metric
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evergreen.metrics import DIMENSIONS, SPECS, Metric
 from functions.emf_bridge.handler import metric_data
 from functions.metrics import Recorder, ServiceWatch
 from tests.gateway_events import Context

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+
 from evergreen.metrics import BY_METRIC, SPECS, Metric
 from evergreen.production import Production
 from evergreen.storage import Storage
-
 from functions.predict import service as wiring
 from functions.predict.handler import handler
 from functions.predict.settings import settings

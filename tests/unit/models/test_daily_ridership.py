@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from evergreen.dataset import to_columns
-from evergreen.export import export_bundle
-from evergreen.model_definition import load_definition
-from evergreen.requests import RequestReader
-from evergreen.training import SKOPS_TRUSTED_TYPES, load_trainer, to_features
 from pydantic_core import to_json
 from skops.io import dump, load
 
 from cli.examples import MODELS
 from cli.traffic import split_form
+from evergreen.dataset import to_columns
+from evergreen.export import export_bundle
+from evergreen.model_definition import load_definition
+from evergreen.requests import RequestReader
+from evergreen.training import SKOPS_TRUSTED_TYPES, load_trainer, to_features
 from models.daily_ridership.data import FEATURES, FILE, HORIZON, LAGS, TARGET, TIME
 from models.daily_ridership.data import load as load_days
 

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pydantic_core import to_json
+from skops.io import dump, load
+
+from cli.examples import MODELS
 from evergreen.dataset import to_columns
 from evergreen.export import export_bundle
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader
 from evergreen.training import SKOPS_TRUSTED_TYPES, load_trainer, to_features
-from pydantic_core import to_json
-from skops.io import dump, load
-
-from cli.examples import MODELS
 from models.flight_duration.data import FEATURES, TARGET, TIME
 from models.flight_duration.data import load as load_flights
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from evergreen.clock import to_text
 from evergreen.dataset import split_rows, write_dataset
 from evergreen.drift.check import check
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from mypy_boto3_s3 import S3Client
+
     from evergreen.drift.check import CheckResult
     from evergreen.drift.records import Record
-    from mypy_boto3_s3 import S3Client
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

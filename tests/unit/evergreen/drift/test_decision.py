@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from evergreen.drift.decision import decide, history_needed
 from evergreen.drift.records import (
     CheckContext,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
 from evergreen.drift.multivariate import compare_jointly
 from evergreen.model_definition import Feature
 

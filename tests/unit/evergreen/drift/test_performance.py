@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.metrics import f1_score
+
 from evergreen.drift import performance
 from evergreen.drift.performance import compare_performance
 from evergreen.model_definition import Feature, ModelDefinition
-from sklearn.metrics import f1_score
 
 
 def definition(task: Any = "classification") -> ModelDefinition:

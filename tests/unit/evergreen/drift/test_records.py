@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+
 from evergreen.drift.records import (
     CheckContext,
     Decision,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from evergreen.drift import statistics
-from evergreen.drift.statistics import category_counts, holm, homogeneity, ks_distance
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from evergreen.drift import statistics
+from evergreen.drift.statistics import category_counts, holm, homogeneity, ks_distance
 
 if TYPE_CHECKING:
     from random import Random

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from evergreen.drift import univariate
 from evergreen.drift.univariate import compare_features
 from evergreen.model_definition import Feature
-from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
