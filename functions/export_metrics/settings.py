@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from functions.environment import Environment
 
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Settings(BaseModel):
+class Settings(Environment):
     """Environment of the function."""
-
-    model_config = ConfigDict(frozen=True)
 
     api_key_id: str = Field(alias="EVERGREEN_API_KEY_ID")
     quantiles: Annotated[tuple[Quantile, ...], BeforeValidator(str.split)] = Field(
@@ -26,4 +25,4 @@ class Settings(BaseModel):
 @cache
 def settings() -> Settings:
     """Read the environment once."""
-    return Settings.model_validate(dict(os.environ))
+    return Settings.read()

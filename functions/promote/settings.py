@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from functions.environment import Environment
 
 
-class Settings(BaseModel):
+class Settings(Environment):
     """Environment of the function."""
-
-    model_config = ConfigDict(frozen=True)
 
     stage: str = Field(alias="EVERGREEN_STAGE")
     bucket: str = Field(alias="EVERGREEN_BUCKET")
@@ -23,4 +22,4 @@ class Settings(BaseModel):
 @cache
 def settings() -> Settings:
     """Read the environment once."""
-    return Settings.model_validate(dict(os.environ))
+    return Settings.read()

@@ -1,0 +1,44 @@
+"""How a function reads its environment: once, into a frozen model of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Environment(BaseModel):
+    """Base of all settings: a field's alias is the name of its variable."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the process's environment.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            Naming each variable that is missing or wrong.
+        """
+        return cls.model_validate(dict(os.environ))
+
+
+class ModelsEnvironment(Environment):
+    """Settings of a function that reads model definitions."""
+
+    models_folder: Path | None = Field(alias="EVERGREEN_MODELS", default=None)
+    task_root: Path | None = Field(alias="LAMBDA_TASK_ROOT", default=None)
+
+    @property
+    def models(self) -> Path:
+        """Folder of the model definitions, by default the one packed with the function."""
+        return self.models_folder or (self.task_root or Path()) / "models"
+
+    @model_validator(mode="after")
+    def _models_are_somewhere(self) -> Self:
+        if self.models_folder is None and self.task_root is None:
+            raise ValueError("set EVERGREEN_MODELS or LAMBDA_TASK_ROOT")
+        return self
