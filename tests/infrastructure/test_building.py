@@ -49,7 +49,10 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_heals(tmp_path: Path) 
 def test_a_build_is_done_once(tmp_path: Path) -> None:
     target = tmp_path / "layer-1"
     build_once(target, fill)
+    before = sorted((path, path.stat().st_mtime_ns) for path in target.rglob("*"))
     build_once(target, lambda _: pytest.fail("it was built already"))
+    assert before
+    assert sorted((path, path.stat().st_mtime_ns) for path in target.rglob("*")) == before
 
 
 def test_of_two_builders_the_first_wins(tmp_path: Path) -> None:

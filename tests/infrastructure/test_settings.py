@@ -26,7 +26,8 @@ def test_the_command_lines_texts_become_values() -> None:
 
 
 def test_cdks_own_keys_are_left_to_cdk() -> None:
-    read_settings({"aws:cdk:enable-path-metadata": True, "@aws-cdk/core:x": True})
+    theirs = {"aws:cdk:enable-path-metadata": True, "@aws-cdk/core:x": True}
+    assert read_settings(theirs) == read_settings({})
 
 
 @pytest.mark.parametrize(

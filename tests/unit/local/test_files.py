@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+import pytest
+
 from local.files import exclusive, tail, write_whole
 
 if TYPE_CHECKING:
@@ -30,11 +32,8 @@ def test_second_holder_waits_for_the_first(tmp_path: Path) -> None:
 
 def test_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
     waited: list[bool] = []
-    try:
-        with exclusive(tmp_path / "lock", lambda: None):
-            raise ValueError
-    except ValueError:
-        pass
+    with pytest.raises(ValueError, match="inside"), exclusive(tmp_path / "lock", lambda: None):
+        raise ValueError("inside")
     with exclusive(tmp_path / "lock", lambda: waited.append(True)):
         assert waited == []
 
