@@ -6,7 +6,6 @@ It is not exercised: nothing here runs Docker. What is checked is everything sho
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from compose_spec import PyCompose
+
+from tests.prometheus import need_prometheus
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "local" / "compose.yaml"
@@ -134,8 +135,8 @@ def test_grafana_is_told_what_the_provisioned_files_ask_for(
     assert all(told.get(name) for name in asked)  # Grafana refuses an empty address
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_prometheus_takes_its_configuration(text: str, tmp_path: Path) -> None:
+    need_prometheus()  # the package that promtool comes in; without it this fails, not skips
     content = yaml.safe_load(text)["configs"]["prometheus"]["content"]
     scraped = tmp_path / "scraped"
     scraped.mkdir()
