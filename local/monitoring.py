@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 """What Debian and Ubuntu call them; their programs have the same names there."""
-HEALTH = {"prometheus": "/-/healthy", "alertmanager": "/-/healthy", "node_exporter": "/"}
-"""Where each one says how it is, by the service's name."""
+HEALTH = {"prometheus": "/-/ready", "alertmanager": "/-/ready", "node_exporter": "/"}
+"""Where each one says that it answers questions, by the service's name."""
 
 _ELSEWHERE = {
     "prometheus-alertmanager": "alertmanager",

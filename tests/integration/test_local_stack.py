@@ -110,7 +110,8 @@ def own_state() -> Iterator[Path]:
     shutil.rmtree(state)
 
 
-UP = """
+UP = r"""
+import os
 import signal
 import sys
 from pathlib import Path
@@ -119,7 +120,8 @@ from local.stack import up
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits none
 any_ports = PreferredPorts.anywhere()
 settings = read_settings(state=Path(sys.argv[1]), ports=any_ports, environ={})
-up(settings, lambda subject, what: print(subject, what, flush=True))
+# One write each: the services speak from threads of their own.
+up(settings, lambda subject, what: os.write(1, f"{subject} {what}\n".encode()))
 """
 
 
