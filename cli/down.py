@@ -14,15 +14,15 @@ from local.stack import down
 def command(
     *,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Delete MLflow's runs and versions too.")
+        bool, typer.Option("--clean", help="Delete MLflow's runs, versions and artifacts too.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was stopped as JSON.")] = False,
 ) -> None:
     """Stop every service of the local stack.
 
-    What was deployed to LocalStack lives in its memory and is gone with it, artifacts and data
-    in S3 included. MLflow's database is kept for the next `evergreen up`, unless --clean is
-    given. Built environments are kept in any case.
+    What was deployed to LocalStack lives in its memory and is gone with it, the request log and
+    bundles in its S3 included. MLflow's runs, versions and artifacts are kept for the next
+    `evergreen up`, unless --clean is given. Built environments are kept in any case.
     """
     stopped = down(read_settings(), console.progress, clean=clean)
     if json:

@@ -16,7 +16,7 @@ def command(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print addresses as JSON.")] = False,
 ) -> None:
-    """Start the local stack: LocalStack (AWS), PostgreSQL and MLflow, and what watches them.
+    """Start the local stack: LocalStack (AWS), MLflow with its PostgreSQL and S3, monitoring.
 
     Builds the environments they need from the locks first, which takes a few minutes the first
     time and nothing afterwards. What runs already is left alone, what has ended is started

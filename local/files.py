@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,27 @@ def exclusive(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new text and never a part."""
+def write_whole(path: Path, text: str, mode: int | None = None) -> None:
+    """Write a file so that a reader sees the old or the new text and never a part.
+
+    With a ``mode`` the file has exactly that one, whatever the umask.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text)
+    if mode is not None:
+        draft.chmod(mode)
     draft.replace(path)
+
+
+def made_up_secret(path: Path) -> str:
+    """Return the secret that a file holds, made up at first use and for its owner's eyes."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    if not path.read_text():
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text()
 
 
 def tail(path: Path, lines: int = 20) -> str:

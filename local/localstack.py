@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 from importlib.metadata import distributions
-
-import boto3
-from botocore.config import Config
 
 from local.monitoring import forget
 from local.ports import HOST
 from local.process import Command, ServiceError
 from local.service import Service, answers
-from local.settings import ARTIFACT_BUCKET, DUMMY_CREDENTIALS, REGION, Settings
+from local.settings import DUMMY_CREDENTIALS, REGION, Settings
 
 EXECUTOR = "evergreen"
 SERVICE_PORTS = 50
@@ -90,20 +86,6 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> Servic
 def is_healthy(url: str) -> bool:
     """Tell whether LocalStack answers there."""
     return answers(f"{url}/_localstack/health")
-
-
-def create_artifact_bucket(endpoint_url: str) -> None:
-    """Make sure that the bucket of MLflow's artifacts exists; a fresh LocalStack has none."""
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=DUMMY_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=DUMMY_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"mode": "standard", "max_attempts": 5}),
-    )
-    with closing(s3):
-        s3.create_bucket(Bucket=ARTIFACT_BUCKET)  # in us-east-1 repeating this is not an error
 
 
 def _require_executor(settings: Settings) -> None:

@@ -1,15 +1,16 @@
-"""The MLflow server: runs and versions in PostgreSQL, artifacts in the emulator's S3."""
+"""The MLflow server: runs and versions in PostgreSQL, artifacts in SeaweedFS."""
 
 from __future__ import annotations
 
 from local.ports import HOST
 from local.postgres import DATABASE, USER, password
 from local.process import Command
+from local.seaweedfs import credentials
 from local.service import Service, answers
-from local.settings import ARTIFACT_BUCKET, DUMMY_CREDENTIALS, REGION, Settings
+from local.settings import ARTIFACT_BUCKET, REGION, Settings
 
 
-def mlflow(settings: Settings, port: int, postgres_port: int, endpoint_url: str) -> Service:
+def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str) -> Service:
     """Describe the MLflow server on the given port.
 
     Parameters
@@ -20,8 +21,9 @@ def mlflow(settings: Settings, port: int, postgres_port: int, endpoint_url: str)
         Where it listens.
     postgres_port
         Where its database listens.
-    endpoint_url
-        Where S3 is. It need not answer yet: the server looks at it with the first artifact.
+    artifacts_url
+        Where the S3 of its artifacts is. It need not answer yet: the server looks at it with the
+        first artifact.
     """
     url = f"http://{HOST}:{port}"
     paths = settings.paths
@@ -38,13 +40,12 @@ def mlflow(settings: Settings, port: int, postgres_port: int, endpoint_url: str)
             ),
             environment={
                 **settings.inherited,
-                **DUMMY_CREDENTIALS,
+                **credentials(settings),
                 # The server starts uvicorn by its name.
                 "PATH": f"{environment / 'bin'}:{settings.inherited.get('PATH', '')}",
                 "HOME": str(folder),
                 "AWS_DEFAULT_REGION": REGION,
-                "AWS_ENDPOINT_URL": endpoint_url,
-                "MLFLOW_S3_ENDPOINT_URL": endpoint_url,
+                "MLFLOW_S3_ENDPOINT_URL": artifacts_url,
                 "MLFLOW_BACKEND_STORE_URI": (
                     f"postgresql+psycopg://{USER}@{HOST}:{postgres_port}/{DATABASE}"
                 ),
@@ -66,7 +67,7 @@ def mlflow(settings: Settings, port: int, postgres_port: int, endpoint_url: str)
         title="MLflow",
         url=url,
         port=port,
-        wiring=f"{postgres_port} {endpoint_url}",
+        wiring=f"{postgres_port} {artifacts_url}",
         prepare=lambda: None,
         command=command,
         healthy=lambda: answers(f"{url}/health"),

@@ -111,23 +111,21 @@ def watch(paths: Paths, api_url: str, api_key: str, stage: str) -> None:
     stage
         The deployment stage, put on every series as a label.
     """
-    folder = paths.state / "prometheus"
-    folder.mkdir(parents=True, exist_ok=True)
-    key = folder / "api.key"
-    key.touch(mode=0o600)
-    key.write_text(api_key)
+    folder = _make_scraped(paths)
+    write_whole(folder / "api.key", api_key, 0o644)
     url = urlsplit(api_url)
     labels = {
         "__scheme__": url.scheme,
         "__metrics_path__": f"{url.path.rstrip('/')}/metrics",
         "stage": stage,
     }
-    write_whole(folder / "targets.json", json.dumps([{"targets": [url.netloc], "labels": labels}]))
+    targets = [{"targets": [url.netloc], "labels": labels}]
+    write_whole(folder / "targets.json", json.dumps(targets), 0o644)
 
 
 def forget(paths: Paths) -> None:
     """Have Prometheus scrape no deployment any more: what was deployed is gone."""
-    (paths.state / "prometheus" / "targets.json").unlink(missing_ok=True)
+    (_scraped(paths) / "targets.json").unlink(missing_ok=True)
 
 
 def remove_data(paths: Paths) -> None:
@@ -158,7 +156,7 @@ class _Described:
             port=self.port,
             # Not the text itself: the address of a webhook may be a secret.
             wiring=hashlib.sha256(self.config.encode()).hexdigest(),
-            prepare=lambda: self._configure(state),
+            prepare=lambda: self._configure(settings.paths),
             command=lambda: Command(
                 arguments=arguments,
                 environment=settings.inherited,
@@ -168,13 +166,29 @@ class _Described:
             healthy=lambda: answers(url + HEALTH[self.name]),
         )
 
-    def _configure(self, state: Path) -> None:
+    def _configure(self, paths: Paths) -> None:
         if self.config:
-            write_whole(self.config_file(state), self.config)
+            write_whole(self.config_file(paths.state), self.config)
+        if self.name == "prometheus":
+            _make_scraped(paths)  # it watches only folders that are there when it starts
+
+
+def _scraped(paths: Paths) -> Path:
+    return paths.state / "prometheus" / "scraped"
+
+
+def _make_scraped(paths: Paths) -> Path:
+    folder = _scraped(paths)
+    folder.mkdir(parents=True, exist_ok=True)
+    # A Prometheus in a container is another user, who sees nothing but this folder: it is open to
+    # everyone, and the way to it is closed to everyone but its owner.
+    folder.parent.chmod(0o700)
+    folder.chmod(0o755)
+    return folder
 
 
 def _prometheus_config(settings: Settings, ports: Ports) -> str:
-    folder = settings.paths.state / "prometheus"
+    folder = _scraped(settings.paths)
     return _fill(
         "prometheus.yml",
         interval=f"{settings.scrape_seconds}s",

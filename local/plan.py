@@ -9,6 +9,7 @@ from local import ports, process
 from local.localstack import SERVICE_PORTS
 from local.monitoring import Ports
 from local.ports import HOST
+from local.seaweedfs import INNER_PORTS
 
 if TYPE_CHECKING:
     from local.environments import Progress
@@ -24,6 +25,8 @@ class Plan:
     first_service_port: int
     postgres: int
     mlflow: int
+    seaweedfs: int
+    first_seaweedfs_port: int
     monitoring: Ports
 
     @property
@@ -35,6 +38,11 @@ class Plan:
     def mlflow_url(self) -> str:
         """Where our MLflow answers, if it is started."""
         return f"http://{HOST}:{self.mlflow}"
+
+    @property
+    def artifacts_url(self) -> str:
+        """Where our SeaweedFS answers, if it is started."""
+        return f"http://{HOST}:{self.seaweedfs}"
 
 
 def choose_ports(settings: Settings, state: StackState, progress: Progress) -> Plan:
@@ -61,6 +69,7 @@ def choose_ports(settings: Settings, state: StackState, progress: Progress) -> P
     localstack = choose("localstack", "LocalStack", settings.ports.localstack)
     postgres = choose("postgres", "PostgreSQL", settings.ports.postgres)
     mlflow = choose("mlflow", "MLflow", settings.ports.mlflow)
+    seaweedfs = choose("seaweedfs", "SeaweedFS", settings.ports.seaweedfs)
     monitoring = Ports(
         choose("prometheus", "Prometheus", settings.ports.prometheus),
         choose("alertmanager", "Alertmanager", settings.ports.alertmanager),
@@ -74,7 +83,9 @@ def choose_ports(settings: Settings, state: StackState, progress: Progress) -> P
         first = ports.pick_block(wanted, SERVICE_PORTS, frozenset(chosen))
         if wanted is not None and first != wanted:
             progress("LocalStack", f"its service ports from {wanted} are taken; from {first}")
-    return Plan(localstack, first, postgres, mlflow, monitoring)
+    chosen.update(range(first, first + SERVICE_PORTS))
+    inner = ports.pick_block(None, INNER_PORTS, frozenset(chosen))
+    return Plan(localstack, first, postgres, mlflow, seaweedfs, inner, monitoring)
 
 
 def external_endpoint(settings: Settings, state: StackState) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.files import tail, write_whole
+from local.files import made_up_secret, tail, write_whole
 from local.ports import HOST
 from local.process import Command, ServiceError
 from local.service import Service
@@ -95,13 +94,7 @@ def is_ready(settings: Settings, port: int) -> bool:
 
 def password(settings: Settings) -> str:
     """Return the password of this stack's database, made up at first use."""
-    file = settings.paths.state / "postgres.password"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-    if not file.read_text():
-        file.write_text(secrets.token_urlsafe(24))
-    return file.read_text()
+    return made_up_secret(settings.paths.state / "postgres.password")
 
 
 def locate(settings: Settings) -> Cluster:

@@ -67,6 +67,7 @@ class PreferredPorts:
     services: int | None = 4510
     postgres: int | None = 5433
     mlflow: int | None = 5000
+    seaweedfs: int | None = 8333
     prometheus: int | None = 9090
     alertmanager: int | None = 9093
     node_exporter: int | None = 9100

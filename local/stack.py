@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.errors import EvergreenError
-from local import environments, monitoring, postgres, process
+from local import environments, monitoring, postgres, process, seaweedfs
 from local.files import exclusive
 from local.settings import DUMMY_CREDENTIALS, REGION, Settings
 from local.starter import Starter
@@ -73,7 +73,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
     progress
         Told what is being stopped.
     clean
-        Delete MLflow's database too, its runs and versions, and what Prometheus has collected.
+        Delete MLflow's runs, versions and artifacts too, and what Prometheus has collected.
     """
     with _only_one(settings, progress):
         state = StateFile(settings.paths.state_file)
@@ -89,14 +89,16 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
                     state.record(name, None)
 
         with ThreadPoolExecutor() as pool:
-            # MLflow first: it should not see its database vanish.
-            groups = (("localstack",), ("mlflow", "postgres"), tuple(monitoring.HEALTH))
+            # MLflow first: it should not see its database or its artifacts vanish.
+            tracking = ("mlflow", "postgres", "seaweedfs")
+            groups = (("localstack",), tracking, tuple(monitoring.HEALTH))
             for done in [pool.submit(stop, *names) for names in groups]:
                 done.result()
         settings.paths.state_file.unlink(missing_ok=True)
         if clean:
             progress("data", "deleting")
             postgres.remove_data(settings)
+            seaweedfs.remove_data(settings.paths)
             for folder in ("localstack", "mlflow"):
                 shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
             monitoring.remove_data(settings.paths)

@@ -8,10 +8,11 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from local import monitoring, postgres, process
-from local.localstack import create_artifact_bucket, localstack
+from local.localstack import localstack
 from local.mlflow import mlflow
 from local.plan import Plan, choose_ports, external_endpoint
 from local.process import CancelledError, ServiceError
+from local.seaweedfs import seaweedfs
 from local.service import Service, is_http_server
 from local.state import ServiceRecord, StateFile
 
@@ -57,10 +58,10 @@ class Starter:
         if not external:
             branches.append(lambda: self._emulator(plan))
         if mlflow_uri == plan.mlflow_url:
-            branches.append(lambda: self._tracking(plan, endpoint_url))
+            branches.append(lambda: self._artifacts(plan))
+            branches.append(lambda: self._tracking(plan))
         try:
             self._all(branches)
-            create_artifact_bucket(endpoint_url)
             self.state.change(
                 endpoint_url=endpoint_url,
                 mlflow_uri=mlflow_uri,
@@ -74,9 +75,12 @@ class Starter:
     def _emulator(self, plan: Plan) -> None:
         self._ensure(localstack(self.settings, plan.localstack, plan.first_service_port))
 
-    def _tracking(self, plan: Plan, endpoint_url: str) -> None:
+    def _artifacts(self, plan: Plan) -> None:
+        self._ensure(seaweedfs(self.settings, plan.seaweedfs, plan.first_seaweedfs_port))
+
+    def _tracking(self, plan: Plan) -> None:
         self._ensure(postgres.postgres(self.settings, plan.postgres))
-        self._ensure(mlflow(self.settings, plan.mlflow, plan.postgres, endpoint_url))
+        self._ensure(mlflow(self.settings, plan.mlflow, plan.postgres, plan.artifacts_url))
 
     def _watch(self, plan: Plan) -> None:
         programs = monitoring.find_programs(self.settings)

@@ -71,6 +71,8 @@ def _is_healthy(settings: Settings, name: str, record: ServiceRecord) -> bool:
         return postgres.is_ready(settings, record.port)
     if name == "localstack":
         return is_healthy(record.url)
+    if name == "seaweedfs":
+        return answers(f"{record.url}/healthz")
     return answers(record.url + monitoring.HEALTH.get(name, "/health"))
 
 

@@ -11,15 +11,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import mlflow
 import psutil
 import pytest
+from mlflow.exceptions import MlflowException
 
+from local import seaweedfs
 from local.ports import pick
 from local.process import ServiceError
 from local.settings import ARTIFACT_BUCKET, PreferredPorts, read_settings
-from local.stack import Stack, down, running_stack, up
+from local.stack import Stack, StackNotRunningError, down, running_stack, up
 from local.state import StateFile
 from local.status import Health, status
 from tests.conftest import say
@@ -37,13 +38,8 @@ def services(stack: Stack) -> dict[str, int]:
 
 
 def s3(stack: Stack) -> S3Client:
-    return boto3.client(
-        "s3",
-        endpoint_url=stack.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    record = StateFile(stack.settings.paths.state_file).read().services["seaweedfs"]
+    return seaweedfs.client(record.url, seaweedfs.credentials(stack.settings))
 
 
 def mentioning(folder: Path) -> list[int]:
@@ -66,17 +62,36 @@ def test_every_service_is_healthy(local_stack: Stack) -> None:
     assert running_stack(local_stack.settings) == local_stack
 
 
+def log_artifact(stack: Stack, experiment: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Log one artifact and return its run; clients of MLflow know of no S3."""
+    for name, value in stack.client_environment().items():
+        monkeypatch.setenv(name, value)
+    client = mlflow.MlflowClient(tracking_uri=stack.mlflow_uri)
+    run = client.create_run(client.create_experiment(experiment))
+    client.log_text(run.info.run_id, "green", "colour.txt")
+    return str(run.info.run_id)
+
+
+def read_artifact(stack: Stack, run: str, folder: Path) -> str:
+    folder.mkdir()
+    client = mlflow.MlflowClient(tracking_uri=stack.mlflow_uri)
+    return Path(client.download_artifacts(run, "colour.txt", str(folder))).read_text()
+
+
+def kill(stack: Stack, name: str) -> None:
+    victim = psutil.Process(services(stack)[name])
+    victim.kill()
+    psutil.wait_procs([victim], timeout=30)
+
+
 def test_artifacts_travel_through_mlflow_into_s3(
     local_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in local_stack.client_environment().items():
-        monkeypatch.setenv(name, value)
-    client = mlflow.MlflowClient(tracking_uri=local_stack.mlflow_uri)
-    experiment = client.create_experiment("local-stack")
-    run = client.create_run(experiment)
-    client.log_text(run.info.run_id, "green", "colour.txt")
+    run = log_artifact(local_stack, "local-stack", monkeypatch)
+    if "seaweedfs" not in services(local_stack):
+        pytest.skip("MLFLOW_TRACKING_URI names a server of the user, who knows where its S3 is")
     listed = s3(local_stack).list_objects_v2(Bucket=ARTIFACT_BUCKET)["Contents"]
-    [key] = [entry["Key"] for entry in listed if run.info.run_id in entry["Key"]]
+    [key] = [entry["Key"] for entry in listed if run in entry["Key"]]
     body = s3(local_stack).get_object(Bucket=ARTIFACT_BUCKET, Key=key)["Body"].read()
     assert body == b"green"
 
@@ -91,8 +106,7 @@ def test_up_repairs_a_killed_service_at_its_old_address(local_stack: Stack) -> N
     before = services(local_stack)
     if "mlflow" not in before:
         pytest.skip("MLFLOW_TRACKING_URI names a server of the user, which no test may kill")
-    os.kill(before["mlflow"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(before["mlflow"])], timeout=30)
+    kill(local_stack, "mlflow")
     ended = {service.name: service.health for service in status(local_stack.settings)}
     assert ended["mlflow"] is Health.ENDED
     assert up(local_stack.settings, say) == local_stack
@@ -108,6 +122,34 @@ def own_state() -> Iterator[Path]:
     yield state
     down(read_settings(state=state, environ={}), say, clean=True)
     shutil.rmtree(state)
+
+
+def test_artifacts_outlive_crashes_and_down_but_not_clean(
+    own_state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings(
+        state=own_state, ports=PreferredPorts.anywhere(), environ={"PATH": os.environ["PATH"]}
+    )
+    stack = up(settings, say)
+    run = log_artifact(stack, "durable", monkeypatch)
+    for name in ("localstack", "seaweedfs"):
+        kill(stack, name)
+        with pytest.raises(StackNotRunningError, match="ended unexpectedly"):
+            running_stack(settings)
+        stack = up(settings, say)
+        assert read_artifact(stack, run, tmp_path / name) == "green"
+    down(settings, say)
+    assert mentioning(own_state) == []
+    stack = up(settings, say)
+    assert read_artifact(stack, run, tmp_path / "down") == "green"
+    later = log_artifact(stack, "after", monkeypatch)
+    assert read_artifact(stack, run, tmp_path / "before") == "green"
+    assert read_artifact(stack, later, tmp_path / "after") == "green"
+    down(settings, say, clean=True)
+    assert not [file for file in own_state.rglob("*") if "seaweedfs" in file.parts]
+    stack = up(settings, say)
+    with pytest.raises(MlflowException, match=run):
+        read_artifact(stack, run, tmp_path / "clean")
 
 
 UP = r"""

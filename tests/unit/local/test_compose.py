@@ -14,6 +14,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
+from local.monitoring import watch
+from local.settings import Paths
 from tests.prometheus import need_prometheus
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,7 +101,7 @@ def test_what_it_builds_and_mounts_is_there(services: dict[str, dict[str, Any]],
     for service in services.values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            written_later = source == "../.evergreen/prometheus"
+            written_later = source == "../.evergreen/prometheus/scraped"
             assert source in named or written_later or (FILE.parent / source).exists(), source
 
 
@@ -133,6 +135,21 @@ def test_grafana_is_told_what_the_provisioned_files_ask_for(
     told = services["grafana"]["environment"]
     assert asked
     assert all(told.get(name) for name in asked)  # Grafana refuses an empty address
+
+
+def test_any_user_of_a_container_may_read_what_is_mounted_and_nobody_else(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    watch(Paths(tmp_path, tmp_path / ".evergreen"), "http://127.0.0.1:4566/api", "key", "dev")
+    assert "user" not in services["prometheus"]
+    mounts = [volume.split(":") for volume in services["prometheus"]["volumes"]]
+    [source] = [each[0] for each in mounts if each[1] == "/etc/prometheus/scraped"]
+    mounted = tmp_path / "local" / source  # as seen from the folder of compose.yaml
+    (tmp_path / "local").mkdir()
+    assert mounted.stat().st_mode & 0o777 == 0o755
+    modes = {file.name: file.stat().st_mode & 0o777 for file in mounted.iterdir()}
+    assert modes == {"api.key": 0o644, "targets.json": 0o644}
+    assert (mounted / "..").resolve().stat().st_mode & 0o777 == 0o700
 
 
 def test_prometheus_takes_its_configuration(text: str, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_configuration_is_written_before_the_start(settings: Settings) -> None:
 
 
 def test_what_is_deployed_is_watched_and_forgotten(settings: Settings) -> None:
-    folder = settings.paths.state / "prometheus"
+    folder = settings.paths.state / "prometheus" / "scraped"
     forget(settings.paths)  # nothing was watched
     watch(settings.paths, "http://127.0.0.1:4566/_aws/execute-api/a1/dev", "key", "dev")
     (group,) = json.loads((folder / "targets.json").read_text())
@@ -109,7 +109,7 @@ def test_what_is_deployed_is_watched_and_forgotten(settings: Settings) -> None:
         },
     }
     assert (folder / "api.key").read_text() == "key"
-    assert (folder / "api.key").stat().st_mode & 0o777 == 0o600
+    assert folder.parent.stat().st_mode & 0o777 == 0o700  # nobody else reaches the key
     forget(settings.paths)
     assert not (folder / "targets.json").exists()
     remove_data(settings.paths)

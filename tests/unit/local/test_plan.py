@@ -13,6 +13,7 @@ import pytest
 from local import ports
 from local.plan import choose_ports, external_endpoint
 from local.process import Child
+from local.seaweedfs import INNER_PORTS
 from local.settings import Paths, PreferredPorts, Settings
 from local.state import ServiceRecord, StackState
 
@@ -48,10 +49,10 @@ def test_all_ports_differ(tmp_path: Path, said: list[tuple[str, str]]) -> None:
     )
     block = range(plan.first_service_port, plan.first_service_port + 50)
     watching = plan.monitoring
-    ports_ = [plan.localstack, plan.postgres, plan.mlflow]
+    ports_ = [plan.localstack, plan.postgres, plan.mlflow, plan.seaweedfs]
+    inner = range(plan.first_seaweedfs_port, plan.first_seaweedfs_port + INNER_PORTS)
     ports_ += [watching.prometheus, watching.alertmanager, watching.node_exporter]
-    assert len(set(ports_)) == 6
-    assert not set(ports_) & set(block)
+    assert len({*ports_, *inner, *block}) == 7 + len(inner) + len(block)
     assert said == []
 
 

@@ -1,0 +1,130 @@
+"""SeaweedFS: the S3 that keeps MLflow's artifacts on disk; LocalStack's is in memory."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.files import made_up_secret
+from local.ports import HOST
+from local.process import Command
+from local.service import Service
+from local.settings import ARTIFACT_BUCKET, REGION, Paths, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+ACCESS_KEY = "evergreen"
+_PARTS = (
+    *("s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
+    *("filer.port", "filer.port.grpc"),
+)
+INNER_PORTS = len(_PARTS)
+"""How many neighbouring ports its parts need to speak to one another, besides the S3 port."""
+_PROBE = ".probe"
+
+
+def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> Service:
+    """Describe SeaweedFS with its S3 on the given port.
+
+    Parameters
+    ----------
+    settings
+        The stack's settings.
+    port
+        Where its S3 listens.
+    first_inner_port
+        First of the ``INNER_PORTS`` ports for its parts.
+    """
+    url = f"http://{HOST}:{port}"
+    folder = settings.paths.state / "seaweedfs"
+    return Service(
+        name="seaweedfs",
+        title="SeaweedFS",
+        url=url,
+        port=port,
+        wiring="",
+        prepare=partial(_forget_masters, folder),
+        command=lambda: Command(
+            arguments=arguments(settings.paths, folder, port, first_inner_port),
+            environment={**settings.inherited, **credentials(settings), "HOME": str(folder)},
+            folder=folder,
+            log=settings.paths.logs / "seaweedfs.log",
+        ),
+        healthy=lambda: takes_objects(url, credentials(settings), ARTIFACT_BUCKET),
+        # Whatever it has acknowledged is in its files. Asked politely it takes 15 seconds to end,
+        # because its parts, in one process, wait for each other's open streams.
+        stop_signal=signal.SIGKILL,
+    )
+
+
+def arguments(paths: Paths, folder: Path, port: int, first_inner_port: int) -> tuple[str, ...]:
+    """Return the command that runs all its parts in one process, on loopback.
+
+    With AWS credentials in its environment it takes those and no others.
+    """
+    inner = {name: first_inner_port + offset for offset, name in enumerate(_PARTS)}
+    return (
+        str(paths.environments / "services" / "bin" / "weed"),
+        *("server", f"-dir={folder}", f"-ip={HOST}", f"-ip.bind={HOST}"),
+        *("-filer", "-s3", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=0"),
+        f"-s3.port={port}",
+        *(f"-{name}={number}" for name, number in inner.items()),
+    )
+
+
+def credentials(settings: Settings) -> Mapping[str, str]:
+    """Return the variables with which S3 clients sign in to this stack's SeaweedFS."""
+    secret = made_up_secret(settings.paths.state / "seaweedfs.secret")
+    return {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": secret}
+
+
+def client(url: str, credentials: Mapping[str, str]) -> S3Client:
+    """Return an S3 client that does not try anything twice."""
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+    )
+
+
+def takes_objects(url: str, credentials: Mapping[str, str], bucket: str) -> bool:
+    """Make sure that the bucket exists, and tell whether objects can be written to it.
+
+    Its port opens before there is a volume that could take anything.
+    """
+    s3 = client(url, credentials)
+    with closing(s3):
+        try:
+            if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
+                s3.create_bucket(Bucket=bucket)
+            s3.put_object(Bucket=bucket, Key=_PROBE, Body=b"")
+        except (BotoCoreError, ClientError):
+            return False
+    return True
+
+
+def remove_data(paths: Paths) -> None:
+    """Delete every object and the credentials; it must not be running."""
+    shutil.rmtree(paths.state / "seaweedfs", ignore_errors=True)
+    (paths.state / "seaweedfs.secret").unlink(missing_ok=True)
+
+
+def _forget_masters(folder: Path) -> None:
+    # Each run's master elects itself anew; what objects there are, the volumes and the filer know.
+    for left in folder.glob("m[0-9]*"):
+        shutil.rmtree(left)
