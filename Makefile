@@ -20,9 +20,6 @@ export PATH := $(CURDIR)/$(bin):$(PATH)
 # What neither PyPI nor npm has; each package's program has the package's name.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test check check-dashboards format locks down clean
-.DELETE_ON_ERROR:
-
 help: ## show this
 	@echo "Evergreen keeps the model in production green. Start with: make demo"
 	@echo
@@ -58,6 +55,9 @@ check: setup ## linters and types
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.check
+
+bench-drift: setup ## measure the drift check beside others (QUICK=1: under ten minutes)
+	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
 format: setup ## write the code the way the linters want it
 	@$(bin)/ruff check --fix-only --exit-zero

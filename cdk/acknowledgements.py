@@ -9,6 +9,7 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
 
 from cdk.constructs.functions import NETWORK_ACTIONS
+from cdk.constructs.training_job import NETWORK_ACTIONS as JOB_NETWORK_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,11 +61,20 @@ _WILDCARDS = {
     r":ExportsOutputFnGetAttData\w+Arn\w+/[a-z]+(-[a-z]+)*/(.+/)?\*": (
         "Objects below one prefix of the data bucket: their names are not known beforehand."
     ),
+    r":ExportsOutputFnGetAttData\w+Arn\w+/bundles/\*/holdout_predictions\.parquet\*": (
+        "One file beside every bundle of every model, and no model itself."
+    ),
     r":parameter/evergreen/[a-z0-9]+/\*/production": (
         "The production pointers of every model of this stage, and no other parameter."
     ),
     r":execution:evergreen-[a-z0-9]+-train-evaluate-promote:\*": (
         "The executions of one state machine: their names are not known beforehand."
+    ),
+    r":training-job/evergreen-\*": (
+        "Training jobs of this state machine: their names are made when they start."
+    ),
+    r":log-group:/aws/sagemaker/TrainingJobs:\*": (
+        "The log streams of training jobs, in the one group that SageMaker has for them."
     ),
     r"<Artifacts\w+\.Arn>/artifacts/\*": (
         "MLflow's artifacts: their names are not known beforehand."
@@ -125,6 +135,9 @@ def _wildcards(statements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
                 yield finding, "These actions know no resource (X-Ray, delivery of logs, metrics)."
             if resource == "*" and set(_listed(statement["Action"])) <= {*NETWORK_ACTIONS}:
                 yield finding, "How Lambda attaches a function to a VPC; its code is denied it."
+            at_a_job = {*JOB_NETWORK_ACTIONS, "ecr:GetAuthorizationToken"}
+            if resource == "*" and set(_listed(statement["Action"])) == at_a_job:
+                yield finding, "How SageMaker attaches a job to a VPC and signs in to ECR."
             for form, reason in _WILDCARDS.items():
                 if re.search(f"{form}$", resource):
                     yield finding, reason

@@ -17,22 +17,14 @@ from cdk.constructs import access
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.functions import WORKER, ImageFunction
 from cdk.constructs.model_endpoint import camel_case
+from cdk.constructs.notifications import Notifications
 from cdk.settings import period_text, schedule_period
-from evergreen.events import SOURCE, EventType
 
 if TYPE_CHECKING:
     from constructs import Construct
 
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
-
-_ALERTED = (
-    EventType.DATA_DRIFT_DETECTED,
-    EventType.PERFORMANCE_DEGRADED,
-    EventType.RETRAINING_FAILED,
-    EventType.MODEL_PROMOTED,
-    EventType.MODEL_ROLLED_BACK,
-)
 
 
 class DriftStack(Stack):
@@ -46,8 +38,12 @@ class DriftStack(Stack):
         for definition in storage.deployment.models.values():
             self._schedule(definition, storage)
         self.alerts = self._alerts(storage)
+        self.notifications = Notifications(self, storage, self.alerts)
         CfnOutput(self, "DriftFunctionName", value=self.check_drift.function_name)
         CfnOutput(self, "AlertTopicArn", value=self.alerts.topic_arn)
+        notifications = self.notifications
+        CfnOutput(self, "NotifyFunctionName", value=notifications.notify.function_name)
+        CfnOutput(self, "AlertDeadLettersUrl", value=notifications.dead_letters.queue_url)
 
     def _check_drift(self, storage: StorageStack) -> ImageFunction:
         settings = storage.deployment.settings
@@ -62,6 +58,8 @@ class DriftStack(Stack):
             environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
         )
         access.read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
+        # Of the bundles what their versions answered on their holdouts, and no model.
+        access.read(check.role, storage, "bundles/*/holdout_predictions.parquet")
         access.write(check.role, storage, "drift/")
         access.read_pointers(check.role, storage)
         access.put_events(check.role, storage)
@@ -109,12 +107,4 @@ class DriftStack(Stack):
         )
         if settings.alert_email:
             topic.add_subscription(subscriptions.EmailSubscription(settings.alert_email))
-        events.Rule(
-            self,
-            "Alert",
-            description="Tells people what happened to a model",
-            event_bus=storage.bus,
-            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[*_ALERTED]),
-            targets=[targets.SnsTopic(topic, dead_letter_queue=self.dead_letters)],
-        )
         return topic

@@ -38,6 +38,9 @@ format, once per invocation; CloudWatch reads them from there. LocalStack does n
 function that is subscribed to the logs puts them.
 
 Counters are written as zero too where they can be: no data means that nothing ran.
+
+No dimension is the stage's: two stages in one account and region would add up in each other's
+alarms and dashboards. Give each an account, or at least a region, of its own.
 """
 _ALARMS = """\
 ## Alarms
@@ -109,7 +112,7 @@ def _alarms() -> Iterable[str]:
     yield _table(("Alarm", "Metric", "When", "What to do"), rows)
 
 
-_STACKS = ("Serving", "Drift", "Retraining")
+_STACKS = ("Serving", "Drift", "Alerts", "Retraining")
 
 
 def _when(spec: AlarmSpec) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import ArnFormat, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_logs_destinations as destinations
 
@@ -49,10 +50,11 @@ class MonitoringStack(Stack):
             dead_letters={
                 "Serving": serving.dead_letters.name,
                 "Drift": drift.dead_letters.name,
+                "Alerts": drift.notifications.dead_letters.name,
                 "Retraining": retraining.dead_letters.name,
             },
         )
-        Alarms(self, watched, settings, drift.alerts)
+        Alarms(self, watched, settings, drift.alerts, self._roll_back(retraining))
         MetricDashboard(self, storage.deployment.models, settings)
         for stack_before in (serving, drift, retraining):
             self.add_dependency(stack_before)
@@ -61,6 +63,21 @@ class MonitoringStack(Stack):
                 storage,
                 [*serving.functions, drift.check_drift, *retraining.functions.values()],
             )
+
+    def _roll_back(self, retraining: RetrainingStack) -> lambda_.IFunction:
+        """Return the function that takes a promotion back, for the alarms to call.
+
+        By name: the permissions name the alarms, and would tie the function's stack to this one.
+        """
+        arn = self.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=retraining.functions["roll_back"].function_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return lambda_.Function.from_function_attributes(
+            self, "RollBack", function_arn=arn, same_environment=True
+        )
 
     def _bridge(self, storage: StorageStack, functions: list[EvergreenFunction]) -> None:
         """Turn metrics written as log lines into metrics, which the emulator does not do."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 
@@ -16,7 +18,9 @@ from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.event_marks import EventMarks
 from cdk.constructs.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.model_endpoint import camel_case
-from cdk.constructs.train_evaluate_promote import TIMEOUT, TrainEvaluatePromote
+from cdk.constructs.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
+from cdk.constructs.training_job import TrainingJob, asks_for_sagemaker
+from cdk.settings import schedule_period
 from evergreen.events import SOURCE, EventType
 
 if TYPE_CHECKING:
@@ -31,7 +35,10 @@ _TRIGGERS = (
     EventType.RETRAINING_REQUESTED,
 )
 
-_USING_MLFLOW = ("train", "evaluate", "promote", "clean_up")
+_USING_MLFLOW = (
+    *("train", "register_challenger", "evaluate", "promote", "clean_up"),
+    "roll_back",
+)
 
 
 class RetrainingStack(Stack):
@@ -47,17 +54,33 @@ class RetrainingStack(Stack):
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Retraining", **stack)  # type: ignore[arg-type]
         name = settings.name("train-evaluate-promote")
+        jobs = [model for model in storage.deployment.models.values() if asks_for_sagemaker(model)]
+        on_sagemaker = bool(jobs) and not settings.emulator
+        self.training_job = TrainingJob(self, storage, tracking, jobs) if on_sagemaker else None
         self.functions: dict[str, EvergreenFunction] = {
+            "validate_request": PythonFunction(
+                self,
+                "ValidateRequest",
+                storage,
+                folder="validate_request",
+                layer="lake",
+                environment={"EVERGREEN_SAGEMAKER": str(on_sagemaker).lower()},
+            ),
             "take_lock": self._take_lock(storage, name),
+            "set_shadow": PythonFunction(
+                self, "SetShadow", storage, folder="set_shadow", layer="lake"
+            ),
             **{
                 folder: self._worker(storage, folder, tracking)
-                for folder in ("build_dataset", "train", "evaluate", "promote", "clean_up")
+                for folder in ("build_dataset", "compare_shadow", *_USING_MLFLOW)
             },
         }
         self._grant(storage)
         self.state_machine = self._state_machine(storage, name)
         self.dead_letters = DeadLetters(self, storage, "retraining")
         self._start_on_events(storage)
+        self._start_on_schedule(storage)
+        self._keep_failed_rollbacks()
         EventMarks(self, storage.deployment.models)
         CfnOutput(self, "StateMachineArn", value=self.state_machine.state_machine_arn)
         for folder, function in self.functions.items():
@@ -104,17 +127,28 @@ class RetrainingStack(Stack):
         access.read(roles["build_dataset"], storage, "datasets/", "request-log/", "labels/")
         access.write(roles["build_dataset"], storage, "datasets/")
         access.read(roles["train"], storage, "datasets/")
-        access.write(roles["train"], storage, "bundles/")
+        access.write(roles["register_challenger"], storage, "bundles/")
         access.read(roles["evaluate"], storage, "datasets/", "bundles/")
-        access.read(roles["promote"], storage, "bundles/")
+        access.read(roles["set_shadow"], storage, "bundles/")
+        access.read(roles["compare_shadow"], storage, "request-log/", "labels/", "bundles/")
+        access.read(roles["promote"], storage, "bundles/", "decisions/")
         access.write(roles["promote"], storage, "decisions/")
-        access.read(roles["clean_up"], storage, "datasets/", "bundles/")
+        access.read(roles["clean_up"], storage, "datasets/", "bundles/", "decisions/")
         access.write(roles["clean_up"], storage, "decisions/")
         access.delete(roles["clean_up"], storage, "datasets/", "bundles/")
-        for folder in ("build_dataset", "evaluate", "promote", "clean_up"):
+        access.read(roles["roll_back"], storage, "datasets/", "bundles/", "decisions/")
+        access.write(roles["roll_back"], storage, "decisions/")
+        for folder in ("take_lock", "set_shadow"):
+            # The shadow slot is part of the pointer.
+            access.write_pointers(roles[folder], storage)
+        for folder in (
+            *("build_dataset", "evaluate", "promote", "clean_up", "roll_back"),
+            *("take_lock", "set_shadow", "compare_shadow"),
+        ):
             access.read_pointers(roles[folder], storage)
-        access.write_pointers(roles["promote"], storage)
-        for folder in ("promote", "clean_up"):
+        for folder in ("promote", "clean_up", "roll_back"):
+            # Who rejects a challenger empties the shadow slot, which is part of the pointer.
+            access.write_pointers(roles[folder], storage)
             access.put_events(roles[folder], storage)
 
     def _state_machine(self, storage: StorageStack, name: str) -> sfn.StateMachine:
@@ -126,18 +160,33 @@ class RetrainingStack(Stack):
             retention=settings.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        states = TrainEvaluatePromote(self, storage, self.functions)
-        return sfn.StateMachine(
+        states = TrainEvaluatePromote(self, storage, self.functions, self.training_job)
+        models = storage.deployment.models.values()
+        machine = sfn.StateMachine(
             self,
             "StateMachine",
             state_machine_name=name,
             definition_body=sfn.DefinitionBody.from_chainable(states.definition()),
-            timeout=TIMEOUT,
+            timeout=overall_timeout(models, on_sagemaker=self.training_job is not None),
             tracing_enabled=not settings.emulator,
             logs=sfn.LogOptions(
                 destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True
             ),
             removal_policy=RemovalPolicy.DESTROY,
+        )
+        if self.training_job:
+            self.training_job.let_start(machine)
+        return machine
+
+    def _keep_failed_rollbacks(self) -> None:
+        """Keep an alarm that the rollback could not act on, after three attempts."""
+        lambda_.EventInvokeConfig(
+            self,
+            "RollBackRetry",
+            function=self.functions["roll_back"].function,
+            retry_attempts=2,
+            max_event_age=Duration.hours(1),
+            on_failure=destinations.SqsDestination(self.dead_letters),
         )
 
     def _start_on_events(self, storage: StorageStack) -> None:
@@ -152,12 +201,32 @@ class RetrainingStack(Stack):
                 detail_type=[*_TRIGGERS],
                 detail={"start_retraining": [True]},
             ),
-            targets=[
-                targets.SfnStateMachine(
-                    self.state_machine,
-                    dead_letter_queue=self.dead_letters,
-                    retry_attempts=2,
-                    max_event_age=Duration.hours(1),
-                )
-            ],
+            targets=[self._target()],
+        )
+
+    def _start_on_schedule(self, storage: StorageStack) -> None:
+        for definition in storage.deployment.models.values():
+            if definition.retraining.every is None:
+                continue
+            events.Rule(
+                self,
+                f"Every{camel_case(definition.name)}",
+                description=f"Retrains {definition.name}, whatever the verdicts say",
+                schedule=events.Schedule.rate(schedule_period(definition.retraining.every)),
+                targets=[
+                    self._target(
+                        input=events.RuleTargetInput.from_object(
+                            {"detail-type": "Schedule", "detail": {"model": definition.name}}
+                        )
+                    )
+                ],
+            )
+
+    def _target(self, **options: Any) -> targets.SfnStateMachine:  # noqa: ANN401 - CDK's
+        return targets.SfnStateMachine(
+            self.state_machine,
+            dead_letter_queue=self.dead_letters,
+            retry_attempts=2,
+            max_event_age=Duration.hours(1),
+            **options,
         )

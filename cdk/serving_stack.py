@@ -74,7 +74,7 @@ class ServingStack(Stack):
         )
         access.read_pointers(describe.role, storage)
         # For the status page: verdicts, decisions, and the metrics as they were.
-        access.read(describe.role, storage, "drift/log/", "decisions/")
+        access.read(describe.role, storage, "drift/log/", "drift/episodes/", "decisions/")
         describe.role.add_to_policy(
             iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
         )

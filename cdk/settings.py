@@ -46,6 +46,14 @@ def _checked_period(value: str) -> str:
     return value
 
 
+_ELSEWHERE = {
+    "alert_webhook": (
+        "the address is a secret and does not belong into a file or a template; deploy, then set "
+        "it with `evergreen alerts --webhook ADDRESS`"
+    ),
+}
+"""What somebody may look for here, and where it is instead."""
+
 Unset = BeforeValidator(_absent)
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 TrackingUri = Annotated[str, Field(pattern=r"^https?://")]
@@ -198,6 +206,8 @@ def _explain(detail: ErrorDetails) -> str:
     if not detail["loc"]:
         return detail["msg"].removeprefix("Value error, ")
     key = ".".join(str(part) for part in detail["loc"])
+    if key in _ELSEWHERE:
+        return f"{key}: {_ELSEWHERE[key]}"
     if detail["type"] == "extra_forbidden":
         return f"{key}: no such setting (there are: {', '.join(sorted(Settings.model_fields))})"
     return f"{key}: {detail['msg']}, not {detail['input']!r}"

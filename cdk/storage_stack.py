@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _RAW_PREFIXES = {"RequestLog": "request-log/raw/", "Labels": "labels/raw/"}
 _KEPT_NONCURRENT = Duration.days(30)
+_KEPT_MARKS = Duration.days(90)
 
 
 class StorageStack(Stack):
@@ -45,16 +46,15 @@ class StorageStack(Stack):
             enable_key_rotation=True,
             removal_policy=self._removal,
         )
-        # EventBridge and CloudWatch put alerts on an encrypted topic.
-        for service in ("events", "cloudwatch"):
-            key.add_to_resource_policy(
-                iam.PolicyStatement(
-                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                    resources=["*"],
-                    conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-                )
+        # CloudWatch puts alarms on an encrypted topic.
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
+        )
         return key
 
     def _access_log(self) -> s3.Bucket:
@@ -75,6 +75,8 @@ class StorageStack(Stack):
             s3.LifecycleRule(id=f"Raw{name}", prefix=prefix, expiration=Duration.days(raw_days))
             for name, prefix in _RAW_PREFIXES.items()
         ]
+        # By which an alert that is asked for twice is known; nobody asks that late.
+        marks = s3.LifecycleRule(id="AlertMarks", prefix="alerts/", expiration=_KEPT_MARKS)
         everything = s3.LifecycleRule(
             id="Replaced",
             noncurrent_version_expiration=_KEPT_NONCURRENT,
@@ -94,6 +96,6 @@ class StorageStack(Stack):
             versioned=True,
             server_access_logs_bucket=access_log,
             server_access_logs_prefix="data/",
-            lifecycle_rules=[*raw, everything],
+            lifecycle_rules=[*raw, marks, everything],
             removal_policy=self._removal,
         )

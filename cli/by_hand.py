@@ -14,7 +14,7 @@ from evergreen.errors import EvergreenError
 from evergreen.evaluation import compare
 from evergreen.events import Events
 from evergreen.production import Production
-from evergreen.promotion import Desk, promote
+from evergreen.promotion import Desk, candidate_pointer, promote
 from evergreen.registry import Registry
 from evergreen.training import train_challenger
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cli.target import Target
+    from evergreen.decisions import DecisionRecord
     from evergreen.model_definition import ModelDefinition
-    from evergreen.promotion import DecisionRecord
+    from evergreen.production import ProductionPointer
+    from evergreen.registration import Challenger
 
 
 def desk_of(target: Target) -> Desk:
@@ -71,34 +73,80 @@ def train_and_promote(
     say
         Told in a few words what is going on.
     """
+    version = train_by_hand(target, definition, folder, data, source, say).version
+    return promote_by_hand(target, definition, version, say)
+
+
+def train_by_hand(
+    target: Target,
+    definition: ModelDefinition,
+    folder: Path,
+    data: pd.DataFrame,
+    source: str,
+    say: Callable[[str], None],
+) -> Challenger:
+    """Write a data set, train a challenger on it and register it; nothing is promoted.
+
+    Parameters
+    ----------
+    folder, data, source, say
+        As :func:`train_and_promote` takes them.
+    """
     desk = desk_of(target)
     say("writing the data set")
     table = split_rows(definition, pa.Table.from_pandas(data, preserve_index=False))
     manifest = write_dataset(
         desk.storage, definition, table, sources=[source], data_until=utc_now(), clock=utc_now
     )
-    rows = read_dataset(desk.storage, definition.name, manifest.dataset_id)
     say(f"training on {manifest.train_rows:,} rows")
-    challenger = train_challenger(
+    return train_challenger(
         definition,
         folder,
         manifest,
-        rows,
+        read_dataset(desk.storage, definition.name, manifest.dataset_id),
         storage=desk.storage,
         registry=desk.registry,
         clock=utc_now,
     )
-    say("promoting")
-    pointer = desk.production.read(definition.name)
-    champion = load_bundle(desk.storage, pointer) if pointer else None
+
+
+def promote_by_hand(
+    target: Target, definition: ModelDefinition, version: str, say: Callable[[str], None]
+) -> DecisionRecord:
+    """Put a registered challenger into production, however the comparison ends.
+
+    It is compared with the champion on its own holdout all the same, for the record.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version with a bundle, or it was in production before.
+    """
+    desk, name = desk_of(target), definition.name
+    registered = desk.registry.find(name, version)
+    pointer = desk.production.read(name)
+    if pointer and pointer.version == version:  # interrupted: nothing is left to compare it with
+        return promote(desk, name, version, desk.registry.comparison_of(registered.run_id))
+    say("comparing it with the champion" if pointer else "measuring it")
+    rows = read_dataset(desk.storage, name, registered.dataset_id)
+    candidate = candidate_pointer(registered, promoted_at=utc_now())
     comparison = compare(
         definition,
         rows_of(rows, HOLDOUT),
-        champion=champion,
-        challenger=challenger.bundle,
+        champion=load_bundle(desk.storage, pointer) if pointer else None,
+        challenger=load_bundle(desk.storage, candidate),
         training=rows_of(rows, TRAIN),
+        champion_training=_trained_on(desk, name, pointer),
     )
     if pointer:
         reason = f"promoted by hand; {comparison.reason}"
         comparison = comparison.model_copy(update={"decision": "promote", "reason": reason})
-    return promote(desk, definition.name, challenger.version, comparison)
+    desk.registry.log_comparison(registered, comparison, utc_now())
+    say("promoting")
+    return promote(desk, name, version, comparison)
+
+
+def _trained_on(desk: Desk, model: str, pointer: ProductionPointer | None) -> pa.Table | None:
+    if pointer is None:
+        return None
+    return rows_of(read_dataset(desk.storage, model, pointer.reference_dataset_id), TRAIN)

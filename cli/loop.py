@@ -139,8 +139,9 @@ class Loop:
         return self._poll(execution, seconds, "no execution of the state machine ended")
 
     def rows_logged(self, since: datetime, note: str) -> int:
-        """Count the request log's rows whose metadata carry ``note``, each row once."""
+        """Count the champion's rows in the log whose metadata carry ``note``, each row once."""
         table = Lake(self.target.storage).predictions(self.definition, since, utc_now())
+        table = table.filter(pc.equal(table["role"], "champion"))
         return int(pc.sum(pc.match_substring(table["metadata"], note)).as_py() or 0)
 
     def wait_for_log(self, since: datetime, note: str, rows: int, *, seconds: float = 180) -> int:

@@ -9,7 +9,24 @@ from typing import NoReturn
 
 import typer
 
-from cli import console, demo, deploy, down, status, up
+from cli import (
+    alerts,
+    check_drift,
+    console,
+    demo,
+    deploy,
+    doctor,
+    down,
+    history,
+    places,
+    predict,
+    promote,
+    retrain,
+    rollback,
+    status,
+    train,
+    up,
+)
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(
@@ -25,6 +42,16 @@ app.command("down")(down.command)
 app.command("status")(status.command)
 app.command("deploy")(deploy.command)
 app.command("demo")(demo.command)
+app.command("predict")(predict.command)
+app.command("open")(places.command)
+app.command("check-drift")(check_drift.command)
+app.command("train")(train.command)
+app.command("promote")(promote.command)
+app.command("retrain")(retrain.command)
+app.command("history")(history.command)
+app.command("rollback")(rollback.command)
+app.command("doctor")(doctor.command)
+app.command("alerts")(alerts.command)
 
 
 @app.callback()

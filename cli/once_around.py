@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from cli.display import Steps
     from cli.target import Target
+    from evergreen.decisions import DecisionRecord
     from evergreen.model_definition import ModelDefinition
-    from evergreen.promotion import DecisionRecord
 
 MODEL = DEFAULT_MODEL
 __all__ = ["MODEL", "MODELS", "OnceAround", "Story", "Summary", "example_row"]
@@ -181,10 +181,11 @@ class OnceAround:
             first = train_and_promote(
                 self.target, example.definition, example.folder, data, source, say
             )
-        self.steps.note(
-            f"version {first.challenger} is champion, {first.comparison.metric} "
-            f"{first.comparison.metric_challenger:.3f} on its holdout"
-        )
+        if first.comparison:
+            self.steps.note(
+                f"version {first.challenger} is champion, {first.comparison.metric} "
+                f"{first.comparison.metric_challenger:.3f} on its holdout"
+            )
         return first
 
     def _until_serving(self, api: Api, version: str) -> None:

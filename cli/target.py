@@ -12,9 +12,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
+from local.settings import read_settings
+from local.stack import running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from botocore.config import Config
 
     from local.stack import Stack
 
@@ -59,11 +63,12 @@ class Target:
         """Where the MLflow server answers, if that is known."""
         return self.environment.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_TRACKING_URI")
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Return a boto3 client of the target."""
         return self._session.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.environment.get("AWS_ENDPOINT_URL"),
+            config=config,
         )
 
     @cached_property
@@ -140,3 +145,14 @@ class Target:
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
             region_name=self.environment["AWS_REGION"],
         )
+
+
+def choose(*, aws: bool, stage: str) -> Target:
+    """Return the deployment that a command's options name.
+
+    Raises
+    ------
+    EvergreenError
+        If it is the local stack's, and that does not run.
+    """
+    return Target.aws(stage) if aws else Target.local(running_stack(read_settings()), stage)

@@ -12,7 +12,7 @@ import typer
 
 from cli import console
 from cli.target import Target
-from dashboards.answers import MAY_BE_EMPTY, Answer, QueryError
+from dashboards.answers import MAY_BE_EMPTY, Answer, QueryError, marked
 from dashboards.ask_cloudwatch import CloudWatchBackend
 from dashboards.ask_prometheus import PrometheusBackend
 from dashboards.build import PROVISIONING
@@ -90,7 +90,7 @@ def check(
     alerts = (queries for queries in read_alerts(folder) if queries.source == source)
     for queries in chain(read_dashboards(folder, source, variables), alerts):
         try:
-            yield Outcome(queries.place, tuple(backend.answer(queries)))
+            yield Outcome(queries.place, marked(backend.answer(queries), queries.targets))
         except QueryError as error:
             yield Outcome(queries.place, (), str(error))
 

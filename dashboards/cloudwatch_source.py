@@ -117,7 +117,7 @@ class CloudWatch:
             namespace=NAMESPACE,
             metric_name=event.metric.value,
             dimensions={MODEL_DIMENSION: f"${MODEL_DIMENSION}"},
-            statistic="Sum",
+            statistic=event.statistic,
             period=str(MARK_PERIOD_SECONDS),
             prefix_matching=False,
             datasource=self.reference,
@@ -132,18 +132,18 @@ class CloudWatch:
         )
 
     def _of(self, part: Part) -> Iterator[MetricsQuery]:
-        spec = part.spec
+        spec, model = part.spec, part.model or f"${MODEL_DIMENSION}"
         if part.calculation is Calculation.QUANTILES:
             for quantile in _QUANTILES:
-                label = _label(spec, f"${MODEL_DIMENSION}", quantile) or quantile
-                yield self._query(spec, quantile, label=label)
+                label = _label(spec, model, quantile) or quantile
+                yield self._query(spec, quantile, label=label, model=model)
             return
         statistic = _STATISTICS[part.calculation]
         if part.calculation is not Calculation.PER_SECOND:
-            label = _label(spec, f"${MODEL_DIMENSION}", None) or part.legend
-            yield self._query(spec, statistic, label=label)
+            label = _label(spec, model, None) or part.legend
+            yield self._query(spec, statistic, label=label, model=model)
             return
-        sums = self._query(spec, statistic, label="")
+        sums = self._query(spec, statistic, label="", model=model)
         sums.id_val = "sums"
         sums.hide = True
         yield sums

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evergreen.metrics import BY_METRIC, SPECS, Board, Metric, MetricSpec
+from evergreen.metrics import BY_METRIC, NO_MODEL, SPECS, Board, Metric, MetricSpec
 
 BOARDS: tuple[Board, ...] = ("service", "api", "data", "model")
 TITLES: dict[Board, str] = {"service": "Service", "api": "API", "data": "Data", "model": "Model"}
@@ -52,11 +52,14 @@ class Part:
         What is computed of it.
     legend
         What its series is called, where the second dimension does not say it.
+    model
+        The model, where it is not the one that is selected.
     """
 
     metric: Metric
     calculation: Calculation
     legend: str
+    model: str | None = None
 
     @property
     def spec(self) -> MetricSpec:
@@ -89,6 +92,7 @@ def rows(board: Board) -> tuple[Row, ...]:
     return (
         Row("Now", _side_by_side(_HEADLINES[board])),
         Row("Over time", (*_JOINED.get(board, ()), *(by_rule(spec) for spec in _of(board)))),
+        *((Row("For no model", _FOR_NO_MODEL),) if board == "api" else ()),
         Row("What happened", (_EVENTS,)),
     )
 
@@ -226,6 +230,23 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
     ),
 }
 
+
+def _for_no_model(metric: Metric, title: str, view: View, calculation: Calculation) -> Panel:
+    says = "Requests that concern no model, or one that is not there: health, documentation, lists."
+    return Panel(title, says, view, (Part(metric, calculation, title, NO_MODEL),), width=8)
+
+
+_FOR_NO_MODEL = (
+    _for_no_model(Metric.REQUESTS, "Requests for no model by endpoint", View.BARS, Calculation.SUM),
+    _for_no_model(Metric.RESPONSES, "Responses for no model by status", View.BARS, Calculation.SUM),
+    _for_no_model(
+        Metric.RESPONSE_TIME,
+        "Response time for no model by endpoint",
+        View.LINES,
+        Calculation.QUANTILES,
+    ),
+)
+
 _EVENTS = Panel(
     "Retraining",
     "Retrainings, what started them and how they ended; the same on every dashboard.",
@@ -235,6 +256,7 @@ _EVENTS = Panel(
         Part(Metric.RETRAININGS, Calculation.SUM, "challengers trained"),
         Part(Metric.PROMOTIONS, Calculation.SUM, "promoted"),
         Part(Metric.REJECTIONS, Calculation.SUM, "rejected"),
+        Part(Metric.ROLLBACKS, Calculation.SUM, "rolled back"),
     ),
     width=GRID_COLUMNS,
     height=6,

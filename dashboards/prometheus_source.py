@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.variants import Dataquery
     from grafana_foundation_sdk.models import dashboard as models
 
-_MODEL = f'{MODEL_DIMENSION}="${MODEL_DIMENSION}"'
 _PERIOD = "[${period}s]"
 _UNITS: dict[Unit, str] = {
     "Count": "short",
@@ -91,17 +90,13 @@ class Prometheus:
         )
 
     def annotations(self) -> Sequence[Builder[models.AnnotationQuery]]:
-        """Return the marks of events: whenever their counters, or the version, have moved."""
-        version = prometheus_name(BY_METRIC[Metric.PRODUCTION_VERSION])
-        fallen = f"max by ({MODEL_DIMENSION}) (delta({version}{{{_MODEL}}}{_PERIOD})) < 0"
-        rollback = self._annotation(
-            "Rollbacks", "An older version went back into production.", "red", fallen
-        )
-        return [*(self._event(event) for event in EVENTS), rollback]
+        """Return the marks of events: whenever their counters have moved, or while they last."""
+        return [self._event(event) for event in EVENTS]
 
     def _event(self, event: Event) -> Builder[models.AnnotationQuery]:
-        moved = expression(Part(event.metric, Calculation.SUM, event.title))
-        return self._annotation(event.title, event.says, event.colour, f"{moved} > 0")
+        calculation = Calculation.MEAN if event.lasts else Calculation.SUM
+        shown = expression(Part(event.metric, calculation, event.title))
+        return self._annotation(event.title, event.says, event.colour, f"{shown} > 0")
 
     def _annotation(
         self, title: str, says: str, colour: str, query: str
@@ -125,10 +120,11 @@ def expression(part: Part) -> str:
     spec = part.spec
     name = prometheus_name(spec)
     labels = ", ".join(dimensions(spec))
-    series = f"{name}{{{_MODEL}}}"
+    selected = f'{{{MODEL_DIMENSION}="{part.model or f"${MODEL_DIMENSION}"}"}}'
+    series = f"{name}{selected}"
     requests = prometheus_name(BY_METRIC[Metric.REQUESTS])
     mean = (
-        _ratio(f"{name}_sum", f"{name}_count", labels)
+        _ratio(f"{name}_sum{selected}", f"{name}_count{selected}", labels)
         if spec.kind == "distribution"
         else f"avg by ({labels}) (avg_over_time({series}{_PERIOD}))"
     )
@@ -138,14 +134,13 @@ def expression(part: Part) -> str:
         Calculation.LEAST: f"min by ({labels}) (min_over_time({series}{_PERIOD}))",
         Calculation.QUANTILES: f"max by ({labels}, quantile) ({series})",
         Calculation.MEAN: mean,
-        Calculation.SHARE_OF_REQUESTS: _ratio(name, requests, MODEL_DIMENSION),
+        Calculation.SHARE_OF_REQUESTS: _ratio(series, requests + selected, MODEL_DIMENSION),
     }[part.calculation]
 
 
 def _ratio(numerator: str, denominator: str, labels: str) -> str:
     sums = [
-        f"sum by ({labels}) (increase({name}{{{_MODEL}}}{_PERIOD}))"
-        for name in (numerator, denominator)
+        f"sum by ({labels}) (increase({series}{_PERIOD}))" for series in (numerator, denominator)
     ]
     return " / ".join(sums)
 

@@ -6,6 +6,7 @@ clients.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from datetime import UTC, datetime
@@ -47,10 +48,13 @@ class MemoryS3:
         Key: str,  # noqa: N803
         Body: bytes,  # noqa: N803
         IfNoneMatch: str | None = None,  # noqa: N803
+        IfMatch: str | None = None,  # noqa: N803
     ) -> Any:
         if self.down:
             raise EndpointConnectionError(endpoint_url=Bucket)
         if IfNoneMatch == "*" and Key in self.objects:
+            raise refused("PreconditionFailed", "PutObject")
+        if IfMatch is not None and (Key not in self.objects or IfMatch != self._etag(Key)):
             raise refused("PreconditionFailed", "PutObject")
         self.objects[Key] = Body
         return {}
@@ -60,7 +64,14 @@ class MemoryS3:
             raise EndpointConnectionError(endpoint_url=Bucket)
         if Key not in self.objects:
             raise refused("NoSuchKey", "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key]), "ETag": '"1"'}
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._etag(Key)}
+
+    def _etag(self, key: str) -> str:
+        return hashlib.sha256(self.objects[key]).hexdigest()
+
+    def delete_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        self.objects.pop(Key, None)
+        return {}
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> Any:  # noqa: N803
         for item in Delete["Objects"]:
@@ -79,6 +90,7 @@ class MemoryS3:
 class MemorySsm:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.numbered: dict[str, list[str]] = {}
         self.down = False
         self.reads = 0
 
@@ -88,11 +100,22 @@ class MemorySsm:
             raise refused("ThrottlingException", "GetParameter")
         if Name not in self.values:
             raise refused("ParameterNotFound", "GetParameter")
-        return {"Parameter": {"Value": self.values[Name]}}
+        number = len(self.numbered.get(Name, ["set by hand"]))
+        return {"Parameter": {"Value": self.values[Name], "Version": number}}
 
     def put_parameter(self, *, Name: str, Value: str, **_: Any) -> Any:  # noqa: N803
         self.values[Name] = Value
-        return {}
+        versions = self.numbered.setdefault(Name, [])
+        versions.append(Value)
+        return {"Version": len(versions)}
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "get_parameter_history"
+        return self
+
+    def paginate(self, *, Name: str) -> Any:  # noqa: N803
+        versions = enumerate(self.numbered[Name], start=1)
+        yield {"Parameters": [{"Version": number, "Value": value} for number, value in versions]}
 
 
 class MemoryFirehose:

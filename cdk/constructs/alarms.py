@@ -9,7 +9,7 @@ every five, so that whoever tries one need not wait long.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
@@ -18,12 +18,14 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from constructs import Construct
 
 from cdk.constructs.model_endpoint import camel_case
+from cdk.settings import period_text
 from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import timedelta
 
+    from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
     from cdk.settings import Settings
@@ -96,6 +98,8 @@ class AlarmSpec:
     silence: bool = False
     own_pace: bool = False
     """Whether its period is one of the deployment's own schedules, on the emulator too."""
+    takes_back: bool = False
+    """Whether it takes back a promotion that it follows within the model's watch period."""
 
 
 def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
@@ -138,8 +142,8 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
             cloudwatch.Stats.MAXIMUM,
             1,
             f"An event could not be handed to its target and lies in {queue}. Read it there (its "
-            "attributes name the rule and the error), repair the target, send it again or delete "
-            "it.",
+            "attributes name the rule and the error), repair the target, send it again (alerts: "
+            "`evergreen alerts --redeliver`) or delete it.",
         )
 
 
@@ -152,17 +156,19 @@ def _of_model(
         name, by = camel_case(model) + metric, {MODEL_DIMENSION: model}
         return AlarmSpec(name, NAMESPACE, metric, by, statistic, threshold, todo, periods=periods)
 
-    rollback = (
-        f"put the value before into the parameter /evergreen/{settings.stage}/{model}/production, "
-        "which keeps its history."
+    automatic = definition.rollback.automatic
+    watch = period_text(definition.rollback.watch)
+    rollback = f"`evergreen rollback {model}` puts the version before back into production" + (
+        f"; within {watch} after a promotion that is done by itself." if automatic else "."
     )
-    yield of(
+    errors = of(
         Metric.SERVER_ERRORS,
         cloudwatch.Stats.AVERAGE,  # each answer counts 1 or 0, so their mean is the rate
         0.05,
         f"One answer in twenty or more of {model} has a 5xx status. The log of "
-        f"{watched.predict[model]} has the error. If it began with a promotion, {rollback}",
+        f"{watched.predict[model]} has the error. If it began with a promotion: {rollback}",
     )
+    yield replace(errors, takes_back=automatic)
     yield of(
         Metric.RESPONSE_TIME,
         PERCENTILE,
@@ -178,13 +184,14 @@ def _of_model(
         f"Firehose refused records of {model}; they were written to S3 instead, so none is lost. "
         "Look for throttling of its streams; if that lasts, have their limits raised.",
     )
-    yield of(
+    load_failures = of(
         Metric.MODEL_LOAD_FAILURES,
         cloudwatch.Stats.SUM,
         1,
         f"The promoted bundle of {model} does not load; what served before goes on serving, new "
-        f"environments answer 503. The function's log says why; until that is repaired, {rollback}",
+        f"environments answer 503. The function's log says why; until that is repaired: {rollback}",
     )
+    yield replace(load_failures, takes_back=automatic)
     yield AlarmSpec(
         f"{camel_case(model)}Throttles",
         "AWS/Lambda",
@@ -257,15 +264,23 @@ class Alarms(Construct):
     """The alarms of :func:`alarm_table`, with their actions."""
 
     def __init__(
-        self, scope: Construct, watched: Watched, settings: Settings, topic: sns.ITopic
+        self,
+        scope: Construct,
+        watched: Watched,
+        settings: Settings,
+        topic: sns.ITopic,
+        roll_back: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, "Alarms")
         action = actions.SnsAction(topic)
+        take_back = actions.LambdaAction(roll_back, use_unique_permission_id=True)
         self.all: list[cloudwatch.Alarm] = []
         for spec in alarm_table(watched, settings):
             alarm = self._alarm(spec, settings)
             alarm.add_alarm_action(action)
             alarm.add_ok_action(action)
+            if spec.takes_back:
+                alarm.add_alarm_action(take_back)
             self.all.append(alarm)
 
     def _alarm(self, spec: AlarmSpec, settings: Settings) -> cloudwatch.Alarm:

@@ -36,7 +36,7 @@ class EventMarks(Construct):
             metric_name=event.metric,
             dimensions_map={MODEL_DIMENSION: model},
             period=Duration.seconds(MARK_PERIOD_SECONDS),
-            statistic=cloudwatch.Stats.SUM,
+            statistic=event.statistic,
         )
         cloudwatch.Alarm(
             self,
@@ -46,5 +46,10 @@ class EventMarks(Construct):
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            # What lasts goes on between two drift checks, an hour or a day apart.
+            treat_missing_data=(
+                cloudwatch.TreatMissingData.IGNORE
+                if event.lasts
+                else cloudwatch.TreatMissingData.NOT_BREACHING
+            ),
         )

@@ -46,6 +46,7 @@ _AWS_SERVICES = {
     "firehose",
     "logs",
     "s3",
+    "sns",
     "ssm",
     "sts",
     "stepfunctions",

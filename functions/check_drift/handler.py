@@ -16,19 +16,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
+from evergreen.drift.episode_book import advance, told
 from evergreen.events import Events, EventType
 from evergreen.lake import Lake
 from evergreen.metrics import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
+from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.settings import settings
 from functions.metrics import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from evergreen.drift.check import CheckResult
+    from evergreen.drift.episodes import Episodes
     from evergreen.drift.records import UnivariateTest
 
 MAX_FEATURES = 50
@@ -75,11 +78,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         clock=utc_now,
         report=request.report,
     )
-    publish_metrics(result)
-    answer = _summary(result)
+    episodes = advance(_storage(), findings_of(result, definition, utc_now()))
+    publish_metrics(result, episodes)
+    answer = completed(result, episodes)
     logger.info(result.decision.reason, **answer)
-    for kind, detail in events_of(result):
-        _events().put(kind, definition.name, detail)
+    _events().put(EventType.DRIFT_CHECK_COMPLETED, definition.name, answer)
+    tell(_storage(), _events(), episodes)
     return answer
 
 
@@ -87,39 +91,26 @@ def _definition(model: str) -> ModelDefinition:
     definition = find_definition(settings().models, model)
     if (cooldown := settings().cooldown) is None:
         return definition
-    retraining = definition.retraining.model_copy(update={"cooldown": cooldown})
+    # Where time is short, months are replayed in minutes: no budget of retrainings per month then.
+    changed = {"cooldown": cooldown, "refill": None}
+    retraining = definition.retraining.model_copy(update=changed)
     return definition.model_copy(update={"retraining": retraining})
 
 
-def events_of(result: CheckResult) -> Iterator[tuple[EventType, dict[str, Any]]]:
-    """Yield the events a check gives rise to; at most one of them starts a retraining."""
-    decision, summary = result.decision, _summary(result)
-    yield EventType.DRIFT_CHECK_COMPLETED, summary
-    if decision.verdict == "insufficient_data":
-        return
-    if "data_drift" in decision.triggers:
-        yield EventType.DATA_DRIFT_DETECTED, summary
-    if "performance" in decision.triggers:
-        starts = decision.start_retraining and "data_drift" not in decision.triggers
-        yield EventType.PERFORMANCE_DEGRADED, summary | {"start_retraining": starts}
+def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
+    """Put an event for each notice that is due, then take these out of the outbox.
+
+    Dying in between puts them once more: a receiver knows an episode's state by its id.
+    """
+    due = episodes.due(episodes.check_id, utc_now())
+    for notice in due:
+        kind, detail = event_of(notice)
+        events.put(kind, episodes.model, detail)
+    if due:
+        told(storage, episodes.model, due)
 
 
-def _summary(result: CheckResult) -> dict[str, Any]:
-    return {
-        "model": result.context.model,
-        "check_id": result.context.check_id,
-        "model_version": result.context.model_version,
-        "rows": result.context.rows,
-        "verdict": result.decision.verdict,
-        "start_retraining": result.decision.start_retraining,
-        "reason": result.decision.reason,
-        "drifted_features": list(result.decision.drifted_features),
-        "log": result.log_key,
-        "report": result.report_key,
-    }
-
-
-def publish_metrics(result: CheckResult) -> None:
+def publish_metrics(result: CheckResult, episodes: Episodes) -> None:
     """Write what a check found as metrics."""
     recorder = Recorder(result.context.model)
     drifted = len(result.univariate.drifted_features)
@@ -131,6 +122,7 @@ def publish_metrics(result: CheckResult) -> None:
         recorder.record(Metric.MULTIVARIATE_ACCURACY, result.multivariate.model_accuracy)
     for feature, effect in largest_effects(result.univariate.tests).items():
         recorder.record(Metric.EFFECT_SIZE, effect, feature)
+    recorder.record(Metric.OPEN_EPISODES, len(episodes.open))
     recorder.record(Metric.DRIFT_RETRAININGS, int(result.decision.start_retraining))
     recorder.flush()
 

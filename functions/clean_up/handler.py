@@ -6,64 +6,25 @@ the answer adds ``decided_at``. Running it again finishes what an interrupted ru
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict
 
-from evergreen.clock import to_text, utc_now
+from evergreen.clock import to_text
 from evergreen.evaluation import Comparison
-from evergreen.events import Events
-from evergreen.metrics import Metric
-from evergreen.production import Production
-from evergreen.promotion import Desk, reject
-from evergreen.registry import Registry
-from evergreen.storage import Storage
-from functions.clean_up.settings import settings
-from functions.metrics import Recorder
-from functions.tracking import tracking_client
+from evergreen.promotion import reject
+from functions.desk import Judged, count, desk
 
 logger = Logger()
-
-
-class Request(BaseModel):
-    """Which challenger lost."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    challenger: str
-    execution: str | None = None
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Reject."""
-    request = Request.model_validate(event)
-    record = reject(
-        _desk(),
-        request.model,
-        request.challenger,
-        Comparison.model_validate(event),
-        execution=request.execution,
-    )
-    recorder = Recorder(request.model)
-    recorder.record(Metric.REJECTIONS, 1)
-    recorder.record(Metric.PROMOTIONS, 0)
-    recorder.flush()
+    lost = Judged.model_validate(event)
+    comparison = Comparison.model_validate(event)
+    record = reject(desk(), lost.model, lost.challenger, comparison, execution=lost.execution)
+    count(lost.model, record.decision)
     logger.info("rejected", extra=record.model_dump(mode="json"))
     return event | {"decided_at": to_text(record.decided_at)}
-
-
-@cache
-def _desk() -> Desk:
-    return Desk(
-        storage=Storage(settings().bucket, boto3.client("s3")),
-        production=Production(settings().stage, boto3.client("ssm")),
-        registry=Registry(tracking_client(settings().tracking_uri, settings().tracking_secret)),
-        events=Events(settings().event_bus, boto3.client("events")),
-        clock=utc_now,
-    )

@@ -1,8 +1,8 @@
 """Lambda: compare champion and challenger on the holdout of the challenger's data set.
 
-Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison:
-``decision``, ``metric``, ``metric_champion``, ``metric_challenger``, ``probability_better``,
-``interval``, ``rows`` and ``reason``.
+Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison
+(:class:`evergreen.evaluation.Comparison`), ``decision`` and ``reason`` first. The report with every
+number and picture goes to the challenger's run in MLflow.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+import pyarrow as pa
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
@@ -18,9 +19,10 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of
-from evergreen.evaluation import compare
+from evergreen.evaluation import evaluate
+from evergreen.evaluation_report import Trial, keep_report
 from evergreen.model_definition import find_definition
-from evergreen.production import Production
+from evergreen.production import Production, ProductionPointer
 from evergreen.promotion import candidate_pointer
 from evergreen.registry import Registry
 from evergreen.storage import Storage
@@ -47,19 +49,30 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     definition = find_definition(settings().models, request.model)
     pointer = _production().read(definition.name)
     registered = _registry().find(definition.name, request.challenger)
-    dataset = read_dataset(_storage(), definition.name, request.dataset_id)
-    comparison = compare(
+    rows = read_dataset(_storage(), definition.name, request.dataset_id)
+    at = utc_now()
+    evidence = evaluate(
         definition,
-        rows_of(dataset, HOLDOUT),
-        training=rows_of(dataset, TRAIN),
+        rows_of(rows, HOLDOUT),
+        training=rows_of(rows, TRAIN),
         champion=load_bundle(_storage(), pointer) if pointer else None,
-        challenger=load_bundle(_storage(), candidate_pointer(registered, promoted_at=utc_now())),
+        champion_training=_trained_on(pointer, definition.name),
+        challenger=load_bundle(_storage(), candidate_pointer(registered, promoted_at=at)),
     )
-    _registry().log_comparison(registered, comparison, utc_now())
+    champion = pointer.version if pointer else None
+    trial = Trial(registered.run_id, request.challenger, champion, request.dataset_id, at)
+    comparison = keep_report(evidence, trial, _registry())
+    _registry().log_comparison(registered, comparison, at)
     logger.info(
         comparison.reason, extra={"model": definition.name, "decision": comparison.decision}
     )
     return event | comparison.model_dump(mode="json")
+
+
+def _trained_on(pointer: ProductionPointer | None, model: str) -> pa.Table | None:
+    if pointer is None:
+        return None
+    return rows_of(read_dataset(_storage(), model, pointer.reference_dataset_id), TRAIN)
 
 
 @cache

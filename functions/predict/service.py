@@ -14,11 +14,15 @@ from evergreen.model_definition import ModelDefinition, find_definition
 from evergreen.production import Production
 from evergreen.requests import RequestReader
 from evergreen.serving import ModelServer, PredictionService
+from evergreen.shadow_scoring import ShadowScorer
 from evergreen.storage import Storage
 from functions.metrics import Recorder
 from functions.predict.settings import Settings, settings
 
-_COUNTERS = (Metric.LOG_SPILLS, Metric.INVALID_VALUES, Metric.MODEL_LOAD_FAILURES)
+_COUNTERS = (
+    *(Metric.LOG_SPILLS, Metric.INVALID_VALUES, Metric.MODEL_LOAD_FAILURES),
+    *(Metric.SHADOW_PREDICTIONS, Metric.SHADOW_ERRORS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def build_service(told: Settings) -> Service:
             definition,
             server,
             Delivery(firehose, told.request_stream, storage, log_prefix),
+            ShadowScorer(definition, storage, record),
             record,
         ),
         label_log=Delivery(firehose, told.label_stream, storage, label_prefix),

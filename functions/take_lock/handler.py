@@ -1,7 +1,7 @@
 """Lambda: take the retraining lock of a model for one execution.
 
-Event: ``{"model": …, "execution": <ARN>}``; the answer is the event. An unknown model is refused
-here, before anything is touched.
+Event: ``{"model": …, "execution": <ARN>}``; the answer is the event. Whoever holds the lock may
+clear away what an ended execution left in the shadow slot, so that is done here too.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
+from evergreen import executions
 from evergreen.clock import utc_now
 from evergreen.model_definition import find_definition
+from evergreen.production import Production
 from evergreen.retraining_lock import take_lock
+from evergreen.shadow import heal
 from evergreen.storage import Storage
 from functions.take_lock.settings import settings
 
@@ -42,24 +44,24 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
     take_lock(_storage(), definition.name, request.execution, is_running=is_running, clock=utc_now)
-    logger.info("lock taken", model=definition.name, execution=request.execution)
+    healed = heal(_production(), definition.name, request.execution)
+    logger.info("lock taken", extra={**request.model_dump(), "slot_healed": healed})
     return event
 
 
 def is_running(execution: str) -> bool:
-    """Say whether an execution is running; one that Step Functions no longer knows is not."""
-    try:
-        answer = _states().describe_execution(executionArn=execution)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn"}:
-            return False
-        raise
-    return answer["status"] == "RUNNING"
+    """Say whether an execution still runs."""
+    return executions.is_running(_states(), execution)
 
 
 @cache
 def _storage() -> Storage:
     return Storage(settings().bucket, boto3.client("s3"))
+
+
+@cache
+def _production() -> Production:
+    return Production(settings().stage, boto3.client("ssm"))
 
 
 @cache

@@ -12,6 +12,7 @@ from functions.environment import ModelsEnvironment
 class Settings(ModelsEnvironment):
     """Environment of the function."""
 
+    stage: str = Field(alias="EVERGREEN_STAGE")
     bucket: str = Field(alias="EVERGREEN_BUCKET")
 
 

@@ -11,19 +11,27 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
+from cli.alerting import Alerting
 from cli.display import Steps
 from cli.once_around import MODEL, MODELS, OnceAround, Story, Summary, example_row
 from evergreen.clock import utc_now
+from evergreen.drift.episode_steps import Findings, step
+from evergreen.drift.episodes import Episodes
+from evergreen.drift.records import read_decisions
 from evergreen.lake import Lake
 from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, SPECS
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.tables import REQUEST_LOG
+from tests.receiver import Receiver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from cli.target import Target
+    from evergreen.drift.records import Trigger
 
 COMMON = {
     "timestamp",
@@ -54,16 +62,28 @@ class Round:
 
     summary: Summary
     note: str
+    began: datetime
 
 
 @pytest.fixture(scope="module")
-def once(deployed: Target) -> Round:
+def receiver(deployed: Target) -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        Alerting(deployed).set_webhook(receiver.address)
+        try:
+            yield receiver
+        finally:
+            Alerting(deployed).remove_webhook()
+
+
+@pytest.fixture(scope="module")
+def once(deployed: Target, receiver: Receiver) -> Round:
+    began = utc_now()
     # Fewer flights than the demonstration, and months in which the old champion has aged so much
     # that the first or second challenger beats it on any sample.
     story = Story(replayed=(5, 6, 7), fraction=0.15)
     with Steps() as steps:
         around = OnceAround(deployed, story, steps)
-        return Round(around.run(), around.note)
+        return Round(around.run(), around.note, began)
 
 
 def test_every_row_served_is_in_the_log(once: Round) -> None:
@@ -102,6 +122,38 @@ def test_the_drift_log_has_both_kinds_of_test(once: Round, deployed: Target) -> 
     assert any(record["drifted"] for record in by_kind["univariate"])
     assert any(record["drifted"] for record in by_kind["multivariate"])
     assert {record["verdict"] for record in by_kind["decision"]} >= {"drift"}
+
+
+def test_people_are_told_once_of_each_episode_and_of_the_promotion(
+    once: Round, deployed: Target, receiver: Receiver
+) -> None:
+    promotion = f"[info] {MODEL}: version {once.summary.champion_after} is in production"
+    receiver.wait_for(promotion, f"[info] {MODEL}: drift has cleared")
+    decisions = read_decisions(deployed.storage, MODEL, once.began, utc_now())
+    state = Episodes(model=MODEL)
+    for each in decisions:
+        known = each.verdict != "insufficient_data"
+        moved: dict[Trigger, bool] = {"data_drift": each.verdict == "drift"} if known else {}
+        state = step(state, Findings(each, each.timestamp, moved))
+    # Of the version that is checked no more: of the next one, another may have begun since.
+    version = once.summary.champion_before
+    begun = [
+        each
+        for each in state.outbox
+        if each.news == "began" and each.episode and each.episode.model_version == version
+    ]
+    told = [
+        body
+        for body in receiver.heard
+        if f"{MODEL}: data drift detected" in body["text"]
+        and {"type": "mrkdwn", "text": f"*Version*\n{version}"} in body["blocks"][2]["fields"]
+    ]
+    assert len(told) == len(begun) >= 1
+    assert receiver.titles().count(promotion) == 1
+    link = json.dumps(told[0]).partition("<http")[2].partition("|")[0]
+    page = httpx.get(f"http{link}", timeout=60)
+    assert page.headers["content-type"]
+    assert "<html" in page.text
 
 
 def test_the_state_machine_succeeded_and_promoted(once: Round, deployed: Target) -> None:

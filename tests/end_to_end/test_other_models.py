@@ -14,6 +14,7 @@ from cli.display import Steps
 from cli.once_around import OnceAround, Story, Summary, example_row
 from evergreen.clock import utc_now
 from evergreen.drift.records import read_decisions
+from evergreen.evaluation_report import ARTIFACT, DATA, PAGE
 from evergreen.production import Production
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ STORIES = {
 BESIDE = {
     "flight_duration": {"mae"},
     "daily_ridership": {"mae", "mase", "rmse_seasonal_naive", "rmse_worst_window"},
+}
+
+PICTURES = {
+    "flight_duration": {"residuals", "residual_histogram", "improvement"},
+    "daily_ridership": {"residuals", "residual_histogram", "improvement", "forecasts", "origins"},
 }
 
 
@@ -89,6 +95,12 @@ def test_the_decision_holds_the_metrics_beside_the_deciding_one(
     client = MlflowClient(tracking_uri=deployed.mlflow_uri)
     metrics = client.get_run(record["run_id"]).data.metrics
     assert {f"holdout_{name}" for name in BESIDE[model]} <= metrics.keys()
+    comparison = record["comparison"]
+    assert (comparison["seen_by_champion"], comparison["seen_by_challenger"]) == (0, 0)
+    assert comparison["report_uri"] == f"runs:/{record['run_id']}/{ARTIFACT}/{PAGE}"
+    kept = {item.path for item in client.list_artifacts(record["run_id"], ARTIFACT)}
+    pictures = {f"{name}.png" for name in PICTURES[model]}
+    assert kept == {f"{ARTIFACT}/{name}" for name in {PAGE, DATA, *pictures}}
     manifest = deployed.storage.get_json(f"datasets/{model}/{record['dataset_id']}/manifest.json")
     assert 0 <= manifest["label_delay"]["median"] <= manifest["label_delay"]["max"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
-from evergreen.clock import utc_now
+from evergreen.clock import to_text, utc_now
 from evergreen.drift.records import latest_checks
 from evergreen.production import Production
 
@@ -290,6 +291,30 @@ def test_what_is_not_there_yet_is_said(
         expect(article).to_contain_text("Nothing has been decided yet.")
 
 
+def test_what_goes_on_is_shown_with_its_beginning(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    since = to_text(utc_now() - timedelta(hours=3))
+
+    def drift(status: Any) -> None:
+        for model in status["models"]:
+            model["episodes"] = [
+                {"kind": "data_drift", "since": since, "severity": "critical"},
+                {"kind": "performance", "since": since, "severity": "warning"},
+            ]
+
+    page = contexts("narrow").new_page()
+    page.route("**/status?*", altered(drift))
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, deployed.api_key)
+    article = page.get_by_role("article", name=MODEL)
+    expect(article.locator("[data-is=episodes]")).to_have_text(
+        "Data drift since 3 hours ago (critical). Performance degraded since 3 hours ago."
+    )
+    expect(article.locator("[data-is=badge]")).to_have_text("Degraded")
+    assert page.evaluate(OVERLAPS) == []
+
+
 def test_nothing_in_the_data_runs(
     deployed: Target, contexts: Callable[..., BrowserContext]
 ) -> None:
@@ -298,7 +323,7 @@ def test_nothing_in_the_data_runs(
     def attack(status: Any) -> None:
         for model in status["models"]:
             model["target"] = hostile
-            for each in (*model["checks"], *(made["comparison"] for made in model["decisions"])):
+            for each in (*model["checks"], *model["decisions"]):
                 each["reason"] = hostile
 
     page = contexts().new_page()

@@ -28,7 +28,7 @@ def test_what_grafana_asks_to_mark_events_finds_an_alarm_for_each_model(
     }
     board = json.loads((PROVISIONING / "dashboards/cloudwatch/model.json").read_text())
     targets = [annotation["target"] for annotation in board["annotations"]["list"]]
-    assert len(targets) == 2
+    assert len(targets) == 4
     asked = {
         (
             target["namespace"],

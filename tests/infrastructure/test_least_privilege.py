@@ -86,18 +86,23 @@ def test_predict_reads_one_pointer_and_puts_to_its_own_streams(aws: Templates) -
         ("TakeLockRole", "s3:DeleteObject", set()),
         ("StateMachineRole", "s3:DeleteObject", {"locks/*"}),
         ("BuildDatasetRole", "s3:PutObject", {"datasets/*"}),
-        ("TrainRole", "s3:PutObject", {"bundles/*"}),
+        ("TrainRole", "s3:PutObject", set()),
+        ("RegisterChallengerRole", "s3:PutObject", {"bundles/*"}),
+        ("SetShadowRole", "s3:PutObject", set()),
+        ("CompareShadowRole", "s3:PutObject", set()),
         ("EvaluateRole", "s3:PutObject", set()),
         ("PromoteRole", "s3:PutObject", {"decisions/*"}),
         ("PromoteRole", "s3:DeleteObject", set()),
         ("CleanUpRole", "s3:DeleteObject", {"bundles/*", "datasets/*"}),
+        ("RollBackRole", "s3:PutObject", {"decisions/*"}),
+        ("RollBackRole", "s3:DeleteObject", set()),
     ],
 )
 def test_what_retraining_may_change(aws: Templates, role: str, action: str, keys: set[str]) -> None:
     assert keys_of(aws["Retraining"], role, action) == keys
 
 
-def test_only_promotion_moves_a_production_pointer(aws: Templates) -> None:
+def test_only_what_decides_writes_a_production_pointer(aws: Templates) -> None:
     allowed = {
         flat(role)
         for template in aws.values()
@@ -106,12 +111,18 @@ def test_only_promotion_moves_a_production_pointer(aws: Templates) -> None:
         if "ssm:PutParameter" in listed(statement["Action"])
         for role in policy["Roles"]
     }
-    assert [name.startswith("<PromoteRole") for name in allowed] == [True]
+    # TakeLock and SetShadow empty and fill the shadow slot, which is part of the pointer.
+    deciding, shadowing = {"<Promote", "<CleanUp", "<RollBack"}, {"<TakeLock", "<SetShadow"}
+    assert {name.split("Role")[0] for name in allowed} == deciding | shadowing
 
 
 def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Templates) -> None:
     role = "DescribeApiRole"
-    assert keys_of(aws["Serving"], role, "s3:GetObject") == {"drift/log/*", "decisions/*"}
+    assert keys_of(aws["Serving"], role, "s3:GetObject") == {
+        "drift/log/*",
+        "drift/episodes/*",
+        "decisions/*",
+    }
     actions = {
         action
         for statement in statements(aws["Serving"], role)
@@ -128,6 +139,13 @@ def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Temp
         "ssm:GetParameterHistory",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
+    }
+
+
+def test_the_drift_check_reads_no_model(aws: Templates) -> None:
+    assert keys_of(aws["Drift"], "CheckDriftRole", "s3:GetObject") == {
+        *("request-log/*", "labels/*", "datasets/*", "drift/*"),
+        "bundles/*/holdout_predictions.parquet*",
     }
 
 
@@ -152,7 +170,14 @@ def test_every_resource_is_only_for_actions_that_know_none(aws: Templates) -> No
 
 
 def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Templates) -> None:
-    for role in ("TrainRole", "EvaluateRole", "PromoteRole", "CleanUpRole"):
+    for role in (
+        "TrainRole",
+        "RegisterChallengerRole",
+        "EvaluateRole",
+        "PromoteRole",
+        "CleanUpRole",
+        "RollBackRole",
+    ):
         found = [
             each
             for each in statements(aws["Retraining"], role)
@@ -168,7 +193,8 @@ def test_a_wildcard_stands_only_at_the_end_or_for_the_models(aws: Templates) -> 
     for statement in every_statement(aws):
         for resource in map(flat, listed(statement["Resource"])):
             inner = resource.removesuffix("*")
-            assert "*" not in inner or fnmatch.fnmatch(inner, "*/evergreen/dev/[*]/production")
+            of_each_model = ("*/evergreen/dev/[*]/production", "*>/bundles/[*]/holdout_*.parquet")
+            assert "*" not in inner or any(fnmatch.fnmatch(inner, form) for form in of_each_model)
 
 
 def test_listing_the_bucket_is_bound_to_prefixes(aws: Templates) -> None:
@@ -201,3 +227,30 @@ def test_the_exporter_reads_metrics_and_one_api_key_and_nothing_else(aws: Templa
     }
     (key,) = [each["Resource"] for each in found if "apigateway:GET" in listed(each["Action"])]
     assert "/apikeys/<" in flat(key)
+
+
+def test_notify_marks_publishes_and_reads_one_address_and_nothing_else(aws: Templates) -> None:
+    role = "NotificationsNotifyRole"
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert keys_of(aws["Drift"], role, action) == {"alerts/*"}
+    found = statements(aws["Drift"], role)
+    assert {action for each in found for action in listed(each["Action"])} == {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sns:Publish",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
+        "ssm:GetParameter",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+    (address,) = [
+        each["Resource"] for each in found if "ssm:GetParameter" in listed(each["Action"])
+    ]
+    assert flat(address).endswith(":parameter/evergreen/dev/alerts/webhook")

@@ -39,6 +39,7 @@ def test_cdks_own_keys_are_left_to_cdk() -> None:
         ("stage", "Prod!", "stage: .*pattern"),
         ("region", "moon", "region: .*pattern"),
         ("alert_email", "nobody", "alert_email: .*pattern"),
+        ("alert_webhook", "https://example.com/hook", "alert_webhook: .*secret.*evergreen alerts"),
         ("cooldown", "soon", "cooldown: .*'soon' is not a period"),
         ("drift_period", "soon", "drift_period: .*'soon' is not a period"),
         ("grafana", "perhaps", "grafana: .*'fargate', 'existing' or 'off'"),

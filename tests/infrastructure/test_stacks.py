@@ -68,7 +68,7 @@ def test_the_data_bucket_is_under_a_rotated_key_and_keeps_old_versions(aws: Temp
         for each in data["LifecycleConfiguration"]["Rules"]
         if "Prefix" in each
     }
-    assert expiring == {"request-log/raw/": 30, "labels/raw/": 30}
+    assert expiring == {"request-log/raw/": 30, "labels/raw/": 30, "alerts/": 90}
 
 
 def test_data_outlives_its_stack_on_aws_only(aws: Templates, emulator: Templates) -> None:
@@ -138,11 +138,10 @@ def test_every_function_keeps_its_log_no_longer_than_told(aws: Templates) -> Non
 def test_the_emulator_adds_the_bridge_and_leaves_out_what_it_cannot_do(
     aws: Templates, emulator: Templates
 ) -> None:
-    address = "AWS::SNS::Subscription"  # set for AWS alone in these tests
     snapshots = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}  # it cannot move an alias
     loop = {name: aws[name] for name in emulator}  # the services run beside it on a laptop
     assert kinds(emulator) - kinds(loop) == {"AWS::Logs::SubscriptionFilter"}
-    assert kinds(loop) - kinds(emulator) == {address} | snapshots
+    assert kinds(loop) - kinds(emulator) == snapshots
     assert set(functions(emulator)) - set(functions(aws)) == {"evergreen-dev-emf-bridge"}
     assert set(functions(aws)) <= set(functions(emulator))
 
@@ -158,7 +157,7 @@ def test_images_on_aws_are_zips_that_name_them_on_the_emulator(
     aws: Templates, emulator: Templates
 ) -> None:
     images = {n: each for n, each in functions(aws).items() if each.get("PackageType") == "Image"}
-    assert len(images) == 6
+    assert len(images) == 9
     for name, image in images.items():
         copy = functions(emulator)[name]
         assert image["ImageConfig"]["Command"] == [copy["Handler"]]
@@ -187,9 +186,32 @@ def test_alerts_are_encrypted_and_tell_of_drift(aws: Templates) -> None:
     assert topic["KmsMasterKeyId"]
     rules = resources(aws["Drift"], "AWS::Events::Rule").values()
     (alert,) = (rule for rule in rules if "EventPattern" in rule)
-    assert "Data Drift Detected" in alert["EventPattern"]["detail-type"]
-    (address,) = resources(aws["Drift"], "AWS::SNS::Subscription").values()
-    assert (address["Protocol"], address["Endpoint"]) == ("email", "a@example.com")
+    assert {
+        *("Data Drift Detected", "Drift Cleared", "Performance Degraded", "Performance Recovered"),
+        *("Model Promoted", "Challenger Rejected", "Model Rolled Back", "Retraining Failed"),
+    } == {*alert["EventPattern"]["detail-type"]}
+    (target,) = alert["Targets"]
+    assert flat(target["Arn"]).startswith("<NotificationsNotify")
+    found = resources(aws["Drift"], "AWS::SNS::Subscription").values()
+    subscriptions = {each["Protocol"]: each for each in found}
+    assert set(subscriptions) == {"email", "lambda"}
+    assert subscriptions["email"]["Endpoint"] == "a@example.com"
+    # CloudWatch's alarms, and not what the function itself puts on the topic.
+    assert subscriptions["lambda"]["FilterPolicyScope"] == "MessageBody"
+    assert subscriptions["lambda"]["FilterPolicy"] == {"AlarmName": [{"exists": True}]}
+
+
+def test_an_alert_that_cannot_be_delivered_is_tried_again_and_kept(aws: Templates) -> None:
+    configs = resources(aws["Drift"], "AWS::Lambda::EventInvokeConfig").values()
+    (retry,) = (each for each in configs if "Notify" in flat(each["FunctionName"]))
+    assert (retry["MaximumRetryAttempts"], retry["MaximumEventAgeInSeconds"]) == (2, 6 * 3600)
+    kept = flat(retry["DestinationConfig"]["OnFailure"]["Destination"])
+    assert "NotificationsDeadLetters" in kept
+
+
+def test_the_address_of_the_webhook_is_named_and_not_told(aws: Templates) -> None:
+    variables = functions(aws)["evergreen-dev-notify"]["Environment"]["Variables"]
+    assert variables["EVERGREEN_ALERT_WEBHOOK_PARAMETER"] == "/evergreen/dev/alerts/webhook"
 
 
 def test_what_the_command_line_reads_is_there(aws: Templates) -> None:

@@ -65,29 +65,109 @@ def test_every_task_has_a_timeout_and_the_whole_has_one(definition: dict[str, An
     assert all(0 < task["TimeoutSeconds"] <= 16 * 60 for task in tasks(definition).values())
 
 
+def test_every_task_says_where_it_goes_when_it_fails(definition: dict[str, Any]) -> None:
+    for name, task in tasks(definition).items():
+        caught = [error for catch in task["Catch"] for error in catch["ErrorEquals"]]
+        assert caught[-1] == "States.ALL", name
+
+
 def test_every_task_is_tried_again_when_the_service_failed(definition: dict[str, Any]) -> None:
     assert all(task["Retry"] for task in tasks(definition).values())
 
 
 def test_the_functions_are_called_in_order(definition: dict[str, Any]) -> None:
-    called, name = [], "Take the lock"
+    called, name = [], "Validate the request"
     while definition["States"][name]["Type"] == "Task":
         called.append(function_of(definition["States"][name]))
         name = definition["States"][name]["Next"]
-    assert called == ["TakeLock", "BuildDataset", "Train", "Evaluate"]
-    assert definition["States"][name]["Choices"][0]["StringEquals"] == "promote"
+    assert called == [
+        *("ValidateRequest", "TakeLock", "BuildDataset", "Train", "RegisterChallenger"),
+        "Evaluate",
+    ]
     assert next_states(definition["States"][name]) == {
+        "Put it into the shadow",
         "Promote the challenger",
         "Clean up the challenger",
     }
 
 
-@pytest.mark.parametrize("folder", ["BuildDataset", "Train", "Evaluate", "Promote", "CleanUp"])
-def test_whatever_fails_under_the_lock_releases_it(definition: dict[str, Any], folder: str) -> None:
-    (task,) = (task for task in tasks(definition).values() if function_of(task) == folder)
-    assert task["Catch"] == [
-        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Release the lock"}
+def test_a_challenger_is_promoted_at_once_only_where_no_shadow_is_asked_for(
+    definition: dict[str, Any],
+) -> None:
+    first, second = definition["States"]["Is the challenger better?"]["Choices"]
+    assert first["And"] == [
+        {"Variable": "$.decision", "StringEquals": "promote"},
+        {"Variable": "$.shadow_predictions", "NumericGreaterThan": 0},
     ]
+    assert (second["Variable"], second["StringEquals"]) == ("$.decision", "promote")
+    assert first["Next"] == "Put it into the shadow"
+    assert second["Next"] == "Promote the challenger"
+
+
+def test_the_shadow_is_looked_at_until_there_is_a_verdict(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    assert states["Put it into the shadow"]["Next"] == "Let it score live traffic"
+    wait = states["Let it score live traffic"]
+    assert (wait["SecondsPath"], wait["Next"]) == (
+        "$.shadow.wait_seconds",
+        "Compare in the shadow",
+    )
+    verdict = states[states["Compare in the shadow"]["Next"]]
+    assert {choice["StringEquals"]: choice["Next"] for choice in verdict["Choices"]} == {
+        "waiting": "Let it score live traffic",
+        "promote": "Promote the challenger",
+    }
+    assert verdict["Default"] == "Clean up the challenger"
+
+
+@pytest.mark.parametrize("name", ["Put it into the shadow", "Compare in the shadow"])
+def test_a_shadow_stage_that_fails_empties_the_slot(definition: dict[str, Any], name: str) -> None:
+    (catch,) = definition["States"][name]["Catch"]
+    assert definition["States"][catch["Next"]]["Next"] == "Take it out of the shadow"
+    assert definition["States"]["Take it out of the shadow"]["Next"] == "Release the lock"
+
+
+@pytest.mark.parametrize(
+    "folder", ["BuildDataset", "Train", "RegisterChallenger", "Evaluate", "Promote", "CleanUp"]
+)
+def test_whatever_fails_under_the_lock_is_noted_and_releases_it(
+    definition: dict[str, Any], folder: str
+) -> None:
+    ((name, task),) = (
+        (name, task) for name, task in tasks(definition).items() if function_of(task) == folder
+    )
+    (catch,) = task["Catch"]
+    assert (catch["ErrorEquals"], catch["ResultPath"]) == (["States.ALL"], "$.error")
+    note = definition["States"][catch["Next"]]
+    assert (note["Result"]["step"], note["ResultPath"]) == (name, "$.failed")
+    assert note["Next"] == "Release the lock"
+
+
+def test_a_failure_ends_by_saying_which_step_it_was(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    gather = states["Say what failed"]
+    # A state whose time was over has no cause: the note's stands in.
+    assert gather["Parameters"]["about.$"] == "States.JsonMerge($.failed, $.error, false)"
+    report = states[gather["Next"]]
+    assert report["Next"] == "Failed"
+    entry = report["Parameters"]["Entries"][0]
+    assert entry["DetailType"] == "Retraining Failed"
+    assert entry["Detail"]["step.$"] == "$.failure.about.step"
+    assert "$.failure.about.step" in states["Failed"]["CausePath"]
+
+
+def test_every_failure_has_what_the_report_needs(definition: dict[str, Any]) -> None:
+    before = [
+        name
+        for name, state in definition["States"].items()
+        if "Say what failed" in next_states(state)
+    ]
+    assert sorted(before) == sorted(
+        [
+            *("Validate the request: failed", "Take the lock: failed", "Refuse the request"),
+            *("Release the lock: failed", "How did it end?"),
+        ]
+    )
 
 
 def test_no_path_from_the_work_ends_without_the_release(definition: dict[str, Any]) -> None:
@@ -107,15 +187,30 @@ def test_a_lock_that_another_holds_is_left_alone(definition: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("form", "path"),
-    [("Take the event apart", "$.detail.model"), ("Take the request apart", "$.model")],
+    ("form", "path", "trigger"),
+    [
+        ("Take the event apart", "$.detail.model", {"trigger.$": "$['detail-type']"}),
+        ("Take the request apart", "$.model", {"trigger": "Request"}),
+    ],
 )
 def test_both_forms_of_input_come_to_the_same(
-    definition: dict[str, Any], form: str, path: str
+    definition: dict[str, Any], form: str, path: str, trigger: dict[str, str]
 ) -> None:
     state = definition["States"][form]
-    assert state["Parameters"] == {"model.$": path, "execution.$": "$$.Execution.Id"}
-    assert state["Next"] == "Take the lock"
+    assert state["Parameters"] == {
+        "model.$": path,
+        "execution.$": "$$.Execution.Id",
+        **trigger,
+    }
+    assert state["Next"] == "Validate the request"
+
+
+def test_an_input_that_names_no_model_is_refused(definition: dict[str, Any]) -> None:
+    first = definition["States"][definition["StartAt"]]
+    assert first["Default"] == "Refuse the request"
+    refused = definition["States"]["Refuse the request"]
+    assert refused["Parameters"]["error"]["Cause"].startswith("model: ")
+    assert refused["Next"] == "Say what failed"
 
 
 def test_only_the_lock_of_the_model_is_deleted(definition: dict[str, Any]) -> None:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from tests.infrastructure.conftest import Templates
 
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/1a2b"
-USING_MLFLOW = {"train", "evaluate", "promote", "clean-up"}
+USING_MLFLOW = {
+    *("train", "register-challenger", "evaluate"),
+    *("promote", "clean-up", "roll-back"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from dashboards.check import NoTrafficError, Outcome, check
 from dashboards.events import EVENTS, MARK_PERIOD_SECONDS
 from evergreen.clock import utc_now
 from evergreen.metric_samples import dimensions
-from evergreen.metrics import NAMESPACE, SPECS
+from evergreen.metrics import NAMESPACE, NO_MODEL, SPECS, Metric
 from functions.export_metrics.collector import CloudWatchCollector
 from local.ports import pick
 from tests.prometheus import need_prometheus, select, wait
@@ -59,13 +59,26 @@ def backend(local_stack: Stack) -> CloudWatchBackend:
             for spec in SPECS
         ],
     )
+    client.put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {
+                "MetricName": spec.metric,
+                "Dimensions": [{"Name": name, "Value": NO_MODEL} for name in dimensions(spec)],
+                "Unit": spec.unit,
+                "Value": 1.0,
+            }
+            for spec in SPECS
+            if spec.metric in {Metric.REQUESTS, Metric.RESPONSES, Metric.RESPONSE_TIME}
+        ],
+    )
     for event in EVENTS:
         client.put_metric_alarm(
             AlarmName=f"{MODEL}-{event.metric}",
             Namespace=NAMESPACE,
             MetricName=event.metric,
             Dimensions=[{"Name": "model", "Value": MODEL}],
-            Statistic="Sum",
+            Statistic=event.statistic,
             Period=MARK_PERIOD_SECONDS,
             EvaluationPeriods=1,
             Threshold=1,

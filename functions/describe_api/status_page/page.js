@@ -19,7 +19,12 @@
     "7d": ["7 days", "7 days ago", "2 hours"] };
   const VERDICTS = { drift: ["Drift", "warn", "!"], no_drift: ["No drift", "good", "✓"],
     insufficient_data: ["Too little data", "", "–"] };
-  const DECISIONS = { promote: ["Promoted", "good"], reject: ["Rejected", ""] };
+  const EPISODES = { data_drift: "Data drift", performance: "Performance degraded" };
+  const DECISIONS = {
+    promote: ["Promoted", "good", " against ", "retraining"],
+    reject: ["Rejected", "", " against ", "retraining"],
+    roll_back: ["Rolled back", "bad", " in place of ", "alarm"],
+  };
   const ms = (value) => (value < 10 ? value.toFixed(1) : number.format(value)) + " ms";
   const rows = (count) => number.format(count) + (count === 1 ? " row" : " rows");
 
@@ -76,15 +81,17 @@
   function show(model, span) {
     const part = article(model.name);
     const check = model.checks[0];
+    const goesOn = (kind) => model.episodes.some((each) => each.kind === kind);
     say(part.name, model.name);
     say(part.what, model.task.replace("_", " ") + ", predicts " + model.target);
     const [state, tone] = !model.production ? ["Not promoted", "warn"]
-      : model.live && model.live.degraded ? ["Degraded", "bad"]
-      : check && check.verdict === "drift" ? ["Drift", "warn"] : ["Serving", "good"];
+      : goesOn("performance") || (model.live && model.live.degraded) ? ["Degraded", "bad"]
+      : goesOn("data_drift") || (check && check.verdict === "drift") ? ["Drift", "warn"] : ["Serving", "good"];
     say(part.badge, state);
     set(part.badge, "class", "badge " + tone);
     showProduction(part, model);
     showLive(part, model);
+    showEpisodes(part, model.episodes);
     showCheck(part, model.checks);
     showTraffic(part, model.traffic, span);
     showLatency(part, model.inference_time, model.slowest_inference, span);
@@ -118,6 +125,13 @@
     const range = live.interval_low === null ? ""
       : score.format(live.interval_low) + " to " + score.format(live.interval_high) + " likely, ";
     fill(part["live-note"], ...when(range + rows(live.labelled_rows) + " with labels, ", live.measured_at));
+  }
+
+  function showEpisodes(part, episodes) {
+    part.episodes.hidden = episodes.length === 0;
+    const told = episodes.flatMap((each, at) => when((at ? " " : "") + EPISODES[each.kind] + " since ", each.since,
+      each.severity === "critical" ? " (critical)." : "."));
+    fill(part.episodes, ...told);
   }
 
   function showCheck(part, checks) {
@@ -189,24 +203,22 @@
   function showDecisions(part, decisions) {
     part.undecided.hidden = decisions.length > 0;
     const made = decisions.map((each) => {
-      const [text, tone] = DECISIONS[each.decision] || [each.decision, ""];
+      const [text, tone, versus, decider] = DECISIONS[each.decision];
       const item = document.createElement("li"), head = document.createElement("div"), badge = document.createElement("span");
       head.className = "head";
       badge.className = "badge " + tone;
       badge.textContent = text;
       const by = document.createElement("span");
       by.className = "quiet";
-      by.append(...when("", each.decided_at, each.execution ? ", by retraining " + each.execution.slice(0, 8) : ", by hand"));
+      const name = each.execution && (decider === "alarm" ? each.execution : each.execution.slice(0, 8));
+      by.append(...when("", each.decided_at, name ? ", by " + decider + " " + name : ", by hand"));
       const what = document.createElement("span");
-      what.textContent = "version " + each.challenger + (each.champion ? " against " + each.champion : "");
+      what.textContent = "version " + each.challenger + (each.champion ? versus + each.champion : "");
       head.append(badge, what, by);
-      item.append(head);
-      if (each.comparison) {
-        const why = document.createElement("p");
-        why.className = "why";
-        why.textContent = each.comparison.reason[0].toUpperCase() + each.comparison.reason.slice(1) + ".";
-        item.append(why);
-      }
+      const why = document.createElement("p");
+      why.className = "why";
+      why.textContent = each.reason[0].toUpperCase() + each.reason.slice(1) + ".";
+      item.append(head, why);
       return item;
     });
     const old = part.decisions.children;

@@ -17,7 +17,21 @@ def test_without_a_command_it_teaches() -> None:
     assert "status" in result.output
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "up",
+        "down",
+        "status",
+        "alerts",
+        "train",
+        "promote",
+        "retrain",
+        "history",
+        "rollback",
+        "doctor",
+    ],
+)
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dashboards.answers import MAY_BE_EMPTY, Answer
+from typing import Any
+
+from dashboards.answers import MAY_BE_EMPTY, Answer, marked
 
 
 def answer(values: int, *metrics: str) -> Answer:
@@ -23,6 +25,18 @@ def test_without_data_only_listed_metrics_are_good() -> None:
 def test_a_typo_has_no_excuse() -> None:
     for metric in MAY_BE_EMPTY:
         assert not answer(0, f"{metric}s").good
+
+
+def test_what_is_for_no_model_may_be_empty_but_has_no_excuse_for_a_typo() -> None:
+    targets: list[dict[str, Any]] = [
+        {"dimensions": {"model": ["-"]}},
+        {"expr": 'sum(increase(evergreen_requests_total{model="-"}[300s]))'},
+        {"dimensions": {"model": ["flight_delay"]}},
+        {"expr": 'sum(increase(evergreen_requests_total{model="flight_delay"}[300s]))'},
+    ]
+    known = marked([answer(0, "Requests")] * 4, targets)
+    assert [each.good for each in known] == [True, True, False, False]
+    assert not any(each.good for each in marked([answer(0, "Requestz")] * 4, targets))
 
 
 def test_the_list_is_short_and_gives_reasons() -> None:

@@ -53,6 +53,12 @@ def test_every_promised_item_has_a_panel(board: Board, title: str, metric: Metri
     assert metric in {part.metric for part in found[0].parts}
 
 
+def test_requests_for_no_model_are_on_the_api_dashboard() -> None:
+    parts = {part.metric for panel in panels("api") for part in panel.parts if part.model == "-"}
+    assert parts == {Metric.REQUESTS, Metric.RESPONSES, Metric.RESPONSE_TIME}
+    assert not [part for panel in panels("data") for part in panel.parts if part.model]
+
+
 def test_every_metric_of_the_table_has_a_panel_on_its_dashboard() -> None:
     for spec in SPECS:
         shown = {part.metric for panel in panels(spec.board) for part in panel.parts}

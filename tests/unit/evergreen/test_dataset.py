@@ -12,17 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.dataset import (
-    GAP,
-    HOLDOUT,
-    TRAIN,
-    normalise,
-    rows_of,
-    schema,
-    split_rows,
-    to_columns,
-    to_parquet,
-)
+from evergreen.dataset import GAP, HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.dataset_columns import normalise, schema, to_columns, to_parquet
 from evergreen.errors import EvergreenError, NotEnoughDataError
 from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
 
@@ -164,6 +155,14 @@ def test_a_recent_holdout_is_the_newest_share_and_splits_no_moment(
     wanted = max(round(len(minutes) * fraction), 1)
     first = min(holdout)
     assert wanted <= len(holdout) < wanted + holdout.count(first)
+
+
+def test_however_long_nothing_was_promoted_what_is_held_out_stays_recent() -> None:
+    model = definition(evaluation=Evaluation(max_holdout_rows=20))
+    table = split_rows(model, table_of([(1.0, True, "red", 1, at) for at in range(60)]))
+    assert rows_of(table, HOLDOUT).num_rows == 20
+    newest_trained = max(rows_of(table, TRAIN)["timestamp"].to_pylist())
+    assert newest_trained == START + timedelta(minutes=39)
 
 
 @given(

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evergreen.dataset import (
     GAP,
@@ -15,6 +17,7 @@ from evergreen.dataset import (
     TRAIN,
     read_dataset,
     read_manifest,
+    rows_in_common,
     rows_of,
     split_rows,
     write_dataset,
@@ -86,11 +89,13 @@ class Plant:
         prefix = REQUEST_LOG.raw_prefix("plant", at.date())
         self.storage.put(f"{prefix}{number}", b"".join(map(encode, records)))
 
-    def label(self, number: int, at: datetime) -> None:
-        body = [{"request_id": f"r{number}", "row": 0, "label": float(number)}]
+    def label(self, number: int, at: datetime, value: float | None = None, copy: int = 0) -> None:
+        label = float(number) if value is None else value
+        body = [{"request_id": f"r{number}", "row": 0, "label": label}]
         records = label_records(body, definition=self.definition, timestamp=at)
         prefix = LABELS.raw_prefix("plant", at.date())
-        self.storage.put(f"{prefix}{number}-{at:%d%H%M}", b"".join(map(encode, records)))
+        name = f"{prefix}{number}-{at:%d%H%M%S}-{copy}"
+        self.storage.put(name, b"".join(map(encode, records)))
 
     def build(self, at: datetime) -> pa.Table:
         """Build a data set, promote what would be trained on it, and return its rows."""
@@ -160,17 +165,72 @@ def test_a_label_that_lands_after_later_ones_is_not_lost() -> None:
     assert 7 in numbers(rows_of(second, TRAIN))
 
 
-def test_a_corrected_label_does_not_bring_a_row_in_twice() -> None:
+def test_a_corrected_label_replaces_the_one_that_was_taken() -> None:
     plant = Plant()
     for number in range(60):
         plant.predict(number, START + timedelta(minutes=number))
         plant.label(number, START + timedelta(minutes=number, seconds=5))
     plant.build(START + DAY / 4)
-    plant.label(3, START + DAY / 2)
+    plant.label(3, START + DAY / 2, 300.0)
+    plant.label(4, START + DAY / 2, 4.0)  # said again, not changed
     for number in range(60, 100):
         plant.predict(number, START + DAY + timedelta(minutes=number))
         plant.label(number, START + DAY + timedelta(minutes=number, seconds=5))
-    assert numbers(plant.build(START + 2 * DAY)) == list(range(100))
+    table = plant.build(START + 2 * DAY)
+    assert numbers(table) == list(range(100))
+    heights = dict(zip(table["request_id"].to_pylist(), table["height"].to_pylist(), strict=True))
+    assert (heights["r3"], heights["r4"], heights["r5"]) == (300.0, 4.0, 5.0)
+    assert plant.manifest.corrected_labels == 1
+
+
+MINUTES = st.integers(0, 60) | st.integers(0, 60 * 24 * 5)  # from prediction to label
+CORRECTIONS = st.sampled_from([None, 500.0, 700.0])  # instead of the outcome
+LABELS_OF_A_ROW = st.lists(st.tuples(MINUTES, st.booleans(), CORRECTIONS), max_size=3)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(LABELS_OF_A_ROW, min_size=60, max_size=60),
+    st.lists(st.integers(40, 70), min_size=2, max_size=3),
+)
+def test_whatever_comes_late_or_twice_time_is_not_leaked_and_no_row_is_used_twice(
+    labels: list[list[tuple[int, bool, float | None]]], hours: list[int]
+) -> None:
+    plant = Plant()
+    said: dict[int, dict[datetime, float]] = {}
+    predicted = {number: START + number * timedelta(hours=2) for number in range(60)}
+    for number, at in predicted.items():
+        plant.predict(number, at)
+        for delay, twice, correction in [(1, False, None), *labels[number]][: number % 4 + 1]:
+            came = at + timedelta(minutes=delay, seconds=number + 1)
+            if came in said.setdefault(number, {}):  # two labels of one moment have no order
+                continue
+            said[number][came] = float(number) if correction is None else correction
+            for copy in range(1 + twice):
+                plant.label(number, came, said[number][came], copy)
+    now = START
+    for wait in hours:
+        now += timedelta(hours=wait)
+        before = plant.manifest
+        try:
+            table = plant.build(now)
+        except NotEnoughDataError:
+            continue
+        used = numbers(table)
+        assert len(used) == len(set(used))
+        train, held_out = rows_of(table, TRAIN), rows_of(table, HOLDOUT)
+        assert not set(numbers(train)) & set(numbers(held_out))
+        assert rows_in_common(plant.definition, held_out, train) == 0
+        assert pc.max(train["timestamp"]).as_py() < pc.min(held_out["timestamp"]).as_py()
+        assert pc.min(held_out["timestamp"]).as_py() > before.last_timestamp
+        # Every label that had come in by then is in it, and the last one counts.
+        known = {
+            number: max(label for label in given.items() if label[0] <= now)[1]
+            for number, given in said.items()
+            if predicted[number] < now and min(given) <= now
+        }
+        heights = zip(table["request_id"].to_pylist(), table["height"].to_pylist(), strict=True)
+        assert {int(key[1:]): value for key, value in heights if key} == known
 
 
 @pytest.mark.parametrize("holdout", ["recent", "random"])

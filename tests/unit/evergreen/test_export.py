@@ -16,7 +16,14 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 
 from evergreen.errors import BundleError
 from evergreen.export import export_bundle
@@ -132,6 +139,31 @@ def test_a_conversion_that_says_something_else_is_refused() -> None:
     honest = model.predict
     model.predict = lambda features: np.array([other[each] for each in honest(features)])
     with pytest.raises(BundleError, match=r"differ on 100\.00% of 2000 rows"):
+        export_bundle(model, DEFINITION, training_columns(), "1")
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler, MaxAbsScaler, MinMaxScaler, RobustScaler])
+def test_a_forest_behind_a_scaler_keeps_its_probabilities(scaler: Any) -> None:
+    # Values with few digits lie close to thresholds: where scaling rounds differently, trees turn.
+    columns = dict(training_columns())
+    columns["wind"] = np.nan_to_num(columns["wind"]).round(2).astype(np.float32)
+    steps = ColumnTransformer(
+        [("n", scaler(), NUMBERS), ("c", OneHotEncoder(handle_unknown="ignore"), ["line"])]
+    )
+    forest = RandomForestClassifier(20, min_samples_leaf=2, random_state=0)
+    model = Pipeline([("columns", steps), ("forest", forest)]).fit(frame(columns), signal() > 0.3)
+    exported = export_bundle(model, DEFINITION, columns, "1")
+    said = Predictor(exported).probabilities(columns)
+    gaps = np.abs(said - model.predict_proba(frame(columns))).max(axis=1)
+    assert np.mean(gaps > 1e-3) <= 0.001
+
+
+def test_probabilities_that_differ_are_refused_with_the_usual_cause() -> None:
+    model = copy(pipeline())
+    honest = model.predict_proba
+    off = np.where(np.arange(2000) < 5, 0.01, 0.0)[:, np.newaxis]  # 0.25 % of the rows
+    model.predict_proba = lambda features: np.abs(honest(features) - off)
+    with pytest.raises(BundleError, match=r"probabilities .* differ on 0\.25% .*pass numbers"):
         export_bundle(model, DEFINITION, training_columns(), "1")
 
 

@@ -61,6 +61,22 @@ def test_a_valid_definition_is_read_in_order_with_defaults(tmp_path: Path) -> No
         ('"regression"', '"time_series"', "cannot do without"),
         ("[drift]", '[forecast]\nhorizon = 7\nseasonal_naive = "price"\n[drift]', "belongs to"),
         ("[drift]", '[request_log]\nredact = ["colour"]\n[drift]', "colour"),
+        (
+            "[drift]",
+            '[evaluation]\nsegments = ["colour"]\n[drift]',
+            r"evaluation.segments .*\['colour'\] \(allowed: price, shop, promoted\)",
+        ),
+        (
+            "[drift]",
+            '[evaluation]\nsegments = ["shop"]\n[request_log]\nredact = ["shop"]\n[drift]',
+            r"segments names \['shop'\], which request_log.redact keeps out",
+        ),
+        ("[drift]", '[evaluation]\nsegments = ["shop", "shop"]\n[drift]', "names a feature twice"),
+        (
+            "[drift]",
+            "[evaluation]\nmax_segment_regression = -1\n[drift]",
+            "evaluation.max_segment_regression: .*greater than or equal to 0",
+        ),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evergreen.decisions import DecisionRecord, decision_key
 from evergreen.evaluation import Comparison
-from evergreen.promotion import DecisionRecord, candidate_pointer, decision_key
-from evergreen.registry import RegisteredVersion
+from evergreen.promotion import candidate_pointer
+from evergreen.registry_reader import RegisteredVersion
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHALLENGER = RegisteredVersion(
@@ -29,6 +30,7 @@ def record(decided_at: datetime, challenger: str = "7") -> DecisionRecord:
         decided_at=decided_at,
         challenger=challenger,
         champion=None,
+        reason="first",
         comparison=Comparison(
             decision="promote",
             metric="f1",

@@ -3,14 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
 from evergreen.model_definition import Feature, Forecast, ModelDefinition
-from evergreen.scores import classification_scores, number_scores, window_rmse
+from evergreen.scores import block_length, classification_scores, f1_score, rmse, scaled_error
+from tests.made_up_answers import labels
 
 SERIES = ModelDefinition(
     name="riders",
@@ -19,10 +19,44 @@ SERIES = ModelDefinition(
     features={"last_week": Feature(type="float")},
     forecast=Forecast(horizon=7, seasonal_naive="last_week"),
 )
+REGRESSION = SERIES.model_copy(update={"task": "regression", "forecast": None})
+
+PAIRS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1)
 
 
-def labels(values: Any) -> Any:
-    return np.array(values, dtype=object)
+@given(PAIRS)
+def test_macro_f1_is_scikit_learns(pairs: list[tuple[Any, Any]]) -> None:
+    truth, predicted = map(labels, zip(*pairs, strict=True))
+    expected = metrics.f1_score(
+        truth, predicted, labels=list("abc"), average="macro", zero_division=0
+    )
+    assert f1_score(truth, predicted, "abc") == pytest.approx(expected)
+
+
+@given(st.lists(st.tuples(st.sampled_from("01"), st.sampled_from("01")), min_size=1))
+def test_binary_f1_is_that_of_the_last_class(pairs: list[tuple[Any, Any]]) -> None:
+    truth, predicted = map(labels, zip(*pairs, strict=True))
+    expected = metrics.f1_score(truth, predicted, pos_label="1", zero_division=0, labels=["0", "1"])
+    assert f1_score(truth, predicted, ["0", "1"]) == pytest.approx(expected)
+
+
+def test_a_holdout_of_one_class_is_still_scored_on_the_positive_one() -> None:
+    assert f1_score(labels(["0", "0"]), labels(["0", "0"]), ["0", "1"]) == 0
+    assert f1_score(labels(["0", "0"]), labels(["0", "0"]), ["0"]) == 1
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1))
+def test_rmse_is_scikit_learns(pairs: list[tuple[Any, Any]]) -> None:
+    truth, predicted = np.array(pairs).T
+    assert rmse(truth, predicted) == pytest.approx(
+        metrics.root_mean_squared_error(truth, predicted)
+    )
+
+
+def test_a_block_is_a_horizon_or_a_cube_root_and_at_most_half() -> None:
+    lengths = {rows: block_length(SERIES, rows) for rows in (1, 10, 180, 1000, 8000)}
+    assert lengths == {1: 1, 10: 5, 180: 7, 1000: 10, 8000: 20}
+    assert block_length(REGRESSION, 8000) == 1
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
@@ -87,44 +121,13 @@ def test_what_these_rows_do_not_define_is_left_out(
     assert set(classification_scores(labels(truth), probabilities, classes)) == known
 
 
-def rows_of(last_week: Any, riders: Any) -> pa.Table:
-    return pa.table(
-        {
-            "last_week": pa.array(last_week, pa.float64()),
-            "riders": pa.array(riders, pa.float64()),
-        }
-    )
-
-
 def test_the_naive_forecast_itself_has_a_scaled_error_of_its_error_over_that_in_training() -> None:
     truth, naive = np.array([10.0, 14.0, 11.0]), np.array([11.0, 11.0, 11.0])
-    training = rows_of([1.0, 2.0], [3.0, 6.0])  # off by 2 and 4: 3 in the mean
-    scores = number_scores(SERIES, truth, naive, rows_of(naive, truth), training)
-    assert scores["mae"] == pytest.approx(4 / 3)
-    assert scores["mase"] == pytest.approx(4 / 3 / 3)
-    assert scores["rmse_seasonal_naive"] == pytest.approx(np.sqrt(10 / 3))
+    known, knew = np.array([3.0, 6.0]), np.array([1.0, 2.0])  # off by 2 and 4: 3 in the mean
+    score = scaled_error(truth, naive, trained_truth=known, trained_naive=knew)
+    assert score == pytest.approx(4 / 3 / 3)
 
 
 def test_without_a_scale_there_is_no_scaled_error() -> None:
     truth = np.array([1.0, 2.0])
-    rows = rows_of(truth, truth)
-    assert "mase" not in number_scores(SERIES, truth, truth + 1, rows, None)
-    assert "mase" not in number_scores(SERIES, truth, truth + 1, rows, rows)
-
-
-def test_a_regression_has_its_mean_absolute_error_only() -> None:
-    values = SERIES.model_dump() | {"task": "regression", "forecast": None}
-    regression = ModelDefinition.model_validate(values)
-    truth = np.array([1.0, 2.0, 6.0])
-    predicted = np.array([2.0, 0.0, 6.0])
-    assert number_scores(regression, truth, predicted, rows_of(truth, truth), None) == {"mae": 1.0}
-
-
-@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40))
-def test_windows_together_are_the_whole(errors: list[float]) -> None:
-    truth = np.zeros(len(errors))
-    windows = window_rmse(truth, np.array(errors))
-    sizes = [len(part) for part in np.array_split(truth, len(windows))]
-    whole = np.sqrt(np.average(np.square(windows), weights=sizes))
-    assert whole == pytest.approx(np.sqrt(np.mean(np.square(errors))))
-    assert max(windows) >= whole * (1 - 1e-9)
+    assert scaled_error(truth, truth + 1, trained_truth=truth, trained_naive=truth) is None

@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from evergreen.delivery import Delivery
 from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError
 from evergreen.metrics import Metric
-from evergreen.production import Production
-from evergreen.requests import RequestReader
-from evergreen.serving import POLL_SECONDS, ModelServer, PredictionService
-from evergreen.storage import Storage
-from tests.memory_aws import NOW, MemoryAws
-from tests.trained import DEFINITION, ROW, promote
-
-READER = RequestReader(DEFINITION)
-
-
-@dataclass
-class World:
-    aws: MemoryAws = field(default_factory=MemoryAws)
-    seconds: float = 100.0
-    recorded: dict[Metric, list[float]] = field(default_factory=lambda: defaultdict(list))
-    groups: dict[Metric, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def __post_init__(self) -> None:
-        s3: Any = self.aws.s3
-        ssm: Any = self.aws.ssm
-        firehose: Any = self.aws.firehose
-        self.storage = Storage("data", s3)
-        self.production = Production("dev", ssm)
-        self.server = ModelServer(
-            DEFINITION, self.production, self.storage, self.record, seconds=lambda: self.seconds
-        )
-        log = Delivery(firehose, "stream", self.storage, "raw/", pause=lambda _: None)
-        self.service = PredictionService(
-            DEFINITION, self.server, log, self.record, clock=lambda: NOW
-        )
-
-    def record(self, metric: Metric, value: float, by: str | None = None) -> None:
-        self.recorded[metric].append(value)
-        if by is not None:
-            self.groups[metric].add(by)
-
-    def version(self) -> str:
-        return self.server.champion().pointer.version
-
-    def predict(self, *rows: dict[str, Any], **more: Any) -> Any:
-        request = READER.read(json.dumps({"instances": rows or [ROW], **more}).encode())
-        return self.service.predict(request, {"source_ip": "192.0.2.1", "user_agent": "curl"})
+from evergreen.serving import POLL_SECONDS
+from tests.served import World
+from tests.trained import ROW, promote
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evergreen.clock import to_text
+from evergreen.decisions import DecisionRecord, decision_key
+from evergreen.drift.episode_book import advance
+from evergreen.drift.episode_steps import Findings
 from evergreen.drift.records import (
     CheckContext,
     Decision,
@@ -23,14 +26,13 @@ from evergreen.drift.records import (
 from evergreen.evaluation import Comparison
 from evergreen.metric_history import SPANS
 from evergreen.production import Production, ProductionPointer
-from evergreen.promotion import DecisionRecord, decision_key
 from evergreen.status import CHECKS, DECISIONS, ModelStatus, StatusReader
 from evergreen.storage import Storage
 from tests.memory_aws import NOW, MemoryAws
 from tests.trained import DEFINITION
 
 if TYPE_CHECKING:
-    from evergreen.drift.records import Test
+    from evergreen.drift.records import Test, Trigger
 
 NAME = DEFINITION.name
 MINUTE = timedelta(minutes=1)
@@ -98,6 +100,7 @@ class Deployment:
             decided_at=NOW - ago,
             challenger=challenger,
             champion="1",
+            reason="better",
             comparison=Comparison(
                 decision="promote",
                 metric="f1",
@@ -196,6 +199,27 @@ def test_only_the_newest_checks_and_decisions_are_read_newest_first() -> None:
     assert [made.challenger for made in model.decisions] == ["0", "1", "2", "3", "4"][:DECISIONS]
 
 
+def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it() -> None:
+    deployment = Deployment()
+    made = DecisionRecord(
+        model=NAME,
+        decision="roll_back",
+        decided_at=NOW,
+        challenger="1",
+        champion="2",
+        reason="alarm LateServerErrors: 8 % are errors",
+        comparison=None,
+        dataset_id="ds-1",
+        run_id="r",
+        execution="arn:aws:cloudwatch:eu-central-1:123456789012:alarm:LateServerErrors",
+    )
+    deployment.storage.put_json(decision_key(made), made.model_dump(mode="json"))
+    [shown] = deployment.read().decisions
+    assert (shown.decision, shown.challenger, shown.champion) == ("roll_back", "1", "2")
+    assert (shown.reason, shown.execution) == (made.reason, "LateServerErrors")
+    assert shown.comparison is None
+
+
 @pytest.mark.parametrize(("count", "days", "found"), [(2, 7, 2), (9, 7, 3), (9, 3, 2), (9, 1, 1)])
 def test_checks_are_looked_for_over_so_many_days(count: int, days: int, found: int) -> None:
     deployment = Deployment()
@@ -229,3 +253,38 @@ def test_it_imports_nothing_that_the_inference_layer_lacks() -> None:
     ).stdout.split()
     assert "pydantic" in done
     assert not {"pandas", "sklearn", "evidently", "pyarrow", "scipy", "mlflow"} & {*done}
+
+
+def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared() -> None:
+    deployment = Deployment()
+    deployment.promote("2")
+    assert deployment.read().episodes == ()
+
+    def checked(ago: timedelta, *, drift: bool, version: str = "2") -> None:
+        context = CheckContext(
+            timestamp=NOW - ago,
+            reference_dataset_id="ds-0",
+            subject_dataset_id="win-0",
+            check_id=f"c{ago}",
+            model=NAME,
+            model_version=version,
+            window_start=NOW - ago - MINUTE,
+            window_end=NOW - ago,
+            rows=100,
+        )
+        moved: dict[Trigger, bool] = {"data_drift": drift}
+        advance(deployment.storage, Findings(context, NOW - ago, moved, {"data_drift": "critical"}))
+
+    checked(5 * MINUTE, drift=True)
+    checked(4 * MINUTE, drift=True)
+    (episode,) = deployment.read().episodes
+    assert (episode.kind, episode.since, episode.severity) == (
+        "data_drift",
+        NOW - 5 * MINUTE,
+        "critical",
+    )
+    deployment.promote("3")  # the first check of it has still to come
+    assert deployment.read().episodes == ()
+    deployment.promote("2")
+    checked(3 * MINUTE, drift=False)
+    assert deployment.read().episodes == ()

@@ -13,18 +13,32 @@ import pytest
 from pydantic import ValidationError
 
 from evergreen.drift.check import CheckResult
-from evergreen.drift.records import CheckContext, Decision, MultivariateTest, UnivariateTest
+from evergreen.drift.episode_book import advance
+from evergreen.drift.episode_steps import Findings, step
+from evergreen.drift.episodes import Episodes, read_episodes
+from evergreen.drift.records import (
+    CheckContext,
+    Decision,
+    MultivariateTest,
+    PerformanceTest,
+    UnivariateTest,
+)
 from evergreen.drift.univariate import UnivariateOutcome
-from evergreen.events import EventType
+from evergreen.errors import EvergreenError
+from evergreen.events import Events, EventType
 from evergreen.metrics import SPECS
+from evergreen.storage import Storage
+from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.handler import (
     MAX_FEATURES,
     CheckRequest,
-    events_of,
     largest_effects,
     publish_metrics,
+    tell,
 )
 from functions.check_drift.settings import Settings
+from tests.memory_aws import MemoryAws
+from tests.trained import DEFINITION
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {
@@ -56,38 +70,141 @@ def result(verdict: Any, triggers: Any, *, starts: bool) -> CheckResult:
     return CheckResult(context, decision, UnivariateOutcome((), None), joint, None, "log", "page")
 
 
+def measured(value: float | None, *, drifted: bool = False) -> PerformanceTest:
+    return PerformanceTest(
+        metric="f1",
+        drifted=drifted,
+        value=value,
+        interval_low=value,
+        interval_high=value,
+        threshold=0.8,
+        labelled_rows=300,
+    )
+
+
 @pytest.mark.parametrize(
-    ("verdict", "triggers", "starts", "expected"),
+    ("verdict", "triggers", "performance", "moved"),
     [
-        ("no_drift", (), False, []),
-        ("insufficient_data", (), False, []),
-        ("drift", ("data_drift",), True, [("Data Drift Detected", True)]),
-        ("drift", ("data_drift",), False, [("Data Drift Detected", False)]),
-        ("no_drift", ("performance",), True, [("Performance Degraded", True)]),
+        ("no_drift", (), None, {"data_drift": False}),
+        ("insufficient_data", (), measured(0.5), {}),
+        ("drift", ("data_drift",), measured(None), {"data_drift": True}),
+        ("drift", ("data_drift",), measured(0.8), {"data_drift": True, "performance": False}),
         (
-            "drift",
-            ("data_drift", "performance"),
-            True,
-            [("Data Drift Detected", True), ("Performance Degraded", False)],
+            "no_drift",
+            ("performance",),
+            measured(0.5, drifted=True),
+            {"data_drift": False, "performance": True},
         ),
     ],
 )
-def test_at_most_one_event_starts_a_retraining(
-    verdict: Any, triggers: Any, starts: bool, expected: Any
+def test_only_what_was_measured_says_anything_about_an_episode(
+    verdict: Any, triggers: Any, performance: PerformanceTest | None, moved: dict[str, bool]
 ) -> None:
-    (first, summary), *rest = events_of(result(verdict, triggers, starts=starts))
-    assert first == EventType.DRIFT_CHECK_COMPLETED
-    assert summary["verdict"] == verdict
-    assert [(str(kind), detail["start_retraining"]) for kind, detail in rest] == expected
+    found = dataclasses.replace(result(verdict, triggers, starts=False), performance=performance)
+    assert findings_of(found, DEFINITION, NOON).moved == moved
+
+
+def test_an_event_names_episode_evidence_and_what_starts() -> None:
+    found = dataclasses.replace(
+        result("drift", ("data_drift",), starts=True),
+        univariate=UnivariateOutcome(
+            (univariate("a", math.inf, drifted=True), univariate("b", 0.4, drifted=True)), None
+        ),
+        performance=measured(0.7),
+    )
+    episodes = step(Episodes(model="m"), findings_of(found, DEFINITION, NOON))
+    assert completed(found, episodes)["episodes"]["data_drift"]["state"] == "detected"
+    (notice,) = episodes.outbox
+    kind, detail = event_of(notice)
+    assert kind == EventType.DATA_DRIFT_DETECTED
+    assert detail["episode_id"] == "m.data_drift.c1"
+    assert (detail["episode_state"], detail["severity"]) == ("detected", "critical")
+    assert detail["since"] == "2026-03-01T12:00:00.000000Z"
+    assert detail["start_retraining"] is True
+    assert detail["evidence"]["effects"] == {"b": 0.4}
+    assert detail["evidence"]["performance"]["promoted"] == 0.8
+    assert json.loads(json.dumps(detail, allow_nan=False)) == detail
     wanted = {"model", "check_id", "model_version", "reason", "drifted_features", "report"}
-    assert all(wanted <= set(detail) for _, detail in rest)
+    assert wanted <= set(detail)
 
 
-def univariate(feature: str, effect: float | None) -> UnivariateTest:
+def checked(at: int, verdict: Any, *, starts: bool = False, version: str = "3") -> Findings:
+    found = result(verdict, ("data_drift",) if verdict == "drift" else (), starts=starts)
+    moment = NOON + timedelta(hours=at)
+    context = found.context.model_copy(
+        update={
+            "check_id": f"c{at}",
+            "timestamp": moment,
+            "window_end": moment,
+            "window_start": moment - timedelta(days=1),
+            "model_version": version,
+        }
+    )
+    return findings_of(dataclasses.replace(found, context=context), DEFINITION, moment)
+
+
+class Bus:
+    """Takes events, or dies after so many: EventBridge cannot be asked to."""
+
+    def __init__(self, dies_after: int | None = None) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.dies_after = dies_after
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        if len(self.heard) == self.dies_after:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorMessage": "out of order"}]}
+        self.heard += [(each["DetailType"], json.loads(each["Detail"])) for each in Entries]
+        return {"FailedEntryCount": 0, "Entries": []}
+
+
+def test_each_turn_of_an_episode_is_told_once() -> None:
+    storage, bus = Storage("data", MemoryAws().client("s3")), Bus()
+    turns = [
+        checked(1, "drift"),
+        checked(2, "drift"),
+        checked(3, "drift", starts=True),
+        checked(4, "insufficient_data"),
+        checked(5, "no_drift"),
+        checked(6, "no_drift"),
+    ]
+    for each in turns:
+        tell(storage, Events("bus", bus), advance(storage, each))  # type: ignore[arg-type]
+    assert [kind for kind, _ in bus.heard] == [
+        "Data Drift Detected",
+        "Retraining Requested",
+        "Drift Cleared",
+    ]
+    assert [detail["start_retraining"] for _, detail in bus.heard] == [False, True, False]
+    assert bus.heard[-1][1]["ended_by"] == "cleared"
+
+
+@pytest.mark.parametrize("dies_after", [0, 1])
+def test_a_check_that_dies_while_telling_leaves_it_to_the_next(dies_after: int) -> None:
+    storage, bus = Storage("data", MemoryAws().client("s3")), Bus()
+    tell(storage, Events("bus", bus), advance(storage, checked(1, "drift")))  # type: ignore[arg-type]
+    dying = Bus(dies_after)
+    state = advance(storage, checked(2, "drift", version="4", starts=True))
+    with pytest.raises(EvergreenError, match="out of order"):
+        tell(storage, Events("bus", dying), state)  # type: ignore[arg-type]
+    after = advance(storage, checked(3, "insufficient_data", version="4"))
+    tell(storage, Events("bus", bus), after)  # type: ignore[arg-type]
+    kinds = [(kind, detail["model_version"]) for kind, detail in bus.heard]
+    assert kinds == [
+        ("Data Drift Detected", "3"),
+        ("Drift Cleared", "3"),
+        ("Data Drift Detected", "4"),
+    ]
+    assert bus.heard[-1][1]["start_retraining"] is True
+    # What was told twice is known by its episode and state.
+    assert [each for each in dying.heard if each not in bus.heard] == []
+    assert read_episodes(storage, "m").outbox == ()
+
+
+def univariate(feature: str, effect: float | None, *, drifted: bool = False) -> UnivariateTest:
     return UnivariateTest(
         feature_name=feature,
         method="ks",
-        drifted=False,
+        drifted=drifted,
         p_value=0.5,
         p_value_corrected=1.0,
         threshold=0.05,
@@ -117,12 +234,13 @@ def test_every_metric_of_a_check_is_written(
         result("drift", ("data_drift",), starts=starts),
         univariate=UnivariateOutcome((univariate("a", 0.1), univariate("b", 0.2)), None),
     )
-    publish_metrics(found)
+    publish_metrics(found, step(Episodes(model="m"), findings_of(found, DEFINITION, NOON)))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["feature"]: line["EffectSize"] for line in lines} == {"a": [0.1], "b": [0.2]}
     (counted,) = [line for line in lines if "WindowRows" in line]
     assert (counted["model"], counted["WindowRows"]) == ("m", [500])
     assert counted["DriftRetrainings"] == [int(starts)]
+    assert counted["OpenEpisodes"] == [1]
     assert counted["MultivariateAccuracy"] == [0.5]
     assert {name for line in lines for name in line} >= {
         spec.metric for spec in SPECS if spec.emitter == "check_drift"

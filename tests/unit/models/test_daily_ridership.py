@@ -14,7 +14,7 @@ from skops.io import dump, load
 
 from cli.examples import MODELS
 from cli.traffic import split_form
-from evergreen.dataset import to_columns
+from evergreen.dataset_columns import to_columns
 from evergreen.export import export_bundle
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader

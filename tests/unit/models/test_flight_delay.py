@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pydantic_core import to_json
 
-from evergreen.dataset import to_columns
+from evergreen.dataset_columns import to_columns
 from evergreen.export import export_bundle
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader

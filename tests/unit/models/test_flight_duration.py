@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from skops.io import dump, load
 
 from cli.examples import MODELS
-from evergreen.dataset import to_columns
+from evergreen.dataset_columns import to_columns
 from evergreen.export import export_bundle
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader

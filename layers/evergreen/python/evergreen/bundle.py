@@ -19,8 +19,10 @@ from evergreen.errors import BundleError
 from evergreen.model_definition import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evergreen.model_definition import ModelDefinition
-    from evergreen.production import ProductionPointer
+    from evergreen.production import ProductionPointer, ShadowSlot
     from evergreen.storage import Storage
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -126,10 +128,7 @@ def save_bundle(storage: Storage, model: str, bundle: Bundle) -> tuple[str, str]
     The manifest is written last: a bundle that has one is complete.
     """
     key = bundle_key(model, bundle.version)
-    files = {
-        _ONNX: bundle.onnx,
-        _SIGNATURE: bundle.signature.model_dump_json(indent=2).encode(),
-    }
+    files = pack(bundle)
     for name, body in files.items():
         storage.put(key + name, body)
     manifest = _Manifest(
@@ -142,7 +141,44 @@ def save_bundle(storage: Storage, model: str, bundle: Bundle) -> tuple[str, str]
     return storage.uri(key), _sha256(body)
 
 
-def load_bundle(storage: Storage, pointer: ProductionPointer) -> Bundle:
+def pack(bundle: Bundle) -> dict[str, bytes]:
+    """Return the files of a bundle but its manifest, by name: what does not know its version."""
+    return {
+        _ONNX: bundle.onnx,
+        _SIGNATURE: bundle.signature.model_dump_json(indent=2).encode(),
+    }
+
+
+def unpack(files: Mapping[str, bytes], sha256: str, version: str) -> Bundle:
+    """Make the bundle of a version from packed files; the inverse of :func:`pack`.
+
+    Parameters
+    ----------
+    files
+        As :func:`pack` returned them.
+    sha256
+        What :func:`digest_of` said of them then.
+
+    Raises
+    ------
+    BundleError
+        If the files are not those that the digest was taken of.
+    """
+    if files.keys() != {_ONNX, _SIGNATURE} or digest_of(files) != sha256:
+        raise BundleError(
+            "the files are not those that training left", where=version, fix="Train again."
+        )
+    signature = Signature.model_validate_json(files[_SIGNATURE])
+    return Bundle(version=version, signature=signature, onnx=files[_ONNX])
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Return one SHA-256 over the names and contents of packed files."""
+    lines = [f"{_sha256(body)}  {name}\n" for name, body in sorted(files.items())]
+    return _sha256("".join(lines).encode())
+
+
+def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bundle:
     """Read the bundle that a pointer names, verifying the hash of every file.
 
     Raises

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,15 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import to_text
-from evergreen.errors import EvergreenError, NotEnoughDataError
-from evergreen.requests import MISSING_CATEGORY, Columns
+from evergreen.dataset_columns import (
+    KEY,
+    SPLIT,
+    TIME_TYPE,
+    TIMESTAMP,
+    normalise,
+    to_parquet,
+)
+from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +38,11 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage
 
-TIMESTAMP = "timestamp"
-SPLIT = "split"
 TRAIN = "train"
 HOLDOUT = "holdout"
 GAP = "gap"
 """Neither trained nor judged on: a time series' outcomes that the holdout's first forecasts could
 not know. The next data set trains on them."""
-KEY = ("request_id", "row")
-TIME_TYPE = pa.timestamp("us", tz="UTC")
 
 _DATA = "data.parquet"
 _MANIFEST = "manifest.json"
@@ -79,9 +83,22 @@ class DatasetManifest(BaseModel):
     """Share of the rows per class, for classification."""
     label_delay: LabelDelay | None = None
     """How long the ground truth of the new rows took; None if no row came from the log."""
+    corrected_labels: int = 0
+    """Rows of earlier data sets whose ground truth has changed since: they have the newer one."""
     sha256: str
     """SHA-256 of ``data.parquet``."""
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FromLog:
+    """What a manifest says about rows of the request log."""
+
+    since: datetime
+    """From when on the log's rows carry their key."""
+    label_delay: LabelDelay
+    corrected_labels: int
+    """How many rows have another target than in the data set that they were taken from."""
 
 
 def folder_key(model: str, dataset_id: str) -> str:
@@ -92,7 +109,7 @@ def folder_key(model: str, dataset_id: str) -> str:
 def split_rows(
     definition: ModelDefinition, table: pa.Table, *, newer_than: datetime | None = None
 ) -> pa.Table:
-    """Add ``split`` as ``evaluation.holdout`` and ``evaluation.holdout_fraction`` say.
+    """Add ``split`` as ``evaluation.holdout``, ``holdout_fraction`` and ``max_holdout_rows`` say.
 
     ``recent`` holds out the newest rows. Rows of the same moment stay on the same side, so that
     nothing learnt at a moment is judged at that moment; the holdout is then larger than asked for
@@ -116,7 +133,7 @@ def split_rows(
     """
     evaluation = definition.evaluation
     count = table.num_rows
-    wanted = min(max(round(count * evaluation.holdout_fraction), 1), count)
+    wanted = min(max(round(count * evaluation.holdout_fraction), 1), evaluation.max_holdout_rows)
     if evaluation.holdout == "random":
         draw = np.random.default_rng(_RANDOM_HOLDOUT_SEED).permutation(count)
         return with_split(table, pa.array(draw < wanted))
@@ -142,8 +159,7 @@ def write_dataset(
     sources: Sequence[str],
     data_until: datetime,
     clock: Clock,
-    log_from: datetime | None = None,
-    label_delay: LabelDelay | None = None,
+    from_log: FromLog | None = None,
 ) -> DatasetManifest:
     """Store rows as a data set, whatever their order; writing the same rows again changes nothing.
 
@@ -165,10 +181,8 @@ def write_dataset(
         Up to when ground truth came in that is part of it; a later data set continues there.
     clock
         Gives ``created_at``.
-    log_from
-        From when on the log's rows carry their key; ``data_until`` if not given.
-    label_delay
-        How long the ground truth of the new rows took.
+    from_log
+        What is known of the rows that came from the log; None of a data set put together by hand.
 
     Raises
     ------
@@ -194,9 +208,10 @@ def write_dataset(
         first_timestamp=times["min"],
         last_timestamp=times["max"],
         data_until=data_until,
-        log_from=log_from or data_until,
+        log_from=from_log.since if from_log else data_until,
         class_balance=_class_balance(definition, rows),
-        label_delay=label_delay,
+        label_delay=from_log.label_delay if from_log else None,
+        corrected_labels=from_log.corrected_labels if from_log else 0,
         sha256=digest,
         created_at=clock(),
     )
@@ -248,100 +263,49 @@ def rows_of(table: pa.Table, split: str) -> pa.Table:
     return table.filter(pc.equal(table[SPLIT], split))
 
 
-def to_columns(definition: ModelDefinition, table: pa.Table) -> Columns:
-    """Return the features of a table in the encoding that training and serving share.
+def rows_in_common(
+    definition: ModelDefinition, rows: pa.Table, others: pa.Table | None
+) -> int | None:
+    """Return how many of ``rows`` are among ``others``; None where the others are not known.
+
+    Rows of the request log are told apart by their key, rows put together by hand by their
+    timestamp and features.
 
     Parameters
     ----------
     definition
-        Says which features, in which order, of which type.
-    table
-        n rows with one column per feature; other columns are ignored.
-
-    Returns
-    -------
-    dict
-        Feature name to array of n rows: float32 with NaN for missing, or object with
-        ``MISSING_CATEGORY`` for missing.
-
-    Raises
-    ------
-    EvergreenError
-        If a feature has no column or a column of another type.
+        The model that the rows are for.
+    rows, others
+        Rows of data sets.
     """
-    columns: Columns = {}
-    for name, feature in definition.features.items():
-        values = _column(definition, table, name)
-        if feature.is_numeric:
-            numbers = values.to_numpy(zero_copy_only=False)
-            columns[name] = numbers.astype(np.float32)
-        else:
-            texts = pc.fill_null(values, MISSING_CATEGORY)
-            columns[name] = np.array(texts.to_pylist(), dtype=object)
-    return columns
-
-
-def schema(definition: ModelDefinition) -> pa.Schema:
-    """Return the columns of the model's data sets, in their order."""
-    classification = definition.task == "classification"
-    return pa.schema(
-        [
-            *(
-                (name, pa.float64() if feature.is_numeric else pa.string())
-                for name, feature in definition.features.items()
-            ),
-            (definition.target, pa.string() if classification else pa.float64()),
-            (TIMESTAMP, TIME_TYPE),
-            (SPLIT, pa.string()),
-            ("request_id", pa.string()),
-            ("row", pa.int64()),
-        ]
-    )
-
-
-def normalise(definition: ModelDefinition, table: pa.Table) -> pa.Table:
-    """Return rows as a data set holds them: typed, in one order, each value written one way.
-
-    Numbers are at the 32-bit precision that models see; NaN and the empty category are null.
-    Applying it again changes nothing, and neither does the order that rows come in.
-
-    Raises
-    ------
-    EvergreenError
-        If a column is missing or cannot have the type the definition asks for, or if a target
-        is missing.
-    NotEnoughDataError
-        If there is no row.
-    """
-    if not table.num_rows:
-        raise NotEnoughDataError("a data set needs at least one row", where=definition.name)
-    target = _column(definition, table, definition.target)
-    if target.null_count:
-        raise EvergreenError(
-            f"{target.null_count} rows have no target",
-            where=f"{definition.name}.{definition.target}",
+    if others is None:
+        return None
+    content = (TIMESTAMP, *definition.features)
+    return sum(
+        _count_in(mine, theirs, names)
+        for names, mine, theirs in zip(
+            (KEY, content), _by_origin(rows), _by_origin(others), strict=True
         )
-    wanted = schema(definition)
-    for name in KEY:
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(table.num_rows, wanted.field(name).type))
-    columns = [_column(definition, table, name) for name in wanted.names]
-    # Sorted by every column: two rows that still tie are the same row, so no order is left open.
-    # The key comes early: rows of one request keep the order they were sent in.
-    first = [TIMESTAMP, *KEY]
-    keys = [*first, *(name for name in wanted.names if name not in first)]
-    return (
-        pa.table(columns, schema=wanted)
-        .sort_by([(name, "ascending") for name in keys])
-        .combine_chunks()
     )
 
 
-def to_parquet(rows: pa.Table) -> bytes:
-    """Return the bytes of a data set's file; equal normalised rows give equal bytes."""
-    sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd")
-    return sink.getvalue()
+def _by_origin(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of the request log, and those put together by hand."""
+    if not set(KEY) <= set(table.column_names):
+        return table.slice(0, 0), table
+    by_hand = pc.is_null(table[KEY[0]])
+    return table.filter(pc.invert(by_hand)), table.filter(by_hand)
+
+
+def _count_in(rows: pa.Table, others: pa.Table, names: Sequence[str]) -> int:
+    if not (rows.num_rows and others.num_rows):
+        return 0
+    known = set(_tuples(others, names))
+    return sum(row in known for row in _tuples(rows, names))
+
+
+def _tuples(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 def with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -358,38 +322,6 @@ def _set_split(table: pa.Table, split: pa.Array | pa.ChunkedArray) -> pa.Table:
 def _in_time_order(table: pa.Table) -> list[tuple[str, str]]:
     names = [TIMESTAMP, *(name for name in KEY if name in table.column_names)]
     return [(name, "ascending") for name in names]
-
-
-def _column(definition: ModelDefinition, table: pa.Table, name: str) -> pa.ChunkedArray:
-    if name not in table.column_names:
-        raise EvergreenError("column is missing", where=f"{definition.name}.{name}")
-    values = table[name]
-    wanted = schema(definition).field(name).type
-    try:
-        if name not in definition.features:
-            return _to_class(values) if pa.types.is_boolean(values.type) else values.cast(wanted)
-        return _to_number(values) if wanted == pa.float64() else _to_category(values)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise EvergreenError(
-            f"column of type {values.type} cannot be read as {wanted}: {error}",
-            where=f"{definition.name}.{name}",
-        ) from error
-
-
-def _to_number(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    # 32 bits are what the model sees, in training and in serving alike. Adding 0 turns -0 into 0:
-    # both are the same value to the model, so they must be the same bytes to the digest.
-    numbers = pc.add(values.cast(pa.float32(), safe=False), pa.scalar(0.0, pa.float32()))
-    return pc.if_else(pc.is_nan(numbers), None, numbers).cast(pa.float64())
-
-
-def _to_category(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    texts = values.cast(pa.string())
-    return pc.if_else(pc.equal(texts, MISSING_CATEGORY), None, texts)
-
-
-def _to_class(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(values, "True", "False")  # as str() writes them, like the request log
 
 
 def _class_balance(definition: ModelDefinition, rows: pa.Table) -> dict[str, float] | None:

@@ -12,19 +12,16 @@ import pyarrow.compute as pc
 from evergreen.clock import to_text
 from evergreen.dataset import (
     HOLDOUT,
-    KEY,
-    SPLIT,
-    TIME_TYPE,
-    TIMESTAMP,
     DatasetManifest,
+    FromLog,
     LabelDelay,
-    normalise,
     read_dataset,
     read_manifest,
     split_rows,
     with_split,
     write_dataset,
 )
+from evergreen.dataset_columns import KEY, SPLIT, TIME_TYPE, TIMESTAMP, normalise
 from evergreen.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -52,7 +49,8 @@ def build_dataset(
 
     New is what was labelled since and is not among the champion's rows: not what was predicted
     since, so ground truth that comes late is used like any other, once. All of the champion's rows,
-    its own holdout included, may be trained on. The holdout is taken from the new rows, and (unless
+    its own holdout included, may be trained on; where ground truth was corrected since, they have
+    the newer one. The holdout is taken from the new rows, and (unless
     it is drawn at random) only from those predicted after everything the champion had: neither
     champion nor challenger has seen it or anything later. Of the rows outside the holdout the
     newest ``training_window_rows`` are kept.
@@ -64,7 +62,9 @@ def build_dataset(
     """
     champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
     old = read_dataset(storage, definition.name, champion.dataset_id)
-    fresh = _labelled_since(lake, definition, champion, old, clock())
+    labelled = _labelled_since(lake, definition, champion, clock())
+    taken = _among(labelled, old)
+    fresh = labelled.filter(pc.invert(taken))
     recent = definition.evaluation.holdout == "recent"
     newest = pa.scalar(champion.last_timestamp, TIME_TYPE)
     usable = fresh.filter(pc.greater(fresh[TIMESTAMP], newest)) if recent else fresh
@@ -79,6 +79,7 @@ def build_dataset(
     until = pc.max(fresh[_LABELLED_AT]).as_py()
     after = champion.last_timestamp if recent else None
     split = split_rows(definition, _from_log(definition, fresh), newer_than=after)
+    old, corrected = _corrected(definition, old, labelled.filter(taken))
     old = with_split(old, pa.repeat(pa.scalar(value=False), old.num_rows))
     rows = pa.concat_tables([normalise(definition, part) for part in (old, split)])
     held_out = pc.equal(rows[SPLIT], HOLDOUT)
@@ -94,28 +95,40 @@ def build_dataset(
         ],
         # Not the time of this one: ground truth may be on its way that is not in the log yet.
         data_until=until + timedelta(microseconds=1),
-        log_from=champion.log_from,
-        label_delay=_label_delay(fresh),
+        from_log=FromLog(champion.log_from, _label_delay(fresh), corrected),
         clock=clock,
     )
 
 
 def _labelled_since(
-    lake: Lake,
-    definition: ModelDefinition,
-    champion: DatasetManifest,
-    old: pa.Table,
-    until: datetime,
+    lake: Lake, definition: ModelDefinition, champion: DatasetManifest, until: datetime
 ) -> pa.Table:
-    """Return the log's labelled rows that the champion's data set does not have."""
+    """Return the log's rows labelled since the champion's data set; some of them it may have."""
     # A label may land after later ones: look back further, the champion's rows are known by key.
     since = max(champion.data_until - _LATEST_DELIVERY, champion.log_from)
     labelled = lake.labelled(definition, since - definition.retraining.label_wait, until)
-    came_in = pa.scalar(since, TIME_TYPE)
-    labelled = labelled.filter(pc.greater_equal(labelled[_LABELLED_AT], came_in))
-    used = set(zip(*(old[name].to_pylist() for name in KEY), strict=True))
-    keys = zip(*(labelled[name].to_pylist() for name in KEY), strict=True)
-    return labelled.filter(pa.array([key not in used for key in keys], pa.bool_()))
+    return labelled.filter(pc.greater_equal(labelled[_LABELLED_AT], pa.scalar(since, TIME_TYPE)))
+
+
+def _among(labelled: pa.Table, old: pa.Table) -> pa.Array:
+    """Return which rows of the log a data set has."""
+    used = set(_keys(old))
+    return pa.array([key in used for key in _keys(labelled)], pa.bool_())
+
+
+def _corrected(definition: ModelDefinition, old: pa.Table, again: pa.Table) -> tuple[pa.Table, int]:
+    """Return a data set's rows with their newest ground truth, and how many had another."""
+    newest = dict(zip(_keys(again), again["label"].to_pylist(), strict=True))
+    before = old[definition.target].to_pylist()
+    after = [newest.get(key, label) for key, label in zip(_keys(old), before, strict=True)]
+    place = old.column_names.index(definition.target)
+    field = old.schema.field(place)
+    changed = sum(new != label for new, label in zip(after, before, strict=True))
+    return old.set_column(place, field, pa.array(after, field.type)), changed
+
+
+def _keys(table: pa.Table) -> list[tuple[str | None, int | None]]:
+    return list(zip(*(table[name].to_pylist() for name in KEY), strict=True))
 
 
 def _from_log(definition: ModelDefinition, labelled: pa.Table) -> pa.Table:

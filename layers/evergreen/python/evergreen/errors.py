@@ -61,6 +61,10 @@ class RetrainingInProgressError(EvergreenError):
     """Another execution holds the model's retraining lock."""
 
 
+class RetrainingRequestError(EvergreenError):
+    """What asked for a retraining does not say of which model, or says it wrongly."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One thing wrong in a request body: where, what, and what would have been right."""

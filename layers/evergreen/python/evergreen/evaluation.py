@@ -1,45 +1,39 @@
 """Champion against challenger: the same rows, the bundles that would serve, and the evidence.
 
 The deciding metric is computed from what the two bundles answer for the holdout of the
-challenger's data set. How sure we are that the challenger is better is estimated with a paired
-bootstrap (B. Efron and R. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapters 13 and
-16): rows are drawn with replacement, both models are scored on each draw, and the share of draws
-in which the challenger is better is counted. Forecasts of a time series are no independent draws:
-neighbours share most of what happened. There whole blocks of consecutive rows are drawn, the moving
-block bootstrap (H. Künsch, "The jackknife and the bootstrap for general stationary observations",
-*Annals of Statistics* 17, 1989).
+challenger's data set. How sure we are that the challenger is better is the share of paired
+bootstrap draws (:mod:`evergreen.resampling`) in which it is, and even then it must not be worse in
+a protected segment (:mod:`evergreen.segments`).
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.dataset import to_columns
-from evergreen.errors import BundleError, NotEnoughDataError
-from evergreen.prediction import Predictor
-from evergreen.scores import classification_scores, number_scores
+from evergreen.answers import Answers, answers_of, classes_of, truth_of
+from evergreen.dataset import rows_in_common
+from evergreen.origins import OriginWindow, rolling_origins
+from evergreen.resampling import RESAMPLES, resample_f1, resample_rmse
+from evergreen.scores import block_length
+from evergreen.segments import SegmentResult, judge_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.bundle import Bundle
     from evergreen.model_definition import ModelDefinition
-    from evergreen.requests import Columns
 
-RESAMPLES = 1000
-_DRAWS_AT_ONCE = 4_000_000
-"""Row numbers held in memory at once while resampling: 32 MB."""
+SHOWN_SEGMENTS = 5
+"""Segments that a comparison names itself; all of them are in the report."""
 
 
 class Comparison(BaseModel):
-    """Which of two models won, and on what evidence."""
+    """Which of two models won, and on what evidence. Small: it goes from state to state."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,116 +51,32 @@ class Comparison(BaseModel):
     beside_champion: dict[str, float] = {}
     """Metrics that do not decide, by name: see :mod:`evergreen.scores`."""
     beside_challenger: dict[str, float] = {}
+    seen_by_champion: int | None = None
+    """How many of the rows the champion was trained on; None where that is not known."""
+    seen_by_challenger: int | None = None
+    segments: tuple[SegmentResult, ...] = ()
+    """The protected segments that say most against the challenger, at most five."""
+    segments_judged: int = 0
+    """In how many it was compared in a way that could have refused it."""
+    report_uri: str | None = None
+    """Where the report with all segments and the pictures is, once there is one."""
 
 
-def f1_score(
-    truth: NDArray[np.object_], predicted: NDArray[np.object_], classes: Sequence[str]
-) -> float:
-    """Return the F1 score of class labels.
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """A comparison with everything it was computed from, row by row."""
 
-    With up to two classes it is the F1 of the positive class, the last one in sorted order (as
-    scikit-learn counts: ``1`` of ``0, 1``, ``yes`` of ``no, yes``); with more it is the unweighted
-    mean of the F1 of each. A class that is neither true nor predicted anywhere scores 0.
-
-    Parameters
-    ----------
-    truth, predicted
-        n labels each, as text.
-    classes
-        Every class there is, whether or not it occurs in these rows.
-    """
-    cells, counts = np.unique(np.stack([truth, predicted]).astype(str), axis=1, return_counts=True)
-    return float(_f1_of_counts(cells[0], cells[1], counts[np.newaxis], classes)[0])
-
-
-def rmse(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
-    """Return the root of the mean squared error, in the unit of the target (n values each)."""
-    return float(np.sqrt(np.mean((truth - predicted) ** 2)))
-
-
-def resample_f1(
-    truth: NDArray[np.object_],
-    champion: NDArray[np.object_],
-    challenger: NDArray[np.object_],
-    classes: Sequence[str],
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> NDArray[np.float64]:
-    """Return by how much the challenger's F1 is above the champion's in each resample.
-
-    F1 only depends on how often each triple (truth, champion, challenger) occurs, and drawing n
-    rows with replacement draws these counts from a multinomial distribution. Drawing the counts
-    directly is therefore the same bootstrap, in time and memory that do not grow with n.
-
-    Parameters
-    ----------
-    truth, champion, challenger
-        n labels each, as text.
-    classes
-        Every class there is.
-    seed
-        Seed of the draws.
-    resamples
-        Number of draws.
-    """
-    triples = np.stack([truth, champion, challenger]).astype(str)
-    cells, counts = np.unique(triples, axis=1, return_counts=True)
-    draws = np.random.default_rng(seed).multinomial(truth.size, counts / truth.size, resamples)
-    return _f1_of_counts(cells[0], cells[2], draws, classes) - _f1_of_counts(
-        cells[0], cells[1], draws, classes
-    )
-
-
-def resample_rmse(
-    truth: NDArray[np.float64],
-    champion: NDArray[np.float64],
-    challenger: NDArray[np.float64],
-    *,
-    block: int = 1,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> NDArray[np.float64]:
-    """Return by how much the challenger's RMSE is below the champion's in each resample.
-
-    Parameters
-    ----------
-    truth, champion, challenger
-        n values each, in the unit of the target; in time order where ``block`` is over 1.
-    block
-        How many consecutive rows are drawn together; 1 draws each row on its own.
-    seed
-        Seed of the draws.
-    resamples
-        Number of draws.
-    """
-    random = np.random.default_rng(seed)
-    squares = np.stack([(truth - champion) ** 2, (truth - challenger) ** 2])
-    at_once = max(_DRAWS_AT_ONCE // truth.size, 1)
-    blocks = math.ceil(truth.size / block)
-    improvements = []
-    for first in range(0, resamples, at_once):
-        count = min(at_once, resamples - first)
-        starts = random.integers(truth.size - block + 1, size=(count, blocks, 1))
-        rows = (starts + np.arange(block)).reshape(count, -1)[:, : truth.size]
-        errors = np.sqrt([model[rows].mean(axis=1) for model in squares])
-        improvements.append(errors[0] - errors[1])
-    return np.concatenate(improvements)
-
-
-def block_length(definition: ModelDefinition, rows: int) -> int:
-    """Return how many consecutive rows the bootstrap draws together.
-
-    One where rows are independent. For a time series at least the horizon, as the errors of
-    forecasts that many steps ahead overlap (F. Diebold and R. Mariano, "Comparing predictive
-    accuracy", *Journal of Business & Economic Statistics* 13, 1995), and the cube root of the
-    number of rows (P. Hall, J. Horowitz and B.-Y. Jing, "On blocking rules for the bootstrap with
-    dependent data", *Biometrika* 82, 1995); at most half of the rows.
-    """
-    if definition.forecast is None:
-        return 1
-    wanted = max(definition.forecast.horizon, math.ceil(math.cbrt(rows)))
-    return max(min(wanted, rows // 2), 1)
+    definition: ModelDefinition
+    comparison: Comparison
+    holdout: pa.Table
+    truth: NDArray[Any]
+    champion: Answers | None
+    challenger: Answers
+    improvements: NDArray[np.float64] | None
+    """By how much the challenger is better in each resample; positive is better."""
+    segments: tuple[SegmentResult, ...]
+    origins: tuple[OriginWindow, ...]
+    """Of a time series; see :mod:`evergreen.origins`."""
 
 
 def compare(
@@ -176,19 +86,45 @@ def compare(
     champion: Bundle | None,
     challenger: Bundle,
     training: pa.Table | None = None,
+    champion_training: pa.Table | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Comparison:
+    """Decide whether the challenger replaces the champion: :func:`evaluate` without the rest."""
+    return evaluate(
+        definition,
+        holdout,
+        champion=champion,
+        challenger=challenger,
+        training=training,
+        champion_training=champion_training,
+        seed=seed,
+        resamples=resamples,
+    ).comparison
+
+
+def evaluate(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    *,
+    champion: Bundle | None,
+    challenger: Bundle,
+    training: pa.Table | None = None,
+    champion_training: pa.Table | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Evidence:
     """Decide whether the challenger replaces the champion.
 
     It does if the share of resamples in which it is better by more than
-    ``evaluation.min_improvement`` reaches ``evaluation.confidence``; a tie keeps the champion.
-    Where nothing is in production, the challenger is promoted.
+    ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
+    refuses it; a tie keeps the champion. Where nothing is in production, the challenger is
+    promoted.
 
     Parameters
     ----------
     definition
-        Names the metric, the improvement asked for and the confidence.
+        Names the metric, the improvement asked for, the confidence and the segments.
     holdout
         The labelled rows both are judged on: the holdout of the challenger's data set; a time
         series' as the data set orders them.
@@ -196,8 +132,9 @@ def compare(
         What serves now, or None.
     challenger
         What might.
-    training
-        The rows the challenger was trained on, which give a time series' MASE its scale.
+    training, champion_training
+        The rows each was trained on, if known: they tell whether the holdout was among them, and
+        the challenger's give a time series' MASE its scale.
     seed
         Seed of the bootstrap.
     resamples
@@ -210,51 +147,58 @@ def compare(
     BundleError
         If a bundle's answers are not finite numbers where numbers are asked for.
     """
-    if not holdout.num_rows:
-        raise NotEnoughDataError("the holdout has no rows to compare on", where=definition.name)
-    truth = np.array(holdout[definition.target].to_pylist(), dtype=object)
-    columns = to_columns(definition, holdout)
-    predictors = [Predictor(bundle) for bundle in (challenger, champion) if bundle is not None]
-    answers = [_answers(definition, predictor, columns) for predictor in predictors]
-    classes: list[str] = []
-    if definition.metric == "f1":
-        known = [set(predictor.signature.classes or ()) for predictor in predictors]
-        classes = sorted(set(truth).union(*map(set, answers), *known))
-        metrics = [f1_score(truth, predicted, classes) for predicted in answers]
-        beside = [_class_scores(predictor, truth, columns) for predictor in predictors]
-    else:
-        truth = truth.astype(np.float64)
-        metrics = [rmse(truth, predicted) for predicted in answers]
-        beside = [
-            number_scores(definition, truth, predicted, holdout, training) for predicted in answers
-        ]
+    truth = truth_of(definition, holdout)
+    classes = classes_of(truth, challenger, champion)
+    new = answers_of(definition, challenger, holdout, truth, classes, training)
+    seen_by_challenger = rows_in_common(definition, holdout, training)
     if champion is None:
-        return Comparison(
+        comparison = Comparison(
             decision="promote",
             metric=definition.metric,
             metric_champion=None,
-            metric_challenger=metrics[0],
+            metric_challenger=new.metric,
             probability_better=None,
             interval=None,
             rows=holdout.num_rows,
             reason="nothing was in production to compare with",
-            beside_challenger=beside[0],
+            beside_challenger=new.beside,
+            seen_by_challenger=seen_by_challenger,
         )
-    if definition.metric == "f1":
-        improvements = resample_f1(
-            truth, answers[1], answers[0], classes, seed=seed, resamples=resamples
-        )
-    else:
-        improvements = resample_rmse(
-            truth,
-            answers[1],
-            answers[0],
-            block=block_length(definition, truth.size),
-            seed=seed,
-            resamples=resamples,
-        )
-    judged = judge(definition, metrics[1], metrics[0], improvements, rows=holdout.num_rows)
-    return judged.model_copy(update={"beside_champion": beside[1], "beside_challenger": beside[0]})
+        origins = _origins(definition, holdout, truth, None, new)
+        return Evidence(definition, comparison, holdout, truth, None, new, None, (), origins)
+    old = answers_of(definition, champion, holdout, truth, classes, training)
+    improvements = _improvements(definition, truth, old, new, classes, seed, resamples)
+    segments = judge_segments(
+        definition,
+        holdout,
+        truth,
+        old.outputs,
+        new.outputs,
+        classes,
+        seed=seed,
+        resamples=resamples,
+    )
+    judged = judge(
+        definition,
+        old.metric,
+        new.metric,
+        improvements,
+        rows=holdout.num_rows,
+        seen=(rows_in_common(definition, holdout, champion_training), seen_by_challenger),
+        segments=segments,
+    )
+    beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
+    return Evidence(
+        definition,
+        judged.model_copy(update=beside),
+        holdout,
+        truth,
+        old,
+        new,
+        improvements,
+        segments,
+        _origins(definition, holdout, truth, old, new),
+    )
 
 
 def scores_of(
@@ -273,8 +217,9 @@ def scores_of(
     BundleError
         If the bundle's answers are not finite numbers where numbers are asked for.
     """
-    alone = compare(definition, table, champion=None, challenger=bundle, training=training)
-    return {definition.metric: alone.metric_challenger, **alone.beside_challenger}
+    truth = truth_of(definition, table)
+    alone = answers_of(definition, bundle, table, truth, classes_of(truth, bundle), training)
+    return {definition.metric: alone.metric, **alone.beside}
 
 
 def judge(
@@ -284,8 +229,10 @@ def judge(
     improvements: NDArray[np.float64],
     *,
     rows: int,
+    seen: tuple[int | None, int | None] = (None, None),
+    segments: tuple[SegmentResult, ...] = (),
 ) -> Comparison:
-    """Turn both metrics and the resampled improvements into a decision with its reason.
+    """Turn both metrics, the resampled improvements and the segments into a decision.
 
     Parameters
     ----------
@@ -297,59 +244,90 @@ def judge(
         By how much the challenger is better in each resample; positive is better.
     rows
         How many rows both were scored on.
+    seen
+        How many of them champion and challenger were trained on, where that is known.
+    segments
+        What :func:`evergreen.segments.judge_segments` found.
     """
     rule = definition.evaluation
     probability = float(np.mean(improvements > rule.min_improvement))
     tail = (1 - rule.confidence) / 2
     low, high = np.quantile(improvements, [tail, 1 - tail])
-    promote = probability >= rule.confidence
+    better = probability >= rule.confidence
+    refusing = [segment for segment in segments if segment.refused]
     margin = f" by more than {rule.min_improvement:g}" if rule.min_improvement else ""
+    reason = (
+        f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
+        f"{_which_rows(*seen)}: better{margin} with probability {probability:.3f}, "
+        f"{'which reaches' if better else 'short of'} {rule.confidence:g}"
+    )
+    if refusing:
+        others = f" and {len(refusing) - 1} more" if len(refusing) > 1 else ""
+        reason += (
+            f"; worse than allowed in the protected segment "
+            f"{refusing[0].explain(definition.metric)}{others}"
+        )
     return Comparison(
-        decision="promote" if promote else "reject",
+        decision="promote" if better and not refusing else "reject",
         metric=definition.metric,
         metric_champion=metric_champion,
         metric_challenger=metric_challenger,
         probability_better=probability,
         interval=(float(low), float(high)),
         rows=rows,
-        reason=(
-            f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
-            f"held-out rows: better{margin} with probability {probability:.3f}, "
-            f"{'which reaches' if promote else 'short of'} {rule.confidence:g}"
-        ),
+        reason=reason,
+        seen_by_champion=seen[0],
+        seen_by_challenger=seen[1],
+        segments=segments[:SHOWN_SEGMENTS],
+        segments_judged=sum(segment.probability_worse is not None for segment in segments),
     )
 
 
-def _answers(definition: ModelDefinition, predictor: Predictor, columns: Columns) -> NDArray[Any]:
-    outputs = predictor.predict(columns).outputs
-    if definition.metric == "f1":
-        return np.array([str(label) for label in outputs], dtype=object)
-    numbers = np.array(outputs, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise BundleError("answers that are not finite numbers", where=definition.name)
-    return numbers
+def _which_rows(champion: int | None, challenger: int | None) -> str:
+    if champion is None and challenger is None:
+        return "held-out rows"
+    if champion == challenger == 0:
+        return "rows that neither was trained on"
+    said = [
+        f"the {who} was trained on {'an unknown number' if count is None else count} of"
+        for who, count in (("champion", champion), ("challenger", challenger))
+        if count != 0
+    ]
+    return f"rows ({' and '.join(said)} them)"
 
 
-def _class_scores(
-    predictor: Predictor, truth: NDArray[np.object_], columns: Columns
-) -> dict[str, float]:
-    probabilities = predictor.probabilities(columns)
-    if probabilities is None:
-        return {}
-    return classification_scores(truth, probabilities, predictor.signature.classes or ())
-
-
-def _f1_of_counts(
-    true: NDArray[np.str_],
-    predicted: NDArray[np.str_],
-    counts: NDArray[np.int64],
-    classes: Sequence[str],
+def _improvements(
+    definition: ModelDefinition,
+    truth: NDArray[Any],
+    champion: Answers,
+    challenger: Answers,
+    classes: list[str],
+    seed: int,
+    resamples: int,
 ) -> NDArray[np.float64]:
-    """Return the F1 of each row of ``counts`` [draws, cells], the cells being label pairs."""
-    scored = sorted(classes) if len(classes) > 2 else sorted(classes)[-1:]
-    scores = []
-    for name in scored:
-        hits = counts @ ((true == name) & (predicted == name))
-        mentions = counts @ (true == name) + counts @ (predicted == name)
-        scores.append(2 * hits / np.maximum(mentions, 1))
-    return np.mean(scores, axis=0)
+    sides = (truth, champion.outputs, challenger.outputs)
+    if definition.metric == "f1":
+        old, new = resample_f1(*sides, classes, seed=seed, resamples=resamples)
+    else:  # of errors, less is better
+        block = block_length(definition, truth.size)
+        new, old = resample_rmse(*sides, block=block, seed=seed, resamples=resamples)
+    improvements: NDArray[np.float64] = new - old
+    return improvements
+
+
+def _origins(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    truth: NDArray[Any],
+    champion: Answers | None,
+    challenger: Answers,
+) -> tuple[OriginWindow, ...]:
+    if definition.forecast is None:
+        return ()
+    return rolling_origins(
+        definition,
+        holdout,
+        truth,
+        champion=None if champion is None else champion.outputs,
+        challenger=challenger.outputs,
+    )

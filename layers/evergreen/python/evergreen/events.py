@@ -23,6 +23,8 @@ class EventType(StrEnum):
     DRIFT_CHECK_COMPLETED = "Drift Check Completed"
     DATA_DRIFT_DETECTED = "Data Drift Detected"
     PERFORMANCE_DEGRADED = "Performance Degraded"
+    DRIFT_CLEARED = "Drift Cleared"
+    PERFORMANCE_RECOVERED = "Performance Recovered"
     RETRAINING_REQUESTED = "Retraining Requested"
     RETRAINING_SKIPPED = "Retraining Skipped"
     RETRAINING_FAILED = "Retraining Failed"

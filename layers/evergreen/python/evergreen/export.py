@@ -10,6 +10,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common._registration import get_converter, get_shape_calculator
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
 from evergreen.bundle import Bundle, Signature, TrainedFeature
 from evergreen.errors import BundleError
@@ -18,13 +19,18 @@ from evergreen.prediction import Predictor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
     from evergreen.model_definition import ModelDefinition
     from evergreen.requests import Columns
 
 MAX_DIFFERENT = 0.001
-"""Share of rows whose output may differ between scikit-learn and ONNX."""
+"""Share of rows whose output, or whose probabilities, may differ between scikit-learn and ONNX."""
+MAX_PROBABILITY_ERROR = 1e-3
+"""Two probabilities are the same within this. 32-bit sums are off by some 1e-7; a tree that goes
+the other way, because a scaled value was rounded to the other side of its threshold, by the
+weight of a tree."""
 MAX_RELATIVE_ERROR = 1e-3
 """Two numbers are the same output within this, relative to the larger of value and mean size."""
 
@@ -48,10 +54,12 @@ def export_bundle(
     Raises
     ------
     BundleError
-        If the estimator cannot be converted, or more than 0.1 % of the outputs differ.
+        If the estimator cannot be converted, or if the outputs of more than 0.1 % of the rows
+        differ, or the probabilities of as many by more than :data:`MAX_PROBABILITY_ERROR`.
     """
     classes, class_type = _classes(estimator, definition)
-    expected = np.asarray(estimator.predict(pd.DataFrame(columns))).ravel()
+    frame = pd.DataFrame(columns)
+    expected = np.asarray(estimator.predict(frame)).ravel()
     numeric = classes is None and np.isfinite(expected).all()
     bundle = Bundle(
         version=version,
@@ -66,15 +74,28 @@ def export_bundle(
         ),
         onnx=_convert(estimator, definition),
     )
-    share = _share_different(expected, bundle, columns)
+    predictor = Predictor(bundle)
+    _require_few(_different(expected, predictor, columns), "outputs", definition)
+    said = predictor.probabilities(columns)
+    if said is not None:
+        gaps = np.abs(said - estimator.predict_proba(frame)).max(axis=1)
+        _require_few(gaps > MAX_PROBABILITY_ERROR, "probabilities", definition)
+    return bundle
+
+
+def _require_few(different: NDArray[np.bool_], what: str, definition: ModelDefinition) -> None:
+    share = float(np.mean(different))
     if share > MAX_DIFFERENT:
         raise BundleError(
-            f"ONNX and scikit-learn differ on {share:.2%} of {len(next(iter(columns.values())))} "
-            f"rows; at most {MAX_DIFFERENT:.1%} may",
+            f"the {what} of ONNX and scikit-learn differ on {share:.2%} of {different.size} rows; "
+            f"at most {MAX_DIFFERENT:.1%} may",
             where=definition.name,
-            fix="Use transformers and estimators that skl2onnx converts exactly.",
+            fix=(
+                "Use transformers and estimators that skl2onnx converts exactly. The usual cause "
+                "is arithmetic before trees: a value rounded at 32 bits falls on the other side "
+                "of a threshold. Trees need no scaling; pass numbers through."
+            ),
         )
-    return bundle
 
 
 def _convert(estimator: BaseEstimator, definition: ModelDefinition) -> bytes:
@@ -82,7 +103,9 @@ def _convert(estimator: BaseEstimator, definition: ModelDefinition) -> bytes:
         (name, FloatTensorType([None, 1]) if feature.is_numeric else StringTensorType([None, 1]))
         for name, feature in definition.features.items()
     ]
-    options = {id(estimator): {"zipmap": False}} if definition.task == "classification" else None
+    options: dict[Any, dict[str, object]] = dict(_SCALING)
+    if definition.task == "classification":
+        options[id(estimator)] = {"zipmap": False}
     try:
         model = convert_sklearn(
             estimator,
@@ -106,6 +129,14 @@ def _convert(estimator: BaseEstimator, definition: ModelDefinition) -> bytes:
     return bytes(model.SerializeToString())
 
 
+# skl2onnx multiplies by the inverse of a scale where scikit-learn divides. That rounds another way,
+# and a forest behind it then answers otherwise: on 13,312 flights the probabilities of 2.0 % of the
+# rows were off by up to .036, and none with the division. RobustScaler computes in 64 bits.
+_SCALING = {
+    MaxAbsScaler: {"div": "div"},
+    RobustScaler: {"div": "div_cast"},
+    StandardScaler: {"div": "div"},
+}
 _HIST_GRADIENT_BOOSTING = {
     HistGradientBoostingClassifier: "SklearnHistGradientBoostingClassifier",
     HistGradientBoostingRegressor: "SklearnHistGradientBoostingRegressor",
@@ -183,9 +214,9 @@ def _trained(definition: ModelDefinition, name: str, columns: Columns) -> Traine
     )
 
 
-def _share_different(expected: np.ndarray, bundle: Bundle, columns: Columns) -> float:
-    outputs = np.asarray(Predictor(bundle).predict(columns).outputs)
-    if bundle.signature.task == "classification":
-        return float(np.mean(outputs != expected))
+def _different(expected: NDArray[Any], predictor: Predictor, columns: Columns) -> NDArray[np.bool_]:
+    outputs = np.asarray(predictor.predict(columns).outputs)
+    if predictor.signature.task == "classification":
+        return np.asarray(outputs != expected)
     scale = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
-    return float(np.mean(np.abs(outputs - expected) > MAX_RELATIVE_ERROR * scale))
+    return np.asarray(np.abs(outputs - expected) > MAX_RELATIVE_ERROR * scale)

@@ -19,7 +19,7 @@ from evergreen.clock import Clock, utc_now
 from evergreen.tables import LABELS, REQUEST_LOG, TIMESTAMP, TableKind, concat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage
@@ -54,8 +54,24 @@ class Lake:
         self._storage = storage
         self._clock = clock
 
-    def predictions(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
+    def predictions(
+        self,
+        definition: ModelDefinition,
+        start: datetime,
+        end: datetime,
+        columns: Collection[str] | None = None,
+    ) -> pa.Table:
         """Return the request log's rows with ``start <= timestamp < end``, sorted by time.
+
+        Parameters
+        ----------
+        definition
+            The model's.
+        start, end
+            The window.
+        columns
+            What is wanted beside ``timestamp``, ``request_id``, ``row`` and ``role``, if not all:
+            the JSON texts are most of a log.
 
         Returns
         -------
@@ -63,11 +79,11 @@ class Lake:
         string for classification), confidence, one column per feature (float64 or string, null
         where missing), input_data and metadata as JSON text.
         """
-        return self._read(REQUEST_LOG, definition, start, end, until=end)
+        return self._read(REQUEST_LOG, definition, start, end, columns)
 
     def labels(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
         """Return the ground truth that came in within ``start <= timestamp < end``."""
-        return self._read(LABELS, definition, start, end, until=end)
+        return self._read(LABELS, definition, start, end)
 
     def labelled(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
         """Return the champion's predictions within the window whose ground truth is known by now.
@@ -78,8 +94,28 @@ class Lake:
         the label that counts came in); sorted by time.
         """
         predictions = self.predictions(definition, start, end)
-        predictions = predictions.filter(pc.equal(predictions["role"], "champion"))
-        labels = self.labels(definition, start, self._clock() + timedelta(seconds=1))
+        champion = predictions.filter(pc.equal(predictions["role"], "champion"))
+        return self.with_labels(definition, champion, start)
+
+    def with_labels(
+        self, definition: ModelDefinition, predictions: pa.Table, since: datetime
+    ) -> pa.Table:
+        """Return those of the predictions whose ground truth is known by now, with it.
+
+        Parameters
+        ----------
+        definition
+            The model's.
+        predictions
+            Rows of :meth:`predictions`, with any columns but at least those it always has.
+        since
+            No prediction is older than this.
+
+        Returns
+        -------
+        The columns given, and those that :meth:`labelled` adds; sorted by time.
+        """
+        labels = self.labels(definition, since, self._clock() + timedelta(seconds=1))
         joined = predictions.join(
             labels.rename_columns({"timestamp": "labelled_at"}),
             keys=["request_id", "row"],
@@ -95,17 +131,26 @@ class Lake:
         return None if body is None else PartitionManifest.model_validate_json(body)
 
     def compacted(
-        self, kind: TableKind, definition: ModelDefinition, day: date
+        self,
+        kind: TableKind,
+        definition: ModelDefinition,
+        day: date,
+        schema: pa.Schema | None = None,
     ) -> tuple[pa.Table, frozenset[str]]:
-        """Return a partition's Parquet rows, and the raw keys that they hold."""
-        schema = kind.schema(definition)
+        """Return a partition's Parquet rows, and the raw keys that they hold.
+
+        ``schema`` names the columns to read, if not all.
+        """
+        schema = schema or kind.schema(definition)
         manifest = self.manifest(kind, definition.name, day)
         if manifest is None:
             return schema.empty_table(), frozenset()
         body = self._storage.get(kind.partition(definition.name, day) + manifest.file)
         if body is None:  # replaced between the two reads: the newer manifest knows the newer file
-            return self.compacted(kind, definition, day)
-        return _conform(pq.read_table(pa.BufferReader(body)), schema), manifest.sources
+            return self.compacted(kind, definition, day, schema)
+        file = pq.ParquetFile(pa.BufferReader(body))
+        known = [name for name in schema.names if name in file.schema_arrow.names]
+        return _conform(file.read(known), schema), manifest.sources
 
     def _read(
         self,
@@ -113,22 +158,22 @@ class Lake:
         definition: ModelDefinition,
         start: datetime,
         end: datetime,
-        until: datetime,
+        columns: Collection[str] | None = None,
     ) -> pa.Table:
         schema = kind.schema(definition)
-        parts = [schema.empty_table()]
-        for day in _days(start, until):
-            table, sources = self.compacted(kind, definition, day)
-            parts.append(table)
+        if columns is not None:
+            wanted = {"timestamp", "role", *kind.key, *columns}
+            schema = pa.schema([field for field in schema if field.name in wanted])
+        parts = []
+        for day in _days(start, end):
+            table, sources = self.compacted(kind, definition, day, schema)
+            parts.append(_within(table, start, end))
             for item in self._storage.list(kind.raw_prefix(definition.name, day)):
                 if item.key not in sources and item.modified >= start - timedelta(minutes=1):
                     body = self._storage.get(item.key) or b""
-                    parts.append(kind.from_lines(item.key, body, definition)[0])
-        table = concat(parts, schema)
-        low, high = (pa.scalar(moment, TIMESTAMP) for moment in (start, end))
-        times = table["timestamp"]
-        inside = pc.and_(pc.greater_equal(times, low), pc.less(times, high))
-        return kind.deduplicated(table.filter(inside))
+                    lines = kind.from_lines(item.key, body, definition)[0]
+                    parts.append(_within(lines.select(schema.names), start, end))
+        return kind.deduplicated(concat(parts, schema))
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:
@@ -141,6 +186,12 @@ def _days(start: datetime, end: datetime) -> Iterator[date]:
     while day <= last:
         yield day
         day += timedelta(days=1)
+
+
+def _within(table: pa.Table, start: datetime, end: datetime) -> pa.Table:
+    low, high = (pa.scalar(moment, TIMESTAMP) for moment in (start, end))
+    times = table["timestamp"]
+    return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 
 
 def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -21,7 +21,9 @@ NO_MODEL = "-"
 Unit = Literal["Count", "Milliseconds", "Seconds", "Percent", "Megabytes", "Bytes", "None"]
 Kind = Literal["counter", "gauge", "distribution"]
 Board = Literal["service", "api", "data", "model"]
-Emitter = Literal["predict", "check_drift", "train", "promote", "clean_up"]
+Emitter = Literal[
+    "predict", "check_drift", "register_challenger", "promote", "clean_up", "roll_back"
+]
 
 
 class Metric(StrEnum):
@@ -55,6 +57,7 @@ class Metric(StrEnum):
     DRIFTED_SHARE = "DriftedShare"
     MULTIVARIATE_ACCURACY = "MultivariateAccuracy"
     EFFECT_SIZE = "EffectSize"
+    OPEN_EPISODES = "OpenEpisodes"
 
     PRODUCTION_VERSION = "ProductionVersion"
     MODEL_LOAD_TIME = "ModelLoadTime"
@@ -62,10 +65,13 @@ class Metric(StrEnum):
     INFERENCE_TIME = "InferenceTime"
     OUTPUTS = "Outputs"
     CONFIDENCE = "Confidence"
+    SHADOW_PREDICTIONS = "ShadowPredictions"
+    SHADOW_ERRORS = "ShadowErrors"
     DRIFT_RETRAININGS = "DriftRetrainings"
     RETRAININGS = "Retrainings"
     PROMOTIONS = "Promotions"
     REJECTIONS = "Rejections"
+    ROLLBACKS = "Rollbacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +187,26 @@ SPECS: tuple[MetricSpec, ...] = (
         by="feature",
         emitter="check_drift",
     ),
+    MetricSpec(
+        _M.OPEN_EPISODES,
+        "Count",
+        "gauge",
+        "data",
+        "episodes of drift or degraded performance that go on",
+        emitter="check_drift",
+    ),
     MetricSpec(_M.PRODUCTION_VERSION, "None", "gauge", "model", "version in production"),
     MetricSpec(_M.MODEL_LOAD_TIME, "Milliseconds", "distribution", "model", "time to load it"),
     MetricSpec(_M.MODEL_LOAD_FAILURES, "Count", "counter", "model", "bundles that did not load"),
     MetricSpec(_M.INFERENCE_TIME, "Milliseconds", "distribution", "model", "time to predict"),
     MetricSpec(_M.OUTPUTS, "Count", "counter", "model", "outputs, by class or range", by="output"),
     MetricSpec(_M.CONFIDENCE, "None", "distribution", "model", "mean confidence of a request"),
+    MetricSpec(
+        _M.SHADOW_PREDICTIONS, "Count", "counter", "model", "rows that a shadow scored as well"
+    ),
+    MetricSpec(
+        _M.SHADOW_ERRORS, "Count", "counter", "model", "rows that a shadow could not score in time"
+    ),
     MetricSpec(
         _M.DRIFT_RETRAININGS,
         "Count",
@@ -195,12 +215,27 @@ SPECS: tuple[MetricSpec, ...] = (
         "retrainings that drift started",
         emitter="check_drift",
     ),
-    MetricSpec(_M.RETRAININGS, "Count", "counter", "model", "challengers trained", emitter="train"),
+    MetricSpec(
+        _M.RETRAININGS,
+        "Count",
+        "counter",
+        "model",
+        "challengers trained",
+        emitter="register_challenger",
+    ),
     MetricSpec(
         _M.PROMOTIONS, "Count", "counter", "model", "challengers promoted", emitter="promote"
     ),
     MetricSpec(
         _M.REJECTIONS, "Count", "counter", "model", "challengers rejected", emitter="clean_up"
+    ),
+    MetricSpec(
+        _M.ROLLBACKS,
+        "Count",
+        "counter",
+        "model",
+        "times an older version went back into production",
+        emitter="roll_back",
     ),
 )
 """Every metric, in the order of the dashboards."""

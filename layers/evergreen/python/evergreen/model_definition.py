@@ -33,11 +33,22 @@ _LOG_COLUMNS = frozenset(
     }
 )
 
+_MOMENTS = ("datetime", "date", "time", "timestamp")
+
 Task = Literal["classification", "regression", "time_series"]
 
 
 def _period(value: object) -> object:
     return parse_period(value) if isinstance(value, str) else value
+
+
+def _no_moment(value: object) -> object:
+    if value in _MOMENTS:
+        raise ValueError(
+            f"{value!r} is no type of feature: send what a model learns from a moment, such as the "
+            "weekday or the minute of the day as an integer, or the hours since as a float"
+        )
+    return value
 
 
 def _name(value: str) -> str:
@@ -48,6 +59,9 @@ def _name(value: str) -> str:
 
 Period = Annotated[timedelta, BeforeValidator(_period)]
 Name = Annotated[str, AfterValidator(_name)]
+FeatureType = Annotated[
+    Literal["float", "integer", "boolean", "category"], BeforeValidator(_no_moment)
+]
 
 
 class Strict(BaseModel):
@@ -63,7 +77,7 @@ class Feature(Strict):
     data-quality finding and still predicted. A missing value is an error unless ``nullable``.
     """
 
-    type: Literal["float", "integer", "boolean", "category"]
+    type: FeatureType
     nullable: bool = False
     min: float | None = None
     max: float | None = None
@@ -103,7 +117,33 @@ class Evaluation(Strict):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     holdout: Literal["recent", "random"] = "recent"
     holdout_fraction: float = Field(default=0.5, gt=0, lt=1)
+    max_holdout_rows: int = Field(default=10_000, ge=20)
+    """However many new rows there are, no more are held out: the longer nothing was promoted, the
+    further back half of them reaches, and from what is held out no challenger learns."""
     min_labelled_rows: int = Field(default=1000, ge=20)
+    segments: tuple[str, ...] = ()
+    """Features whose values (numbers: quarters) are parts of the traffic that a challenger must not
+    do worse on; see :mod:`evergreen.segments`."""
+    max_segment_regression: float = Field(default=0.05, ge=0)
+    """How much worse it may be in one: F1 in points (0.05: from .50 to .45), RMSE as a share of
+    the champion's there (0.05: from 10 to 10.5)."""
+    min_segment_rows: int = Field(default=100, ge=20)
+    """Parts with fewer rows of the holdout are shown and decide nothing."""
+
+
+class Shadow(Strict):
+    """Whether and how a challenger that won on the holdout first scores live traffic."""
+
+    min_predictions: int = Field(default=0, ge=0)
+    """Rows it is to be judged on; 0 for no shadow stage."""
+    max_wait: Period = timedelta(days=1)
+    """When it is judged on what there is by then."""
+    budget_ms: float = Field(default=50.0, gt=0, le=1000)
+    budget_ratio: float = Field(default=2.0, ge=0, le=10)
+    """An answer waits for it at most ``budget_ms`` milliseconds or, if that is more, this many
+    times what the champion took."""
+    max_error_share: float = Field(default=0.01, ge=0, lt=1)
+    """Refused if more of its rows than this were not scored, or not within the budget."""
 
 
 class RequestLog(Strict):
@@ -115,7 +155,12 @@ class RequestLog(Strict):
 
 
 class Schedule(Strict):
-    """One drift check that recurs: every how long, over how long a window."""
+    """One drift check that recurs: every how long, over how long a window.
+
+    A model may have any number: every six hours on the last six hours, every hour on a window of
+    six hours that slides, once a day on the day. Each is judged by itself; see
+    :attr:`Retraining.consecutive` for windows that overlap.
+    """
 
     every: Period
     window: Period
@@ -132,14 +177,40 @@ class Drift(Strict):
 
 
 class Retraining(Strict):
-    """Which verdicts start a retraining, and how often at most."""
+    """What starts a retraining, how often at most, and where it is computed."""
 
     on: tuple[Literal["data_drift", "performance"], ...] = ("data_drift",)
     cooldown: Period = timedelta(hours=6)
     consecutive: int = Field(default=1, ge=1)
+    """Windows in a row that must raise the alarm. They share no rows: of a window that slides
+    over itself, every check must raise it too, but those in between do not count."""
+    refill: Period | None = None
+    """How often one retraining is earned; without it they are not counted. Seasons move a model's
+    inputs all the time: what is saved in quiet times is there when the world really changes."""
+    burst: int = Field(default=2, ge=1)
+    """How many retrainings can be saved up; a model begins with as many."""
     training_window_rows: int = Field(default=200_000, ge=100)
     label_wait: Period = timedelta(days=30)
     """How long after its prediction a row's ground truth may still come in and be used."""
+    recency_half_life: Period | None = None
+    """With it, a row this much older than the newest counts half as much in training; the model's
+    ``train`` then takes ``sample_weight``. Without it, all rows count the same."""
+    every: Period | None = None
+    """Retrain on a schedule too, whatever the verdicts say."""
+    compute: Literal["lambda", "sagemaker"] = "lambda"
+    """Where the challenger is fitted: in a function (15 minutes, 3 GB), or as a training job."""
+    instance_type: str = Field(default="ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    """What a training job runs on."""
+    time_limit: Period = timedelta(hours=4)
+    """When a training job is stopped."""
+
+
+class Rollback(Strict):
+    """Whether production goes back by itself, and for how long after a promotion."""
+
+    automatic: bool = True
+    watch: Period = timedelta(hours=1)
+    """How long after a promotion an alarm on errors or on loading the model takes it back."""
 
 
 class ModelDefinition(Strict):
@@ -151,9 +222,11 @@ class ModelDefinition(Strict):
     features: dict[str, Feature] = Field(min_length=1)
     forecast: Forecast | None = None
     evaluation: Evaluation = Evaluation()
+    shadow: Shadow = Shadow()
     request_log: RequestLog = RequestLog()
     drift: Drift = Drift()
     retraining: Retraining = Retraining()
+    rollback: Rollback = Rollback()
 
     @property
     def metric(self) -> Literal["f1", "rmse"]:
@@ -180,6 +253,7 @@ class ModelDefinition(Strict):
         unknown = [name for name in self.request_log.redact if name not in self.features]
         if unknown:
             raise ValueError(f"request_log.redact names features that do not exist: {unknown}")
+        self._segments_fit()
         if (self.task == "time_series") != (self.forecast is not None):
             raise ValueError("[forecast] belongs to task 'time_series', which cannot do without")
         naive = self.forecast and self.forecast.seasonal_naive
@@ -189,6 +263,23 @@ class ModelDefinition(Strict):
         if self.evaluation.metric and classification != (self.evaluation.metric == "f1"):
             raise ValueError(f"evaluation.metric {self.metric!r} does not fit task {self.task!r}")
         return self
+
+    def _segments_fit(self) -> None:
+        segments = self.evaluation.segments
+        unknown = [name for name in segments if name not in self.features]
+        if unknown:
+            raise ValueError(
+                f"evaluation.segments names features that do not exist: {unknown} "
+                f"(allowed: {', '.join(self.features)})"
+            )
+        hidden = sorted(set(segments) & set(self.request_log.redact))
+        if hidden:
+            raise ValueError(
+                f"evaluation.segments names {hidden}, which request_log.redact keeps out of the "
+                "log: the rows to compare on would not have them"
+            )
+        if len(set(segments)) < len(segments):
+            raise ValueError("evaluation.segments names a feature twice")
 
 
 def load_definition(folder: Path) -> ModelDefinition:

@@ -1,16 +1,36 @@
-"""The production pointer: which bundle serves a model. Writing it is what promotes."""
+"""The production pointer: which bundle serves a model. Writing it is what promotes.
+
+It has one slot beside, for a challenger that scores in the shadow of the model that serves.
+"""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.errors import EvergreenError, NoProductionModelError
+
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+_ATTEMPTS = 5
+
+
+class ShadowSlot(BaseModel):
+    """A challenger that scores the same rows, and answers nobody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    bundle_uri: str
+    sha256: str
+    """SHA-256 of the bundle's manifest, as in the pointer itself."""
+    started_at: datetime
+    owner: str | None = None
+    """ARN of the execution that put it there; None where a person did."""
 
 
 class ProductionPointer(BaseModel):
@@ -29,6 +49,9 @@ class ProductionPointer(BaseModel):
     """The deciding metric on the holdout at promotion."""
     previous: str | None = None
     """Version that served before, if any."""
+    rolled_back: bool = False
+    """Whether it got here by going back to it, and not as a challenger that won."""
+    shadow: ShadowSlot | None = None
 
 
 class Production:
@@ -52,27 +75,84 @@ class Production:
 
     def read(self, model: str) -> ProductionPointer | None:
         """Return the model's pointer, or None if nothing was promoted yet."""
+        found = self._read(model)
+        return None if found is None else found[0]
+
+    def write(self, model: str, pointer: ProductionPointer) -> None:
+        """Point production at a bundle: the commit point of a promotion."""
+        self._put(model, pointer)
+
+    def set_shadow(self, model: str, slot: ShadowSlot | None) -> bool:
+        """Fill the pointer's shadow slot, or empty it; say whether that changed anything.
+
+        What serves stays as it is, even if it changes meanwhile: Parameter Store knows no
+        conditional write, but numbers them. A write that came between reading and writing shows
+        in the numbers, and is put back with the slot changed.
+
+        Raises
+        ------
+        NoProductionModelError
+            If nothing is in production that a shadow could stand beside.
+        """
+        found = self._read(model)
+        if found is None:
+            raise NoProductionModelError(
+                f"no version of {model!r} is in production", fix="Promote one first."
+            )
+        pointer, number = found
+        if pointer.shadow == slot:
+            return False
+        for _ in range(_ATTEMPTS):
+            written = self._put(model, pointer.model_copy(update={"shadow": slot}))
+            if written == number + 1:
+                return True
+            overwritten = self._numbered(model, written - 1)
+            if overwritten is None or overwritten == pointer:
+                return True
+            pointer, number = overwritten, written
+        raise EvergreenError(
+            "the pointer kept changing while its shadow slot was set", where=self.parameter(model)
+        )
+
+    def history(self, model: str) -> list[ProductionPointer]:
+        """Return every pointer the model has had, oldest first (SSM keeps the last 100).
+
+        What comes and goes in the shadow is no change of what serves, and is left out.
+        """
+        served: list[ProductionPointer] = []
+        for _, pointer in self._all(model):
+            plain = pointer.model_copy(update={"shadow": None})
+            if not served or served[-1] != plain:
+                served.append(plain)
+        return served
+
+    def _read(self, model: str) -> tuple[ProductionPointer, int] | None:
         try:
-            answer = self._client.get_parameter(Name=self.parameter(model))
+            found = self._client.get_parameter(Name=self.parameter(model))["Parameter"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ParameterNotFound":
                 return None
             raise
-        return ProductionPointer.model_validate_json(answer["Parameter"]["Value"])
+        return ProductionPointer.model_validate_json(found["Value"]), found["Version"]
 
-    def write(self, model: str, pointer: ProductionPointer) -> None:
-        """Point production at a bundle: the commit point of a promotion."""
-        self._client.put_parameter(
+    def _put(self, model: str, pointer: ProductionPointer) -> int:
+        answer = self._client.put_parameter(
             Name=self.parameter(model),
             Value=pointer.model_dump_json(),
             Type="String",
             Overwrite=True,
         )
+        return answer["Version"]
 
-    def history(self, model: str) -> list[ProductionPointer]:
-        """Return every pointer the model has had, oldest first (SSM keeps the last 100)."""
+    def _all(self, model: str) -> list[tuple[int, ProductionPointer]]:
         pages = self._client.get_paginator("get_parameter_history").paginate(
             Name=self.parameter(model)
         )
-        values = [item["Value"] for page in pages for item in page["Parameters"]]
-        return [ProductionPointer.model_validate(json.loads(value)) for value in values]
+        return [
+            (item["Version"], ProductionPointer.model_validate_json(item["Value"]))
+            for page in pages
+            for item in page["Parameters"]
+        ]
+
+    def _numbered(self, model: str, number: int) -> ProductionPointer | None:
+        return dict(self._all(model)).get(number)

@@ -42,7 +42,10 @@ MAX_METADATA_BYTES = 1024
 """The caller's metadata is written into the record of every row."""
 MAX_ID_LENGTH = 128
 RESERVED_METADATA = frozenset(
-    {"role", "batch_size", "inference_ms", "source_ip", "user_agent", "schema_version", "id"}
+    {
+        *("role", "batch_size", "inference_ms", "source_ip", "user_agent", "schema_version", "id"),
+        "shadow",
+    }
 )
 """Metadata keys that Evergreen writes itself."""
 

@@ -7,7 +7,10 @@ over, so an execution that died without releasing it blocks nobody.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import to_text
 from evergreen.errors import RetrainingInProgressError
@@ -19,6 +22,15 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 _ATTEMPTS = 5
+
+
+class Lock(BaseModel):
+    """Who retrains a model, and since when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    owner: str
+    taken_at: datetime
 
 
 def lock_key(model: str) -> str:
@@ -74,3 +86,22 @@ def take_lock(
     raise RetrainingInProgressError(
         f"{model} is being retrained by {holder}", where=storage.uri(key)
     )
+
+
+def read_lock(storage: Storage, model: str) -> Lock | None:
+    """Return the model's lock, or None where nobody holds it."""
+    body = storage.get(lock_key(model))
+    return None if body is None else Lock.model_validate_json(body)
+
+
+def release_stale(storage: Storage, model: str, is_running: Callable[[str], bool]) -> bool:
+    """Delete the lock of an execution that no longer runs; say whether there was one."""
+    key = lock_key(model)
+    found = storage.get_with_etag(key)
+    if found is None or is_running(json.loads(found[0])["owner"]):
+        return False
+    # Written first: an execution that has taken it over since it was read keeps it.
+    if storage.put_if_unchanged(key, found[0] + b"\n", found[1]):
+        storage.delete(key)
+        return True
+    return False

@@ -1,34 +1,82 @@
-"""What is looked at beside the metric that decides: logged and kept with the decision, no more.
+"""What models are scored by: the metric that decides, and what is looked at beside it.
 
-Classification: area under the ROC curve and log loss. Regression and time series: mean absolute
-error. Time series also: mean absolute scaled error against the seasonal naive forecast (R. Hyndman
-and A. Koehler, "Another look at measures of forecast accuracy", *International Journal of
-Forecasting* 22, 2006), the RMSE of that forecast, and the RMSE in the worst window of the holdout.
-
-Every row of a time series is a forecast from its own origin, made with what was known then, so
-scoring a holdout is a rolling-origin evaluation with fixed coefficients (L. Tashman,
-"Out-of-sample tests of forecasting accuracy", *International Journal of Forecasting* 16, 2000): the
-models are judged as they would serve, between one retraining and the next.
+Classification: F1 decides; area under the ROC curve and log loss stand beside it. Regression and
+time series: the root mean squared error decides; the mean absolute error stands beside it. Time
+series also: mean absolute scaled error against the seasonal naive forecast (R. Hyndman and
+A. Koehler, "Another look at measures of forecast accuracy", *International Journal of
+Forecasting* 22, 2006), the RMSE of that forecast, and the RMSE in the worst window of the holdout
+(:mod:`evergreen.origins`).
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.dataset import to_columns
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.model_definition import ModelDefinition
 
-WINDOWS = 4
-"""Into how many windows of origins, one after another, a time series' holdout is cut."""
+
+def f1_score(
+    truth: NDArray[np.object_], predicted: NDArray[np.object_], classes: Sequence[str]
+) -> float:
+    """Return the F1 score of class labels.
+
+    With up to two classes it is the F1 of the positive class, the last one in sorted order (as
+    scikit-learn counts: ``1`` of ``0, 1``, ``yes`` of ``no, yes``); with more it is the unweighted
+    mean of the F1 of each. A class that is neither true nor predicted anywhere scores 0.
+
+    Parameters
+    ----------
+    truth, predicted
+        n labels each, as text.
+    classes
+        Every class there is, whether or not it occurs in these rows.
+    """
+    cells, counts = np.unique(np.stack([truth, predicted]).astype(str), axis=1, return_counts=True)
+    return float(f1_of_counts(cells[0], cells[1], counts[np.newaxis], classes)[0])
+
+
+def f1_of_counts(
+    true: NDArray[np.str_],
+    predicted: NDArray[np.str_],
+    counts: NDArray[np.int64],
+    classes: Sequence[str],
+) -> NDArray[np.float64]:
+    """Return the F1 score of each of several tables of counts, as :func:`f1_score` defines it.
+
+    Parameters
+    ----------
+    true, predicted
+        The label pairs that are counted, one for each of m cells, as text.
+    counts
+        How often each pair occurs, shape (tables, m).
+    classes
+        Every class there is.
+
+    Returns
+    -------
+    array
+        One score for each table.
+    """
+    scored = sorted(classes) if len(classes) > 2 else sorted(classes)[-1:]
+    scores = []
+    for name in scored:
+        hits = counts @ ((true == name) & (predicted == name))
+        mentions = counts @ (true == name) + counts @ (predicted == name)
+        scores.append(2 * hits / np.maximum(mentions, 1))
+    return np.mean(scores, axis=0)
+
+
+def rmse(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    """Return the root of the mean squared error, in the unit of the target (n values each)."""
+    return float(np.sqrt(np.mean((truth - predicted) ** 2)))
 
 
 def classification_scores(
@@ -82,58 +130,39 @@ def area_under_roc(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> 
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / pairs)
 
 
-def number_scores(
-    definition: ModelDefinition,
+def scaled_error(
     truth: NDArray[np.float64],
     predicted: NDArray[np.float64],
-    rows: pa.Table,
-    training: pa.Table | None,
-) -> dict[str, float]:
-    """Return ``mae``, and for a time series what is said about it at the top of this module.
+    *,
+    trained_truth: NDArray[np.float64],
+    trained_naive: NDArray[np.float64],
+) -> float | None:
+    """Return the mean absolute scaled error, or None where the naive forecast knew it all.
+
+    The mean absolute error over that of the naive forecast on the rows trained on: below 1 is
+    better than the naive forecast was there.
 
     Parameters
     ----------
-    definition
-        The model's.
     truth, predicted
         n values each, in the unit of the target.
-    rows
-        The n rows with their features, a time series' in time order.
-    training
-        The rows trained on, which give MASE its scale; without them, or where the naive forecast
-        is perfect on them, there is no ``mase``.
+    trained_truth, trained_naive
+        Outcome and seasonal naive forecast of m > 0 rows that were trained on.
     """
-    errors = np.abs(truth - predicted)
-    scores = {"mae": float(errors.mean())}
+    scale = float(np.mean(np.abs(trained_truth - trained_naive)))
+    return float(np.mean(np.abs(truth - predicted))) / scale if scale > 0 else None
+
+
+def block_length(definition: ModelDefinition, rows: int) -> int:
+    """Return how many consecutive rows a resampling keeps together.
+
+    One where rows are independent. For a time series at least the horizon, as the errors of
+    forecasts that many steps ahead overlap (F. Diebold and R. Mariano, "Comparing predictive
+    accuracy", *Journal of Business & Economic Statistics* 13, 1995), and the cube root of the
+    number of rows (P. Hall, J. Horowitz and B.-Y. Jing, "On blocking rules for the bootstrap with
+    dependent data", *Biometrika* 82, 1995); at most half of the rows.
+    """
     if definition.forecast is None:
-        return scores
-    naive = _naive(definition, rows)
-    scores["rmse_seasonal_naive"] = float(np.sqrt(np.mean((truth - naive) ** 2)))
-    scores["rmse_worst_window"] = max(window_rmse(truth, predicted))
-    if training is not None and training.num_rows:
-        known = training[definition.target].to_numpy()
-        scale = float(np.mean(np.abs(known - _naive(definition, training))))
-        if scale > 0:
-            scores["mase"] = scores["mae"] / scale
-    return scores
-
-
-def window_rmse(
-    truth: NDArray[np.float64], predicted: NDArray[np.float64], windows: int = WINDOWS
-) -> list[float]:
-    """Return the RMSE within each of several windows of equal length, oldest first.
-
-    Parameters
-    ----------
-    truth, predicted
-        n values each, in time order.
-    windows
-        How many; fewer if there are fewer rows.
-    """
-    squares = np.array_split((truth - predicted) ** 2, min(windows, truth.size))
-    return [float(np.sqrt(part.mean())) for part in squares]
-
-
-def _naive(definition: ModelDefinition, rows: pa.Table) -> NDArray[np.float64]:
-    assert definition.forecast is not None
-    return to_columns(definition, rows)[definition.forecast.seasonal_naive].astype(np.float64)
+        return 1
+    wanted = max(definition.forecast.horizon, math.ceil(math.cbrt(rows)))
+    return max(min(wanted, rows // 2), 1)

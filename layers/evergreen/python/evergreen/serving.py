@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from evergreen.production import Production, ProductionPointer
     from evergreen.request_log import RequestLog
     from evergreen.requests import PredictionRequest
+    from evergreen.shadow_scoring import ShadowScore, ShadowScorer
     from evergreen.storage import Storage
 
 POLL_SECONDS = 10.0
 """How long a promotion may go unnoticed by a function that serves already."""
 CHAMPION = "champion"
+SHADOW = "shadow"
 
 
 _log = logging.getLogger(__name__)
@@ -120,7 +122,9 @@ class ModelServer:
                 self._champion = None
                 raise
             self._record(Metric.MODEL_LOAD_FAILURES, 1)
-            _log.exception("the promoted model of %s did not load", self._definition.name)
+            # Without the traceback, which ends in no new line: where a runtime's log is plain text,
+            # the invocation's metrics would be glued to it and lost.
+            _log.error("the promoted model of %s did not load: %s", self._definition.name, error)
             if self._champion is None:
                 raise BundleError(
                     "the promoted model did not load", where=self._definition.name
@@ -177,6 +181,8 @@ class PredictionService:
         Keeps it loaded.
     request_log
         Takes one record for each row before the answer goes out.
+    shadow
+        Scores the same rows with the challenger in the pointer's shadow slot.
     record
         Takes the metrics.
     clock
@@ -188,6 +194,7 @@ class PredictionService:
         definition: ModelDefinition,
         server: ModelServer,
         request_log: RequestLog,
+        shadow: ShadowScorer,
         record: Record,
         *,
         clock: Clock = utc_now,
@@ -195,6 +202,7 @@ class PredictionService:
         self._definition = definition
         self._server = server
         self._request_log = request_log
+        self._shadow = shadow
         self._record = record
         self._clock = clock
 
@@ -220,26 +228,31 @@ class PredictionService:
         milliseconds = (time.perf_counter() - started) * 1000
         # Not the caller's own id: two requests of the same name are still two requests.
         answer = Answer(str(uuid.uuid4()), champion, predictions)
+        shadow = self._shadow.score(champion.pointer.shadow, request.columns, milliseconds)
         named = {} if request.id is None else {"id": request.id}
-        report = self._request_log.deliver(
-            request_records(
+        about = {**request.metadata, **named, **caller, "batch_size": request.size}
+
+        def records(
+            role: str, version: str, said: Predictions, took: float, **more: object
+        ) -> list[dict[str, Any]]:
+            times = {"role": role, "inference_ms": round(took, 3)}
+            return request_records(
                 timestamp=timestamp,
                 request_id=answer.request_id,
                 definition=self._definition,
-                model_version=answer.model_version,
+                model_version=version,
                 rows=request.rows,
-                outputs=predictions.outputs,
-                confidences=predictions.confidences,
-                metadata={
-                    **request.metadata,
-                    **named,
-                    **caller,
-                    "role": CHAMPION,
-                    "batch_size": request.size,
-                    "inference_ms": round(milliseconds, 3),
-                },
+                outputs=said.outputs,
+                confidences=said.confidences,
+                metadata={**about, **times, **more},
             )
+
+        rows = records(
+            CHAMPION, answer.model_version, predictions, milliseconds, **_shadow_note(shadow)
         )
+        if shadow and shadow.predictions and shadow.milliseconds is not None:
+            rows += records(SHADOW, shadow.slot.version, shadow.predictions, shadow.milliseconds)
+        report = self._request_log.deliver(rows)
         if report.spilled:
             self._record(Metric.LOG_SPILLS, report.spilled)
         self._count(predictions, champion.quality.count(request.columns), milliseconds)
@@ -257,3 +270,10 @@ class PredictionService:
         self._record(Metric.UNSEEN_CATEGORIES, findings.unseen_categories)
         if predictions.confidences is not None:
             self._record(Metric.CONFIDENCE, sum(predictions.confidences) / rows)
+
+
+def _shadow_note(score: ShadowScore | None) -> dict[str, object]:
+    """Return what a champion's record says of the challenger beside it: what it did, or why not."""
+    if score is None:
+        return {}
+    return {"shadow": {"version": score.slot.version, "outcome": score.outcome}}

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from evergreen.drift.episodes import read_episodes
 from evergreen.drift.records import (
     DecisionRecord,
     Moment,
     PerformanceRecord,
     Record,
+    Trigger,
     Verdict,
     latest_checks,
 )
+from evergreen.drift.severity import Severity
 from evergreen.metric_history import MetricHistory, Span, read_history
 from evergreen.metric_samples import Sample, Series
 from evergreen.metrics import BY_METRIC, Metric
@@ -80,6 +83,15 @@ class DriftVerdict(_Frozen):
     reason: str
 
 
+class OpenEpisode(_Frozen):
+    """Drift, or worse performance, that goes on."""
+
+    kind: Trigger
+    since: Moment
+    severity: Severity
+    model_version: str
+
+
 class Evidence(_Frozen):
     """The numbers behind a decision."""
 
@@ -87,7 +99,6 @@ class Evidence(_Frozen):
     metric_champion: float | None
     metric_challenger: float
     probability_better: float | None = None
-    reason: str
 
 
 class DecisionMade(_Frozen):
@@ -97,9 +108,10 @@ class DecisionMade(_Frozen):
     decided_at: Moment
     challenger: str
     champion: str | None = None
+    reason: str
     comparison: Evidence | None = None
     execution: str | None = None
-    """Name of the execution that decided, or None where a person did."""
+    """Name of the execution or alarm that decided, or None where a person did."""
 
     @field_validator("execution", mode="before")
     @classmethod
@@ -119,6 +131,8 @@ class ModelStatus(_Frozen):
     live: LiveMetric | None
     checks: tuple[DriftVerdict, ...]
     """Newest first."""
+    episodes: tuple[OpenEpisode, ...]
+    """Of the version in production, those that go on."""
     traffic: MetricHistory
     inference_time: MetricHistory
     slowest_inference: MetricHistory
@@ -181,10 +195,19 @@ class StatusReader:
             production=_in_production(pointer),
             live=_live(lines, pointer),
             checks=tuple(_verdict(line) for line in lines if isinstance(line, DecisionRecord)),
+            episodes=self._episodes(name, pointer),
             traffic=charts.traffic,
             inference_time=charts.inference_time,
             slowest_inference=charts.slowest_inference,
             decisions=self._decisions(name),
+        )
+
+    def _episodes(self, name: str, pointer: ProductionPointer | None) -> tuple[OpenEpisode, ...]:
+        # The first check of a new version ends what the version before it had.
+        return tuple(
+            OpenEpisode.model_validate(each.model_dump())
+            for each in read_episodes(self.storage, name).open
+            if pointer is not None and each.model_version == pointer.version
         )
 
     def _decisions(self, name: str) -> tuple[DecisionMade, ...]:

@@ -118,11 +118,13 @@ class TableKind:
     def deduplicated(self, table: pa.Table) -> pa.Table:
         """Return the table sorted by time with one row per key."""
         order = [("timestamp", "ascending"), *((name, "ascending") for name in self.key)]
+        # Only times and keys are sorted and grouped: the other columns are moved once.
+        rows = pc.sort_indices(table, sort_keys=order)
         numbers = pa.array(range(table.num_rows), pa.int64())
-        table = table.sort_by(order).append_column("_order", numbers)
+        keys = table.select(self.key).take(rows).append_column("_order", numbers)
         pick = "min" if self.keep == "first" else "max"
-        kept = table.group_by(list(self.key)).aggregate([("_order", pick)])[f"_order_{pick}"]
-        return table.drop(["_order"]).take(kept.take(pc.sort_indices(kept)))
+        kept = keys.group_by(list(self.key)).aggregate([("_order", pick)])[f"_order_{pick}"]
+        return table.take(rows.take(kept.take(pc.sort_indices(kept))))
 
     @staticmethod
     def _prediction(record: dict[str, Any], definition: ModelDefinition) -> dict[str, Any]:

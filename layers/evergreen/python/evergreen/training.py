@@ -1,7 +1,8 @@
-"""Training a challenger: fitted by the model folder's own code, logged, registered, exported."""
+"""Training a challenger: fitted by the model folder's own code, exported and logged as a run."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 import tempfile
@@ -12,17 +13,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
+import sklearn
 
-from evergreen.bundle import Bundle, save_bundle
-from evergreen.dataset import HOLDOUT, TRAIN, rows_of, to_columns
+from evergreen.dataset import HOLDOUT, TRAIN, rows_of
+from evergreen.dataset_columns import to_columns
 from evergreen.errors import ModelDefinitionError, NotEnoughDataError
 from evergreen.evaluation import scores_of
 from evergreen.export import export_bundle
+from evergreen.holdout import holdout_answers
+from evergreen.prediction import Predictor
+from evergreen.recency import WEIGHTS, recency_weights, require_weights_taken
+from evergreen.registration import Challenger, keep_bundle, register_challenger
+from evergreen.registry import MODEL_ARTIFACT
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sklearn.base import BaseEstimator
 
+    from evergreen.bundle import Bundle
     from evergreen.clock import Clock
     from evergreen.dataset import DatasetManifest
     from evergreen.model_definition import ModelDefinition
@@ -45,17 +53,20 @@ class Trainer(Protocol):
     """The function ``train`` of a model folder's ``training.py``."""
 
     def __call__(self, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
-        """Return a fitted estimator."""
+        """Return a fitted estimator.
+
+        Where ``retraining.recency_half_life`` is set, ``sample_weight`` (one weight for each row,
+        1 in the mean) is given too.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Challenger:
-    """A trained, registered and exported model that has not been judged yet."""
+class TrainedRun:
+    """A finished run: a model with everything that it takes to register it."""
 
-    version: str
     run_id: str
-    bundle: Bundle
+    dataset_id: str
 
 
 def load_trainer(folder: Path) -> Trainer:
@@ -94,7 +105,10 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
     ------
     NotEnoughDataError
         If no row is for training, or all of a classification's rows have one class.
+    ModelDefinitionError
+        If the definition weighs rows by recency and the trainer takes no weights.
     """
+    require_weights_taken(definition, trainer)
     rows = rows_of(table, TRAIN)
     if not rows.num_rows:
         raise NotEnoughDataError("no rows to train on", where=definition.name)
@@ -103,7 +117,11 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
         raise NotEnoughDataError(
             f"all {rows.num_rows} rows to train on have the same class", where=definition.name
         )
-    return trainer(to_features(definition, rows), target)
+    weights = recency_weights(definition, rows)
+    if weights is None:
+        return trainer(to_features(definition, rows), target)
+    weighted: Any = trainer
+    return weighted(to_features(definition, rows), target, **{WEIGHTS: weights})
 
 
 def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
@@ -126,6 +144,76 @@ def to_target(definition: ModelDefinition, table: pa.Table) -> pd.Series:
     return pd.Series(_typed(values), name=definition.target)
 
 
+def train(
+    definition: ModelDefinition,
+    folder: Path,
+    manifest: DatasetManifest,
+    table: pa.Table,
+    *,
+    registry: Registry,
+    clock: Clock,
+) -> TrainedRun:
+    """Fit a challenger and keep all that it is made of in one run of MLflow.
+
+    The run holds parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle)
+    and the files of its bundle, proved equal to the estimator, beside its answers on the holdout.
+    It is finished only when all of it is there. Nothing is registered: see
+    :mod:`evergreen.registration`.
+
+    Parameters
+    ----------
+    definition
+        The model to train.
+    folder
+        The model's folder, with ``training.py``.
+    manifest, table
+        The data set.
+    registry
+        Where the run goes.
+    clock
+        Gives the time of the metrics.
+
+    Raises
+    ------
+    ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
+        From the steps named above; the run is marked as failed then.
+    """
+    trainer = load_trainer(folder)
+    require_weights_taken(definition, trainer)  # before there is a run
+    about = run_tags(folder, manifest.dataset_id)
+    run_id = registry.start_run(definition.name, manifest.dataset_id, about)
+    try:
+        estimator = fit(definition, trainer, table)
+        registry.log_params(run_id, _parameters(estimator, manifest))
+        training = rows_of(table, TRAIN)
+        bundle = export_bundle(estimator, definition, to_columns(definition, training), run_id)
+        metrics = {
+            f"{split}_{name}": value
+            for split in (TRAIN, HOLDOUT)
+            if (rows := rows_of(table, split)).num_rows
+            for name, value in scores_of(definition, bundle, rows, training=training).items()
+        }
+        registry.log_metrics(run_id, metrics, clock())
+        answers = _on_holdout(definition, bundle, table)
+        _upload(estimator, bundle, answers, run_id, registry)
+    except Exception:
+        registry.end_run(run_id, failed=True)
+        raise
+    registry.end_run(run_id)
+    return TrainedRun(run_id=run_id, dataset_id=manifest.dataset_id)
+
+
+def find_trained(
+    definition: ModelDefinition, folder: Path, dataset_id: str, *, registry: Registry
+) -> TrainedRun | None:
+    """Return the finished run of this code on this data set, if there is one.
+
+    What an interrupted retraining has trained already is found by the next one on the same rows.
+    """
+    run_id = registry.finished_run(definition.name, run_tags(folder, dataset_id))
+    return None if run_id is None else TrainedRun(run_id=run_id, dataset_id=dataset_id)
+
+
 def train_challenger(
     definition: ModelDefinition,
     folder: Path,
@@ -136,71 +224,51 @@ def train_challenger(
     registry: Registry,
     clock: Clock,
 ) -> Challenger:
-    """Fit a challenger and bring it to where it can be judged and promoted.
-
-    The run in MLflow holds parameters, metrics, the data set's id and the scikit-learn model
-    (skops, no pickle); the model is registered as a version with the alias ``challenger``; its
-    bundle, proved equal to the estimator, is stored and noted at the version. Should anything fail
-    after registration, the version is archived with the reason.
+    """Train a challenger and register it, in one go: :func:`train`, :func:`register_challenger`.
 
     Parameters
     ----------
-    definition
-        The model to train.
-    folder
-        The model's folder, with ``training.py``.
-    manifest, table
-        The data set.
+    definition, folder, manifest, table, registry, clock
+        As :func:`train` takes them.
     storage
         The data bucket, for the bundle.
-    registry
-        Where run and version go.
-    clock
-        Gives the time of the metrics.
 
     Raises
     ------
     ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
-        From the steps named above.
+        From the two.
     """
-    trainer = load_trainer(folder)
-    run_id = registry.start_run(
-        definition.name, manifest.dataset_id, {"dataset_id": manifest.dataset_id}
+    trained = train(definition, folder, manifest, table, registry=registry, clock=clock)
+    return register_challenger(
+        definition.name,
+        trained.run_id,
+        trained.dataset_id,
+        storage=storage,
+        registry=registry,
+        clock=clock,
     )
-    try:
-        estimator = fit(definition, trainer, table)
-        registry.log_params(run_id, _parameters(estimator, manifest))
-        version = _register(definition, estimator, run_id, manifest, registry)
-        try:
-            training = rows_of(table, TRAIN)
-            train_columns = to_columns(definition, training)
-            bundle = export_bundle(estimator, definition, train_columns, version)
-            metrics = {
-                f"{split}_{name}": value
-                for split in (TRAIN, HOLDOUT)
-                if (rows := rows_of(table, split)).num_rows
-                for name, value in scores_of(definition, bundle, rows, training=training).items()
-            }
-            registry.log_metrics(run_id, metrics, clock())
-            uri, sha256 = save_bundle(storage, definition.name, bundle)
-            registry.attach_bundle(definition.name, version, uri, sha256)
-        except Exception as error:
-            registry.archive(definition.name, version, f"not finished: {error}", clock())
-            raise
-    except Exception:
-        registry.end_run(run_id, failed=True)
-        raise
-    registry.end_run(run_id)
-    return Challenger(version=version, run_id=run_id, bundle=bundle)
 
 
-def _register(
-    definition: ModelDefinition,
-    estimator: BaseEstimator,
-    run_id: str,
-    manifest: DatasetManifest,
-    registry: Registry,
-) -> str:
+def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
+    """Return what tells a run's model apart: its data set, and the code that fits it.
+
+    The code is the model folder's Python and TOML files and the version of scikit-learn.
+    """
+    digest = hashlib.sha256(sklearn.__version__.encode())
+    for file in sorted([*folder.glob("*.py"), *folder.glob("*.toml")]):
+        digest.update(f"\0{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
+    return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
+
+
+def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> bytes:
+    rows = rows_of(table, HOLDOUT)
+    predictions = Predictor(bundle).predict(to_columns(definition, rows))
+    return holdout_answers(definition, rows, predictions)
+
+
+def _upload(
+    estimator: BaseEstimator, bundle: Bundle, answers: bytes, run_id: str, registry: Registry
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model"
         # Requirements are named, not inferred: inferring them loads the model in a new process.
@@ -211,7 +279,8 @@ def _register(
             skops_trusted_types=SKOPS_TRUSTED_TYPES,
             pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
         )
-        return registry.register(definition.name, run_id, saved, manifest.dataset_id)
+        registry.upload(run_id, saved, MODEL_ARTIFACT)
+        keep_bundle(bundle, answers, run_id, Path(scratch), registry)
 
 
 def _parameters(estimator: BaseEstimator, manifest: DatasetManifest) -> dict[str, object]:

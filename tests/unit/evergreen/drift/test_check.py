@@ -12,11 +12,14 @@ import pytest
 
 from evergreen.clock import to_text
 from evergreen.dataset import split_rows, write_dataset
+from evergreen.drift import evidence
 from evergreen.drift.check import check
 from evergreen.drift.records import read_records
 from evergreen.errors import EvergreenError
+from evergreen.holdout import holdout_answers, holdout_key
 from evergreen.lake import Lake
 from evergreen.model_definition import Feature, ModelDefinition, RequestLog, Retraining
+from evergreen.prediction import Predictions
 from evergreen.production import ProductionPointer
 from evergreen.request_log import request_records
 from evergreen.storage import Storage, StoredObject
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.records import Record
+    from evergreen.drift.records import Record, UnivariateTest
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -103,6 +106,21 @@ class Model:
             promoted_at=start,
             metric=1.0,
         )
+        self.hold_out(500)
+
+    def hold_out(self, count: int) -> None:
+        """Keep what the version in production answers on rows it was not trained on."""
+        cities = [row["city"] for row in self.draw(count)]
+        times = pa.array([END - 31 * DAY] * count, pa.timestamp("us", tz="UTC"))
+        body = holdout_answers(
+            self.definition,
+            pa.table({"timestamp": times, "y": cities}),
+            Predictions(cities, self.confidences(count)),
+        )
+        self.storage.put(holdout_key("toy", "2"), body)
+
+    def confidences(self, count: int, fall: float = 0.0) -> list[float]:
+        return [float(value) for value in self.rng.uniform(0.6, 1.0, count) - fall]
 
     def draw(self, count: int, shift: float = 0.0) -> list[dict[str, Any]]:
         sizes = self.rng.normal(shift, 1, count)
@@ -120,6 +138,7 @@ class Model:
         version: str = "2",
         role: str = "champion",
         shift: float = 0.0,
+        fall: float = 0.0,
     ) -> tuple[str, list[str]]:
         rows = self.draw(count, shift)
         name = f"{to_text(at)}-{version}-{role}"
@@ -131,7 +150,7 @@ class Model:
             model_version=version,
             rows=rows,
             outputs=outputs,
-            confidences=[0.9] * count,
+            confidences=self.confidences(count, fall),
             metadata={"role": role},
         )
         self._land("request-log", at, name, records)
@@ -152,13 +171,13 @@ class Model:
         key = f"{table}/raw/model=toy/{at:%Y/%m/%d/%H}/{name}"
         self.storage.put(key, "".join(f"{json.dumps(line)}\n" for line in records).encode())
 
-    def check(self, end: datetime = END, **options: Any) -> CheckResult:
+    def check(self, end: datetime = END, window: timedelta = DAY, **options: Any) -> CheckResult:
         return check(
             self.definition,
             self.pointer,
             Lake(self.storage, clock=lambda: END),
             self.storage,
-            start=end - DAY,
+            start=end - window,
             end=end,
             clock=lambda: end,
             **options,
@@ -175,10 +194,10 @@ def test_quiet_traffic(tmp_path: Path) -> None:
     assert result.context.rows == 400
     assert result.decision.verdict == "no_drift"
     assert result.report_key is None
-    assert result.features_tested == 2
+    assert result.features_tested == 4
     lines = model.logged()
     assert [line.kind for line in lines] == [
-        *["univariate"] * 3,
+        *["univariate"] * 5,
         "multivariate",
         "decision",
     ]
@@ -266,3 +285,153 @@ def test_a_lost_reference_is_an_error(tmp_path: Path) -> None:
     model.pointer = model.pointer.model_copy(update={"reference_dataset_id": "ds-lost"})
     with pytest.raises(EvergreenError, match="not found"):
         model.check()
+
+
+def of_feature(result: CheckResult, name: str) -> list[UnivariateTest]:
+    return [test for test in result.univariate.tests if test.feature_name == name]
+
+
+def test_outputs_and_confidence_are_tested_as_features(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.serve(400, fall=0.2)
+    result = model.check()
+    (output,) = of_feature(result, "model_output")
+    (confidence,) = of_feature(result, "confidence")
+    assert (output.method, output.drifted) == ("chi_square_two_sample", False)
+    assert (confidence.method, confidence.drifted) == ("ks", True)
+    assert result.decision.drifted_features == ("confidence",)
+    assert result.decision.verdict == "drift"
+    assert not result.multivariate.drifted
+    raw = [test.p_value for test in result.univariate.tests if test.p_value is not None]
+    assert confidence.p_value_corrected == pytest.approx(min(raw) * len(raw))
+
+
+def test_the_answers_of_a_version_that_kept_none_are_not_tested_and_say_why(
+    tmp_path: Path,
+) -> None:
+    model = Model(tmp_path)
+    (tmp_path / holdout_key("toy", "2")).unlink()
+    name, outputs = model.serve(400, fall=0.2)
+    model.label(name, outputs)
+    result = model.check()
+    reason = "what this version answers on its holdout was not kept when it was trained"
+    tests = [*of_feature(result, "model_output"), *of_feature(result, "confidence")]
+    assert [(test.drifted, test.p_value, test.reason) for test in tests] == [
+        (False, None, reason)
+    ] * 2
+    assert result.performance is not None
+    assert (result.performance.drifted, result.performance.reason) == (False, reason)
+    assert result.decision.verdict == "no_drift"
+
+
+def test_a_version_of_which_nothing_was_held_out_says_so(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.hold_out(0)
+    name, outputs = model.serve(400)
+    model.label(name, outputs)
+    result = model.check()
+    tests = [*of_feature(result, "model_output"), *of_feature(result, "confidence")]
+    assert {test.reason for test in tests} == {
+        "no rows were held out when this version was trained"
+    }
+    assert result.performance is not None
+    assert result.performance.reason == "no rows were held out when this version was trained"
+
+
+@pytest.mark.parametrize(("labelled", "shares"), [(False, 2), (True, 3)])
+def test_alpha_is_shared_among_the_questions_that_are_asked(
+    tmp_path: Path, labelled: bool, shares: int
+) -> None:
+    model = Model(tmp_path)
+    name, outputs = model.serve(400)
+    if labelled:
+        model.label(name, outputs)
+    result = model.check()
+    share = model.definition.drift.alpha / shares
+    assert {test.threshold for test in result.univariate.tests} == {share}
+    if labelled:
+        assert result.performance is not None
+        assert result.performance.alpha == share
+
+
+COMMON = {
+    *("kind", "timestamp", "reference_dataset_id", "subject_dataset_id", "check_id"),
+    *("model", "model_version", "window_start", "window_end", "rows"),
+}
+CONTRACT = {
+    "univariate": {
+        *("feature_name", "drifted", "p_value", "threshold", "method", "effect_size"),
+        *("effect_threshold", "p_value_corrected", "reason"),
+    },
+    "multivariate": {
+        *("drifted", "model_accuracy", "threshold", "auc", "p_value", "top_features"),
+        *("method", "rows_per_side", "reason"),
+    },
+    "performance": {
+        *("metric", "drifted", "value", "interval_low", "interval_high", "threshold"),
+        *("labelled_rows", "holdout_rows", "p_value", "alpha", "reason"),
+    },
+    "decision": {
+        *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left", "goal"),
+        "reason",
+    },
+}
+
+
+def test_the_written_drift_log_has_exactly_the_fields_promised(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    name, outputs = model.serve(400, shift=1.0)
+    model.label(name, outputs)
+    result = model.check()
+    assert result.log_key == f"drift/log/model=toy/dt=2026-03-02/{result.context.check_id}.jsonl"
+    lines = [json.loads(line) for line in (tmp_path / result.log_key).read_text().splitlines()]
+    assert {line["kind"] for line in lines} == set(CONTRACT)
+    for line in lines:
+        assert set(line) == COMMON | CONTRACT[line["kind"]]
+        assert line["timestamp"] == "2026-03-02T12:00:00.000000Z"
+        assert line["window_start"] == "2026-03-01T12:00:00.000000Z"
+        assert line["rows"] == 400
+    assert [line["kind"] for line in lines][-1] == "decision"
+    assert [line["feature_name"] for line in lines if line["kind"] == "univariate"] == [
+        *("size", "city", "secret", "model_output", "confidence")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("every", "window", "until", "starts"),
+    [(6, 6, 12, [6, 12]), (1, 6, 7, [6]), (24, 24, 24, [24])],
+    ids=["six-hourly", "sliding", "daily"],
+)
+def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row(
+    tmp_path: Path, every: int, window: int, until: int, starts: list[int]
+) -> None:
+    """All traffic has drifted. The second window that shares no rows with the first counts."""
+    model = Model(tmp_path, retraining=Retraining(consecutive=2, cooldown=timedelta(hours=5)))
+    for hour in range(-window, until):
+        model.serve(250, at=END + timedelta(hours=hour, minutes=30), shift=1.0)
+    decisions = {
+        hour: model.check(END + timedelta(hours=hour), timedelta(hours=window)).decision
+        for hour in range(0, until + 1, every)
+    }
+    assert {decision.verdict for decision in decisions.values()} == {"drift"}
+    started = [hour for hour, decision in decisions.items() if decision.start_retraining]
+    assert started == starts
+
+
+def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "ROW_CAP", 300)
+    model = Model(tmp_path)
+    model.serve(400)
+    found = evidence.gather(
+        model.definition,
+        model.pointer,
+        Lake(model.storage, clock=lambda: END),
+        model.storage,
+        start=END - DAY,
+        end=END,
+    )
+    assert found.rows == 400
+    sides = (found.reference, found.window, found.outputs.reference, found.outputs.window)
+    assert {values.size for side in sides for values in side.values()} == {300}

@@ -19,7 +19,7 @@ from evergreen.drift.records import (
     window_id,
 )
 from evergreen.drift.univariate import UnivariateOutcome
-from evergreen.model_definition import Drift, Retraining
+from evergreen.model_definition import Drift, Retraining, Schedule
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -199,22 +199,17 @@ def test_cooldown_counts_from_starts_only_and_over_all_versions_and_windows() ->
 @pytest.mark.parametrize(
     ("history", "starts"),
     [
-        ([], False),
-        ([past(NOON - HOUR)], False),
-        ([past(NOON - HOUR), past(NOON - 2 * HOUR)], True),
-        ([past(NOON - HOUR), past(NOON - 2 * HOUR, (), "no_drift"), past(NOON - 3 * HOUR)], False),
+        ([past(NOON - DAY)], False),
+        ([past(NOON - DAY), past(NOON - 2 * DAY)], True),
+        ([past(NOON - DAY), past(NOON - 2 * DAY, (), "no_drift"), past(NOON - 3 * DAY)], False),
         (
-            [
-                past(NOON - HOUR),
-                past(NOON - 2 * HOUR, (), "insufficient_data"),
-                past(NOON - 3 * HOUR),
-            ],
+            [past(NOON - DAY), past(NOON - 2 * DAY, (), "insufficient_data"), past(NOON - 3 * DAY)],
             True,
         ),
-        ([past(NOON - HOUR), past(NOON - 2 * HOUR, version="0")], False),
-        ([past(NOON - HOUR), past(NOON - 2 * HOUR, window=HOUR)], False),
-        ([past(NOON - HOUR), past(NOON - 2 * HOUR, ("performance",), "no_drift")], False),
-        ([past(NOON - HOUR), past(NOON + HOUR)], False),
+        ([past(NOON - DAY), past(NOON - 2 * DAY, version="0")], False),
+        ([past(NOON - DAY), past(NOON - 2 * DAY, window=HOUR)], False),
+        ([past(NOON - DAY), past(NOON - 2 * DAY, ("performance",), "no_drift")], False),
+        ([past(NOON - DAY), past(NOON + DAY)], False),
     ],
 )
 def test_consecutive(history: Any, starts: bool) -> None:
@@ -223,7 +218,7 @@ def test_consecutive(history: Any, starts: bool) -> None:
 
 
 def test_consecutive_says_how_far_it_got() -> None:
-    decision = conclude(features("a"), history=[past(NOON - HOUR)], consecutive=3)
+    decision = conclude(features("a"), history=[past(NOON - DAY)], consecutive=3)
     assert decision.reason.endswith("no retraining: 2 of 3 windows in a row")
 
 
@@ -232,6 +227,53 @@ def test_a_window_checked_twice_is_one_window() -> None:
     assert not conclude(features("a"), history=[again], consecutive=2).start_retraining
 
 
+def every(period: timedelta, hours: int, *quiet: int) -> list[DecisionRecord]:
+    """Checks of the last 24 hours, in which drift was seen but in those ``quiet`` hours ago."""
+    return [
+        past(NOON - ago * HOUR, (), "no_drift") if ago in quiet else past(NOON - ago * HOUR)
+        for ago in range(1, hours + 1)
+        if ago % (period / HOUR) == 0
+    ]
+
+
+@pytest.mark.parametrize(
+    ("history", "counted"),
+    [
+        (every(HOUR, 23), 1),  # all of them saw some of what this window sees
+        (every(HOUR, 24), 2),
+        (every(HOUR, 47), 2),
+        (every(HOUR, 48), 3),
+        (every(HOUR, 48, 30), 2),  # in between all was well
+        (every(HOUR, 48, 1), 1),
+        (every(6 * HOUR, 48), 3),
+        (every(DAY, 48), 3),
+    ],
+)
+def test_windows_that_slide_over_each_other_do_not_confirm_each_other(
+    history: Any, counted: int
+) -> None:
+    decision = conclude(features("a"), history=history, consecutive=4)
+    assert decision.reason.endswith(f"{counted} of 4 windows in a row")
+
+
+@pytest.mark.parametrize(("late", "starts"), [(0, True), (5, True), (7, False), (-20, True)])
+def test_a_check_that_starts_a_little_early_or_late_still_counts(late: int, starts: bool) -> None:
+    """Every hour on the last hour: up to six minutes may be in both windows."""
+    before = past(NOON - HOUR + timedelta(minutes=late), window=HOUR)
+    decision = conclude(features("a"), window=HOUR, history=[before], consecutive=2)
+    assert decision.start_retraining is starts
+
+
+def test_schedules_of_different_windows_do_not_confirm_each_other() -> None:
+    others = [past(NOON - DAY, window=HOUR), past(NOON - DAY, window=6 * HOUR)]
+    assert not conclude(features("a"), history=others, consecutive=2).start_retraining
+
+
 def test_history_reaches_over_cooldown_and_windows() -> None:
-    assert history_needed(Retraining(cooldown=30 * DAY), DAY) == 30 * DAY
-    assert history_needed(Retraining(consecutive=3), 7 * DAY) == 28 * DAY
+    hourly = Drift(schedules=(Schedule(every=HOUR, window=DAY),))
+    monthly = Drift(schedules=(Schedule(every=30 * DAY, window=DAY),))
+    assert history_needed(monthly, Retraining(), DAY) == 60 * DAY  # the check before
+    assert history_needed(hourly, Retraining(cooldown=30 * DAY), DAY) == 30 * DAY
+    assert history_needed(hourly, Retraining(consecutive=3), DAY) == 3 * (DAY + HOUR)
+    rarely = Drift(schedules=(Schedule(every=7 * DAY, window=HOUR),))
+    assert history_needed(rarely, Retraining(consecutive=2), HOUR) == 2 * (7 * DAY + HOUR)

@@ -110,8 +110,18 @@ def context(at: datetime = NOON, check_id: str = "c1", model: str = "m") -> Chec
             },
         ),
         (
+            PERFORMANCE,
+            {
+                *("metric", "drifted", "value", "interval_low", "interval_high", "threshold"),
+                *("labelled_rows", "holdout_rows", "p_value", "alpha", "reason"),
+            },
+        ),
+        (
             DECISION,
-            {"verdict", "start_retraining", "triggers", "drifted_features", "reason"},
+            {
+                *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left"),
+                *("goal", "reason"),
+            },
         ),
     ],
 )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
-from evergreen.dataset import read_dataset, to_columns
 from evergreen.drift.decision import decide, history_needed
+from evergreen.drift.evidence import gather
 from evergreen.drift.multivariate import compare_jointly
-from evergreen.drift.performance import compare_performance
+from evergreen.drift.performance import compare_performance, why_untestable
 from evergreen.drift.records import (
     CheckContext,
     Decision,
@@ -29,9 +27,8 @@ from evergreen.drift.univariate import UnivariateOutcome, compare_features
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pyarrow as pa
-
     from evergreen.clock import Clock
+    from evergreen.drift.evidence import Evidence
     from evergreen.lake import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
@@ -70,9 +67,10 @@ def check(
 ) -> CheckResult:
     """Check one window of a model's traffic for drift, and write down what was found.
 
-    The window is what the version in production answered in ``[start, end)``. The family of
-    single-feature tests and the joint test get half of ``definition.drift.alpha`` each, so that
-    the whole check raises a false alarm with probability alpha at most.
+    The window is what the version in production answered in ``[start, end)``. Each question (the
+    family of single-feature tests, outputs and confidence among them; the joint test; performance,
+    where it can be tested) gets an equal share of ``definition.drift.alpha``, so that the whole
+    check raises a false alarm with probability alpha at most.
 
     Parameters
     ----------
@@ -93,8 +91,7 @@ def check(
         If the reference dataset is missing.
     """
     now = clock()
-    reference = read_dataset(storage, definition.name, pointer.reference_dataset_id)
-    window = _of_production(lake.predictions(definition, start, end), pointer.version)
+    evidence = gather(definition, pointer, lake, storage, start=start, end=end)
     subject = window_id(definition.name, pointer.version, start, end)
     context = CheckContext(
         timestamp=now,
@@ -105,19 +102,17 @@ def check(
         model_version=pointer.version,
         window_start=start,
         window_end=end,
-        rows=window.num_rows,
+        rows=evidence.rows,
     )
-    sides = to_columns(definition, reference), to_columns(definition, window)
-    unlogged = frozenset(definition.request_log.redact)
-    alpha = definition.drift.alpha / 2
-    univariate = compare_features(definition.features, *sides, alpha=alpha, unlogged=unlogged)
-    multivariate = compare_jointly(definition.features, *sides, alpha=alpha, unlogged=unlogged)
+    labelled, holdout = evidence.labelled, evidence.holdout
+    scored = why_untestable(definition, labelled, holdout) is None
+    alpha = definition.drift.alpha / (3 if scored else 2)
+    univariate, multivariate = _compare_inputs(definition, evidence, alpha)
     performance = None
-    labelled = _of_production(lake.labelled(definition, start, end), pointer.version)
     # Where there is ground truth it is measured; whether that starts anything, the policy says.
     if labelled.num_rows or "performance" in definition.retraining.on:
-        performance = compare_performance(definition, labelled, pointer.metric)
-    since = now - history_needed(definition.retraining, end - start)
+        performance = compare_performance(definition, labelled, holdout, alpha=alpha)
+    since = now - history_needed(definition.drift, definition.retraining, end - start)
     decision = decide(
         context,
         univariate,
@@ -146,7 +141,21 @@ def check(
     return CheckResult(context, decision, univariate, multivariate, performance, log, page)
 
 
-def _of_production(table: pa.Table, version: str) -> pa.Table:
-    by_champion = pc.equal(table["role"], "champion")
-    by_version = pc.equal(table["model_version"], version)
-    return table.filter(pc.and_(by_champion, by_version))
+def _compare_inputs(
+    definition: ModelDefinition, evidence: Evidence, alpha: float
+) -> tuple[UnivariateOutcome, MultivariateTest]:
+    unlogged = frozenset(definition.request_log.redact)
+    reference, window, outputs = evidence.reference, evidence.window, evidence.outputs
+    univariate = compare_features(
+        {**definition.features, **outputs.features},
+        {**reference, **outputs.reference},
+        {**window, **outputs.window},
+        alpha=alpha,
+        unlogged=unlogged,
+        untestable=outputs.untestable,
+    )
+    # Features alone: that the model answers them otherwise would say the same thing twice.
+    multivariate = compare_jointly(
+        definition.features, reference, window, alpha=alpha, unlogged=unlogged
+    )
+    return univariate, multivariate

@@ -5,19 +5,36 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from evergreen.drift.memory import remember
+from evergreen.drift.multivariate import MIN_ROWS_PER_SIDE
 from evergreen.drift.records import Decision, DecisionRecord, Trigger, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from evergreen.drift.memory import Memory
     from evergreen.drift.records import CheckContext, MultivariateTest, PerformanceTest
     from evergreen.drift.univariate import UnivariateOutcome
     from evergreen.model_definition import Drift, Retraining
 
 
-def history_needed(retraining: Retraining, window: timedelta) -> timedelta:
-    """Say how far back :func:`decide` looks: the cooldown, and enough windows in a row."""
-    return max(retraining.cooldown, window * (retraining.consecutive + 1), timedelta(days=1))
+OVERLAP = timedelta(minutes=15)
+"""Windows that share at most this much time, or a tenth of their length if that is less, count as
+two: checks start a little early or late, so windows of "every hour, the last hour" overlap."""
+
+
+def history_needed(drift: Drift, retraining: Retraining, window: timedelta) -> timedelta:
+    """Say how far back :func:`decide` looks: last check, cooldown, and enough windows in a row.
+
+    From one window to the next that shares no rows with it lies its length, and at most one period
+    of the schedule.
+    """
+    at_least = max(retraining.cooldown, 2 * max(each.every for each in drift.schedules))
+    if retraining.consecutive == 1:
+        return at_least
+    periods = [each.every for each in drift.schedules if each.window == window]
+    step = window + max(periods, default=timedelta())
+    return max(at_least, step * retraining.consecutive)
 
 
 def decide(
@@ -32,10 +49,18 @@ def decide(
 ) -> Decision:
     """Conclude a check.
 
-    Drift is a drifted feature or a drifted joint distribution. Below ``drift.min_rows`` the
-    verdict is ``insufficient_data``, whatever the tests say. A retraining starts when a verdict
-    that the model retrains on has held for ``consecutive`` checks of windows of this length and
-    this model version, and none was started within the cooldown.
+    Drift is a drifted feature or a drifted joint distribution. Below ``drift.min_rows``, or with
+    next to no reference, the verdict is ``insufficient_data``, whatever the tests say. A retraining
+    starts when a verdict that the model retrains on has held in ``consecutive`` windows in a row of
+    this length and this model version, and none was started within the cooldown.
+
+    Windows in a row share no rows, up to :data:`OVERLAP`: of a window that slides by the hour over
+    24 hours, 24 checks see one and the same bad hour, and would otherwise confirm each other. With
+    ``consecutive = 3`` such a schedule starts a retraining after 48 hours in which every check
+    raised the alarm; "every 24 hours, the last 24 hours" with its third check.
+
+    Retrainings may have a budget, and a model that has degraded a goal that keeps the performance
+    trigger up: :mod:`evergreen.drift.memory`.
 
     Parameters
     ----------
@@ -52,18 +77,23 @@ def decide(
         (item for item in history if item.timestamp < context.timestamp),
         key=lambda item: item.timestamp,
     )
-    triggers = _triggers(univariate, multivariate, performance)
+    memory = remember(context, performance, retraining, earlier[-1] if earlier else None)
+    triggers = _triggers(univariate, multivariate, performance, memory)
     features = univariate.drifted_features
-    if context.rows < drift.min_rows:
+    if (lacking := _lacking(context, multivariate, drift)) is not None:
         return Decision(
             verdict="insufficient_data",
             start_retraining=False,
-            reason=f"{context.rows} rows in the window, {drift.min_rows} needed",
+            budget_left=memory.budget,
+            goal=memory.goal,
+            reason=lacking,
         )
     verdict: Verdict = "drift" if "data_drift" in triggers else "no_drift"
-    what = _describe(univariate, multivariate, performance)
+    what = _describe(univariate, multivariate, performance, memory)
     wanted = [trigger for trigger in triggers if trigger in retraining.on]
     obstacle = _obstacle(context, triggers, wanted, retraining, earlier) if triggers else None
+    if wanted and obstacle is None and memory.is_spent:
+        obstacle = f"of the budget {memory.budget:.2f} retrainings are left"
     starts = bool(wanted) and obstacle is None
     outcome = "retraining starts" if starts else f"no retraining: {obstacle or 'nothing moved'}"
     return Decision(
@@ -71,19 +101,30 @@ def decide(
         start_retraining=starts,
         triggers=triggers,
         drifted_features=features,
+        budget_left=memory.after(started=starts),
+        goal=memory.goal,
         reason=f"{what}; {outcome}",
     )
+
+
+def _lacking(context: CheckContext, multivariate: MultivariateTest, drift: Drift) -> str | None:
+    if context.rows < drift.min_rows:
+        return f"{context.rows} rows in the window, {drift.min_rows} needed"
+    if (rows := multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
+        return f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
+    return None
 
 
 def _triggers(
     univariate: UnivariateOutcome,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
+    memory: Memory,
 ) -> tuple[Trigger, ...]:
     triggers: list[Trigger] = []
     if univariate.drifted_features or multivariate.drifted:
         triggers.append("data_drift")
-    if performance is not None and performance.drifted:
+    if performance is not None and performance.value is not None and memory.goal is not None:
         triggers.append("performance")
     return tuple(triggers)
 
@@ -107,13 +148,15 @@ def _obstacle(
 
 
 def _in_a_row(context: CheckContext, trigger: Trigger, earlier: Sequence[DecisionRecord]) -> int:
-    """Count the latest checks that raised ``trigger``; too little data neither counts nor breaks.
+    """Count the latest windows, none of which share rows, up to which every check raised an alarm.
 
-    Windows of another length belong to another schedule, and another version to another model; a
-    window checked twice is one window.
+    Too little data neither counts nor breaks. Windows of another length answer another question,
+    and another version is another model. A window checked twice is one window, and what counts is
+    its latest check.
     """
     length = context.window_end - context.window_start
-    seen = {context.subject_dataset_id}
+    same_window = {context.subject_dataset_id}
+    begins = context.window_start
     count = 0
     for item in reversed(earlier):
         same_series = (
@@ -122,12 +165,14 @@ def _in_a_row(context: CheckContext, trigger: Trigger, earlier: Sequence[Decisio
         )
         if not same_series or item.verdict == "insufficient_data":
             continue
-        if item.subject_dataset_id in seen:
+        if item.subject_dataset_id in same_window:
             continue
         if trigger not in item.triggers:
             break
-        seen.add(item.subject_dataset_id)
-        count += 1
+        same_window.add(item.subject_dataset_id)
+        if item.window_end - begins <= min(OVERLAP, length / 10):
+            begins = item.window_start
+            count += 1
     return count
 
 
@@ -135,6 +180,7 @@ def _describe(
     univariate: UnivariateOutcome,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
+    memory: Memory,
 ) -> str:
     features = univariate.drifted_features
     tested = len({test.feature_name for test in univariate.tests if test.p_value is not None})
@@ -150,6 +196,10 @@ def _describe(
     if performance is not None and performance.drifted:
         parts.append(
             f"{performance.metric} {performance.value:.3f} against {performance.threshold:.3f}"
+        )
+    elif performance is not None and performance.value is not None and memory.goal is not None:
+        parts.append(
+            f"{performance.metric} {performance.value:.3f} has not regained {memory.goal:.3f}"
         )
     return "; ".join(parts)
 

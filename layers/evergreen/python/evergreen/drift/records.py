@@ -87,9 +87,15 @@ class PerformanceTest(_Frozen):
     value: float | None
     interval_low: float | None
     interval_high: float | None
+    """Where the metric at promotion lies if nothing changed, but for a chance of ``alpha`` on
+    either side: the uncertainty of the window and of the holdout."""
     threshold: float | None
     """The metric at promotion."""
     labelled_rows: int
+    holdout_rows: int = 0
+    p_value: float | None = None
+    """Of the metric being this much worse by chance; held against ``alpha``."""
+    alpha: float | None = None
     reason: str | None = None
 
 
@@ -101,6 +107,10 @@ class Decision(_Frozen):
     start_retraining: bool
     triggers: tuple[Trigger, ...] = ()
     drifted_features: tuple[str, ...] = ()
+    budget_left: float | None = None
+    """Retrainings that may still be started after this check; None where they are not limited."""
+    goal: float | None = None
+    """The metric to regain after the model has degraded; see :mod:`evergreen.drift.memory`."""
     reason: str
 
 
@@ -148,14 +158,18 @@ def write_records(storage: Storage, context: CheckContext, records: list[Record]
     return key
 
 
+def read_check(storage: Storage, key: str) -> list[Record]:
+    """Return the lines of one check by its object's key; a check that is not there has none."""
+    return [_RECORD.validate_json(line) for line in (storage.get(key) or b"").splitlines()]
+
+
 def read_records(
     storage: Storage, model: str, since: datetime, until: datetime
 ) -> Iterator[Record]:
     """Yield the lines of all checks made between two moments, in partition order."""
     for offset in range((until.astimezone(UTC).date() - since.astimezone(UTC).date()).days + 1):
         for item in storage.list(_partition(model, since + timedelta(days=offset))):
-            for line in (storage.get(item.key) or b"").splitlines():
-                found = _RECORD.validate_json(line)
+            for found in read_check(storage, item.key):
                 if since <= found.timestamp <= until:
                     yield found
 
@@ -183,8 +197,7 @@ def latest_checks(
         keys += sorted((item.key for item in found), reverse=True)[: count - len(keys)]
         if len(keys) == count:
             break
-    bodies = (storage.get(key) or b"" for key in keys)
-    return [[_RECORD.validate_json(line) for line in body.splitlines()] for body in bodies]
+    return [read_check(storage, key) for key in keys]
 
 
 def _partition(model: str, moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What the clean-up function is told by its environment."""
+"""What the registration is told by its environment."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.environment import Environment
+from functions.environment import ModelsEnvironment
 
 
-class Settings(Environment):
+class Settings(ModelsEnvironment):
     """Environment of the function."""
 
-    stage: str = Field(alias="EVERGREEN_STAGE")
     bucket: str = Field(alias="EVERGREEN_BUCKET")
-    event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
     tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
     tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
 

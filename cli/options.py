@@ -1,0 +1,15 @@
+"""Options and arguments that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ModelArgument = Annotated[str, typer.Argument(help="Name of the model: its folder below models/.")]
+Aws = Annotated[
+    bool,
+    typer.Option("--aws", help="The AWS account of your credentials, not the local stack."),
+]
+Stage = Annotated[str, typer.Option(help="Deployment stage.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the same as JSON.")]

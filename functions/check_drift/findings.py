@@ -1,0 +1,127 @@
+"""What a check's result means: for the model's episodes, and in words for whoever is told."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from evergreen.clock import to_text
+from evergreen.drift.episode_steps import Findings
+from evergreen.drift.severity import drift_severity, performance_severity
+from evergreen.events import EventType
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evergreen.drift.check import CheckResult
+    from evergreen.drift.episodes import Episode, Episodes, News, Notice
+    from evergreen.drift.records import Trigger
+    from evergreen.drift.severity import Severity
+    from evergreen.model_definition import ModelDefinition
+
+MOST_MOVED = 10
+"""How many of the features that moved an event tells the effects of."""
+
+_EVENTS: dict[tuple[Trigger, News], EventType] = {
+    ("data_drift", "began"): EventType.DATA_DRIFT_DETECTED,
+    ("data_drift", "ended"): EventType.DRIFT_CLEARED,
+    ("performance", "began"): EventType.PERFORMANCE_DEGRADED,
+    ("performance", "ended"): EventType.PERFORMANCE_RECOVERED,
+}
+_STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
+
+
+def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime) -> Findings:
+    """Return what a check means for the episodes of its model.
+
+    With too few rows nothing is known about either kind, and about performance nothing without a
+    measurement.
+    """
+    moved: dict[Trigger, bool] = {}
+    severity: dict[Trigger, Severity] = {}
+    decision, performance = result.decision, result.performance
+    if decision.verdict != "insufficient_data":
+        moved["data_drift"] = "data_drift" in decision.triggers
+        severity["data_drift"] = drift_severity(result.univariate.tests)
+        if performance is not None and performance.value is not None:
+            moved["performance"] = "performance" in decision.triggers
+            severity["performance"] = performance_severity(performance)
+    return Findings(
+        context=result.context,
+        now=now,
+        moved=moved,
+        severity=severity,
+        starts_retraining=decision.start_retraining,
+        scheduled=[schedule.window for schedule in definition.drift.schedules],
+        detail=summary_of(result) | {"evidence": _evidence(result)},
+    )
+
+
+def summary_of(result: CheckResult) -> dict[str, Any]:
+    """Return what every event of a check says."""
+    return {
+        "model": result.context.model,
+        "check_id": result.context.check_id,
+        "model_version": result.context.model_version,
+        "window_start": to_text(result.context.window_start),
+        "window_end": to_text(result.context.window_end),
+        "rows": result.context.rows,
+        "verdict": result.decision.verdict,
+        "start_retraining": result.decision.start_retraining,
+        "reason": result.decision.reason,
+        "drifted_features": list(result.decision.drifted_features),
+        "log": result.log_key,
+        "report": result.report_key,
+    }
+
+
+def completed(result: CheckResult, episodes: Episodes) -> dict[str, Any]:
+    """Return the detail of ``Drift Check Completed``: the summary, and where the episodes stand."""
+    standing = {
+        kind: {"state": episodes.state(kind), **(_told(track.open) if track.open else {})}
+        for kind, track in episodes.tracks.items()
+    }
+    return summary_of(result) | {"episodes": standing}
+
+
+def event_of(notice: Notice) -> tuple[EventType, dict[str, Any]]:
+    """Return the event that tells of a notice, with its detail."""
+    detail = notice.detail | {"episode_state": _STATES[notice.news]}
+    episode = notice.episode
+    if episode is None or notice.news == "retraining":
+        return EventType.RETRAINING_REQUESTED, detail
+    if episode.ended_at is not None:
+        detail |= {"ended_at": to_text(episode.ended_at), "ended_by": episode.ended_by}
+    # A new version's check ends what the version before it had.
+    told = {**_told(episode), "model_version": episode.model_version}
+    return _EVENTS[episode.kind, notice.news], detail | told
+
+
+def _told(episode: Episode) -> dict[str, Any]:
+    return {
+        "episode_id": episode.id,
+        "kind": episode.kind,
+        "since": to_text(episode.since),
+        "severity": episode.severity,
+    }
+
+
+def _evidence(result: CheckResult) -> dict[str, Any]:
+    """Return the numbers behind a verdict; JSON has no infinity, so what is not finite is not."""
+    effects: dict[str, float] = {}
+    for test in result.univariate.tests:
+        if test.drifted and test.effect_size is not None and math.isfinite(test.effect_size):
+            effects[test.feature_name] = max(effects.get(test.feature_name, 0.0), test.effect_size)
+    largest = sorted(effects.items(), key=lambda item: -item[1])[:MOST_MOVED]
+    joint, performance = result.multivariate, result.performance
+    evidence: dict[str, Any] = {"effects": dict(largest)}
+    if joint.drifted:
+        evidence["joint"] = {"accuracy": joint.model_accuracy, "threshold": joint.threshold}
+    if performance is not None and performance.value is not None:
+        evidence["performance"] = {
+            "metric": performance.metric,
+            "value": performance.value,
+            "promoted": performance.threshold,
+            "labelled_rows": performance.labelled_rows,
+        }
+    return evidence

@@ -1,0 +1,1 @@
+"""Compares a challenger in the shadow with the champion."""

@@ -1,0 +1,75 @@
+"""Lambda: look at what a challenger in the shadow has shown so far.
+
+Event: ``{"model": …, "challenger": …, "reason": …, "shadow": …}``; the answer replaces ``shadow``
+by what was compared, with ``verdict`` (``waiting``, ``promote`` or ``reject``) and
+``wait_seconds``. With a verdict, ``decision`` and ``reason`` say what follows.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.clock import to_text, utc_now
+from evergreen.errors import EvergreenError
+from evergreen.lake import Lake
+from evergreen.model_definition import find_definition
+from evergreen.production import Production
+from evergreen.shadow import seconds_to_wait
+from evergreen.shadow_comparison import compare_shadow
+from evergreen.storage import Storage
+from functions.compare_shadow.settings import settings
+
+logger = Logger()
+
+
+class Request(BaseModel):
+    """Which challenger, and why it was put into the shadow."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    challenger: str
+    reason: str
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Compare, or raise where the challenger is no longer in the shadow."""
+    request = Request.model_validate(event)
+    definition = find_definition(settings().models, request.model)
+    pointer = _production().read(definition.name)
+    slot = pointer.shadow if pointer else None
+    if slot is None or slot.version != request.challenger:
+        raise EvergreenError(
+            f"version {request.challenger} is not in the shadow any more",
+            where=definition.name,
+            fix="Something else was promoted or put there meanwhile; retrain.",
+        )
+    seen = compare_shadow(_storage(), Lake(_storage()), definition, slot, clock=utc_now)
+    shadow = {
+        "version": slot.version,
+        "started_at": to_text(slot.started_at),
+        "wait_seconds": seconds_to_wait(definition, slot, utc_now()),
+        **seen.model_dump(mode="json"),
+    }
+    logger.info(seen.reason, extra={"model": definition.name, "shadow": shadow})
+    if seen.verdict == "waiting":
+        return event | {"shadow": shadow}
+    reason = seen.reason if seen.verdict == "reject" else f"{request.reason}; {seen.reason}"
+    return event | {"shadow": shadow, "decision": seen.verdict, "reason": reason}
+
+
+@cache
+def _storage() -> Storage:
+    return Storage(settings().bucket, boto3.client("s3"))
+
+
+@cache
+def _production() -> Production:
+    return Production(settings().stage, boto3.client("ssm"))

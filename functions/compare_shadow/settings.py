@@ -1,0 +1,22 @@
+"""What the comparison in the shadow is told by its environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field
+
+from functions.environment import ModelsEnvironment
+
+
+class Settings(ModelsEnvironment):
+    """Environment of the function."""
+
+    stage: str = Field(alias="EVERGREEN_STAGE")
+    bucket: str = Field(alias="EVERGREEN_BUCKET")
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return Settings.read()

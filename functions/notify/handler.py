@@ -1,0 +1,120 @@
+"""Lambda: tell people what happened, by e-mail (through SNS) and by a webhook.
+
+Called asynchronously: with one of our events by a rule, and with CloudWatch's alarms by the alert
+topic, whose e-mails these alarms are already. Whatever cannot be delivered raises: Lambda tries
+again, and in the end puts the event into the queue of undelivered alerts, which an alarm watches.
+Each channel keeps its own mark, so what one of them has got is not sent to it again.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+from evergreen.alert_forms import as_slack, as_subject, as_text
+from evergreen.alerts import alert_of
+from evergreen.clock import utc_now
+from evergreen.deliver_once import deliver_once, mark_key
+from evergreen.errors import EvergreenError
+from evergreen.storage import Storage
+from functions.notify.alarms import alarms_of
+from functions.notify.settings import settings
+from functions.notify.trial import trial
+from functions.notify.webhook import check_address, post
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from evergreen.alerts import Alert
+
+logger = Logger()
+
+
+class NotDeliveredError(EvergreenError):
+    """At least one channel did not take an alert."""
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
+    """Deliver, and answer with what became of each alert on each channel."""
+    outcomes: dict[str, str] = {}
+    failures: list[str] = []
+    for alert, channel in _deliveries(event):
+        place = f"{channel}: {alert.title}"
+        try:
+            outcomes[place] = _CHANNELS[channel](alert)
+        except (EvergreenError, ClientError, BotoCoreError) as error:
+            failures.append(f"{place}: {error}")
+    logger.info("told", extra={"outcomes": outcomes, "failures": failures})
+    if failures:
+        raise NotDeliveredError("; ".join(failures))
+    return outcomes
+
+
+def _deliveries(event: Mapping[str, Any]) -> list[tuple[Alert, str]]:
+    if "Records" in event:
+        return [(alert, "webhook") for alert in alarms_of(event)]
+    if "test" in event:
+        alert = trial(event["test"])
+    else:
+        alert = alert_of(event["detail-type"], event["detail"], event["id"])
+    return [(alert, channel) for channel in _CHANNELS]
+
+
+def _publish(alert: Alert) -> str:
+    message = as_text(alert, _link(alert))
+    publish = partial(
+        _sns().publish, TopicArn=settings().topic, Subject=as_subject(alert), Message=message
+    )
+    return _once("email", alert, publish)
+
+
+def _post(alert: Alert) -> str:
+    address = _address()
+    if address is None:
+        return "no webhook is set up"
+    checked = check_address(address, http_allowed=settings().emulator is not None)
+    return _once("webhook", alert, partial(post, checked, as_slack(alert, _link(alert))))
+
+
+_CHANNELS: Mapping[str, Callable[[Alert], str]] = {"email": _publish, "webhook": _post}
+
+
+def _once(channel: str, alert: Alert, send: Callable[[], object]) -> str:
+    sent = deliver_once(_storage(), mark_key(channel, alert.id), send, clock=utc_now)
+    return "sent" if sent else "had been sent before"
+
+
+def _link(alert: Alert) -> str | None:
+    return settings().link(alert.report) if alert.report else None
+
+
+def _address() -> str | None:
+    """Read the webhook's address, each time: alerts are few, and a new one counts at once."""
+    try:
+        found = _ssm().get_parameter(Name=settings().webhook_parameter, WithDecryption=True)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ParameterNotFound":
+            return None
+        raise
+    return str(found["Parameter"]["Value"])
+
+
+@cache
+def _storage() -> Storage:
+    return Storage(settings().bucket, boto3.client("s3"))
+
+
+@cache
+def _sns() -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return boto3.client("sns")
+
+
+@cache
+def _ssm() -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return boto3.client("ssm")

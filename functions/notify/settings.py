@@ -1,0 +1,39 @@
+"""What the notify function is told by its environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field
+
+from functions.environment import Environment
+
+
+class Settings(Environment):
+    """Environment of the function."""
+
+    bucket: str = Field(alias="EVERGREEN_BUCKET")
+    topic: str = Field(alias="EVERGREEN_ALERT_TOPIC")
+    webhook_parameter: str = Field(alias="EVERGREEN_ALERT_WEBHOOK_PARAMETER")
+    """Name of the parameter that holds the webhook's address, which is a secret."""
+    region: str = Field(alias="AWS_REGION")
+    emulator: str | None = Field(alias="AWS_ENDPOINT_URL", default=None)
+    """Where an emulator answers; on AWS there is no such variable."""
+
+    def link(self, key: str) -> str:
+        """Return the address at which a person sees an object of the data bucket.
+
+        On AWS it is a page of the console: it asks who they are, and unlike a presigned address
+        it neither expires with the function's credentials nor opens to whoever the mail is
+        forwarded to.
+        """
+        if self.emulator:
+            return f"{self.emulator.rstrip('/')}/{self.bucket}/{key}"
+        console = f"https://{self.region}.console.aws.amazon.com/s3/object/{self.bucket}"
+        return f"{console}?region={self.region}&prefix={key}"
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return Settings.read()

@@ -1,0 +1,90 @@
+"""Lambda: make a finished training a version of the model, with its bundle.
+
+Event: ``{"model": …, "dataset_id": …, "run_id": …}``; a training job answers with no run, so where
+there is none it is found by data set and code. The answer adds ``run_id``, ``challenger`` (the
+version), ``bundle_uri`` and ``bundle_sha256``. Running it again finishes what an interrupted run
+left undone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.clock import utc_now
+from evergreen.errors import RegistryError
+from evergreen.metrics import Metric
+from evergreen.model_definition import ModelDefinition, find_definition
+from evergreen.registration import register_challenger
+from evergreen.registry import Registry
+from evergreen.storage import Storage
+from evergreen.training import find_trained
+from functions.metrics import Recorder
+from functions.register_challenger.settings import settings
+from functions.tracking import tracking_client
+
+logger = Logger()
+
+
+class Request(BaseModel):
+    """Which run to register."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    dataset_id: str
+    run_id: str | None = None
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Register the challenger and store its bundle."""
+    request = Request.model_validate(event)
+    definition = find_definition(settings().models, request.model)
+    challenger = register_challenger(
+        definition.name,
+        request.run_id or _run_of(definition, request.dataset_id),
+        request.dataset_id,
+        storage=_storage(),
+        registry=_registry(),
+        clock=utc_now,
+    )
+    registered = _registry().find(definition.name, challenger.version)
+    recorder = Recorder(definition.name)
+    recorder.record(Metric.RETRAININGS, 1)
+    recorder.flush()
+    answer = event | {
+        "run_id": challenger.run_id,
+        "challenger": challenger.version,
+        "bundle_uri": registered.bundle_uri,
+        "bundle_sha256": registered.bundle_sha256,
+    }
+    logger.info("challenger registered", extra=answer)
+    return answer
+
+
+def _run_of(definition: ModelDefinition, dataset_id: str) -> str:
+    folder = settings().models / definition.name
+    trained = find_trained(definition, folder, dataset_id, registry=_registry())
+    if trained is None:
+        raise RegistryError(
+            f"no finished run of this code on data set {dataset_id}",
+            where=definition.name,
+            fix="See the training job's log.",
+        )
+    return trained.run_id
+
+
+@cache
+def _storage() -> Storage:
+    return Storage(settings().bucket, boto3.client("s3"))
+
+
+@cache
+def _registry() -> Registry:
+    return Registry(tracking_client(settings().tracking_uri, settings().tracking_secret))

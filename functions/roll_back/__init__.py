@@ -1,0 +1,1 @@
+"""Puts a version that was in production before back there."""

@@ -1,0 +1,76 @@
+"""Lambda: put a version that was in production before back there.
+
+Event, by hand: ``{"model": …, "reason": …}`` and, to go back further, ``"to"``, a version. Event of
+an alarm: as CloudWatch writes it. An alarm takes back what was promoted within the model's watch
+period, and nothing else. The answer says whether production ``moved``, where it stands and why.
+Running it again finishes what an interrupted run left undone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+from evergreen.model_definition import find_definition
+from evergreen.promotion import roll_back
+from evergreen.watch_period import why_not
+from functions.desk import count, desk
+from functions.roll_back.alarm import Alarm
+from functions.roll_back.settings import settings
+
+logger = Logger()
+
+
+class Request(BaseModel):
+    """What a person asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    reason: str = Field(min_length=1)
+    to: str | None = None
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Roll back, or say why an alarm does not."""
+    if "alarmData" in event:
+        return _of_alarm(Alarm.model_validate(event))
+    request = Request.model_validate(event)
+    model = find_definition(settings().models, request.model).name
+    return _rolled_back(model, request.reason, to=request.to)
+
+
+def _of_alarm(alarm: Alarm) -> dict[str, Any]:
+    definition = find_definition(settings().models, alarm.model)
+    pointer = desk().production.read(definition.name)
+    kept = why_not(definition.rollback, pointer, alarm.at) if alarm.state == "ALARM" else "no alarm"
+    if kept:
+        logger.info("kept", extra={"model": definition.name, "alarm": alarm.name, "why": kept})
+        return {"model": definition.name, "moved": False, "reason": kept}
+    reason = f"alarm {alarm.name}: {alarm.reason}"
+    return _rolled_back(definition.name, reason, execution=alarm.arn)
+
+
+def _rolled_back(
+    model: str, reason: str, *, to: str | None = None, execution: str | None = None
+) -> dict[str, Any]:
+    before = _serving(model)
+    try:
+        record = roll_back(desk(), model, reason, to=to, execution=execution)
+    finally:
+        # Counted when production moved, even if MLflow did not answer afterwards.
+        moved = before != _serving(model)
+        if moved:
+            count(model, "roll_back")
+    told = {**record.model_dump(mode="json"), "moved": moved}
+    logger.info("rolled back", extra=told)
+    return told
+
+
+def _serving(model: str) -> str | None:
+    pointer = desk().production.read(model)
+    return pointer.version if pointer else None

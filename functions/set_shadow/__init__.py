@@ -1,0 +1,1 @@
+"""Puts a challenger into the shadow, and takes it out."""

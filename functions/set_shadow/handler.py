@@ -1,0 +1,88 @@
+"""Lambda: put a challenger into the shadow of what serves, or take it out.
+
+Event: ``{"action": "start", "model": …, "challenger": …, "bundle_uri": …, "bundle_sha256": …,
+"execution": …}`` or ``{"action": "stop", "model": …, "challenger": …}``. The answer is ``version``,
+and after a start ``started_at`` and ``wait_seconds``, after which to look at it first.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from evergreen.clock import to_text, utc_now
+from evergreen.model_definition import find_definition
+from evergreen.production import Production, ShadowSlot
+from evergreen.shadow import seconds_to_wait, start, stop
+from evergreen.storage import Storage
+from functions.set_shadow.settings import settings
+
+logger = Logger()
+
+
+class Start(BaseModel):
+    """Which challenger to put there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: Literal["start"]
+    model: str
+    challenger: str
+    bundle_uri: str
+    bundle_sha256: str
+    execution: str
+
+
+class Stop(BaseModel):
+    """Which challenger to take away."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: Literal["stop"]
+    model: str
+    challenger: str
+
+
+class Request(RootModel[Annotated[Start | Stop, Field(discriminator="action")]]):
+    """One or the other."""
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Start or stop; either of them again changes nothing."""
+    request = Request.model_validate(event).root
+    definition = find_definition(settings().models, request.model)
+    if isinstance(request, Stop):
+        stopped = stop(_production(), definition.name, request.challenger)
+        logger.info("shadow slot emptied" if stopped else "nothing to empty")
+        return {"version": request.challenger}
+    now = utc_now()
+    wanted = ShadowSlot(
+        version=request.challenger,
+        bundle_uri=request.bundle_uri,
+        sha256=request.bundle_sha256,
+        started_at=now,
+        owner=request.execution,
+    )
+    slot = start(_storage(), _production(), definition.name, wanted)
+    logger.info("challenger in the shadow", extra=slot.model_dump(mode="json"))
+    return {
+        "version": slot.version,
+        "started_at": to_text(slot.started_at),
+        "wait_seconds": seconds_to_wait(definition, slot, now),
+    }
+
+
+@cache
+def _storage() -> Storage:
+    return Storage(settings().bucket, boto3.client("s3"))
+
+
+@cache
+def _production() -> Production:
+    return Production(settings().stage, boto3.client("ssm"))

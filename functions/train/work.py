@@ -1,0 +1,44 @@
+"""The training itself, for the function and for the container of a training job alike."""
+
+from __future__ import annotations
+
+import boto3
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.clock import utc_now
+from evergreen.dataset import read_dataset, read_manifest
+from evergreen.model_definition import find_definition
+from evergreen.registry import Registry
+from evergreen.storage import Storage
+from evergreen.training import TrainedRun, find_trained, train
+from functions.tracking import tracking_client
+from functions.train.settings import settings
+
+
+class TrainingRequest(BaseModel):
+    """What to train, on which data set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    dataset_id: str
+
+
+def train_once(request: TrainingRequest) -> TrainedRun:
+    """Train as asked, unless the same code has been trained on the same rows already."""
+    told = settings()
+    definition = find_definition(told.models, request.model)
+    folder = told.models / definition.name
+    storage = Storage(told.bucket, boto3.client("s3"))
+    registry = Registry(tracking_client(told.tracking_uri, told.tracking_secret))
+    known = find_trained(definition, folder, request.dataset_id, registry=registry)
+    if known:
+        return known
+    return train(
+        definition,
+        folder,
+        read_manifest(storage, definition.name, request.dataset_id),
+        read_dataset(storage, definition.name, request.dataset_id),
+        registry=registry,
+        clock=utc_now,
+    )

@@ -1,0 +1,1 @@
+"""Validates what asks for a retraining."""

@@ -1,0 +1,22 @@
+"""What the validation is told by its environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field
+
+from functions.environment import ModelsEnvironment
+
+
+class Settings(ModelsEnvironment):
+    """Environment of the function."""
+
+    sagemaker: bool = Field(alias="EVERGREEN_SAGEMAKER")
+    """Whether this deployment can hand a training to SageMaker."""
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return Settings.read()

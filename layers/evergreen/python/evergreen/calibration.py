@@ -1,0 +1,77 @@
+"""Whether what is said with 70 % probability comes true seven times in ten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """A reliability curve: probabilities said, and how often it came true."""
+
+    about: str
+    """What the probabilities are of."""
+    probabilities: NDArray[np.float64]
+    """The n of them."""
+    said: NDArray[np.float64]
+    """Mean probability in each of up to ten bins of about as many rows each, ascending."""
+    came_true: NDArray[np.float64]
+    """Share of the bin's rows in which it came true."""
+    rows: NDArray[np.int64]
+    """Rows in each bin."""
+
+
+def reliability(
+    truth: NDArray[np.object_],
+    predicted: NDArray[np.object_],
+    probabilities: NDArray[np.float64],
+    classes: Sequence[str],
+) -> Reliability:
+    """Return a model's reliability curve (M. DeGroot and S. Fienberg, "The comparison and
+    evaluation of forecasters", *The Statistician* 32, 1983).
+
+    Of two classes it is that of the positive one, the last in sorted order; of more, that of the
+    class which was said.
+
+    Parameters
+    ----------
+    truth, predicted
+        n > 0 labels each, as text.
+    probabilities
+        Shape (n, classes).
+    classes
+        What the columns are about.
+    """  # noqa: D205 - the source belongs to the sentence
+    if len(classes) == 2:
+        positive = max(classes)
+        values = probabilities[:, list(classes).index(positive)]
+        came = truth == positive
+        about = f"the probability of {positive}"
+    else:
+        values = probabilities.max(axis=1)
+        came = truth == predicted
+        about = "the probability of the class that was said"
+    # Bins of about equal size; rows of one probability stay together.
+    edges = np.unique(values)
+    if edges.size > BINS:
+        edges = np.unique(np.quantile(values, np.arange(BINS) / BINS, method="lower"))
+    bins = np.searchsorted(edges, values, side="right") - 1
+    rows = np.bincount(bins)
+    filled = rows > 0
+    return Reliability(
+        about=about,
+        probabilities=values,
+        said=np.bincount(bins, values)[filled] / rows[filled],
+        came_true=np.bincount(bins, came)[filled] / rows[filled],
+        rows=rows[filled],
+    )

@@ -1,0 +1,91 @@
+"""What a drift check looks at: reference and window, read once and no larger than tests need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from evergreen.dataset import read_dataset
+from evergreen.dataset_columns import to_columns
+from evergreen.drift.outputs import CONFIDENCE, MODEL_OUTPUT, Outputs, outputs_of
+from evergreen.drift.univariate import ROW_CAP
+from evergreen.holdout import read_holdout_answers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from evergreen.lake import Lake
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+    from evergreen.requests import Columns
+    from evergreen.storage import Storage
+
+_SEED = 20130101
+_LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Both sides of a check."""
+
+    rows: int
+    """Rows of the window, sampled or not."""
+    reference: Columns
+    window: Columns
+    """The features of at most :data:`ROW_CAP` rows each."""
+    outputs: Outputs
+    labelled: pa.Table
+    """The window's rows whose ground truth is known, with ``label`` and ``model_output``."""
+    holdout: pa.Table | None
+    """The answers of the version in production on its holdout, if they were kept."""
+
+
+def gather(
+    definition: ModelDefinition,
+    pointer: ProductionPointer,
+    lake: Lake,
+    storage: Storage,
+    *,
+    start: datetime,
+    end: datetime,
+) -> Evidence:
+    """Read what the version in production answered in ``[start, end)``, and its reference.
+
+    Beyond :data:`ROW_CAP` rows a side is a sample, always the same one of the same rows. Only the
+    columns that are tested are read of the log.
+
+    Raises
+    ------
+    EvergreenError
+        If the reference dataset is missing.
+    """
+    reference = read_dataset(storage, definition.name, pointer.reference_dataset_id)
+    wanted = [*definition.features, MODEL_OUTPUT, CONFIDENCE, "model_version"]
+    logged = lake.predictions(definition, start, end, wanted)
+    by_champion = pc.equal(logged["role"], "champion")
+    by_version = pc.equal(logged["model_version"], pointer.version)
+    window = logged.filter(pc.and_(by_champion, by_version))
+    sample = _sample(window)
+    holdout = read_holdout_answers(storage, definition.name, pointer.version)
+    # What 32 bits cannot hold becomes infinite, which is what the model sees too.
+    with np.errstate(over="ignore"):
+        return Evidence(
+            rows=window.num_rows,
+            reference=to_columns(definition, _sample(reference)),
+            window=to_columns(definition, sample),
+            outputs=outputs_of(definition, holdout and _sample(holdout), sample),
+            labelled=lake.with_labels(definition, window.select(_LABELLED), start),
+            holdout=holdout,
+        )
+
+
+def _sample(table: pa.Table) -> pa.Table:
+    if table.num_rows <= ROW_CAP:
+        return table
+    chosen = np.random.default_rng(_SEED).choice(table.num_rows, ROW_CAP, replace=False)
+    return table.take(np.sort(chosen))

@@ -1,0 +1,33 @@
+"""What tests of decisions share: a bench of each test's own on the session's stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from tests.retraining_bench import Bench, open_bench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from local.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def clients(local_stack: Stack) -> Callable[[str], Any]:
+    """Makes boto3 clients of the session's emulator."""
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    return lambda service: session.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=local_stack.endpoint_url,
+    )
+
+
+@pytest.fixture
+def bench(local_stack: Stack, clients: Callable[[str], Any], tmp_path: Path) -> Iterator[Bench]:
+    """A model, a bucket and a bus of the test's own."""
+    with open_bench(clients, local_stack.mlflow_uri, tmp_path) as made:
+        yield made

@@ -1,0 +1,62 @@
+"""A report lies in the challenger's run, and the decision record says where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evergreen.clock import utc_now
+from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of
+from evergreen.evaluation import evaluate
+from evergreen.evaluation_report import ARTIFACT, DATA, PAGE, Trial, keep_report
+from evergreen.model_definition import Evaluation
+from evergreen.promotion import reject
+
+if TYPE_CHECKING:
+    from tests.retraining_bench import Bench
+
+# MLflow warns about its own type hints the first time that it saves a model.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+
+def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
+    bench: Bench, tmp_path: Path
+) -> None:
+    manifest = bench.dataset(seed=1)
+    good = bench.train(manifest)
+    wrong = bench.challenger(2, flipped=True)
+    rows = read_dataset(bench.desk.storage, bench.definition.name, manifest.dataset_id)
+    rule = Evaluation(min_labelled_rows=20, segments=("colour",), min_segment_rows=20)
+    evidence = evaluate(
+        bench.definition.model_copy(update={"evaluation": rule}),
+        rows_of(rows, HOLDOUT),
+        champion=good.bundle,
+        challenger=wrong.bundle,
+        training=rows_of(rows, TRAIN),
+        champion_training=rows_of(rows, TRAIN),
+    )
+    trial = Trial(wrong.run_id, wrong.version, good.version, manifest.dataset_id, utc_now())
+    keep_report(evidence, trial, bench.desk.registry)
+    comparison = keep_report(evidence, trial, bench.desk.registry)  # again: the same files
+    assert comparison.report_uri == f"runs:/{wrong.run_id}/{ARTIFACT}/{PAGE}"
+    assert {segment.refused for segment in comparison.segments} == {True}
+    assert "worse than allowed in the protected segment colour = " in comparison.reason
+    assert "200 rows that neither was trained on" in comparison.reason
+
+    kept = Path(bench.mlflow.download_artifacts(wrong.run_id, ARTIFACT, str(tmp_path)))
+    assert {file.name for file in kept.iterdir()} == {
+        *(PAGE, DATA),
+        *("confusion.png", "calibration.png", "improvement.png"),
+    }
+    data = json.loads((kept / DATA).read_text())
+    assert {segment["segment"] for segment in data["segments"]} == {"red", "green", "(missing)"}
+
+    bench.desk.registry.log_comparison(
+        bench.desk.registry.find(bench.definition.name, wrong.version), comparison, utc_now()
+    )
+    reject(bench.desk, bench.definition.name, wrong.version, comparison)
+    (record,) = bench.records()
+    assert record.comparison == comparison

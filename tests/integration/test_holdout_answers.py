@@ -1,0 +1,35 @@
+"""What training keeps of the holdout is beside the bundle of the version it became."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evergreen.bundle import delete_bundle
+from evergreen.dataset import HOLDOUT, read_dataset, rows_of
+from evergreen.dataset_columns import to_columns
+from evergreen.holdout import read_holdout_answers
+from evergreen.prediction import Predictor
+
+if TYPE_CHECKING:
+    from tests.retraining_bench import Bench
+
+# MLflow warns about its own type hints while it is being imported.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+
+def test_a_version_has_its_answers_on_rows_it_was_never_trained_on(bench: Bench) -> None:
+    storage, definition = bench.desk.storage, bench.definition
+    manifest = bench.dataset(seed=11)
+    challenger = bench.train(manifest)
+    answers = read_holdout_answers(storage, definition.name, challenger.version)
+    assert answers is not None
+    rows = rows_of(read_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
+    assert answers["label"].to_pylist() == rows[definition.target].to_pylist()
+    assert answers["timestamp"].to_pylist() == rows["timestamp"].to_pylist()
+    said = Predictor(challenger.bundle).predict(to_columns(definition, rows))
+    assert answers["model_output"].to_pylist() == [str(label) for label in said.outputs]
+    assert answers["confidence"].to_pylist() == said.confidences
+    delete_bundle(storage, definition.name, challenger.version)
+    assert read_holdout_answers(storage, definition.name, challenger.version) is None

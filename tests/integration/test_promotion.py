@@ -1,0 +1,210 @@
+"""Promotions and rejections, killed at every step, on a real S3, Parameter Store and MLflow."""
+
+from __future__ import annotations
+
+import pytest
+
+from evergreen.bundle import load_bundle
+from evergreen.clock import utc_now
+from evergreen.dataset import folder_key, read_dataset
+from evergreen.decisions import DecisionRecord, decision_key
+from evergreen.errors import BundleError, RegistryError
+from evergreen.production import ShadowSlot
+from evergreen.promotion import promote, reject
+from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS
+from tests.retraining_bench import Bench, Killed, comparison, interrupt
+
+# MLflow warns about its own type hints the first time that it saves a model.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+
+PROMOTION_STEPS = [
+    ("production", "write", False, 1),
+    ("production", "write", True, 1),
+    ("mlflow", "delete_model_version_tag", True, 1),
+    ("mlflow", "set_model_version_tag", True, 1),
+    ("mlflow", "set_registered_model_alias", True, 1),
+    ("mlflow", "set_registered_model_alias", True, 2),
+    ("mlflow", "delete_registered_model_alias", True, 1),
+    ("storage", "put_json", False, 1),
+    ("storage", "put_json", True, 1),
+    ("events", "put", True, 1),
+    ("mlflow", "set_tag", True, 1),
+    ("mlflow", "set_model_version_tag", False, 4),
+]
+
+
+@pytest.mark.parametrize(("part", "method", "after", "call"), PROMOTION_STEPS)
+def test_a_promotion_killed_at_any_step_is_finished_by_the_next(
+    bench: Bench, part: str, method: str, after: bool, call: int
+) -> None:
+    name = bench.definition.name
+    first, second = bench.challenger(seed=1), bench.challenger(seed=2)
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    assert [event["detail-type"] for event in bench.read_events()] == ["Model Promoted"]
+
+    with pytest.raises(Killed):
+        promote(
+            interrupt(bench, part, method, after=after, call=call),
+            name,
+            second.version,
+            comparison("promote"),
+        )
+    assert len(bench.desk.registry.in_stage(name)) <= 1
+    record = promote(bench.desk, name, second.version, comparison("promote"))
+
+    pointer = bench.desk.production.read(name)
+    assert pointer is not None
+    assert (pointer.version, pointer.previous) == (second.version, first.version)
+    assert load_bundle(bench.desk.storage, pointer).version == second.version
+    assert [item.version for item in bench.desk.production.history(name)] == ["1", "2"]
+    registry = bench.desk.registry
+    assert registry.in_stage(name) == [second.version]
+    assert registry.with_alias(name, CHAMPION) == second.version
+    assert registry.with_alias(name, PREVIOUS) == first.version
+    assert registry.with_alias(name, CHALLENGER) is None
+    assert bench.records()[1:] == [record]
+    events = bench.read_events()
+    assert events
+    assert {event["detail"]["challenger"] for event in events} == {second.version}
+    assert_linked(bench, record)
+
+
+def assert_linked(bench: Bench, record: DecisionRecord) -> None:
+    """Check that record, version, run and data set lead to each other."""
+    uri = bench.desk.storage.uri(decision_key(record))
+    run = bench.mlflow.get_run(record.run_id)
+    version = bench.mlflow.get_model_version(record.model, record.challenger)
+    folder = bench.desk.storage.uri(folder_key(record.model, record.dataset_id))
+    for tags in (run.data.tags, version.tags):
+        assert tags["decision"] == record.decision
+        assert tags["decision_record"] == uri
+        assert tags["dataset_id"] == record.dataset_id
+        assert tags["dataset_uri"] == folder
+    assert run.data.tags["model_version"] == record.challenger
+    assert version.run_id == record.run_id
+
+
+def test_a_promotion_without_a_whole_bundle_changes_nothing(bench: Bench) -> None:
+    name = bench.definition.name
+    challenger = bench.challenger(seed=1)
+    bench.desk.storage.put(f"bundles/{name}/{challenger.version}/model.onnx", b"something else")
+    with pytest.raises(BundleError):
+        promote(bench.desk, name, challenger.version, comparison("promote", None))
+    assert bench.desk.production.read(name) is None
+    assert bench.desk.registry.in_stage(name) == []
+    assert bench.records() == []
+
+
+REJECTION_STEPS = [
+    ("mlflow", "set_model_version_tag", True, 1),
+    ("mlflow", "set_model_version_tag", True, 2),
+    ("mlflow", "set_model_version_tag", True, 3),
+    ("mlflow", "delete_registered_model_alias", True, 1),
+    ("storage", "delete_below", False, 1),
+    ("storage", "delete_below", True, 1),
+    ("storage", "delete_below", True, 2),
+    ("storage", "put_json", True, 1),
+    ("events", "put", True, 1),
+    ("mlflow", "set_tag", True, 1),
+    ("mlflow", "set_model_version_tag", False, 6),
+]
+
+
+@pytest.mark.parametrize(("part", "method", "after", "call"), REJECTION_STEPS)
+def test_a_rejection_killed_at_any_step_is_finished_by_the_next(
+    bench: Bench, part: str, method: str, after: bool, call: int
+) -> None:
+    name, storage = bench.definition.name, bench.desk.storage
+    first, second = bench.challenger(seed=1), bench.challenger(seed=2)
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    before = {item.key for item in storage.list("datasets/")}
+
+    with pytest.raises(Killed):
+        reject(
+            interrupt(bench, part, method, after=after, call=call),
+            name,
+            second.version,
+            comparison("reject"),
+        )
+    record = reject(bench.desk, name, second.version, comparison("reject"))
+
+    left = {item.key for item in storage.list("datasets/")}
+    dataset = bench.desk.registry.find(name, second.version).dataset_id
+    gone = {folder_key(name, dataset) + file for file in ("data.parquet", "manifest.json")}
+    assert left == before - gone
+    assert len(left) == 2
+    assert list(storage.list(f"bundles/{name}/{second.version}/")) == []
+    assert list(storage.list(f"bundles/{name}/{first.version}/"))
+    version = bench.mlflow.get_model_version(name, second.version)
+    assert version.tags["stage"] == "archived"
+    assert version.tags["archived_reason"] == record.reason
+    assert bench.desk.registry.with_alias(name, CHALLENGER) is None
+    assert bench.desk.registry.in_stage(name) == [first.version]
+    assert bench.records()[1:] == [record]
+    assert_linked(bench, record)
+
+
+def test_what_is_finished_is_not_told_again(bench: Bench) -> None:
+    name = bench.definition.name
+    first, second = bench.challenger(seed=1), bench.challenger(seed=2)
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    reject(bench.desk, name, second.version, comparison("reject"))
+    assert len(bench.read_events()) == 2
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    reject(bench.desk, name, second.version, comparison("reject"))
+    assert bench.read_events() == []
+
+
+def test_a_rejection_empties_the_shadow_slot_and_a_promotion_does_too(bench: Bench) -> None:
+    name, production = bench.definition.name, bench.desk.production
+    first, second, third = (bench.challenger(seed=seed) for seed in (1, 2, 3))
+    promote(bench.desk, name, first.version, comparison("promote", None))
+
+    def cast_shadow(version: str) -> None:
+        found = bench.desk.registry.find(name, version)
+        slot = ShadowSlot(
+            version=version,
+            bundle_uri=found.bundle_uri,
+            sha256=found.bundle_sha256,
+            started_at=utc_now(),
+        )
+        assert production.set_shadow(name, slot)
+
+    def shadow() -> str | None:
+        pointer = production.read(name)
+        assert pointer is not None
+        return pointer.shadow.version if pointer.shadow else None
+
+    cast_shadow(third.version)
+    reject(bench.desk, name, second.version, comparison("reject"))
+    assert shadow() == third.version
+    reject(bench.desk, name, third.version, comparison("reject"))
+    assert shadow() is None
+    fourth = bench.challenger(seed=4)
+    cast_shadow(fourth.version)
+    promote(bench.desk, name, fourth.version, comparison("promote"))
+    assert shadow() is None
+
+
+def test_a_rejection_spares_the_data_set_of_another_challenger(bench: Bench) -> None:
+    name, storage = bench.definition.name, bench.desk.storage
+    first = bench.challenger(seed=1)
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    manifest = bench.dataset(seed=2)
+    second, third = bench.train(manifest), bench.train(manifest)
+    reject(bench.desk, name, second.version, comparison("reject"))
+    assert read_dataset(storage, name, manifest.dataset_id).num_rows == 400
+    reject(bench.desk, name, third.version, comparison("reject"))
+    assert list(storage.list(folder_key(name, manifest.dataset_id))) == []
+
+
+def test_a_rejection_spares_what_production_stands_on(bench: Bench) -> None:
+    name, storage = bench.definition.name, bench.desk.storage
+    manifest = bench.dataset(seed=1)
+    first, second = bench.train(manifest), bench.train(manifest)
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    reject(bench.desk, name, second.version, comparison("reject"))
+    assert read_dataset(storage, name, manifest.dataset_id).num_rows == 400
+    with pytest.raises(RegistryError, match="in production"):
+        reject(bench.desk, name, first.version, comparison("reject"))

@@ -1,0 +1,261 @@
+"""What rejections and killed trainings leave behind: nothing that a sweep would find."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evergreen.clock import to_text, utc_now
+from evergreen.doctor import examine
+from evergreen.production import ShadowSlot
+from evergreen.promotion import promote, reject, roll_back
+from evergreen.registry import CHALLENGER
+from evergreen.retraining_lock import lock_key, read_lock
+from evergreen.sweep import ABANDONED, Orphan, find_orphans, remove
+from tests.retraining_bench import Bench, Killed, comparison, interrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evergreen.promotion import Desk
+
+# MLflow warns about its own type hints the first time that it saves a model.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+NO_GRACE = timedelta(0)
+
+
+def nothing_runs(_: str) -> bool:
+    return False
+
+
+def orphans(
+    bench: Bench, *, is_running: Callable[[str], bool] = nothing_runs, grace: timedelta = NO_GRACE
+) -> list[Orphan]:
+    return find_orphans(later(bench), bench.definition.name, is_running=is_running, grace=grace)
+
+
+def later(bench: Bench) -> Desk:
+    """Return the desk a second later: S3 tells times in whole seconds."""
+    return replace(bench.desk, clock=lambda: utc_now() + timedelta(seconds=1))
+
+
+def found(bench: Bench) -> list[str]:
+    return [
+        finding.what
+        for finding in examine(
+            later(bench), bench.definition.name, is_running=nothing_runs, grace=NO_GRACE
+        )
+    ]
+
+
+def repair(bench: Bench) -> list[str]:
+    findings = examine(later(bench), bench.definition.name, is_running=nothing_runs, grace=NO_GRACE)
+    for finding in findings:
+        finding.repair()
+    return [finding.what for finding in findings]
+
+
+def judged(bench: Bench, seed: int) -> str:
+    """Train a challenger and log a comparison to its run, as an evaluation does."""
+    version = bench.challenger(seed=seed).version
+    registered = bench.desk.registry.find(bench.definition.name, version)
+    bench.desk.registry.log_comparison(registered, comparison("reject"), utc_now())
+    return version
+
+
+def test_whole_promotions_rejections_and_rollbacks_leave_no_orphan(bench: Bench) -> None:
+    name = bench.definition.name
+    first = bench.challenger(seed=1)
+    promote(bench.desk, name, first.version, comparison("promote", None))
+    for seed in (2, 3):
+        reject(bench.desk, name, judged(bench, seed), comparison("reject"))
+    promote(bench.desk, name, bench.challenger(seed=4).version, comparison("promote"))
+    roll_back(bench.desk, name, "it errs")
+    assert orphans(bench) == []
+    assert found(bench) == []
+    kept = {item.key.split("/")[2] for item in bench.desk.storage.list(f"bundles/{name}/")}
+    assert kept == {"1", "4"}
+    assert len(list(bench.desk.storage.list(f"datasets/{name}/"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "call", "kinds"),
+    [
+        ("mlflow", "log_batch", 1, {"data set", "run"}),
+        ("mlflow", "log_artifacts", 1, {"data set", "run"}),
+        ("mlflow", "create_model_version", 1, {"version"}),
+        ("storage", "put", 3, {"version"}),
+        ("mlflow", "set_model_version_tag", 1, {"version"}),
+    ],
+)
+def test_a_training_killed_midway_is_swept(
+    bench: Bench, part: str, method: str, call: int, kinds: set[str]
+) -> None:
+    name = bench.definition.name
+    promote(bench.desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    manifest = bench.dataset(seed=2)
+    killed = replace(bench, desk=interrupt(bench, part, method, after=True, call=call))
+    with pytest.raises(Killed):
+        killed.train(manifest)
+
+    assert {each.kind for each in orphans(bench)} == kinds
+    assert orphans(bench, grace=timedelta(hours=1)) == []
+    for orphan in orphans(bench):
+        remove(bench.desk, orphan)
+        remove(bench.desk, orphan)
+    # The version's data set was its own until it was put aside, and went with it.
+    assert orphans(bench) == []
+    assert len(list(bench.desk.storage.list(f"datasets/{name}/"))) == 2
+    assert bench.desk.registry.with_alias(name, CHALLENGER) is None
+    if "version" in kinds:
+        record = bench.records()[-1]
+        assert (record.decision, record.reason, record.comparison) == ("reject", ABANDONED, None)
+
+
+def test_what_a_running_retraining_works_on_is_left_to_it(bench: Bench) -> None:
+    name, storage = bench.definition.name, bench.desk.storage
+    promote(bench.desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    storage.put_json(lock_key(name), {"owner": "arn:1", "taken_at": to_text(utc_now())})
+    bench.challenger(seed=2)
+    bench.dataset(seed=3)
+    assert orphans(bench, is_running=lambda owner: owner == "arn:1") == []
+    assert {each.kind for each in orphans(bench)} == {"version", "data set"}
+
+
+def test_bundles_and_data_sets_of_no_version_are_orphans(bench: Bench) -> None:
+    name, storage = bench.definition.name, bench.desk.storage
+    storage.put(f"bundles/{name}/77/model.onnx", b"x")
+    manifest = bench.dataset(seed=1)
+    assert orphans(bench) == [
+        Orphan("bundle", name, "77"),
+        Orphan("data set", name, manifest.dataset_id),
+    ]
+    assert sorted(repair(bench)) == [
+        "bundle 77 belongs to no version that may serve",
+        f"data set {manifest.dataset_id} belongs to no version that may serve",
+    ]
+    assert list(storage.list("")) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "call", "expected"),
+    [
+        ("production", "write", 1, "no decision record says so"),
+        ("mlflow", "set_registered_model_alias", 1, "no decision record says so"),
+        ("storage", "put_json", 1, "its decision was not announced"),
+        ("events", "put", 1, "its decision was not announced"),
+    ],
+)
+@pytest.mark.parametrize("what", ["promote", "roll_back"])
+def test_the_doctor_completes_what_moved_production(
+    bench: Bench, what: str, part: str, method: str, call: int, expected: str
+) -> None:
+    name = bench.definition.name
+    first, second = bench.challenger(seed=1).version, judged(bench, seed=2)
+    promote(bench.desk, name, first, comparison("promote", None))
+    if what == "roll_back":
+        promote(bench.desk, name, second, comparison("promote"))
+    desk = interrupt(bench, part, method, after=True, call=call)
+    steps: dict[str, Callable[[], object]] = {
+        "promote": lambda: promote(desk, name, second, comparison("promote")),
+        "roll_back": lambda: roll_back(desk, name, "it errs"),
+    }
+    with pytest.raises(Killed):
+        steps[what]()
+    serving = second if what == "promote" else first
+    assert found(bench) == [f"version {serving} is in production and {expected}"]
+    repair(bench)
+    assert found(bench) == []
+    assert bench.desk.registry.in_stage(name) == [serving]
+    record = bench.records()[-1]
+    assert (record.decision, record.challenger) == (what, serving)
+    if what == "promote":
+        assert record.comparison is not None  # read back from the run, or from the record
+    titles = [event["detail-type"] for event in bench.read_events()]
+    assert titles[-1] == ("Model Promoted" if what == "promote" else "Model Rolled Back")
+
+
+def test_the_doctor_sees_an_mlflow_that_shows_something_else(bench: Bench) -> None:
+    name = bench.definition.name
+    first, second = bench.challenger(seed=1).version, bench.challenger(seed=2).version
+    promote(bench.desk, name, first, comparison("promote", None))
+    promote(bench.desk, name, second, comparison("promote"))
+    bench.read_events()
+    bench.mlflow.set_model_version_tag(name, first, "stage", "prod")
+    assert found(bench) == [f"version {second} is in production and MLflow shows something else"]
+    repair(bench)
+    assert found(bench) == []
+    assert bench.desk.registry.in_stage(name) == [second]
+    assert bench.read_events() == []
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "call"),
+    [
+        ("mlflow", "set_model_version_tag", 3),
+        ("storage", "delete_below", 1),
+        ("storage", "put_json", 1),
+        ("events", "put", 1),
+    ],
+)
+def test_the_doctor_completes_a_rejection(bench: Bench, part: str, method: str, call: int) -> None:
+    name = bench.definition.name
+    promote(bench.desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    version = judged(bench, seed=2)
+    with pytest.raises(Killed):
+        reject(
+            interrupt(bench, part, method, after=True, call=call),
+            name,
+            version,
+            comparison("reject"),
+        )
+    assert f"the rejection of version {version} was interrupted" in found(bench)
+    repair(bench)
+    assert found(bench) == []
+    [_, record] = bench.records()
+    assert (record.decision, record.challenger) == ("reject", version)
+    assert record.comparison == comparison("reject")
+
+
+def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(bench: Bench) -> None:
+    name, desk = bench.definition.name, bench.desk
+    promote(desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    version = bench.challenger(seed=2).version
+    registered = desk.registry.find(name, version)
+    slot = ShadowSlot(
+        version=version,
+        bundle_uri=registered.bundle_uri,
+        sha256=registered.bundle_sha256,
+        started_at=utc_now(),
+        owner="arn:1",
+    )
+    desk.production.set_shadow(name, slot)
+    desk.storage.put_json(
+        lock_key(name), {"owner": "arn:1", "taken_at": to_text(datetime(2026, 1, 1, tzinfo=UTC))}
+    )
+    running = examine(later(bench), name, is_running=lambda _: True, grace=NO_GRACE)
+    assert running == []
+    assert repair(bench) == [
+        "the lock is held by arn:1, which no longer runs",
+        f"the shadow slot holds version {version}, put there by arn:1, which no longer runs",
+        f"version {version} was never decided about",
+    ]
+    assert found(bench) == []
+    assert read_lock(desk.storage, name) is None
+    pointer = desk.production.read(name)
+    assert pointer is not None
+    assert pointer.shadow is None
+
+
+def test_a_version_that_failed_is_no_interrupted_rejection(bench: Bench) -> None:
+    name = bench.definition.name
+    version = bench.challenger(seed=1).version
+    bench.desk.registry.archive(name, version, "not finished: no room", utc_now())
+    assert {each.kind for each in orphans(bench)} == {"bundle", "data set"}
+    repair(bench)
+    assert found(bench) == []
+    assert bench.records() == []
