@@ -20,6 +20,9 @@ export PATH := $(CURDIR)/$(bin):$(PATH)
 # What neither PyPI nor npm has; each package's program has the package's name.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
+.PHONY: help setup demo apt test check bench-loop bench-drift check-dashboards format locks down clean
+.DELETE_ON_ERROR:
+
 help: ## show this
 	@echo "Evergreen keeps the model in production green. Start with: make demo"
 	@echo
@@ -52,6 +55,9 @@ check: setup ## linters and types
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
+
+bench-loop: setup ## replay whole series under five policies of retraining; QUICK=1 for fewer rows
+	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.check

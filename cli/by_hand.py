@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
@@ -43,6 +44,8 @@ def desk_of(target: Target) -> Desk:
         raise EvergreenError(
             "no MLflow server is known", fix="Set MLFLOW_TRACKING_URI to its address"
         )
+    # Its bars would run through the display of our own steps.
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     return Desk(
         storage=target.storage,
         production=Production(target.stage, target.client("ssm")),

@@ -57,8 +57,18 @@ def outcome(target: Target, execution: str) -> dict[str, Any]:
         "status": answer["status"],
         "output": json.loads(answer["output"]) if answer.get("output") else None,
         "error": answer.get("error"),
-        "cause": answer.get("cause"),
+        "cause": message_of(answer.get("cause")),
     }
+
+
+def message_of(cause: str | None) -> str | None:
+    """Return what a cause says to people: "step: message", without what Lambda wraps it in."""
+    step, brace, wrapped = (cause or "").partition("{")
+    try:
+        message = json.loads(brace + wrapped)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return cause
+    return f"{step}{message}"
 
 
 def stop_command(target: Target, execution: str) -> str:

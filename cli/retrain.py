@@ -95,5 +95,5 @@ def told(model: str, result: dict[str, Any]) -> str:
             f"See `evergreen history {model}`."
         )
     if error := output.get("error"):
-        return f"Skipped: {error.get('Error')}: {error.get('Cause')}"
+        return f"Skipped: {error.get('Error')}: {executions.message_of(error.get('Cause'))}"
     return f"{result['status'].lower()} without a decision: {result['execution']}"

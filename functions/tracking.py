@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import boto3
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,4 +35,6 @@ def tracking_client(uri: str, secret: str | None) -> MlflowClient:
         # MLflow's client reads them here and nowhere else, anew with each request.
         os.environ["MLFLOW_TRACKING_USERNAME"] = sign_in.username
         os.environ["MLFLOW_TRACKING_PASSWORD"] = sign_in.password
+    # A log is no terminal.
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     return MlflowClient(uri)

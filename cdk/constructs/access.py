@@ -17,7 +17,9 @@ def read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[storage.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+            # IfExists: S3 asks for this permission too before it answers a GetObject with 404, and
+            # such a request has no prefix. Without it, what is not there yet would be a 403.
+            conditions={"StringLikeIfExists": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
     )
     _use_key(role, storage, "kms:Decrypt")

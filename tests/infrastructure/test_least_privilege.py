@@ -200,7 +200,10 @@ def test_a_wildcard_stands_only_at_the_end_or_for_the_models(aws: Templates) -> 
 def test_listing_the_bucket_is_bound_to_prefixes(aws: Templates) -> None:
     listing = [each for each in every_statement(aws) if "s3:ListBucket" in listed(each["Action"])]
     assert listing
-    assert all(each["Condition"]["StringLike"]["s3:prefix"] for each in listing)
+    for each in listing:
+        (condition,) = each["Condition"].values()
+        assert condition["s3:prefix"]
+        assert set(each["Condition"]) <= {"StringLike", "StringLikeIfExists"}
 
 
 def test_no_managed_policy_but_the_gateways_own(aws: Templates) -> None:

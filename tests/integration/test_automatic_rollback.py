@@ -1,7 +1,8 @@
 """Alarms take a promotion back, and commands show and do the same, on the deployed app.
 
 The model's data are few, so that its versions are trained in seconds; every version is put into
-production whatever it is worth. What it leaves in production is taken away in the end.
+production whatever it is worth. The tests tell one story, in their order; what it leaves in
+production is taken away in the end.
 """
 
 from __future__ import annotations

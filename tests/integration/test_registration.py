@@ -13,8 +13,8 @@ import pytest
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import read_dataset
-from evergreen.errors import BundleError, RegistryError
-from evergreen.promotion import candidate_pointer
+from evergreen.errors import BundleError, NotEnoughDataError, RegistryError
+from evergreen.promotion import candidate_pointer, promote, roll_back
 from evergreen.registration import register_challenger
 from evergreen.registry import CHALLENGER, Registry
 from evergreen.training import find_trained, train
@@ -226,3 +226,14 @@ def test_the_containers_entry_point_says_why_it_failed(
     assert "data set not found" in failure.splitlines()[0]
     assert "Traceback" in failure
     assert not (container.folder / "model/run.json").exists()
+
+
+def test_a_model_that_was_decided_on_is_no_challenger_again(bench: Bench) -> None:
+    model = bench.definition.name
+    for seed in (1, 2):
+        run = trained(bench, bench.dataset(seed=seed))
+        promote(bench.desk, model, registered(bench, run).version, None, reason="by hand")
+    roll_back(bench.desk, model, "it was worse")
+    with pytest.raises(NotEnoughDataError, match=r"no rows have come in since version 2"):
+        registered(bench, run)
+    assert len(versions(bench)) == 2

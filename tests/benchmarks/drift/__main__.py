@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -53,35 +52,42 @@ class Benchmark:
         self._folder = FOLDER / f"drift-{plan.name}-{fingerprint()}"
         self._folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self) -> dict[str, Any]:
-        """Run every part; what an interrupted one has found is kept."""
-        started = time.monotonic()
+    def run(self) -> None:
+        """Run every part; what an interrupted run has found is kept."""
         prepare(lambda name, what: self._say(f"{name}: {what}"))
-        speeds = [
+        for rows in self._plan.speed_rows:
             self._once(f"speed-{rows}", partial(self._speed, rows))
-            for rows in self._plan.speed_rows
-        ]
-        found = {
-            "speed": list(chain.from_iterable(speeds)),
-            "streams": self._once("streams", self._streams),
-            "months": self._once("months", self._months),
-            **summarise(self._plan.tasks, self._simulate()),
-        }
+        self._once("streams", self._streams)
+        self._once("months", self._months)
+        self._simulate()
+
+    def found(self) -> dict[str, Any]:
+        """Return all that is finished, by this run or those that it takes up."""
+        answers = self._simulation().finished()
+        tasks = [task for task in self._plan.tasks if task.key in answers]
+        speeds = (self._kept(f"speed-{rows}") for rows in self._plan.speed_rows)
         return {
             "run": self._plan.name,
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "seconds": round(time.monotonic() - started),
             "processes": self._processes,
+            "tasks": len(tasks),
+            "tasks_planned": len(self._plan.tasks),
             "versions": report.versions(),
-            **found,
+            "speed": list(chain.from_iterable(speeds)),
+            "streams": self._kept("streams"),
+            "months": self._kept("months"),
+            **summarise(tasks, answers),
         }
 
-    def _once(self, name: str, part: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    def _kept(self, name: str) -> list[dict[str, Any]]:
+        file = self._folder / f"{name}.json"
+        found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+        return found
+
+    def _once(self, name: str, part: Callable[[], list[dict[str, Any]]]) -> None:
         file = self._folder / f"{name}.json"
         if not file.exists():
             write_whole(file, json.dumps(part()))
-        found: list[dict[str, Any]] = json.loads(file.read_text())
-        return found
 
     def _speed(self, rows: int) -> list[dict[str, Any]]:
         found = []
@@ -116,13 +122,15 @@ class Benchmark:
         found: list[dict[str, Any]] = json.loads(output[0])
         return found
 
-    def _simulate(self) -> dict[str, dict[str, Any]]:
+    def _simulation(self) -> Simulation:
+        return Simulation(self._folder / "simulation.jsonl", _LOG, processes=self._processes)
+
+    def _simulate(self) -> None:
         at_most = sum(task.seconds for task in self._plan.tasks) / self._processes / 60
         self._say(
             f"simulation: {len(self._plan.tasks)} tasks, about {at_most:.0f} minutes at most; "
             "Ctrl-C keeps what is finished"
         )
-        simulation = Simulation(self._folder / "simulation.jsonl", _LOG, processes=self._processes)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -139,7 +147,7 @@ class Benchmark:
                     ticket, advance=1, description=f"{task.family} {where} {task.shift.kind}"
                 )
 
-            return simulation.run(self._plan.tasks, advanced)
+            self._simulation().run(self._plan.tasks, advanced)
 
     def _process(self, environment: str, module: str, *arguments: str) -> list[str]:
         return self._finish(command(environment, module, *arguments))
@@ -168,6 +176,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer cells, under ten minutes")
     parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 2))
     parser.add_argument("--again", action="store_true", help="forget what an earlier run has found")
+    parser.add_argument(
+        "--finished", action="store_true", help="run nothing: write what is finished so far"
+    )
     arguments = parser.parse_args()
     plan = cells.quick() if arguments.quick else cells.full()
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -175,14 +186,20 @@ def main() -> None:
         for folder in FOLDER.glob(f"drift-{plan.name}-*"):
             shutil.rmtree(folder)
     console = Console()
+    benchmark = Benchmark(plan, console, processes=arguments.processes)
     try:
-        found = Benchmark(plan, console, processes=arguments.processes).run()
+        if not arguments.finished:
+            benchmark.run()
     except KeyboardInterrupt:
-        console.print("Stopped. The same command takes it up where it was.")
+        console.print(
+            "Stopped. The same command takes it up where it was; "
+            "with --finished it writes what there is."
+        )
         raise SystemExit(130) from None
     except EvergreenError as error:
         console.print(str(error))
         raise SystemExit(1) from None
+    found = benchmark.found()
     write_whole(_NUMBERS, json.dumps(found, indent=1) + "\n")
     write_whole(_REPORT, report.render(found))
     console.print(f"Tables: {_REPORT.relative_to(ROOT)}; numbers: {_NUMBERS.relative_to(ROOT)}")

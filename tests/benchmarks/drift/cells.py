@@ -32,8 +32,9 @@ SHIFTS = (
 class Task:
     """One family on one cell: as many repetitions as wanted, or as fit into the time.
 
-    The time is looked at, never the outcome, so that stopping early favours no verdict;
-    repetition ``i`` is the same rows however many there are.
+    The processor's time is looked at, never the outcome, so that stopping early favours no verdict
+    and a busy machine takes longer instead of repeating less; repetition ``i`` is the same rows
+    however many there are.
     """
 
     family: str

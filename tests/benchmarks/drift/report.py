@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Entry = Mapping[str, Any]
 
+_ROWS = frozenset({10_000, 100_000, 1_000_000})
 _TEXT = Path(__file__).with_name("report.md")
 _LOCKED = {
     "drift": ("evidently", "scikit-learn", "scipy", "numpy"),
@@ -57,9 +58,21 @@ def render(found: Mapping[str, Any]) -> str:
 def _run(found: Mapping[str, Any]) -> str:
     versions_used = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     again = "QUICK=1 make bench-drift" if found["run"] == "quick" else "make bench-drift"
+    state = "complete"
+    missing = [
+        *(name for name in ("streams", "months") if not found[name]),
+        *(f"speed at {rows:,} rows" for rows in _ROWS - {item["rows"] for item in found["speed"]}),
+    ]
+    without = f", and without {', '.join(missing)}" if missing else ""
+    if missing or found["tasks"] < found["tasks_planned"]:
+        state = (
+            f"**stopped before its end**: {found['tasks']} of {found['tasks_planned']} tasks of "
+            f"the simulation{without}; what is not "
+            "there was not measured, and the same command goes on from here"
+        )
     return (
-        f"The **{found['run']}** run (`{again}`) of {found['date']}: {found['seconds'] / 60:.0f} "
-        f"minutes, {found['processes']} processes. Versions: {versions_used}."
+        f"The **{found['run']}** run (`{again}`) of {found['date']}, {state}. "
+        f"Versions: {versions_used}."
     )
 
 

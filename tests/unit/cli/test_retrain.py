@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli import executions
+from cli.executions import message_of
 from cli.retrain import follow, told
 from cli.target import Target
 
@@ -34,6 +35,20 @@ def test_what_was_skipped_or_ended_without_a_decision_is_told_too() -> None:
     skipped = told("fruit", result(output={"error": error}))
     assert skipped == "Skipped: NotEnoughDataError: 19 labelled rows"
     assert ARN in told("fruit", result(status="ABORTED"))
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ('{"errorMessage": "19 labelled rows", "stackTrace": []}', "19 labelled rows"),
+        ('Train a challenger: {"errorMessage": "no", "errorType": "E"}', "Train a challenger: no"),
+        ("it took {too} long", "it took {too} long"),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_a_cause_is_told_without_its_wrapping(cause: str | None, message: str | None) -> None:
+    assert message_of(cause) == message
 
 
 def test_an_interruption_stops_the_watching_and_says_how_to_stop_the_rest(

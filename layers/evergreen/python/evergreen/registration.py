@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evergreen.bundle import Bundle, digest_of, pack, save_bundle, unpack
-from evergreen.errors import RegistryError
+from evergreen.errors import NotEnoughDataError, RegistryError
 from evergreen.holdout import HOLDOUT_FILE, holdout_key
+from evergreen.registry_reader import DECISION_RECORD
 
 if TYPE_CHECKING:
     from evergreen.clock import Clock
@@ -90,12 +91,23 @@ def register_challenger(
 
     Raises
     ------
+    NotEnoughDataError
+        If the run's model was promoted or rejected already: the same code on the same rows makes
+        the same model, and nothing else has come in.
     RegistryError
         If the run did not get as far as a bundle, or MLflow cannot be reached.
     BundleError
         If the files in the run are not those that training left.
     """
-    digest = registry.notes(run_id).get(_DIGEST)
+    notes = registry.notes(run_id)
+    if decided := notes.get(DECISION_RECORD):
+        raise NotEnoughDataError(
+            f"no rows have come in since version {notes.get('model_version')} was trained on data "
+            f"set {dataset_id}, and that one has been decided on: {decided}",
+            where=model,
+            fix="Wait for more labelled rows.",
+        )
+    digest = notes.get(_DIGEST)
     if digest is None:
         raise RegistryError(
             "the run has no bundle", where=f"{model} {run_id}", fix="Train a new one."

@@ -26,8 +26,9 @@ def test_every_part_is_filled_in() -> None:
     found = {
         "run": "quick",
         "date": "2026-01-01",
-        "seconds": 60,
         "processes": 2,
+        "tasks": 2,
+        "tasks_planned": 5,
         "versions": versions(),
         "speed": [speed("ours: decision", 1.0), speed("Evidently DataDriftPreset", 7.0)],
         "streams": [
@@ -60,6 +61,7 @@ def test_every_part_is_filled_in() -> None:
     }
     page = render(found)
     assert "@" not in page
+    assert "2 of 5 tasks of the simulation, and without speed at" in page
     assert "QUICK=1 make bench-drift" in page
     assert "| SEA | 0/7 · 1 |" in page
     assert "1,000 rows: 7.0x faster" in page

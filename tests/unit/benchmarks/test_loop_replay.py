@@ -1,0 +1,168 @@
+"""A tiny series under every policy, with the library's own check, data set and comparison."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from evergreen.dataset import read_dataset
+from evergreen.model_definition import ModelDefinition
+from tests.benchmarks.loop import replay as replaying
+from tests.benchmarks.loop.deployment import Deployment, Workshop
+from tests.benchmarks.loop.plot import to_svg
+from tests.benchmarks.loop.policies import POLICIES, Step, better
+from tests.benchmarks.loop.replay import replay
+from tests.benchmarks.loop.report import Replayed, to_json, to_page
+from tests.benchmarks.loop.series import Series, month_starts
+
+NAMES = ["first", "second"]
+DEFINITION = ModelDefinition.model_validate(
+    {
+        "name": "tiny",
+        "task": "classification",
+        "target": "above",
+        "features": {name: {"type": "float"} for name in NAMES},
+        "drift": {"min_rows": 100},
+        "evaluation": {"min_labelled_rows": 100, "max_holdout_rows": 100},
+        "retraining": {"on": ["data_drift", "performance"], "training_window_rows": 700},
+    }
+)
+
+
+def train(features, target):
+    columns = ColumnTransformer([("numbers", "passthrough", NAMES)])
+    return Pipeline([("columns", columns), ("model", LogisticRegression())]).fit(features, target)
+
+
+def tiny_series() -> Series:
+    """Five months, 12 rows a day; from the second that is served everything means the opposite."""
+    bounds = month_starts((2020, 2), (2020, 6))
+    times = pd.date_range(datetime(2020, 1, 1, tzinfo=UTC), bounds[-1], freq="2h", inclusive="left")
+    random = np.random.default_rng(3)
+    inputs = random.normal(size=(2, times.size)).astype(np.float32)
+    turned = times >= pd.Timestamp(bounds[1])
+    above = (inputs.sum(axis=0) + random.normal(size=times.size) * 0.3 > 0) ^ turned
+    rows = pd.DataFrame(dict(zip(NAMES, inputs, strict=True)))
+    return Series(
+        name="tiny",
+        about="Two inputs, one turn.",
+        definition=DEFINITION,
+        trainer=train,
+        rows=rows.assign(above=above.astype(np.int64), timestamp=times.as_unit("us")),
+        bounds=bounds,
+        label_delay=timedelta(days=2),
+        window=timedelta(0),
+        block=timedelta(days=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def replayed() -> Replayed:
+    workshop = Workshop(tiny_series())
+    outcomes = {policy: replay(workshop, policy, lambda: None) for policy in POLICIES}
+    return Replayed(workshop.series, outcomes)
+
+
+def test_every_policy_serves_every_row_once(replayed):
+    series = replayed.series
+    for outcome in replayed.outcomes.values():
+        assert sum(period.rows for period in outcome.periods) == len(outcome.sums)
+        assert len(outcome.sums) == len(series.between(series.bounds[0], series.bounds[-1]))
+
+
+def test_what_never_retrains_never_changes_and_what_always_does_changes_each_time(replayed):
+    never, always = replayed.outcomes["never"], replayed.outcomes["always"]
+    assert (never.retrainings, never.promotions, never.lambda_seconds) == (0, 0, 0)
+    # Nothing can be gained from a model that will not serve: none is trained after the last period.
+    assert always.retrainings == always.promotions == len(always.periods) - 1
+
+
+def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed):
+    ours, never = replayed.outcomes["ours"], replayed.outcomes["never"]
+    assert "against" in ours.periods[1].reason
+    promoted = [period for period in ours.periods if period.promoted]
+    assert [period.wrong for period in promoted] == [False]
+    assert ours.periods[-1].value > 0.8 > never.periods[-1].value
+    assert replayed.promises["not worse than never"]
+
+
+def test_evidentlys_flag_does_not_see_what_only_changes_meaning(replayed):
+    assert replayed.outcomes["naive"].retrainings == 0
+
+
+def test_the_oracle_promotes_nothing_that_does_worse(replayed):
+    assert replayed.outcomes["oracle"].wrong_promotions == 0
+
+
+def test_the_oracle_knows_the_better_of_two():
+    workshop = Workshop(tiny_series())
+    deployment = Deployment(workshop)
+    old = deployment.champion
+    for period in range(3):
+        deployment.serve(period)
+        new = deployment.train(deployment.build())
+        deployment.promote(new)
+    assert better(workshop, new, old, 3)
+    assert not better(workshop, old, new, 3)
+
+
+def test_a_promotion_that_does_worse_next_month_is_counted_as_wrong(monkeypatch):
+    """Promote the first champion again at the end, when everything means the opposite."""
+    first = {}
+
+    def foolish(deployment, period):
+        first.setdefault("champion", deployment.champion)
+        if period == 2:
+            return Step(trained=True, promoted=first["champion"])
+        return Step(trained=True, promoted=deployment.train(deployment.build()))
+
+    monkeypatch.setitem(replaying.POLICIES, "foolish", foolish)
+    outcome = replay(Workshop(tiny_series()), "foolish", lambda: None)
+    assert outcome.periods[2].wrong
+    assert outcome.periods[3].value < 0.2
+
+
+def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet():
+    deployment = Deployment(Workshop(tiny_series()))
+    delay = deployment.series.label_delay
+    for period in range(3):
+        deployment.serve(period)
+        manifest = deployment.build()
+        rows = read_dataset(deployment.storage, "tiny", manifest.dataset_id)
+        newest = pc.max(rows["timestamp"]).as_py()
+        assert newest <= deployment.now - delay
+        assert newest > deployment.now - delay - timedelta(days=1)
+        deployment.promote(deployment.train(manifest))
+
+
+def test_the_record_has_one_line_for_each_series_and_policy(replayed):
+    lines = json.loads(to_json([replayed]))
+    assert [line["policy"] for line in lines] == list(POLICIES)
+    wanted = "series policy metric value retrainings promotions wrong_promotions seconds"
+    for line in lines:
+        assert list(line)[:8] == wanted.split()
+        assert line["lambda_seconds"] <= line["seconds"]
+        assert len(line["periods"]) == 4
+
+
+def test_the_page_says_how_it_came_about_and_names_every_policy(replayed):
+    page = to_page([replayed], "quick", "loop.svg")
+    assert "`QUICK=1 make bench-loop`" in page
+    assert "](loop.svg)" in page
+    for policy, outcome in replayed.outcomes.items():
+        assert f"| {policy} | {outcome.value:.4f} | {outcome.retrainings} |" in page
+
+
+def test_the_picture_is_the_same_for_the_same_numbers(replayed):
+    picture = to_svg([replayed])
+    assert ET.fromstring(picture).tag.endswith("svg")
+    assert picture == to_svg([replayed])
