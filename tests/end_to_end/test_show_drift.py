@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -68,8 +69,9 @@ def window(deployed: Target) -> Window:
         seconds=60,
         what="the rows in the log",
     )
-    end = start + timedelta(seconds=max(1, int((utc_now() - start).total_seconds())))
-    return Window(start, end)
+    end = utc_now()
+    # Whole seconds, as the option takes them: rather one too long than without the last rows.
+    return Window(end - timedelta(seconds=math.ceil((end - start).total_seconds())), end)
 
 
 @pytest.fixture(autouse=True)

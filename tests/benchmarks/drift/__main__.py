@@ -108,8 +108,8 @@ class Benchmark:
             self._process("bench", "streams", "generate", folder, str(self._plan.stream_seeds))
             answers = [
                 json.loads(line)
-                for environment in ("drift", "bench")
-                for line in self._process(environment, "streams", environment, folder)
+                for family in self._plan.streams
+                for line in self._process(cells.FAMILIES[family], "streams", family, folder)
             ]
         return [item for answer in answers for item in answer]
 

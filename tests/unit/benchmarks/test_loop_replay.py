@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -16,13 +17,15 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.dataset import read_dataset
 from evergreen.model_definition import ModelDefinition
-from tests.benchmarks.loop import replay as replaying
 from tests.benchmarks.loop.deployment import Deployment, Workshop
 from tests.benchmarks.loop.plot import to_svg
 from tests.benchmarks.loop.policies import POLICIES, Step, better
 from tests.benchmarks.loop.replay import replay
 from tests.benchmarks.loop.report import Replayed, to_json, to_page
 from tests.benchmarks.loop.series import Series, month_starts
+
+if TYPE_CHECKING:
+    from evergreen.dataset import DatasetManifest
 
 NAMES = ["first", "second"]
 DEFINITION = ModelDefinition.model_validate(
@@ -38,7 +41,7 @@ DEFINITION = ModelDefinition.model_validate(
 )
 
 
-def train(features, target):
+def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
     columns = ColumnTransformer([("numbers", "passthrough", NAMES)])
     return Pipeline([("columns", columns), ("model", LogisticRegression())]).fit(features, target)
 
@@ -65,6 +68,12 @@ def tiny_series() -> Series:
     )
 
 
+def built(deployment: Deployment) -> DatasetManifest:
+    manifest = deployment.build()
+    assert manifest is not None
+    return manifest
+
+
 @pytest.fixture(scope="module")
 def replayed() -> Replayed:
     workshop = Workshop(tiny_series())
@@ -72,21 +81,23 @@ def replayed() -> Replayed:
     return Replayed(workshop.series, outcomes)
 
 
-def test_every_policy_serves_every_row_once(replayed):
+def test_every_policy_serves_every_row_once(replayed: Replayed) -> None:
     series = replayed.series
     for outcome in replayed.outcomes.values():
         assert sum(period.rows for period in outcome.periods) == len(outcome.sums)
         assert len(outcome.sums) == len(series.between(series.bounds[0], series.bounds[-1]))
 
 
-def test_what_never_retrains_never_changes_and_what_always_does_changes_each_time(replayed):
+def test_what_never_retrains_never_changes_and_what_always_does_changes_each_time(
+    replayed: Replayed,
+) -> None:
     never, always = replayed.outcomes["never"], replayed.outcomes["always"]
     assert (never.retrainings, never.promotions, never.lambda_seconds) == (0, 0, 0)
     # Nothing can be gained from a model that will not serve: none is trained after the last period.
     assert always.retrainings == always.promotions == len(always.periods) - 1
 
 
-def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed):
+def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed: Replayed) -> None:
     ours, never = replayed.outcomes["ours"], replayed.outcomes["never"]
     assert "against" in ours.periods[1].reason
     promoted = [period for period in ours.periods if period.promoted]
@@ -95,48 +106,49 @@ def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed):
     assert replayed.promises["not worse than never"]
 
 
-def test_evidentlys_flag_does_not_see_what_only_changes_meaning(replayed):
+def test_evidentlys_flag_does_not_see_what_only_changes_meaning(replayed: Replayed) -> None:
     assert replayed.outcomes["naive"].retrainings == 0
 
 
-def test_the_oracle_promotes_nothing_that_does_worse(replayed):
+def test_the_oracle_promotes_nothing_that_does_worse(replayed: Replayed) -> None:
     assert replayed.outcomes["oracle"].wrong_promotions == 0
 
 
-def test_the_oracle_knows_the_better_of_two():
+def test_the_oracle_knows_the_better_of_two() -> None:
     workshop = Workshop(tiny_series())
     deployment = Deployment(workshop)
     old = deployment.champion
     for period in range(3):
         deployment.serve(period)
-        new = deployment.train(deployment.build())
+        new = deployment.train(built(deployment))
         deployment.promote(new)
     assert better(workshop, new, old, 3)
     assert not better(workshop, old, new, 3)
 
 
-def test_a_promotion_that_does_worse_next_month_is_counted_as_wrong(monkeypatch):
+def test_a_promotion_that_does_worse_next_month_is_counted_as_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Promote the first champion again at the end, when everything means the opposite."""
-    first = {}
+    workshop = Workshop(tiny_series())
+    first = Deployment(workshop).champion
 
-    def foolish(deployment, period):
-        first.setdefault("champion", deployment.champion)
-        if period == 2:
-            return Step(trained=True, promoted=first["champion"])
-        return Step(trained=True, promoted=deployment.train(deployment.build()))
+    def foolish(deployment: Deployment, period: int) -> Step:
+        again = period == 2
+        return Step(trained=True, promoted=first if again else deployment.train(built(deployment)))
 
-    monkeypatch.setitem(replaying.POLICIES, "foolish", foolish)
-    outcome = replay(Workshop(tiny_series()), "foolish", lambda: None)
+    monkeypatch.setitem(POLICIES, "foolish", foolish)
+    outcome = replay(workshop, "foolish", lambda: None)
     assert outcome.periods[2].wrong
     assert outcome.periods[3].value < 0.2
 
 
-def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet():
+def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet() -> None:
     deployment = Deployment(Workshop(tiny_series()))
     delay = deployment.series.label_delay
     for period in range(3):
         deployment.serve(period)
-        manifest = deployment.build()
+        manifest = built(deployment)
         rows = read_dataset(deployment.storage, "tiny", manifest.dataset_id)
         newest = pc.max(rows["timestamp"]).as_py()
         assert newest <= deployment.now - delay
@@ -144,7 +156,7 @@ def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet():
         deployment.promote(deployment.train(manifest))
 
 
-def test_the_record_has_one_line_for_each_series_and_policy(replayed):
+def test_the_record_has_one_line_for_each_series_and_policy(replayed: Replayed) -> None:
     lines = json.loads(to_json([replayed]))
     assert [line["policy"] for line in lines] == list(POLICIES)
     wanted = "series policy metric value retrainings promotions wrong_promotions seconds"
@@ -154,7 +166,7 @@ def test_the_record_has_one_line_for_each_series_and_policy(replayed):
         assert len(line["periods"]) == 4
 
 
-def test_the_page_says_how_it_came_about_and_names_every_policy(replayed):
+def test_the_page_says_how_it_came_about_and_names_every_policy(replayed: Replayed) -> None:
     page = to_page([replayed], "quick", "loop.svg")
     assert "`QUICK=1 make bench-loop`" in page
     assert "](loop.svg)" in page
@@ -162,7 +174,7 @@ def test_the_page_says_how_it_came_about_and_names_every_policy(replayed):
         assert f"| {policy} | {outcome.value:.4f} | {outcome.retrainings} |" in page
 
 
-def test_the_picture_is_the_same_for_the_same_numbers(replayed):
+def test_the_picture_is_the_same_for_the_same_numbers(replayed: Replayed) -> None:
     picture = to_svg([replayed])
     assert ET.fromstring(picture).tag.endswith("svg")
     assert picture == to_svg([replayed])

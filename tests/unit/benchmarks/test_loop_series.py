@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,13 @@ from scipy import stats
 from tests.benchmarks.loop import streams
 from tests.benchmarks.loop.series import flights, month_starts
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_months_follow_each_other_across_the_year():
+    from tests.benchmarks.loop.series import Series
+
+
+def test_months_follow_each_other_across_the_year() -> None:
     assert month_starts((2013, 11), (2014, 1)) == (
         datetime(2013, 11, 1, tzinfo=UTC),
         datetime(2013, 12, 1, tzinfo=UTC),
@@ -22,7 +28,9 @@ def test_months_follow_each_other_across_the_year():
 
 
 @pytest.mark.parametrize("make", [streams.abrupt, streams.recurring])
-def test_a_stream_is_the_same_each_time_and_covers_its_periods(make):
+def test_a_stream_is_the_same_each_time_and_covers_its_periods(
+    make: Callable[[], Series],
+) -> None:
     series = make()
     pd.testing.assert_frame_equal(series.rows, make().rows)
     assert series.rows["timestamp"].is_monotonic_increasing
@@ -32,7 +40,7 @@ def test_a_stream_is_the_same_each_time_and_covers_its_periods(make):
     assert known + sum(served) == len(series.rows)
 
 
-def test_the_inputs_of_the_abrupt_stream_never_move_but_their_meaning_does():
+def test_the_inputs_of_the_abrupt_stream_never_move_but_their_meaning_does() -> None:
     rows = streams.abrupt().rows
     jump = pd.Timestamp(month_starts((2020, 1), (2023, 1))[streams.ABRUPT_MONTHS[0]])
     month = timedelta(days=30)
@@ -43,7 +51,7 @@ def test_the_inputs_of_the_abrupt_stream_never_move_but_their_meaning_does():
     assert before["above"].mean() - after["above"].mean() > 0.1
 
 
-def test_the_recurring_stream_comes_back():
+def test_the_recurring_stream_comes_back() -> None:
     rows = streams.recurring().rows
     starts = month_starts((2020, 1), (2023, 2))
 
@@ -57,7 +65,7 @@ def test_the_recurring_stream_comes_back():
     assert slope(gone, gone + 6) == pytest.approx(2, abs=0.1)
 
 
-def test_a_share_of_the_flights_has_limits_of_its_share():
+def test_a_share_of_the_flights_has_limits_of_its_share() -> None:
     series, whole = flights("flight_duration", 0.02), flights("flight_duration", 1.0).definition
     thinned = series.definition
     assert thinned.retraining.training_window_rows == whole.retraining.training_window_rows * 0.02
