@@ -3,192 +3,27 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from evergreen.clock import to_text
-from evergreen.dataset import split_rows, write_dataset
 from evergreen.drift import evidence
-from evergreen.drift.check import check
-from evergreen.drift.records import read_records
 from evergreen.errors import EvergreenError
-from evergreen.holdout import holdout_answers, holdout_key
+from evergreen.holdout import holdout_key
 from evergreen.lake import Lake
-from evergreen.model_definition import Feature, ModelDefinition, RequestLog, Retraining
-from evergreen.prediction import Predictions
-from evergreen.production import ProductionPointer
-from evergreen.request_log import request_records
-from evergreen.storage import Storage, StoredObject
+from evergreen.model_definition import Retraining
+from tests.watched_model import DAY, END, WatchedModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mypy_boto3_s3 import S3Client
-
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.records import Record, UnivariateTest
-
-END = datetime(2026, 3, 2, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-
-
-class Folder(Storage):
-    """A bucket that is a folder."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("bucket", cast("S3Client", None))
-        self._path = path
-
-    def put(self, key: str, body: bytes) -> None:
-        file = self._path / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(body)
-
-    def put_if_absent(self, key: str, body: bytes) -> bool:
-        if (self._path / key).exists():
-            return False
-        self.put(key, body)
-        return True
-
-    def get(self, key: str) -> bytes | None:
-        file = self._path / key
-        return file.read_bytes() if file.is_file() else None
-
-    def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
-        for file in sorted(self._path.rglob("*")):
-            key = file.relative_to(self._path).as_posix()
-            if file.is_file() and key.startswith(prefix) and key > start_after:
-                yield StoredObject(key, file.stat().st_size, datetime.now(UTC))
-
-
-class Model:
-    """A promoted model and its traffic."""
-
-    def __init__(self, path: Path, **changes: Any) -> None:
-        self.storage = Folder(path)
-        self.rng = np.random.default_rng(3)
-        self.definition = ModelDefinition(
-            name="toy",
-            task="classification",
-            target="y",
-            features={
-                "size": Feature(type="float", nullable=True),
-                "city": Feature(type="category"),
-                "secret": Feature(type="float"),
-            },
-            request_log=RequestLog(redact=("secret",)),
-            **changes,
-        )
-        rows = self.draw(1500)
-        table = pa.Table.from_pylist(rows)
-        start = END - 30 * DAY
-        times = [start + timedelta(seconds=number) for number in range(table.num_rows)]
-        table = table.append_column("timestamp", pa.array(times))
-        table = table.append_column("y", pa.array([row["city"] for row in rows]))
-        self.dataset = write_dataset(
-            self.storage,
-            self.definition,
-            split_rows(self.definition, table),
-            sources=["test"],
-            data_until=start,
-            clock=lambda: start,
-        )
-        self.pointer = ProductionPointer(
-            version="2",
-            bundle_uri="s3://bucket/bundles/toy/2/",
-            sha256="0" * 64,
-            reference_dataset_id=self.dataset.dataset_id,
-            promoted_at=start,
-            metric=1.0,
-        )
-        self.hold_out(500)
-
-    def hold_out(self, count: int) -> None:
-        """Keep what the version in production answers on rows it was not trained on."""
-        cities = [row["city"] for row in self.draw(count)]
-        times = pa.array([END - 31 * DAY] * count, pa.timestamp("us", tz="UTC"))
-        body = holdout_answers(
-            self.definition,
-            pa.table({"timestamp": times, "y": cities}),
-            Predictions(cities, self.confidences(count)),
-        )
-        self.storage.put(holdout_key("toy", "2"), body)
-
-    def confidences(self, count: int, fall: float = 0.0) -> list[float]:
-        return [float(value) for value in self.rng.uniform(0.6, 1.0, count) - fall]
-
-    def draw(self, count: int, shift: float = 0.0) -> list[dict[str, Any]]:
-        sizes = self.rng.normal(shift, 1, count)
-        cities = self.rng.choice(["Ham", "Ulm"], count)
-        return [
-            {"size": float(size), "city": str(city), "secret": 1.0}
-            for size, city in zip(sizes, cities, strict=True)
-        ]
-
-    def serve(
-        self,
-        count: int,
-        *,
-        at: datetime = END - timedelta(hours=1),
-        version: str = "2",
-        role: str = "champion",
-        shift: float = 0.0,
-        fall: float = 0.0,
-    ) -> tuple[str, list[str]]:
-        rows = self.draw(count, shift)
-        name = f"{to_text(at)}-{version}-{role}"
-        outputs = [row["city"] for row in rows]
-        records = request_records(
-            timestamp=at,
-            request_id=name,
-            definition=self.definition,
-            model_version=version,
-            rows=rows,
-            outputs=outputs,
-            confidences=self.confidences(count, fall),
-            metadata={"role": role},
-        )
-        self._land("request-log", at, name, records)
-        return name, outputs
-
-    def label(
-        self, request_id: str, labels: Sequence[str], at: datetime = END - timedelta(minutes=30)
-    ) -> None:
-        when = to_text(at)
-        records = [
-            {"timestamp": when, "request_id": request_id, "row": row, "label": label}
-            | {"observed_at": when, "model": "toy"}
-            for row, label in enumerate(labels)
-        ]
-        self._land("labels", at, request_id, records)
-
-    def _land(self, table: str, at: datetime, name: str, records: list[dict[str, Any]]) -> None:
-        key = f"{table}/raw/model=toy/{at:%Y/%m/%d/%H}/{name}"
-        self.storage.put(key, "".join(f"{json.dumps(line)}\n" for line in records).encode())
-
-    def check(self, end: datetime = END, window: timedelta = DAY, **options: Any) -> CheckResult:
-        return check(
-            self.definition,
-            self.pointer,
-            Lake(self.storage, clock=lambda: END),
-            self.storage,
-            start=end - window,
-            end=end,
-            clock=lambda: end,
-            **options,
-        )
-
-    def logged(self) -> list[Record]:
-        return list(read_records(self.storage, "toy", END - DAY, END + DAY))
+    from evergreen.drift.records import UnivariateTest
 
 
 def test_quiet_traffic(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.serve(400)
     result = model.check()
     assert result.context.rows == 400
@@ -206,7 +41,7 @@ def test_quiet_traffic(tmp_path: Path) -> None:
 
 
 def test_drifted_traffic_is_named_reported_and_starts_a_retraining(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.serve(400, shift=1.0)
     result = model.check()
     assert result.decision.verdict == "drift"
@@ -221,7 +56,7 @@ def test_drifted_traffic_is_named_reported_and_starts_a_retraining(tmp_path: Pat
 
 
 def test_the_next_check_knows_the_last_one(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.serve(400, shift=1.0)
     assert model.check().decision.start_retraining
     again = model.check(end=END + timedelta(hours=1))
@@ -231,7 +66,7 @@ def test_the_next_check_knows_the_last_one(tmp_path: Path) -> None:
 
 
 def test_only_the_champion_in_production_within_the_window_is_looked_at(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.serve(300)
     model.serve(300, version="1", shift=5)
     model.serve(300, role="shadow", shift=5)
@@ -244,7 +79,7 @@ def test_only_the_champion_in_production_within_the_window_is_looked_at(tmp_path
 
 @pytest.mark.parametrize("rows", [0, 1, 30])
 def test_a_small_window_is_logged_and_has_no_verdict(tmp_path: Path, rows: int) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     if rows:
         model.serve(rows, shift=3.0)
     result = model.check(report=True)
@@ -257,7 +92,7 @@ def test_a_small_window_is_logged_and_has_no_verdict(tmp_path: Path, rows: int) 
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_performance_is_judged_where_the_policy_asks_for_it(tmp_path: Path, wrong: Any) -> None:
-    model = Model(tmp_path, retraining=Retraining(on=("performance",)))
+    model = WatchedModel(tmp_path, retraining=Retraining(on=("performance",)))
     name, outputs = model.serve(400)
     other = {"Ham": "Ulm", "Ulm": "Ham"}
     model.label(name, [other[city] if wrong else city for city in outputs])
@@ -271,7 +106,7 @@ def test_performance_is_judged_where_the_policy_asks_for_it(tmp_path: Path, wron
 def test_performance_is_measured_where_labels_are_and_starts_nothing_unasked(
     tmp_path: Path,
 ) -> None:
-    model = Model(tmp_path, retraining=Retraining(on=("data_drift",)))
+    model = WatchedModel(tmp_path, retraining=Retraining(on=("data_drift",)))
     name, outputs = model.serve(400)
     model.label(name, [{"Ham": "Ulm", "Ulm": "Ham"}[city] for city in outputs])
     result = model.check()
@@ -281,7 +116,7 @@ def test_performance_is_measured_where_labels_are_and_starts_nothing_unasked(
 
 
 def test_a_lost_reference_is_an_error(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.pointer = model.pointer.model_copy(update={"reference_dataset_id": "ds-lost"})
     with pytest.raises(EvergreenError, match="not found"):
         model.check()
@@ -292,7 +127,7 @@ def of_feature(result: CheckResult, name: str) -> list[UnivariateTest]:
 
 
 def test_outputs_and_confidence_are_tested_as_features(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.serve(400, fall=0.2)
     result = model.check()
     (output,) = of_feature(result, "model_output")
@@ -309,7 +144,7 @@ def test_outputs_and_confidence_are_tested_as_features(tmp_path: Path) -> None:
 def test_the_answers_of_a_version_that_kept_none_are_not_tested_and_say_why(
     tmp_path: Path,
 ) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     (tmp_path / holdout_key("toy", "2")).unlink()
     name, outputs = model.serve(400, fall=0.2)
     model.label(name, outputs)
@@ -325,7 +160,7 @@ def test_the_answers_of_a_version_that_kept_none_are_not_tested_and_say_why(
 
 
 def test_a_version_of_which_nothing_was_held_out_says_so(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.hold_out(0)
     name, outputs = model.serve(400)
     model.label(name, outputs)
@@ -342,7 +177,7 @@ def test_a_version_of_which_nothing_was_held_out_says_so(tmp_path: Path) -> None
 def test_alpha_is_shared_among_the_questions_that_are_asked(
     tmp_path: Path, labelled: bool, shares: int
 ) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     name, outputs = model.serve(400)
     if labelled:
         model.label(name, outputs)
@@ -379,7 +214,7 @@ CONTRACT = {
 
 
 def test_the_written_drift_log_has_exactly_the_fields_promised(tmp_path: Path) -> None:
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     name, outputs = model.serve(400, shift=1.0)
     model.label(name, outputs)
     result = model.check()
@@ -406,7 +241,9 @@ def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row
     tmp_path: Path, every: int, window: int, until: int, starts: list[int]
 ) -> None:
     """All traffic has drifted. The second window that shares no rows with the first counts."""
-    model = Model(tmp_path, retraining=Retraining(consecutive=2, cooldown=timedelta(hours=5)))
+    model = WatchedModel(
+        tmp_path, retraining=Retraining(consecutive=2, cooldown=timedelta(hours=5))
+    )
     for hour in range(-window, until):
         model.serve(250, at=END + timedelta(hours=hour, minutes=30), shift=1.0)
     decisions = {
@@ -422,7 +259,7 @@ def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evidence, "ROW_CAP", 300)
-    model = Model(tmp_path)
+    model = WatchedModel(tmp_path)
     model.serve(400)
     found = evidence.gather(
         model.definition,
