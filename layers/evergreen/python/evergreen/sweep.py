@@ -114,10 +114,16 @@ def remove(desk: Desk, orphan: Orphan) -> None:
 def _old_before(
     desk: Desk, model: str, is_running: Callable[[str], bool], grace: timedelta
 ) -> datetime:
-    """Return the moment from which on everything may still be in use."""
+    """Return the moment from which on everything may still be in use.
+
+    S3 tells in whole seconds when something was written, so that what was written within the second
+    after that moment may look older than it.
+    """
     before = desk.clock() - grace
     lock = read_lock(desk.storage, model)
-    return min(before, lock.taken_at) if lock and is_running(lock.owner) else before
+    if lock and is_running(lock.owner):
+        before = min(before, lock.taken_at)
+    return before.replace(microsecond=0)
 
 
 def _is_abandoned(version: VersionEntry, served: dict[str, str], before: datetime) -> bool:
