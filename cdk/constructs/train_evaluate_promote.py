@@ -90,7 +90,7 @@ class TrainEvaluatePromote:
         dataset = self._step("Build the dataset", "build_dataset")
         register = self._step("Register challenger and bundle", "register_challenger")
         evaluate = self._step("Evaluate both", "evaluate")
-        promote = self._step("Promote the challenger", "promote").next(self._new_reference())
+        promote = self._promotion(evaluate).next(self._new_reference())
         reject = self._step("Clean up the challenger", "clean_up").next(self._release)
         dataset.next(self._training(register))
         register.next(evaluate)
@@ -189,6 +189,15 @@ class TrainEvaluatePromote:
             .otherwise(reject)
         )
         return start.next(wait).next(compare)
+
+    def _promotion(self, evaluate: sfn.IChainable) -> Any:  # noqa: ANN401 - CDK's task
+        """Promote; if production went back meanwhile, judge by what is there now."""
+        promote = self._states.call("Promote the challenger", "promote")
+        promote.add_catch(
+            evaluate, errors=["OutdatedComparisonError"], result_path=sfn.JsonPath.DISCARD
+        )
+        self._caught(promote, self._release)
+        return promote
 
     def _new_reference(self) -> sfn.IChainable:
         """Put what serves from now on, its reference data set with it, into the output.

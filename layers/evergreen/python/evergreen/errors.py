@@ -57,6 +57,10 @@ class RegistryError(EvergreenError):
     """The model registry refused, or does not hold what was asked for."""
 
 
+class OutdatedComparisonError(EvergreenError):
+    """A challenger won against a version that is no longer in production."""
+
+
 class RetrainingInProgressError(EvergreenError):
     """Another execution holds the model's retraining lock."""
 

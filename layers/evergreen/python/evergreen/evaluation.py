@@ -58,6 +58,8 @@ class Comparison(BaseModel):
     """The protected segments that say most against the challenger, at most five."""
     segments_judged: int = 0
     """In how many it was compared in a way that could have refused it."""
+    champion: str | None = None
+    """The version that was in production then."""
     report_uri: str | None = None
     """Where the report with all segments and the pictures is, once there is one."""
 
@@ -190,7 +192,7 @@ def evaluate(
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
     return Evidence(
         definition,
-        judged.model_copy(update=beside),
+        judged.model_copy(update={**beside, "champion": champion.version}),
         holdout,
         truth,
         old,

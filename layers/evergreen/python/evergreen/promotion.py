@@ -20,7 +20,12 @@ from evergreen.decisions import (
     read_record,
     read_records,
 )
-from evergreen.errors import EvergreenError, NoProductionModelError, RegistryError
+from evergreen.errors import (
+    EvergreenError,
+    NoProductionModelError,
+    OutdatedComparisonError,
+    RegistryError,
+)
 from evergreen.events import Events, EventType
 from evergreen.production import Production, ProductionPointer
 
@@ -127,8 +132,11 @@ def promote(
     RegistryError
         If the registry does not hold the version with a bundle, or if it was in production before
         and no longer is: going back is a rollback.
+    OutdatedComparisonError
+        If it was compared with a version that is no longer in production: it may be worse than what
+        is. Nothing has been changed then either.
     BundleError
-        If the bundle is missing, incomplete or altered; nothing has been changed then.
+        If the bundle is missing, incomplete or altered; nor then.
     """
     challenger = desk.registry.find(model, version)
     pointer = desk.production.read(model)
@@ -139,6 +147,7 @@ def promote(
                 where=f"{model} {version}",
                 fix=f"Go back to it with `evergreen rollback {model} --to {version}`.",
             )
+        _check_current(model, version, pointer, comparison)
         pointer = candidate_pointer(
             challenger,
             promoted_at=desk.clock(),
@@ -335,6 +344,20 @@ def _pointer_back(
     load_bundle(desk.storage, back)
     _check_reference(desk.storage, model, back.reference_dataset_id)
     return back
+
+
+def _check_current(
+    model: str, version: str, pointer: ProductionPointer | None, comparison: Comparison | None
+) -> None:
+    """Make sure that the evidence is about what the challenger would replace."""
+    beaten = comparison.champion if comparison else None
+    if beaten is not None and (pointer is None or pointer.version != beaten):
+        present = f"version {pointer.version}" if pointer else "nothing"
+        raise OutdatedComparisonError(
+            f"it was compared with version {beaten}, and {present} is in production now",
+            where=f"{model} {version}",
+            fix="Compare it with what is in production.",
+        )
 
 
 def _pointers(desk: Desk, model: str) -> list[ProductionPointer]:

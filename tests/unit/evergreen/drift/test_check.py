@@ -208,7 +208,7 @@ CONTRACT = {
     },
     "decision": {
         *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left", "goal"),
-        "reason",
+        *("goal_version", "reason"),
     },
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evergreen.drift.decision import decide
-from evergreen.drift.memory import remember
+from evergreen.drift.memory import Goal, remember
 from evergreen.drift.records import (
     CheckContext,
     DecisionRecord,
@@ -81,14 +81,16 @@ def test_a_retraining_costs_one_and_a_spent_budget_starts_none() -> None:
 
 
 def test_too_little_data_forgets_nothing() -> None:
-    decision = conclude(None, before(1, budget_left=0.3, goal=0.5), rows=3)
+    last = before(1, budget_left=0.3, goal=0.5, goal_version="7")
+    decision = conclude(None, last, rows=3)
     assert decision.verdict == "insufficient_data"
     assert (decision.budget_left, decision.goal) == (pytest.approx(0.4), 0.5)
+    assert decision.goal_version == "7"
 
 
 def test_a_version_that_degraded_leaves_a_goal_to_its_successor() -> None:
     first = conclude(measured(0.3, 0.5, worse=True), None)
-    assert first.goal == 0.5
+    assert (first.goal, first.goal_version) == (0.5, "1")
     # The successor does as well as on its own holdout, and not as well as its predecessor once did.
     last = before(20, goal=0.5, start_retraining=True, budget_left=1.0)
     again = conclude(measured(0.4, 0.4, worse=False), last, version="2")
@@ -106,19 +108,47 @@ def test_a_version_that_degraded_leaves_a_goal_to_its_successor() -> None:
         ("rmse", 9, 10, None),
     ],
 )
-def test_a_goal_stays_until_it_is_reached(
+def test_a_goal_stays_until_the_version_that_lost_it_is_back_there(
     metric: str, value: float, goal: float, kept: float | None
 ) -> None:
     now = measured(value, value, metric, worse=False)
-    assert remember(context(), now, LIMITED, before(1, goal=goal)).goal == kept
+    last = before(1, goal=goal, goal_version="1")
+    found = remember(context(), now, LIMITED, last).goal
+    assert found == (None if kept is None else Goal(kept, "1"))
+
+
+def test_a_successor_that_regains_a_goal_is_challenged_until_a_challenger_loses() -> None:
+    good = measured(0.6, 0.4, worse=False)
+    again: dict[str, Any] = {"goal": 0.5, "goal_version": "1"}
+    promoted = before(20, **again, start_retraining=True, budget_left=1.0)
+    decision = conclude(good, promoted, version="2")
+    assert (decision.verdict, decision.triggers) == ("no_drift", ())  # nothing to alarm anyone of
+    assert decision.start_retraining
+    assert "f1 0.600 has regained 0.500, and no challenger has lost since" in decision.reason
+    # It cost the same budget, waits for the same cooldown, and is remembered until it can be.
+    waiting = conclude(good, before(1, version="2", **again, budget_left=0.3), version="2")
+    assert not waiting.start_retraining
+    assert "of the budget 0.40 retrainings are left" in waiting.reason
+    assert (waiting.goal, waiting.goal_version) == (0.5, "1")
+    lost = before(1, version="2", **again, start_retraining=True, budget_left=1.0)
+    over = conclude(good, lost, version="2")
+    assert (over.goal, over.goal_version, over.start_retraining) == (None, None, False)
+
+
+def test_a_model_that_does_not_retrain_on_performance_is_not_challenged_for_it() -> None:
+    good = measured(0.6, 0.4, worse=False)
+    last = before(20, goal=0.5, goal_version="1", start_retraining=True)
+    policy = Retraining(on=("data_drift",))
+    assert not conclude(good, last, version="2", policy=policy).start_retraining
 
 
 def test_the_best_of_several_goals_counts() -> None:
     last = before(1, goal=0.5)
-    assert remember(context(), measured(0.2, 0.4, worse=True), LIMITED, last).goal == 0.5
+    found = remember(context(), measured(0.2, 0.4, worse=True), LIMITED, last).goal
+    assert found == Goal(0.5, "1")
     last = before(1, goal=8.0)
     now = measured(12.0, 10.0, "rmse", worse=True)
-    assert remember(context(), now, LIMITED, last).goal == 8.0
+    assert remember(context(), now, LIMITED, last).goal == Goal(8.0, "1")
 
 
 def test_a_goal_is_given_up_when_a_challenger_for_it_has_lost() -> None:
@@ -137,6 +167,7 @@ def conclude(
     *,
     version: str = "1",
     rows: int = 500,
+    policy: Retraining = LIMITED,
 ) -> Any:
     return decide(
         context(version, rows=rows),
@@ -151,6 +182,6 @@ def conclude(
         ),
         performance,
         drift=Drift(),
-        retraining=LIMITED,
+        retraining=policy,
         history=[last] if last else [],
     )

@@ -120,7 +120,7 @@ def context(at: datetime = NOON, check_id: str = "c1", model: str = "m") -> Chec
             DECISION,
             {
                 *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left"),
-                *("goal", "reason"),
+                *("goal", "goal_version", "reason"),
             },
         ),
     ],

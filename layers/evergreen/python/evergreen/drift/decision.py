@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evergreen.drift.memory import remember
 from evergreen.drift.multivariate import MIN_ROWS_PER_SIDE
@@ -52,7 +52,8 @@ def decide(
     Drift is a drifted feature or a drifted joint distribution. Below ``drift.min_rows``, or with
     next to no reference, the verdict is ``insufficient_data``, whatever the tests say. A retraining
     starts when a verdict that the model retrains on has held in ``consecutive`` windows in a row of
-    this length and this model version, and none was started within the cooldown.
+    this length and this model version, and none was started within the cooldown; and once more when
+    a successor has made good what its predecessor lost.
 
     Windows in a row share no rows, up to :data:`OVERLAP`: of a window that slides by the hour over
     24 hours, 24 checks see one and the same bad hour, and would otherwise confirm each other. With
@@ -78,23 +79,27 @@ def decide(
         key=lambda item: item.timestamp,
     )
     memory = remember(context, performance, retraining, earlier[-1] if earlier else None)
-    triggers = _triggers(univariate, multivariate, performance, memory)
+    degraded, regained = _standing(performance, memory)
+    triggers = _triggers(univariate, multivariate, degraded=degraded)
     features = univariate.drifted_features
     if (lacking := _lacking(context, multivariate, drift)) is not None:
         return Decision(
             verdict="insufficient_data",
             start_retraining=False,
             budget_left=memory.budget,
-            goal=memory.goal,
+            **_goal(memory),
             reason=lacking,
         )
     verdict: Verdict = "drift" if "data_drift" in triggers else "no_drift"
     what = _describe(univariate, multivariate, performance, memory)
+    once_more = regained and "performance" in retraining.on
     wanted = [trigger for trigger in triggers if trigger in retraining.on]
-    obstacle = _obstacle(context, triggers, wanted, retraining, earlier) if triggers else None
-    if wanted and obstacle is None and memory.is_spent:
-        obstacle = f"of the budget {memory.budget:.2f} retrainings are left"
-    starts = bool(wanted) and obstacle is None
+    obstacle = None
+    if not once_more and triggers:
+        obstacle = _unconfirmed(context, triggers, wanted, retraining, earlier)
+    if (once_more or wanted) and obstacle is None:
+        obstacle = _too_soon(context, retraining, earlier, memory)
+    starts = (once_more or bool(wanted)) and obstacle is None
     outcome = "retraining starts" if starts else f"no retraining: {obstacle or 'nothing moved'}"
     return Decision(
         verdict=verdict,
@@ -102,7 +107,7 @@ def decide(
         triggers=triggers,
         drifted_features=features,
         budget_left=memory.after(started=starts),
-        goal=memory.goal,
+        **_goal(memory),
         reason=f"{what}; {outcome}",
     )
 
@@ -115,21 +120,30 @@ def _lacking(context: CheckContext, multivariate: MultivariateTest, drift: Drift
     return None
 
 
+def _standing(performance: PerformanceTest | None, memory: Memory) -> tuple[bool, bool]:
+    """Say whether there is a metric to regain and this window does not reach it, or does."""
+    if performance is None or performance.value is None or memory.goal is None:
+        return False, False
+    return not memory.goal.regained, memory.goal.regained
+
+
+def _goal(memory: Memory) -> dict[str, Any]:
+    goal = memory.goal
+    return {} if goal is None else {"goal": goal.metric, "goal_version": goal.version}
+
+
 def _triggers(
-    univariate: UnivariateOutcome,
-    multivariate: MultivariateTest,
-    performance: PerformanceTest | None,
-    memory: Memory,
+    univariate: UnivariateOutcome, multivariate: MultivariateTest, *, degraded: bool
 ) -> tuple[Trigger, ...]:
     triggers: list[Trigger] = []
     if univariate.drifted_features or multivariate.drifted:
         triggers.append("data_drift")
-    if performance is not None and performance.value is not None and memory.goal is not None:
+    if degraded:
         triggers.append("performance")
     return tuple(triggers)
 
 
-def _obstacle(
+def _unconfirmed(
     context: CheckContext,
     triggers: Sequence[Trigger],
     wanted: Sequence[Trigger],
@@ -141,9 +155,20 @@ def _obstacle(
     in_a_row = 1 + max(_in_a_row(context, trigger, earlier) for trigger in wanted)
     if in_a_row < retraining.consecutive:
         return f"{in_a_row} of {retraining.consecutive} windows in a row"
+    return None
+
+
+def _too_soon(
+    context: CheckContext,
+    retraining: Retraining,
+    earlier: Sequence[DecisionRecord],
+    memory: Memory,
+) -> str | None:
     started = [item.timestamp for item in earlier if item.start_retraining]
     if started and (since := context.timestamp - started[-1]) < retraining.cooldown:
         return f"one was started {_short(since)} ago, the cooldown is {_short(retraining.cooldown)}"
+    if memory.is_spent:
+        return f"of the budget {memory.budget:.2f} retrainings are left"
     return None
 
 
@@ -198,8 +223,10 @@ def _describe(
             f"{performance.metric} {performance.value:.3f} against {performance.threshold:.3f}"
         )
     elif performance is not None and performance.value is not None and memory.goal is not None:
+        has = "has regained" if memory.goal.regained else "has not regained"
         parts.append(
-            f"{performance.metric} {performance.value:.3f} has not regained {memory.goal:.3f}"
+            f"{performance.metric} {performance.value:.3f} {has} {memory.goal.metric:.3f}"
+            f"{', and no challenger has lost since' if memory.goal.regained else ''}"
         )
     return "; ".join(parts)
 

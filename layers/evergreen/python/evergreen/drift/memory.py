@@ -7,7 +7,7 @@ begins anew, with a full budget and without a goal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from evergreen.model_definition import Retraining
 
 _ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A metric to regain.
+
+    Parameters
+    ----------
+    metric
+        What a version did at its promotion.
+    version
+        The version that no longer does it; None where that is not known.
+    regained
+        Whether its successor does as well.
+    """
+
+    metric: float
+    version: str | None
+    regained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,7 @@ class Memory:
     """
 
     budget: float | None
-    goal: float | None
+    goal: Goal | None
 
     @property
     def is_spent(self) -> bool:
@@ -56,9 +75,10 @@ def remember(
     which is also what a model begins with.
 
     A version that has degraded leaves a goal behind, its metric at promotion. Its successor was
-    trained while the world changed and is only held against its own, poorer, start; the goal stays
-    until the window's metric reaches it, or until a challenger has not replaced the version that
-    serves.
+    trained while the world changed, on rows from before and after, and is only held against its
+    own, poorer, start. So a goal stays until a challenger has not replaced the version that serves,
+    also where that regains it: one trained on more of the new world may do better still. A version
+    that degraded and regains the goal by itself has nothing to make up for.
 
     Parameters
     ----------
@@ -72,6 +92,12 @@ def remember(
         The decision before, of whichever schedule.
     """
     return Memory(_budget(context, retraining, last), _goal(context, performance, last))
+
+
+def _known_goal(last: DecisionRecord | None) -> Goal | None:
+    if last is None or last.goal is None:
+        return None
+    return Goal(last.goal, last.goal_version)
 
 
 def _budget(
@@ -88,17 +114,20 @@ def _budget(
 
 def _goal(
     context: CheckContext, performance: PerformanceTest | None, last: DecisionRecord | None
-) -> float | None:
-    goal = last.goal if last else None
+) -> Goal | None:
+    goal = _known_goal(last)
     if last and last.start_retraining and last.model_version == context.model_version:
         goal = None
     if performance is None or performance.value is None or performance.threshold is None:
         return goal
     larger_is_better = performance.metric == "f1"
     if performance.drifted:
-        known = [performance.threshold, *([] if goal is None else [goal])]
-        return max(known) if larger_is_better else min(known)
+        known = [performance.threshold, *([] if goal is None else [goal.metric])]
+        return Goal(max(known) if larger_is_better else min(known), context.model_version)
     if goal is None:
         return None
-    reached = performance.value >= goal if larger_is_better else performance.value <= goal
-    return None if reached else goal
+    value = performance.value
+    regained = value >= goal.metric if larger_is_better else value <= goal.metric
+    if regained and context.model_version == goal.version:
+        return None
+    return replace(goal, regained=regained)

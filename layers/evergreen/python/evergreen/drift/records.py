@@ -111,6 +111,8 @@ class Decision(_Frozen):
     """Retrainings that may still be started after this check; None where they are not limited."""
     goal: float | None = None
     """The metric to regain after the model has degraded; see :mod:`evergreen.drift.memory`."""
+    goal_version: str | None = None
+    """The version that degraded."""
     reason: str
 
 
