@@ -11,11 +11,12 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of, split_rows, write_dataset
+from evergreen.desk import Desk
 from evergreen.errors import EvergreenError
 from evergreen.evaluation import compare
 from evergreen.events import Events
 from evergreen.production import Production
-from evergreen.promotion import Desk, candidate_pointer, promote
+from evergreen.promotion import candidate_pointer, promote
 from evergreen.registry import Registry
 from evergreen.training import train_challenger
 

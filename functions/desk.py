@@ -9,10 +9,10 @@ import boto3
 from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.clock import utc_now
+from evergreen.desk import Desk
 from evergreen.events import Events
 from evergreen.metrics import Metric
 from evergreen.production import Production
-from evergreen.promotion import Desk
 from evergreen.registry import Registry
 from evergreen.storage import Storage
 from functions.environment import Environment

@@ -59,12 +59,19 @@ class MemoryS3:
         self.objects[Key] = Body
         return {}
 
-    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+    def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
+        if Key not in self.objects:
+            raise refused("404", "HeadObject")
+        return {"ContentLength": len(self.objects[Key])}
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> Any:  # noqa: N803
+        first, last = Range.removeprefix("bytes=").split("-")
         if self.down:
             raise EndpointConnectionError(endpoint_url=Bucket)
         if Key not in self.objects:
             raise refused("NoSuchKey", "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._etag(Key)}
+        part = self.objects[Key][int(first) : int(last) + 1 if last else None]
+        return {"Body": io.BytesIO(part), "ETag": self._etag(Key)}
 
     def _etag(self, key: str) -> str:
         return hashlib.sha256(self.objects[key]).hexdigest()

@@ -16,11 +16,11 @@ from mlflow.tracking import MlflowClient
 from evergreen.clock import utc_now
 from evergreen.dataset import read_dataset, split_rows, write_dataset
 from evergreen.decisions import DecisionRecord, read_records
+from evergreen.desk import Desk
 from evergreen.evaluation import Comparison
 from evergreen.events import Events
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition, Retraining
 from evergreen.production import Production
-from evergreen.promotion import Desk
 from evergreen.registry import Registry
 from evergreen.storage import Storage
 from evergreen.training import train_challenger

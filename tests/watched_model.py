@@ -22,6 +22,7 @@ from evergreen.request_log import request_records
 from evergreen.storage import Storage, StoredObject
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -55,6 +56,9 @@ class Folder(Storage):
     def get(self, key: str) -> bytes | None:
         file = self._path / key
         return file.read_bytes() if file.is_file() else None
+
+    def open(self, key: str) -> io.IOBase:
+        return (self._path / key).open("rb")
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
         for file in sorted(self._path.rglob("*")):

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.model_definition import find_definition
-from evergreen.promotion import roll_back
+from evergreen.rollback import roll_back
 from evergreen.watch_period import why_not
 from functions.desk import count, desk
 from functions.roll_back.alarm import Alarm

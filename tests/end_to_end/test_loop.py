@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from botocore.config import Config
 from mlflow import MlflowClient
 
 from cli.alerting import Alerting
 from cli.display import Steps
 from cli.once_around import MODEL, MODELS, OnceAround, Story, Summary, example_row
 from evergreen.clock import utc_now
+from evergreen.decisions import read_records
 from evergreen.drift.episode_steps import Findings, step
 from evergreen.drift.episodes import Episodes
 from evergreen.drift.records import read_decisions
@@ -167,6 +169,31 @@ def test_the_state_machine_succeeded_and_promoted(once: Round, deployed: Target)
     statuses = statuses_since(deployed, once.began)
     assert "SUCCEEDED" in statuses
     assert statuses <= {"SUCCEEDED", "RUNNING"}
+
+
+def test_a_challenger_that_beat_what_is_no_longer_there_is_judged_again(
+    once: Round, deployed: Target
+) -> None:
+    # The same host for each kind of call, as the emulator has it.
+    client = deployed.client("stepfunctions", Config(inject_host_prefix=False))
+    machine = client.describe_state_machine(stateMachineArn=deployed.output("StateMachineArn"))
+    state = json.loads(machine["definition"])["States"]["Promote the challenger"]
+    (won,) = [
+        item
+        for item in read_records(deployed.storage, MODEL)
+        if item.execution and item.decision == "promote" and item.decided_at >= once.began
+    ]
+    assert won.comparison is not None
+    assert won.comparison.champion == once.summary.champion_before
+    assert won.challenger == once.summary.champion_after
+    request = {"model": MODEL, "challenger": once.summary.champion_before, "execution": "arn"}
+    judged = won.comparison.model_copy(update={"champion": "99"}).model_dump(mode="json")
+    answer = client.test_state(
+        definition=json.dumps(state),
+        roleArn=machine["roleArn"],
+        input=json.dumps({**judged, **request}),
+    )
+    assert (answer["status"], answer["nextState"]) == ("CAUGHT_ERROR", "Evaluate both"), answer
 
 
 def test_exactly_one_version_is_in_production(once: Round, deployed: Target) -> None:

@@ -136,11 +136,19 @@ def test_whatever_fails_under_the_lock_is_noted_and_releases_it(
     ((name, task),) = (
         (name, task) for name, task in tasks(definition).items() if function_of(task) == folder
     )
-    (catch,) = task["Catch"]
+    catch = task["Catch"][-1]
     assert (catch["ErrorEquals"], catch["ResultPath"]) == (["States.ALL"], "$.error")
     note = definition["States"][catch["Next"]]
     assert (note["Result"]["step"], note["ResultPath"]) == (name, "$.failed")
     assert note["Next"] == "Release the lock"
+
+
+def test_a_challenger_that_beat_what_is_no_longer_there_is_evaluated_again(
+    definition: dict[str, Any],
+) -> None:
+    first, _ = definition["States"]["Promote the challenger"]["Catch"]
+    assert first["ErrorEquals"] == ["OutdatedComparisonError"]
+    assert (first["Next"], first["ResultPath"]) == ("Evaluate both", None)
 
 
 def test_a_failure_ends_by_saying_which_step_it_was(definition: dict[str, Any]) -> None:

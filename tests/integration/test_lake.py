@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -137,6 +138,49 @@ def test_killed_before_the_manifest_nothing_is_lost_or_doubled(storage: Storage)
     compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
     assert _ids(lake, NOW - timedelta(hours=1), NOW) == [("r1", 0), ("r1", 1)]
     assert len(_file(storage)) == 2
+
+
+def test_a_file_that_compaction_replaces_while_it_is_read_is_read_from_the_new_one(
+    storage: Storage,
+) -> None:
+    lake = Lake(storage, clock=lambda: NOW)
+    start = NOW - timedelta(hours=1)
+    _land(storage, "one", "r1", NOW - timedelta(minutes=5))
+    compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+
+    class Overtaken(Storage):
+        def open(self, key: str) -> io.IOBase:
+            file = super().open(key)
+            if not list(storage.list(f"{REQUEST_LOG.raw_prefix('m', DAY)}14/two")):
+                _land(storage, "two", "r2", NOW - timedelta(minutes=4))
+                compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+            return file
+
+    slow = Lake(Overtaken(storage.bucket, storage._client), clock=lambda: NOW)
+    expected = [("r1", 0), ("r1", 1), ("r2", 0), ("r2", 1)]
+    assert _ids(slow, start, NOW) == _ids(lake, start, NOW) == expected
+
+
+def test_a_file_that_is_gone_for_good_is_an_error_and_not_an_empty_day(storage: Storage) -> None:
+    _land(storage, "one", "r1", NOW - timedelta(minutes=5))
+    compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    for key in _file(storage):
+        if key.endswith(".parquet"):
+            storage.delete(key)
+    with pytest.raises(FileNotFoundError, match="parquet"):
+        _ids(Lake(storage, clock=lambda: NOW), NOW - timedelta(hours=1), NOW)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_an_object_is_read_like_a_file(storage: Storage, size: int) -> None:
+    body = bytes(number % 251 for number in range(size))
+    storage.put("some", body)
+    theirs, ours = io.BytesIO(body), storage.open("some")
+    for at, length in ((0, 10), (3, 500), (990, 20), (1000, 5), (2000, 5)):
+        assert ours.seek(at) == theirs.seek(at)
+        assert ours.read(length) == theirs.read(length)  # type: ignore[attr-defined]
+    assert ours.seek(-size, io.SEEK_END) == 0
+    assert ours.read() == body  # type: ignore[attr-defined]
 
 
 def test_lines_that_do_not_parse_are_kept_with_the_reason(storage: Storage) -> None:

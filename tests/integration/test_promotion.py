@@ -8,10 +8,11 @@ from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import folder_key, read_dataset
 from evergreen.decisions import DecisionRecord, decision_key
-from evergreen.errors import BundleError, RegistryError
+from evergreen.errors import BundleError, OutdatedComparisonError, RegistryError
 from evergreen.production import ShadowSlot
 from evergreen.promotion import promote, reject
 from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS
+from evergreen.rollback import roll_back
 from tests.retraining_bench import Bench, Killed, comparison, interrupt
 
 # MLflow warns about its own type hints the first time that it saves a model.
@@ -94,6 +95,22 @@ def test_a_promotion_without_a_whole_bundle_changes_nothing(bench: Bench) -> Non
     assert bench.desk.production.read(name) is None
     assert bench.desk.registry.in_stage(name) == []
     assert bench.records() == []
+
+
+def test_a_challenger_that_beat_a_version_no_longer_there_is_not_promoted(bench: Bench) -> None:
+    name = bench.definition.name
+    first, second, third = (bench.challenger(seed=seed).version for seed in (1, 2, 3))
+    promote(bench.desk, name, first, comparison("promote", None))
+    promote(bench.desk, name, second, comparison("promote"))
+    judged = comparison("promote").model_copy(update={"champion": second})
+    roll_back(bench.desk, name, "it errs")
+    with pytest.raises(OutdatedComparisonError, match=f"version {second}, and version {first} is"):
+        promote(bench.desk, name, third, judged)
+    assert bench.desk.registry.in_stage(name) == [first]
+    against_first = judged.model_copy(update={"champion": first})
+    assert promote(bench.desk, name, third, against_first).champion == first
+    # Interrupted after the pointer was written, the same call finishes it.
+    assert promote(bench.desk, name, third, against_first).challenger == third
 
 
 REJECTION_STEPS = [

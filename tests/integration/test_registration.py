@@ -14,9 +14,10 @@ from evergreen.bundle import load_bundle
 from evergreen.clock import utc_now
 from evergreen.dataset import read_dataset
 from evergreen.errors import BundleError, NotEnoughDataError, RegistryError
-from evergreen.promotion import candidate_pointer, promote, roll_back
+from evergreen.promotion import candidate_pointer, promote
 from evergreen.registration import register_challenger
 from evergreen.registry import CHALLENGER, Registry
+from evergreen.rollback import roll_back
 from evergreen.training import find_trained, train
 from tests.retraining_bench import TRAINING, Bench, Interrupted, Killed, interrupt
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.dataset import DatasetManifest
-    from evergreen.promotion import Desk
+    from evergreen.desk import Desk
     from evergreen.registration import Challenger
     from evergreen.training import TrainedRun
     from local.stack import Stack

@@ -10,8 +10,9 @@ from evergreen.bundle import delete_bundle, load_bundle
 from evergreen.dataset import delete_dataset, read_dataset
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError, RegistryError
 from evergreen.history import UNRECORDED, read_history
-from evergreen.promotion import promote, reject, roll_back
+from evergreen.promotion import promote, reject
 from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS
+from evergreen.rollback import roll_back
 from tests.retraining_bench import Bench, Killed, comparison, interrupt
 
 if TYPE_CHECKING:

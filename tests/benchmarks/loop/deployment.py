@@ -38,7 +38,7 @@ from evergreen.lake import Lake
 from evergreen.prediction import Predictor
 from evergreen.production import ProductionPointer
 from evergreen.storage import Storage
-from evergreen.tables import LABELS, REQUEST_LOG
+from evergreen.tables import LABELS
 from evergreen.training import fit
 from tests.memory_aws import MemoryAws
 
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from evergreen.drift.check import CheckResult
     from evergreen.evaluation import Comparison
     from evergreen.model_definition import ModelDefinition
+    from evergreen.tables import TableKind
     from tests.benchmarks.loop.series import Series
 
 CHECK, BUILD, TRAIN_MODEL, EVALUATE, SERVE = "check", "dataset", "train", "evaluate", "serve"
-_ALWAYS = ("timestamp", "request_id", "row", "role")
 LOOP = (CHECK, BUILD, TRAIN_MODEL, EVALUATE)
 """The stations that are Lambdas of the loop; serving is paid for whatever the policy."""
 
@@ -151,25 +151,23 @@ class RecordedLake(Lake):
         """Add answered rows with their label and the moment it comes in."""
         self._served.append(table)
 
-    def predictions(
+    def batches(
         self,
+        kind: TableKind,
         definition: ModelDefinition,
         start: datetime,
         end: datetime,
         columns: Collection[str] | None = None,
-    ) -> pa.Table:
-        """Return what was served within ``start <= timestamp < end``."""
-        rows = _within(pa.concat_tables(self._served), "timestamp", start, end)
-        names = columns or REQUEST_LOG.schema(definition).names
-        return rows.select(list(dict.fromkeys((*_ALWAYS, *names))))
-
-    def labels(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
-        """Return the outcomes that came in within ``start <= moment < end``."""
-        rows = _within(pa.concat_tables(self._served), "observed_at", start, end)
-        rows = rows.select(["observed_at", "request_id", "row", "label"])
-        return rows.append_column("timestamp", rows["observed_at"]).select(
-            LABELS.schema(definition).names
-        )
+    ) -> Iterator[pa.Table]:
+        """Yield what was served, or the outcomes that came in, within ``start <= moment < end``."""
+        schema = kind.schema(definition, columns)
+        for rows in self._served:
+            if kind is LABELS:
+                came_in = rows["observed_at"]
+                table = rows.drop_columns(["timestamp"]).append_column("timestamp", came_in)
+            else:
+                table = rows
+            yield _within(table, "timestamp", start, end).select(schema.names).cast(schema)
 
 
 class Deployment:

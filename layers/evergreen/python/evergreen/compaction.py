@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from evergreen.clock import Clock, utc_now
-from evergreen.lake import MANIFEST, Lake, PartitionManifest
+from evergreen.lake import BATCH_ROWS, MANIFEST, Lake, PartitionManifest
 from evergreen.tables import LABELS, REQUEST_LOG, Rejected, TableKind, concat
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _compact_partition(
     fresh = [item for item in raw if item.key not in known]
     if not fresh or not (anyway or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES):
         return None
-    before, _ = lake.compacted(kind, definition, day)
+    before = lake.compacted(kind, definition, day)
     parts, rejected = [before], []
     for item in fresh:
         part, refused = kind.from_lines(item.key, storage.get(item.key) or b"", definition)
@@ -133,7 +133,8 @@ def _commit(
     previous: PartitionManifest | None,
 ) -> None:
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    # A reader holds one group of rows at a time, and of it the columns it wants.
+    pq.write_table(table, buffer, compression="zstd", row_group_size=2 * BATCH_ROWS)
     body = buffer.getvalue()
     file = f"part-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
     storage.put(partition + file, body)

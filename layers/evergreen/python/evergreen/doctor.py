@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.decisions import read_record, record_key
-from evergreen.promotion import promote, reject, roll_back
+from evergreen.promotion import promote, reject
 from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS
 from evergreen.retraining_lock import read_lock, release_stale
+from evergreen.rollback import roll_back
 from evergreen.sweep import ABANDONED, GRACE, find_orphans, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
+    from evergreen.desk import Desk
     from evergreen.evaluation import Comparison
     from evergreen.production import ProductionPointer
-    from evergreen.promotion import Desk
     from evergreen.registry_reader import VersionEntry
     from evergreen.sweep import Orphan
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 MANIFEST = "_manifest.json"
+BATCH_ROWS = 65_536
+"""Rows of a Parquet file that are read at a time."""
 
 
 class PartitionManifest(BaseModel):
@@ -115,7 +117,13 @@ class Lake:
         -------
         The columns given, and those that :meth:`labelled` adds; sorted by time.
         """
-        labels = self.labels(definition, since, self._clock() + timedelta(seconds=1))
+        asked = pc.unique(predictions["request_id"])
+        end = self._clock() + timedelta(seconds=1)
+        parts = (
+            batch.filter(pc.is_in(batch["request_id"], asked))
+            for batch in self.batches(LABELS, definition, since, end)
+        )
+        labels = LABELS.deduplicated(concat(parts, LABELS.schema(definition)))
         joined = predictions.join(
             labels.rename_columns({"timestamp": "labelled_at"}),
             keys=["request_id", "row"],
@@ -130,27 +138,71 @@ class Lake:
         body = self._storage.get(kind.partition(model, day) + MANIFEST)
         return None if body is None else PartitionManifest.model_validate_json(body)
 
-    def compacted(
+    def compacted(self, kind: TableKind, definition: ModelDefinition, day: date) -> pa.Table:
+        """Return a partition's Parquet rows."""
+        schema = kind.schema(definition)
+        manifest = self.manifest(kind, definition.name, day)
+        if manifest is None:
+            return schema.empty_table()
+        return concat(self._parquet(kind, definition, day, manifest, schema), schema)
+
+    def batches(
+        self,
+        kind: TableKind,
+        definition: ModelDefinition,
+        start: datetime,
+        end: datetime,
+        columns: Collection[str] | None = None,
+    ) -> Iterator[pa.Table]:
+        """Yield the rows with ``start <= timestamp < end``, some at a time.
+
+        They come in no order and some of them twice, for who cannot hold all of them:
+        :meth:`predictions` and :meth:`labels` put them in order, each once.
+
+        Parameters
+        ----------
+        kind
+            Which table.
+        definition
+            The model's.
+        start, end
+            The window.
+        columns
+            What is wanted beside ``timestamp``, the key and ``role``, if not all.
+        """
+        schema = kind.schema(definition, columns)
+        for day in _days(start, end):
+            manifest = self.manifest(kind, definition.name, day)
+            if manifest is not None:
+                for table in self._parquet(kind, definition, day, manifest, schema):
+                    yield _within(table, start, end)
+            sources = manifest.sources if manifest else frozenset()
+            for item in self._storage.list(kind.raw_prefix(definition.name, day)):
+                if item.key not in sources and item.modified >= start - timedelta(minutes=1):
+                    body = self._storage.get(item.key) or b""
+                    lines = kind.from_lines(item.key, body, definition)[0]
+                    yield _within(lines.select(schema.names), start, end)
+
+    def _parquet(
         self,
         kind: TableKind,
         definition: ModelDefinition,
         day: date,
-        schema: pa.Schema | None = None,
-    ) -> tuple[pa.Table, frozenset[str]]:
-        """Return a partition's Parquet rows, and the raw keys that they hold.
-
-        ``schema`` names the columns to read, if not all.
-        """
-        schema = schema or kind.schema(definition)
-        manifest = self.manifest(kind, definition.name, day)
-        if manifest is None:
-            return schema.empty_table(), frozenset()
-        body = self._storage.get(kind.partition(definition.name, day) + manifest.file)
-        if body is None:  # replaced between the two reads: the newer manifest knows the newer file
-            return self.compacted(kind, definition, day, schema)
-        file = pq.ParquetFile(pa.BufferReader(body))
-        known = [name for name in schema.names if name in file.schema_arrow.names]
-        return _conform(file.read(known), schema), manifest.sources
+        manifest: PartitionManifest,
+        schema: pa.Schema,
+    ) -> Iterator[pa.Table]:
+        """Yield the columns of ``schema`` from a partition's file, some rows at a time."""
+        try:
+            key = kind.partition(definition.name, day) + manifest.file
+            with pq.ParquetFile(self._storage.open(key)) as file:
+                known = [name for name in schema.names if name in file.schema_arrow.names]
+                for batch in file.iter_batches(BATCH_ROWS, columns=known):
+                    yield _conform(pa.Table.from_batches([batch]), schema)
+        except FileNotFoundError:  # replaced meanwhile: the newer manifest knows the newer file
+            newer = self.manifest(kind, definition.name, day)
+            if newer is None or newer == manifest:
+                raise
+            yield from self._parquet(kind, definition, day, newer, schema)
 
     def _read(
         self,
@@ -160,20 +212,10 @@ class Lake:
         end: datetime,
         columns: Collection[str] | None = None,
     ) -> pa.Table:
-        schema = kind.schema(definition)
-        if columns is not None:
-            wanted = {"timestamp", "role", *kind.key, *columns}
-            schema = pa.schema([field for field in schema if field.name in wanted])
-        parts = []
-        for day in _days(start, end):
-            table, sources = self.compacted(kind, definition, day, schema)
-            parts.append(_within(table, start, end))
-            for item in self._storage.list(kind.raw_prefix(definition.name, day)):
-                if item.key not in sources and item.modified >= start - timedelta(minutes=1):
-                    body = self._storage.get(item.key) or b""
-                    lines = kind.from_lines(item.key, body, definition)[0]
-                    parts.append(_within(lines.select(schema.names), start, end))
-        return kind.deduplicated(concat(parts, schema))
+        schema = kind.schema(definition, columns)
+        return kind.deduplicated(
+            concat(self.batches(kind, definition, start, end, columns), schema)
+        )
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Buffer, Iterator
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -26,6 +28,68 @@ class StoredObject:
     key: str
     size: int
     modified: datetime
+
+
+class ObjectReader(io.RawIOBase):
+    """An object as a file for reading; only the parts asked for are transferred.
+
+    Parameters
+    ----------
+    client
+        A boto3 S3 client.
+    bucket, key
+        Which object.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such object, or none any more when it is read.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, key: str) -> None:
+        self._client = client
+        self._place = (bucket, key)
+        self._at = 0
+        with self._expected():
+            self._size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be read from anywhere."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, and return it as counted from the start."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill the buffer with what comes next; return how many bytes there were."""
+        room = memoryview(buffer)
+        last = min(self._at + len(room), self._size) - 1
+        if last < self._at:
+            return 0
+        bucket, key = self._place
+        part = f"bytes={self._at}-{last}"
+        with self._expected():
+            answer = self._client.get_object(Bucket=bucket, Key=key, Range=part)
+        body = answer["Body"].read()
+        room[: len(body)] = body
+        self._at += len(body)
+        return len(body)
+
+    @contextmanager
+    def _expected(self) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT:
+                raise
+            raise FileNotFoundError("/".join(self._place)) from error
 
 
 class Storage:
@@ -73,6 +137,16 @@ class Storage:
                 return None
             raise
         return answer["Body"].read(), answer["ETag"]
+
+    def open(self, key: str) -> io.IOBase:
+        """Return an object as a file of which only what is read is transferred.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        """
+        return ObjectReader(self._client, self.bucket, key)
 
     def put_json(self, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
         """Write a value as UTF-8 JSON."""

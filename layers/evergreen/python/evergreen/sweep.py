@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Literal
 
 from evergreen.bundle import delete_bundle
 from evergreen.dataset import delete_dataset
-from evergreen.promotion import reject, served_versions
+from evergreen.desk import served_versions
+from evergreen.promotion import reject
 from evergreen.retraining_lock import read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from evergreen.promotion import Desk
+    from evergreen.desk import Desk
     from evergreen.registry_reader import VersionEntry
 
 GRACE = timedelta(hours=2)

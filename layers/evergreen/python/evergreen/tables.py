@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from evergreen.clock import from_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import date
 
     from evergreen.model_definition import ModelDefinition
@@ -64,8 +64,18 @@ class TableKind:
         """Return where lines that do not parse are kept."""
         return f"rejected/{self.name}/model={model}/dt={day:%Y-%m-%d}/{name}.jsonl"
 
-    def schema(self, definition: ModelDefinition) -> pa.Schema:
-        """Return the table's columns for one model."""
+    def schema(
+        self, definition: ModelDefinition, columns: Collection[str] | None = None
+    ) -> pa.Schema:
+        """Return the table's columns for one model.
+
+        Parameters
+        ----------
+        definition
+            The model's.
+        columns
+            What is wanted beside ``timestamp``, the key and ``role``, if not all.
+        """
         outcome = pa.string() if definition.task == "classification" else pa.float64()
         if self.name == "labels":
             fields = {
@@ -91,7 +101,8 @@ class TableKind:
                 "input_data": JSON,
                 "metadata": JSON,
             }
-        return pa.schema(list(fields.items()))
+        wanted = fields if columns is None else {"timestamp", "role", *self.key, *columns}
+        return pa.schema([(name, kind) for name, kind in fields.items() if name in wanted])
 
     def from_lines(
         self, source: str, body: bytes, definition: ModelDefinition

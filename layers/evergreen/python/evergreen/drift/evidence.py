@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 from evergreen.dataset import read_dataset
 from evergreen.dataset_columns import to_columns
 from evergreen.drift.outputs import CONFIDENCE, MODEL_OUTPUT, Outputs, outputs_of
+from evergreen.drift.sample import Sample
 from evergreen.drift.univariate import ROW_CAP
 from evergreen.holdout import read_holdout_answers
+from evergreen.tables import REQUEST_LOG
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +42,8 @@ class Evidence:
     """The features of at most :data:`ROW_CAP` rows each."""
     outputs: Outputs
     labelled: pa.Table
-    """The window's rows whose ground truth is known, with ``label`` and ``model_output``."""
+    """Those of the window's rows whose ground truth is known, with ``label`` and ``model_output``;
+    where the window is a sample, of that."""
     holdout: pa.Table | None
     """The answers of the version in production on its holdout, if they were kept."""
 
@@ -56,8 +59,9 @@ def gather(
 ) -> Evidence:
     """Read what the version in production answered in ``[start, end)``, and its reference.
 
-    Beyond :data:`ROW_CAP` rows a side is a sample, always the same one of the same rows. Only the
-    columns that are tested are read of the log.
+    Beyond :data:`ROW_CAP` rows a side is a sample, always the same one of the same rows. Of the log
+    only the columns that are tested are read, and never more rows at once than a few times that, so
+    that a check needs no more memory the more traffic there is.
 
     Raises
     ------
@@ -65,23 +69,31 @@ def gather(
         If the reference dataset is missing.
     """
     reference = read_dataset(storage, definition.name, pointer.reference_dataset_id)
-    wanted = [*definition.features, MODEL_OUTPUT, CONFIDENCE, "model_version"]
-    logged = lake.predictions(definition, start, end, wanted)
-    by_champion = pc.equal(logged["role"], "champion")
-    by_version = pc.equal(logged["model_version"], pointer.version)
-    window = logged.filter(pc.and_(by_champion, by_version))
-    sample = _sample(window)
+    window = _window(definition, pointer.version, lake, start, end)
+    sample = window.table()
     holdout = read_holdout_answers(storage, definition.name, pointer.version)
     # What 32 bits cannot hold becomes infinite, which is what the model sees too.
     with np.errstate(over="ignore"):
         return Evidence(
-            rows=window.num_rows,
+            rows=window.rows,
             reference=to_columns(definition, _sample(reference)),
             window=to_columns(definition, sample),
             outputs=outputs_of(definition, holdout and _sample(holdout), sample),
-            labelled=lake.with_labels(definition, window.select(_LABELLED), start),
+            labelled=lake.with_labels(definition, sample.select(_LABELLED), start),
             holdout=holdout,
         )
+
+
+def _window(
+    definition: ModelDefinition, version: str, lake: Lake, start: datetime, end: datetime
+) -> Sample:
+    wanted = [*definition.features, MODEL_OUTPUT, CONFIDENCE, "model_version"]
+    sample = Sample(REQUEST_LOG, REQUEST_LOG.schema(definition, wanted), ROW_CAP)
+    for logged in lake.batches(REQUEST_LOG, definition, start, end, wanted):
+        by_champion = pc.equal(logged["role"], "champion")
+        by_version = pc.equal(logged["model_version"], version)
+        sample.add(logged.filter(pc.and_(by_champion, by_version)))
+    return sample
 
 
 def _sample(table: pa.Table) -> pa.Table:
