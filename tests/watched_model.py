@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,52 +19,17 @@ from evergreen.model_definition import Feature, ModelDefinition, RequestLog
 from evergreen.prediction import Predictions
 from evergreen.production import ProductionPointer
 from evergreen.request_log import request_records
-from evergreen.storage import Storage, StoredObject
+from tests.folder import Folder
 
 if TYPE_CHECKING:
-    import io
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-
-    from mypy_boto3_s3 import S3Client
 
     from evergreen.drift.check import CheckResult
     from evergreen.drift.records import Record
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-class Folder(Storage):
-    """A bucket that is a folder."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("bucket", cast("S3Client", None))
-        self._path = path
-
-    def put(self, key: str, body: bytes) -> None:
-        file = self._path / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(body)
-
-    def put_if_absent(self, key: str, body: bytes) -> bool:
-        if (self._path / key).exists():
-            return False
-        self.put(key, body)
-        return True
-
-    def get(self, key: str) -> bytes | None:
-        file = self._path / key
-        return file.read_bytes() if file.is_file() else None
-
-    def open(self, key: str) -> io.IOBase:
-        return (self._path / key).open("rb")
-
-    def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
-        for file in sorted(self._path.rglob("*")):
-            key = file.relative_to(self._path).as_posix()
-            if file.is_file() and key.startswith(prefix) and key > start_after:
-                yield StoredObject(key, file.stat().st_size, datetime.now(UTC))
 
 
 class WatchedModel:

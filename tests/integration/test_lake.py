@@ -178,9 +178,9 @@ def test_an_object_is_read_like_a_file(storage: Storage, size: int) -> None:
     theirs, ours = io.BytesIO(body), storage.open("some")
     for at, length in ((0, 10), (3, 500), (990, 20), (1000, 5), (2000, 5)):
         assert ours.seek(at) == theirs.seek(at)
-        assert ours.read(length) == theirs.read(length)  # type: ignore[attr-defined]
+        assert ours.read(length) == theirs.read(length)
     assert ours.seek(-size, io.SEEK_END) == 0
-    assert ours.read() == body  # type: ignore[attr-defined]
+    assert ours.read() == body
 
 
 def test_lines_that_do_not_parse_are_kept_with_the_reason(storage: Storage) -> None:

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.drift.data import Columns
 
+LOGGED = "ours: whole check, log read too"
 DETECTORS = {
     "ours: decision": "drift",
+    LOGGED: "drift",
     "Evidently DataDriftPreset": "drift",
     "NannyML univariate": "bench",
     "NannyML domain classifier": "bench",
@@ -38,10 +40,12 @@ _MIB = 2**20
 
 
 def store(rows: int, folder: Path) -> None:
-    """Write ``rows`` rows a side, 20 numbers and 5 categories: numbers and codes only."""
-    for side, columns in zip(
-        ("reference", "window"), draw(Cell(rows, rows, 25), MOVED, 0), strict=True
-    ):
+    """Write ``rows`` rows a side, 20 numbers and 5 categories, as columns and as a log."""
+    from tests.benchmarks.drift import logged  # noqa: PLC0415
+
+    reference, window = draw(Cell(rows, rows, 25), MOVED, 0)
+    logged.store(reference, window, folder)
+    for side, columns in (("reference", reference), ("window", window)):
         arrays: dict[str, Any] = {}
         for name, values in columns.items():
             if values.dtype == object:
@@ -54,11 +58,12 @@ def store(rows: int, folder: Path) -> None:
 
 def measure(detector: str, folder: Path) -> dict[str, Any]:
     """Run a detector on what is stored: seconds without imports, memory beyond the data's."""
-    sides = [_load(folder / f"{side}.npz") for side in ("reference", "window")]
+    names = () if detector == LOGGED else ("reference", "window")
+    sides = [_load(folder / f"{side}.npz") for side in names]
     gc.collect()
     held = _resident()
     began = time.perf_counter()
-    run = _prepare(detector, *sides)
+    run = _prepare_log(folder) if detector == LOGGED else _prepare(detector, *sides)
     used, started = time.process_time(), time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -114,6 +119,13 @@ def _prepare(detector: str, reference: Columns, window: Columns) -> Callable[[],
     from tests.benchmarks.drift.detectors import ours  # noqa: PLC0415
 
     return lambda: ours.decision(reference, window)["ours: decision"]
+
+
+def _prepare_log(folder: Path) -> Callable[[], bool]:
+    import evergreen.drift.evidently_tests  # noqa: F401, PLC0415
+    from tests.benchmarks.drift import logged  # noqa: PLC0415
+
+    return lambda: logged.run(folder)
 
 
 def _numbers(columns: Columns) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from evergreen.clock import Clock, utc_now
-from evergreen.lake import BATCH_ROWS, MANIFEST, Lake, PartitionManifest
+from evergreen.lake import GROUP_ROWS, MANIFEST, Lake, PartitionManifest
 from evergreen.tables import LABELS, REQUEST_LOG, Rejected, TableKind, concat
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _compact_partition(
     table = kind.deduplicated(everything)
     _keep_rejected(storage, kind, definition.name, day, rejected)
     sources = known | {item.key for item in fresh}
-    _commit(storage, kind.partition(definition.name, day), table, sources, manifest)
+    commit(storage, kind.partition(definition.name, day), table, sources, manifest)
     return Compaction(
         table=kind.name,
         model=definition.name,
@@ -125,16 +125,31 @@ def _keep_rejected(
         storage.put(kind.rejected_key(model, day, name), lines.encode())
 
 
-def _commit(
+def commit(
     storage: Storage,
     partition: str,
     table: pa.Table,
     sources: frozenset[str],
     previous: PartitionManifest | None,
 ) -> None:
+    """Make some rows the content of a partition: file, manifest, then away with what was there.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    partition
+        Its prefix.
+    table
+        Its rows, sorted by time, each once.
+    sources
+        The raw objects that they come from.
+    previous
+        The manifest that is replaced.
+    """
     buffer = io.BytesIO()
-    # A reader holds one group of rows at a time, and of it the columns it wants.
-    pq.write_table(table, buffer, compression="zstd", row_group_size=2 * BATCH_ROWS)
+    # A reader holds one group at a time, and of it the columns it wants.
+    pq.write_table(table, buffer, compression="zstd", row_group_size=GROUP_ROWS)
     body = buffer.getvalue()
     file = f"part-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
     storage.put(partition + file, body)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 MANIFEST = "_manifest.json"
-BATCH_ROWS = 65_536
-"""Rows of a Parquet file that are read at a time."""
+GROUP_ROWS = 65_536
+"""Rows of a Parquet file that are written, and read, at a time."""
 
 
 class PartitionManifest(BaseModel):
@@ -194,10 +194,11 @@ class Lake:
         """Yield the columns of ``schema`` from a partition's file, some rows at a time."""
         try:
             key = kind.partition(definition.name, day) + manifest.file
-            with pq.ParquetFile(self._storage.open(key)) as file:
+            # What is wanted of a group of rows is asked for together, and nothing of the others.
+            with pq.ParquetFile(self._storage.open(key), pre_buffer=True) as file:
                 known = [name for name in schema.names if name in file.schema_arrow.names]
-                for batch in file.iter_batches(BATCH_ROWS, columns=known):
-                    yield _conform(pa.Table.from_batches([batch]), schema)
+                for group in range(file.num_row_groups):
+                    yield _conform(file.read_row_group(group, known), schema)
         except FileNotFoundError:  # replaced meanwhile: the newer manifest knows the newer file
             newer = self.manifest(kind, definition.name, day)
             if newer is None or newer == manifest:

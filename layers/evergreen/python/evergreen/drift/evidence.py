@@ -68,7 +68,7 @@ def gather(
     EvergreenError
         If the reference dataset is missing.
     """
-    reference = read_dataset(storage, definition.name, pointer.reference_dataset_id)
+    reference = _reference(definition, pointer, storage)
     window = _window(definition, pointer.version, lake, start, end)
     sample = window.table()
     holdout = read_holdout_answers(storage, definition.name, pointer.version)
@@ -76,12 +76,20 @@ def gather(
     with np.errstate(over="ignore"):
         return Evidence(
             rows=window.rows,
-            reference=to_columns(definition, _sample(reference)),
+            reference=reference,
             window=to_columns(definition, sample),
             outputs=outputs_of(definition, holdout and _sample(holdout), sample),
             labelled=lake.with_labels(definition, sample.select(_LABELLED), start),
             holdout=holdout,
         )
+
+
+def _reference(
+    definition: ModelDefinition, pointer: ProductionPointer, storage: Storage
+) -> Columns:
+    rows = read_dataset(storage, definition.name, pointer.reference_dataset_id)
+    with np.errstate(over="ignore"):
+        return to_columns(definition, _sample(rows))
 
 
 def _window(

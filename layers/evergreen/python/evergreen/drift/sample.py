@@ -59,15 +59,19 @@ class Sample:
     @property
     def rows(self) -> int:
         """How many rows there were, each counted once."""
-        return int(np.unique(np.concatenate(self._hashes)).size)
+        self._hashes = [np.concatenate(self._hashes)]
+        hashes = self._hashes[0]
+        hashes.sort()
+        return int(np.count_nonzero(hashes[1:] != hashes[:-1])) + bool(hashes.size)
 
     def table(self) -> pa.Table:
         """Return the sample, in order of time."""
         return self._smallest().drop_columns([_HASH])
 
     def _smallest(self) -> pa.Table:
-        table = self._kind.deduplicated(pa.concat_tables(self._kept))
-        if table.num_rows <= self._cap:
-            return table
-        self._limit = np.partition(table[_HASH].to_numpy(), self._cap - 1)[self._cap - 1]
-        return table.filter(pc.less_equal(table[_HASH], pa.scalar(self._limit, pa.uint64())))
+        table = pa.concat_tables(self._kept)
+        hashes = np.unique(table[_HASH].to_numpy())
+        if hashes.size > self._cap:
+            self._limit = hashes[self._cap - 1]
+            table = table.filter(pc.less_equal(table[_HASH], pa.scalar(self._limit, pa.uint64())))
+        return self._kind.deduplicated(table)
