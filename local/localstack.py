@@ -56,6 +56,9 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> Servic
                 # Seconds for a function to import what it needs; MLflow and Evidently take long
                 # on a busy machine, and the default is 20.
                 "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "120",
+                # Seconds until a function is tried again on an event that it failed on, and twice
+                # that until the last time: on AWS a minute and two.
+                "LAMBDA_RETRY_BASE_DELAY": "10",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
             },

@@ -32,6 +32,9 @@ _PARTS = (
 INNER_PORTS = len(_PARTS)
 """How many neighbouring ports its parts need to speak to one another, besides the S3 port."""
 _PROBE = ".probe"
+STOP_SIGNAL = signal.SIGKILL
+"""Whatever it has acknowledged is in its files. Asked politely it takes 15 seconds to end, because
+its parts, in one process, wait for each other's open streams."""
 
 
 def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> Service:
@@ -62,9 +65,7 @@ def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> Service:
             log=settings.paths.logs / "seaweedfs.log",
         ),
         healthy=lambda: takes_objects(url, credentials(settings), ARTIFACT_BUCKET),
-        # Whatever it has acknowledged is in its files. Asked politely it takes 15 seconds to end,
-        # because its parts, in one process, wait for each other's open streams.
-        stop_signal=signal.SIGKILL,
+        stop_signal=STOP_SIGNAL,
     )
 
 

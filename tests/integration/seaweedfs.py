@@ -57,4 +57,4 @@ class SeaweedFS:
 
     def stop(self) -> None:
         """Stop it, by its handle."""
-        process.stop(self._child)
+        process.stop(self._child, politely=seaweedfs.STOP_SIGNAL)

@@ -83,7 +83,7 @@ def mailbox(deployed: Target) -> Iterator[str]:
 
 @pytest.fixture
 def retries_once(deployed: Target) -> Iterator[None]:
-    """Let Lambda try again once and not twice: its pauses are a minute and two."""
+    """Let Lambda try again once and not twice: on AWS its pauses are a minute and two."""
     client, name = deployed.client("lambda"), deployed.output("NotifyFunctionName")
     before = client.get_function_event_invoke_config(FunctionName=name)["MaximumRetryAttempts"]
     client.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=1)

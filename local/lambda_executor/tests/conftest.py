@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ sys.path.insert(0, str(PACKAGE / "src"))
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     running = start(tmp_path_factory.mktemp("localstack"))
     yield running
-    running.stop()
+    running.stop(signal.SIGKILL)  # that none is left is tested on one of its own
 
 
 @pytest.fixture(scope="session")
