@@ -30,10 +30,10 @@ e anywhere with probability at most ``2 exp(-2 n e^2)``: at 50,000 rows a side b
 threshold, with a p-value below ``2 exp(-25,000 * 0.03^2)`` = 4e-10, which Holm's correction over a
 million tests at alpha = 0.05 lets through."""
 
-EFFECT_THRESHOLDS = {"ks": 0.03, "chi_square_two_sample": 0.03, "missing_rate": 0.02}
+EFFECT_THRESHOLDS = {"ks": 0.03, "chi_square_two_sample": 0.03, "missing_rate": 0.01}
 """Smallest effect worth a retraining. 0.03: three rows in a hundred lie elsewhere, which for a bell
 curve is a shift by a thirteenth of its standard deviation (``2 Phi(shift / 2) - 1``), so that a
-tenth is still found. Missing values: two rows in a hundred, because a model that never saw them may
+tenth is still found. Missing values: one row in a hundred, because a model that never saw them may
 fail on each."""
 
 _SEED = 20130101
