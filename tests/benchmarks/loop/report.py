@@ -258,13 +258,17 @@ weeks for the daily series), 2,000 draws: ours is within noise of another policy
 the 95 % interval of the difference holds zero.
 
 This page is from a **{kind}** run: `{command}` writes it again, with the picture and
-`.evergreen/bench/loop.json`. Python {python} on {machine}; {versions}. Seed of the streams: {seed};
-all other seeds are fixed in the code.
+`.evergreen/bench/loop.json`. The synthetic streams are drawn three times each, because a rule that
+suits one draw may have been lucky. Python {python} on {machine}; {versions}. Seed of the streams:
+{seed}; all other seeds are fixed in the code.
 """
 
 _WHY = (
     "In quiet months nothing starts a retraining: ours keeps a champion that does what it did at "
-    "promotion, also where another one, trained on more or newer rows, would do a little better."
+    "promotion, also where another one, trained on more or newer rows, would do a little better; "
+    "and a challenger that is better by less than its holdout can prove is not deployed. After a "
+    "change each challenger is one more step away from the rows of before, so that no step, and no "
+    "retraining with it, can be left out."
 )
 
 _COSTS = """

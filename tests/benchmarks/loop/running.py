@@ -45,8 +45,11 @@ def all_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
         "flight_delay": partial(flights, "flight_delay", share),
         "flight_duration": partial(flights, "flight_duration", share),
         "daily_ridership": partial(ridership, years),
-        "abrupt": streams.abrupt,
-        "recurring": streams.recurring,
+        **{
+            name if draw == 1 else f"{name}, draw {draw}": partial(make, draw)
+            for name, make in (("abrupt", streams.abrupt), ("recurring", streams.recurring))
+            for draw in range(1, streams.DRAWS + 1)
+        },
     }
 
 

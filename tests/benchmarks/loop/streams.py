@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SEED = 20130101
 ROWS_A_DAY = 40
 NAMES = ("first", "second", "third")
+DRAWS = 3
+"""How often each stream is drawn: a rule that suits one draw may have been lucky."""
+_APART = 1000
 _FIRST = (2020, 1)
 _START = datetime(2020, 1, 1, tzinfo=UTC)
 ABRUPT_MONTHS = (10, 20)
@@ -37,21 +40,21 @@ RECURRING_MONTHS = ((8, 11), (22, 25))
 """From and to which month the second way comes, and goes."""
 
 
-def abrupt(months: int = 30, rows_a_day: int = ROWS_A_DAY) -> Series:
-    """Return the stream of two classes; the first champion knows three months."""
-    random = np.random.default_rng(SEED)
+def abrupt(draw: int = 1, months: int = 30, rows_a_day: int = ROWS_A_DAY) -> Series:
+    """Return a draw of the stream of two classes; the first champion knows three months."""
+    random = np.random.default_rng(SEED + _APART * (draw - 1))
     times, month = _times(months, rows_a_day)
     inputs = random.uniform(0, 10, size=(3, times.size))
     jumps = np.searchsorted(ABRUPT_MONTHS, month, side="right")
     above = inputs[0] + inputs[1] > np.array([8.0, 12.0, 7.0])[jumps]
     flipped = random.random(times.size) < 0.1
     rows = _frame(inputs, times).assign(above=(above ^ flipped).astype(np.int64))
-    return _series("abrupt", "above", "classification", rows, months)
+    return _series("abrupt", draw, "above", "classification", rows, months)
 
 
-def recurring(months: int = 36, rows_a_day: int = ROWS_A_DAY) -> Series:
-    """Return the stream of numbers; the first champion knows three months."""
-    random = np.random.default_rng(SEED + 1)
+def recurring(draw: int = 1, months: int = 36, rows_a_day: int = ROWS_A_DAY) -> Series:
+    """Return a draw of the stream of numbers; the first champion knows three months."""
+    random = np.random.default_rng(SEED + 1 + _APART * (draw - 1))
     times, month = _times(months, rows_a_day)
     (comes, there), (goes, gone) = RECURRING_MONTHS
     share = np.interp(month, [comes, there, goes, gone], [0.0, 1.0, 1.0, 0.0])
@@ -60,10 +63,12 @@ def recurring(months: int = 36, rows_a_day: int = ROWS_A_DAY) -> Series:
     inputs[0] += second
     value = np.where(second, inputs[1] - 2 * inputs[0], 2 * inputs[0] + inputs[1])
     rows = _frame(inputs, times).assign(value=value + random.normal(size=times.size))
-    return _series("recurring", "value", "regression", rows, months)
+    return _series("recurring", draw, "value", "regression", rows, months)
 
 
-def _series(name: str, target: str, task: str, rows: pd.DataFrame, months: int) -> Series:
+def _series(
+    name: str, draw: int, target: str, task: str, rows: pd.DataFrame, months: int
+) -> Series:
     definition = ModelDefinition.model_validate(
         {
             "name": name,
@@ -80,7 +85,7 @@ def _series(name: str, target: str, task: str, rows: pd.DataFrame, months: int) 
     about = (__doc__ or "").split("\n\n")[1 if name == "abrupt" else 2]
     served = month_starts((2020, 4), (2020 + months // 12, months % 12 + 1))
     return Series(
-        name=name,
+        name=name if draw == 1 else f"{name}, draw {draw}",
         about=" ".join(about.split()),
         definition=monthly(definition),
         trainer=_classify if task == "classification" else _regress,
