@@ -208,7 +208,7 @@ CONTRACT = {
     },
     "decision": {
         *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left", "goal"),
-        *("goal_version", "reason"),
+        *("goal_version", "goal_since", "goal_tried", "goal_against", "reason"),
     },
 }
 

@@ -20,6 +20,8 @@ from evergreen.model_definition import Drift, Retraining
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+LOST = NOON - 40 * DAY
+GOAL: dict[str, Any] = {"goal": 0.5, "goal_version": "1", "goal_since": LOST}
 LIMITED = Retraining(refill=10 * DAY, burst=2, on=("performance",))
 
 
@@ -90,9 +92,9 @@ def test_too_little_data_forgets_nothing() -> None:
 
 def test_a_version_that_degraded_leaves_a_goal_to_its_successor() -> None:
     first = conclude(measured(0.3, 0.5, worse=True), None)
-    assert (first.goal, first.goal_version) == (0.5, "1")
+    assert (first.goal, first.goal_version, first.goal_since) == (0.5, "1", NOON - DAY)
     # The successor does as well as on its own holdout, and not as well as its predecessor once did.
-    last = before(20, goal=0.5, start_retraining=True, budget_left=1.0)
+    last = before(20, **GOAL, start_retraining=True, budget_left=1.0)
     again = conclude(measured(0.4, 0.4, worse=False), last, version="2")
     assert again.triggers == ("performance",)
     assert again.start_retraining
@@ -100,64 +102,123 @@ def test_a_version_that_degraded_leaves_a_goal_to_its_successor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "goal", "kept"),
-    [
-        ("f1", 0.49, 0.5, 0.5),
-        ("f1", 0.5, 0.5, None),
-        ("rmse", 11, 10.0, 10.0),
-        ("rmse", 9, 10, None),
-    ],
+    ("metric", "value", "kept"),
+    [("f1", 0.49, True), ("f1", 0.5, False), ("rmse", 0.51, True), ("rmse", 0.5, False)],
 )
 def test_a_goal_stays_until_the_version_that_lost_it_is_back_there(
-    metric: str, value: float, goal: float, kept: float | None
+    metric: str, value: float, *, kept: bool
 ) -> None:
     now = measured(value, value, metric, worse=False)
-    last = before(1, goal=goal, goal_version="1")
-    found = remember(context(), now, LIMITED, last).goal
-    assert found == (None if kept is None else Goal(kept, "1"))
+    found = remember(context(), now, LIMITED, before(1, **GOAL)).goal
+    assert found == (Goal(0.5, "1", since=LOST) if kept else None)
 
 
-def test_a_successor_that_regains_a_goal_is_challenged_until_a_challenger_loses() -> None:
+@pytest.mark.parametrize(
+    ("metric", "value", "regained"),
+    [("f1", 0.44, False), ("f1", 0.46, True), ("rmse", 0.56, False), ("rmse", 0.54, True)],
+)
+def test_a_successor_regains_a_goal_that_it_is_not_surely_below(
+    metric: str, value: float, *, regained: bool
+) -> None:
+    now = measured(value, value, metric, worse=False)  # give or take 0.05
+    last = before(1, version="2", **GOAL)
+    assert remember(context("2"), now, LIMITED, last).regained == regained
+
+
+def test_a_challenger_that_won_and_falls_short_is_followed_by_another_at_once() -> None:
+    last = before(20, **GOAL, start_retraining=True)
+    decision = conclude(measured(0.4, 0.4, worse=False), last, version="2")
+    assert (decision.triggers, decision.start_retraining) == (("performance",), True)
+    assert (decision.goal_tried, decision.goal_against) == (last.timestamp, "1")
+
+
+def test_after_a_challenger_that_lost_the_next_waits_until_there_is_more_to_learn() -> None:
+    poor = measured(0.4, 0.4, worse=False)
+    # Tried two days after it was lost: with three and a half there is nearly twice as much to see.
+    since, tried = NOON - 3 * DAY, NOON - DAY
+    lost = before(1, version="2", **GOAL | {"goal_since": since}, start_retraining=True)
+    waiting = conclude(poor, lost, version="2")
+    assert (waiting.triggers, waiting.start_retraining) == ((), False)  # old news alarm no one
+    assert (waiting.goal, waiting.goal_tried, waiting.goal_against) == (0.5, tried, "2")
+    again = {"goal_since": since, "goal_tried": tried, "goal_against": "2"}
+    for days, starts in ((3.4, False), (3.5, True)):
+        at = since + days * DAY
+        last = before(0.9, version="2", **GOAL | again)
+        decision = conclude(poor, last, version="2", at=at)
+        assert decision.start_retraining == starts
+        assert ("performance" in decision.triggers) == starts
+
+
+def test_a_version_that_stays_degraded_stays_an_alarm_while_its_challengers_lose() -> None:
+    degraded = measured(0.3, 0.5, worse=True)
+    again = {"goal_since": NOON - 3 * DAY, "goal_tried": NOON - DAY, "goal_against": "1"}
+    decision = conclude(degraded, before(0.5, **GOAL | again))
+    assert (decision.triggers, decision.start_retraining) == (("performance",), False)
+    assert "the last challenger lost, the next is worth a try at 2026-03-02 00:00" in (
+        decision.reason
+    )
+
+
+def test_another_version_that_degrades_is_a_new_story() -> None:
+    degraded = measured(0.3, 0.45, worse=True)
+    again = {"goal_since": NOON - 30 * DAY, "goal_tried": NOON - DAY, "goal_against": "2"}
+    decision = conclude(degraded, before(1, version="2", **GOAL | again), version="2")
+    assert decision.start_retraining
+    assert (decision.goal, decision.goal_version, decision.goal_since) == (0.5, "2", NOON - DAY)
+    assert decision.goal_tried is None
+
+
+def test_a_successor_that_regains_a_goal_is_challenged_once_more_when_there_is_more_to_learn() -> (
+    None
+):
     good = measured(0.6, 0.4, worse=False)
-    again: dict[str, Any] = {"goal": 0.5, "goal_version": "1"}
-    promoted = before(20, **again, start_retraining=True, budget_left=1.0)
-    decision = conclude(good, promoted, version="2")
+    since, tried = NOON - 4 * DAY, NOON - 2 * DAY
+    won = {**GOAL, "goal_since": since, "goal_tried": tried, "goal_against": "1"}
+    early = conclude(good, before(1, version="2", **won), version="2", at=NOON - DAY)
+    assert not early.start_retraining
+    later = before(0.1, version="2", **won, budget_left=1.0)
+    decision = conclude(good, later, version="2")
     assert (decision.verdict, decision.triggers) == ("no_drift", ())  # nothing to alarm anyone of
     assert decision.start_retraining
     assert "f1 0.600 has regained 0.500, and no challenger has lost since" in decision.reason
-    # It cost the same budget, waits for the same cooldown, and is remembered until it can be.
-    waiting = conclude(good, before(1, version="2", **again, budget_left=0.3), version="2")
+    # It costs the same budget, waits for the same cooldown, and is remembered until it can be.
+    waiting = conclude(good, before(0.1, version="2", **won, budget_left=0.3), version="2")
     assert not waiting.start_retraining
-    assert "of the budget 0.40 retrainings are left" in waiting.reason
+    assert "of the budget 0.31 retrainings are left" in waiting.reason
     assert (waiting.goal, waiting.goal_version) == (0.5, "1")
-    lost = before(1, version="2", **again, start_retraining=True, budget_left=1.0)
+    lost = before(1, version="2", **won, start_retraining=True, budget_left=1.0)
     over = conclude(good, lost, version="2")
     assert (over.goal, over.goal_version, over.start_retraining) == (None, None, False)
 
 
+def test_a_challenger_that_lost_is_known_once_there_are_labels_to_judge_by() -> None:
+    lost = before(1, version="2", **GOAL, start_retraining=True)
+    unknown = conclude(None, lost, version="2")
+    assert (unknown.goal, unknown.goal_against) == (0.5, "2")
+    kept = unknown.model_dump(include={"goal", "goal_version", "goal_since", "goal_tried"})
+    last = before(0.5, version="2", **kept, goal_against="2")
+    assert conclude(measured(0.6, 0.4, worse=False), last, version="2").goal is None
+
+
 def test_a_model_that_does_not_retrain_on_performance_is_not_challenged_for_it() -> None:
     good = measured(0.6, 0.4, worse=False)
-    last = before(20, goal=0.5, goal_version="1", start_retraining=True)
+    last = before(20, version="2", **GOAL)
+    assert conclude(good, last, version="2").start_retraining
     policy = Retraining(on=("data_drift",))
     assert not conclude(good, last, version="2", policy=policy).start_retraining
 
 
 def test_the_best_of_several_goals_counts() -> None:
-    last = before(1, goal=0.5)
+    last = before(1, **GOAL)
     found = remember(context(), measured(0.2, 0.4, worse=True), LIMITED, last).goal
-    assert found == Goal(0.5, "1")
-    last = before(1, goal=8.0)
+    assert found == Goal(0.5, "1", since=LOST)
     now = measured(12.0, 10.0, "rmse", worse=True)
-    assert remember(context(), now, LIMITED, last).goal == Goal(8.0, "1")
-
-
-def test_a_goal_is_given_up_when_a_challenger_for_it_has_lost() -> None:
-    lost = before(1, goal=0.5, start_retraining=True)
-    assert remember(context(), measured(0.4, 0.4, worse=False), LIMITED, lost).goal is None
+    found = remember(context(), now, LIMITED, before(1, **GOAL | {"goal": 8.0})).goal
+    assert found == Goal(8.0, "1", since=LOST)
 
 
 def test_without_labels_a_goal_waits() -> None:
-    decision = conclude(None, before(1, goal=0.5))
+    decision = conclude(None, before(1, **GOAL))
     assert (decision.goal, decision.triggers) == (0.5, ())
 
 
@@ -166,11 +227,12 @@ def conclude(
     last: DecisionRecord | None,
     *,
     version: str = "1",
+    at: datetime = NOON,
     rows: int = 500,
     policy: Retraining = LIMITED,
 ) -> Any:
     return decide(
-        context(version, rows=rows),
+        context(version, at, rows),
         UnivariateOutcome((), None),
         MultivariateTest(
             drifted=False,

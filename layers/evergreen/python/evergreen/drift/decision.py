@@ -53,15 +53,16 @@ def decide(
     next to no reference, the verdict is ``insufficient_data``, whatever the tests say. A retraining
     starts when a verdict that the model retrains on has held in ``consecutive`` windows in a row of
     this length and this model version, and none was started within the cooldown; and once more when
-    a successor has made good what its predecessor lost.
+    a successor has made good what its predecessor lost. A model that keeps losing to its past is
+    not retrained at every check: :mod:`evergreen.drift.memory`.
 
     Windows in a row share no rows, up to :data:`OVERLAP`: of a window that slides by the hour over
     24 hours, 24 checks see one and the same bad hour, and would otherwise confirm each other. With
     ``consecutive = 3`` such a schedule starts a retraining after 48 hours in which every check
     raised the alarm; "every 24 hours, the last 24 hours" with its third check.
 
-    Retrainings may have a budget, and a model that has degraded a goal that keeps the performance
-    trigger up: :mod:`evergreen.drift.memory`.
+    Retrainings may have a budget, and a model that has degraded a goal that brings the performance
+    trigger back.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def decide(
     if not once_more and triggers:
         obstacle = _unconfirmed(context, triggers, wanted, retraining, earlier)
     if (once_more or wanted) and obstacle is None:
-        obstacle = _too_soon(context, retraining, earlier, memory)
+        obstacle = _too_soon(context, wanted, retraining, earlier, memory)
     starts = (once_more or bool(wanted)) and obstacle is None
     outcome = "retraining starts" if starts else f"no retraining: {obstacle or 'nothing moved'}"
     return Decision(
@@ -121,15 +122,28 @@ def _lacking(context: CheckContext, multivariate: MultivariateTest, drift: Drift
 
 
 def _standing(performance: PerformanceTest | None, memory: Memory) -> tuple[bool, bool]:
-    """Say whether there is a metric to regain and this window does not reach it, or does."""
+    """Say whether this window is worse than it has to be, or as good and worth one more try.
+
+    A successor that has not regained the metric of its predecessor is an alarm only when there is
+    something to be done about it; one that has fallen behind its own is an alarm in any case.
+    """
     if performance is None or performance.value is None or memory.goal is None:
         return False, False
-    return not memory.goal.regained, memory.goal.regained
+    due = memory.due is None
+    return performance.drifted or (due and not memory.regained), due and memory.regained
 
 
 def _goal(memory: Memory) -> dict[str, Any]:
     goal = memory.goal
-    return {} if goal is None else {"goal": goal.metric, "goal_version": goal.version}
+    if goal is None:
+        return {}
+    return {
+        "goal": goal.metric,
+        "goal_version": goal.version,
+        "goal_since": goal.since,
+        "goal_tried": goal.tried,
+        "goal_against": goal.against,
+    }
 
 
 def _triggers(
@@ -160,6 +174,7 @@ def _unconfirmed(
 
 def _too_soon(
     context: CheckContext,
+    wanted: Sequence[Trigger],
     retraining: Retraining,
     earlier: Sequence[DecisionRecord],
     memory: Memory,
@@ -167,6 +182,8 @@ def _too_soon(
     started = [item.timestamp for item in earlier if item.start_retraining]
     if started and (since := context.timestamp - started[-1]) < retraining.cooldown:
         return f"one was started {_short(since)} ago, the cooldown is {_short(retraining.cooldown)}"
+    if list(wanted) == ["performance"] and memory.due is not None:
+        return f"the last challenger lost, the next is worth a try at {memory.due:%Y-%m-%d %H:%M}"
     if memory.is_spent:
         return f"of the budget {memory.budget:.2f} retrainings are left"
     return None
@@ -223,10 +240,10 @@ def _describe(
             f"{performance.metric} {performance.value:.3f} against {performance.threshold:.3f}"
         )
     elif performance is not None and performance.value is not None and memory.goal is not None:
-        has = "has regained" if memory.goal.regained else "has not regained"
+        has = "has regained" if memory.regained else "has not regained"
         parts.append(
             f"{performance.metric} {performance.value:.3f} {has} {memory.goal.metric:.3f}"
-            f"{', and no challenger has lost since' if memory.goal.regained else ''}"
+            f"{', and no challenger has lost since' if memory.regained else ''}"
         )
     return "; ".join(parts)
 

@@ -11,8 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from evergreen.drift.records import CheckContext, DecisionRecord, PerformanceTest
     from evergreen.model_definition import Retraining
+
+PATIENCE = 1.75
+"""After a challenger that lost, the next one comes when this many times as much time has passed
+since the degradation: nearly twice, because two months, or two days, are never quite as long."""
 
 _ROUNDING = 1e-6
 
@@ -27,13 +33,39 @@ class Goal:
         What a version did at its promotion.
     version
         The version that no longer does it; None where that is not known.
-    regained
-        Whether its successor does as well.
+    since
+        Where the window begins in which that was found.
+    tried, against
+        When a challenger was last trained, and against which version; None if none was yet.
     """
 
     metric: float
     version: str | None
-    regained: bool = False
+    since: datetime
+    tried: datetime | None = None
+    against: str | None = None
+
+    def is_regained(self, performance: PerformanceTest, version: str) -> bool:
+        """Whether a version does as well in a window: it is not surely worse.
+
+        The goal was measured on a holdout, the window's metric on its own rows, and both hold
+        chance: to chase a lucky holdout costs a retraining each time. Only the version that has
+        lost the goal has to be back there itself.
+        """
+        f1 = performance.metric == "f1"
+        reached = performance.interval_high if f1 else performance.interval_low
+        if version == self.version or reached is None:
+            reached = performance.value
+        if reached is None:
+            return False
+        return reached >= self.metric if f1 else reached <= self.metric
+
+    def due(self, version: str, *, regained: bool) -> datetime | None:
+        """Return when a challenger of a version is worth a try, or None if there is no wait."""
+        won = self.against != version
+        if self.tried is None or (won and not regained):
+            return None
+        return self.since + PATIENCE * (self.tried - self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +78,16 @@ class Memory:
         Retrainings that may be started now, in parts; None where they are not limited.
     goal
         The metric to regain, if there is one.
+    regained
+        Whether this window reaches it.
+    due
+        When the next challenger is worth a try, if that is to be waited for.
     """
 
     budget: float | None
-    goal: Goal | None
+    goal: Goal | None = None
+    regained: bool = False
+    due: datetime | None = None
 
     @property
     def is_spent(self) -> bool:
@@ -75,10 +113,13 @@ def remember(
     which is also what a model begins with.
 
     A version that has degraded leaves a goal behind, its metric at promotion. Its successor was
-    trained while the world changed, on rows from before and after, and is only held against its
-    own, poorer, start. So a goal stays until a challenger has not replaced the version that serves,
-    also where that regains it: one trained on more of the new world may do better still. A version
-    that degraded and regains the goal by itself has nothing to make up for.
+    trained on what little there was of the new world, and is only held against its own, poorer,
+    start. So the goal stays for it: as long as each challenger that wins falls short of it, the
+    next one is tried at once. One that lost will not do better on the same rows, nor will the
+    successor of one that reached the goal do much better: the next is tried when nearly twice as
+    much of the new world has been seen (:data:`PATIENCE`), then after twice as much again. The goal
+    is given up when a challenger loses against a version that has regained it, or when the version
+    that degraded regains it by itself.
 
     Parameters
     ----------
@@ -91,13 +132,25 @@ def remember(
     last
         The decision before, of whichever schedule.
     """
-    return Memory(_budget(context, retraining, last), _goal(context, performance, last))
+    budget = _budget(context, retraining, last)
+    goal = _goal(context, performance, _known_goal(last))
+    if goal is None:
+        return Memory(budget)
+    version = context.model_version
+    regained = performance is not None and goal.is_regained(performance, version)
+    due = goal.due(version, regained=regained)
+    waits = due is not None and context.timestamp < due
+    return Memory(budget, goal, regained, due if waits else None)
 
 
 def _known_goal(last: DecisionRecord | None) -> Goal | None:
     if last is None or last.goal is None:
         return None
-    return Goal(last.goal, last.goal_version)
+    since = last.goal_since or last.window_start
+    tried, against = last.goal_tried, last.goal_against
+    if last.start_retraining:
+        tried, against = last.timestamp, last.model_version
+    return Goal(last.goal, last.goal_version, since, tried, against)
 
 
 def _budget(
@@ -113,21 +166,18 @@ def _budget(
 
 
 def _goal(
-    context: CheckContext, performance: PerformanceTest | None, last: DecisionRecord | None
+    context: CheckContext, performance: PerformanceTest | None, goal: Goal | None
 ) -> Goal | None:
-    goal = _known_goal(last)
-    if last and last.start_retraining and last.model_version == context.model_version:
-        goal = None
     if performance is None or performance.value is None or performance.threshold is None:
         return goal
-    larger_is_better = performance.metric == "f1"
+    version = context.model_version
     if performance.drifted:
-        known = [performance.threshold, *([] if goal is None else [goal.metric])]
-        return Goal(max(known) if larger_is_better else min(known), context.model_version)
-    if goal is None:
-        return None
-    value = performance.value
-    regained = value >= goal.metric if larger_is_better else value <= goal.metric
-    if regained and context.model_version == goal.version:
-        return None
-    return replace(goal, regained=regained)
+        if goal is None:
+            return Goal(performance.threshold, version, context.window_start)
+        better = max if performance.metric == "f1" else min
+        best = better(performance.threshold, goal.metric)
+        if goal.version == version:
+            return replace(goal, metric=best)
+        return Goal(best, version, context.window_start)
+    over = version in {goal.version, goal.against} if goal else False
+    return None if over and goal and goal.is_regained(performance, version) else goal

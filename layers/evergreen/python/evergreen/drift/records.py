@@ -113,6 +113,12 @@ class Decision(_Frozen):
     """The metric to regain after the model has degraded; see :mod:`evergreen.drift.memory`."""
     goal_version: str | None = None
     """The version that degraded."""
+    goal_since: datetime | None = None
+    """Where the window begins in which that was found."""
+    goal_tried: datetime | None = None
+    """When a challenger was last trained to regain it, before this check."""
+    goal_against: str | None = None
+    """The version that served then."""
     reason: str
 
 
