@@ -5,7 +5,7 @@ Event: ``{"model": …}``; the answer adds ``dataset_id`` and ``champion``, the 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.clock import utc_now
 from evergreen.dataset_building import build_dataset
 from evergreen.errors import NoProductionModelError
+from evergreen.fitting import load_trainer
 from evergreen.lake import Lake
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
+from evergreen.training_window import choose_window
 from functions.build_dataset.settings import settings
 
 logger = Logger()
@@ -45,7 +47,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             where=definition.name,
             fix="Train and promote a first model by hand.",
         )
-    manifest = build_dataset(_storage(), Lake(_storage()), definition, pointer, clock=utc_now)
+    trainer = load_trainer(settings().models / definition.name)
+    manifest = build_dataset(
+        _storage(),
+        Lake(_storage()),
+        definition,
+        pointer,
+        choose_window=partial(choose_window, definition, trainer),
+        clock=utc_now,
+    )
     logger.info("data set built", extra=manifest.model_dump(mode="json"))
     return event | {"dataset_id": manifest.dataset_id, "champion": pointer.version}
 

@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,13 +34,14 @@ from evergreen.drift.check import check
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation import compare, scores_of
 from evergreen.export import export_bundle
+from evergreen.fitting import fit
 from evergreen.holdout import holdout_answers, holdout_key
 from evergreen.lake import Lake
 from evergreen.prediction import Predictor
 from evergreen.production import ProductionPointer
 from evergreen.storage import Storage
 from evergreen.tables import LABELS
-from evergreen.training import fit
+from evergreen.training_window import choose_window
 from tests.memory_aws import MemoryAws
 
 if TYPE_CHECKING:
@@ -214,22 +216,32 @@ class Deployment:
                 clock=lambda: self.now,
             )
 
-    def build(self, *, min_rows: int | None = None) -> DatasetManifest | None:
+    def build(
+        self, *, min_rows: int | None = None, all_rows: bool = False
+    ) -> DatasetManifest | None:
         """Build a challenger's data set, or None if too few rows are labelled.
 
         Parameters
         ----------
         min_rows
             Fewest rows that will do; as the model says if not given.
+        all_rows
+            Train on all rows that there is room for, also where older ones do harm.
         """
         definition = self.series.definition
+        choose = partial(choose_window, definition, self.series.trainer)
         if min_rows is not None:
             evaluation = definition.evaluation.model_copy(update={"min_labelled_rows": min_rows})
             definition = definition.model_copy(update={"evaluation": evaluation})
         try:
             with self.timed(BUILD):
                 return build_dataset(
-                    self.storage, self.lake, definition, self.pointer, clock=lambda: self.now
+                    self.storage,
+                    self.lake,
+                    definition,
+                    self.pointer,
+                    choose_window=None if all_rows else choose,
+                    clock=lambda: self.now,
                 )
         except NotEnoughDataError:
             return None

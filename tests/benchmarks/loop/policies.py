@@ -1,17 +1,18 @@
-"""When to retrain, and whether to keep what comes of it: five answers.
+"""When to retrain, and whether to keep what comes of it: five answers, and one beside them.
 
-All of them start from the same first champion, and train on what the shipped data set policy gives
-them: what differs is only when they train and what they deploy.
+All of them start from the same first champion. Those that others use train on all rows that there
+is room for; ours, and who is to be its upper bound, on those that the shipped library chooses.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from evergreen.dataset import TRAIN, read_dataset, rows_of
-from evergreen.training import to_features
+from evergreen.fitting import to_features
 from tests.benchmarks.loop.deployment import CHECK
 from tests.benchmarks.loop.scoring import gain, score, sums_of
 
@@ -48,9 +49,9 @@ def never(_deployment: Deployment, _period: int) -> Step:
     return Step(reason="never")
 
 
-def always(deployment: Deployment, _period: int) -> Step:
-    """Retrain every period and deploy what comes of it."""
-    manifest = deployment.build(min_rows=FEWEST_ROWS)
+def always(deployment: Deployment, _period: int, *, all_rows: bool = True) -> Step:
+    """Retrain every period on all rows there is room for, and deploy what comes of it."""
+    manifest = deployment.build(min_rows=FEWEST_ROWS, all_rows=all_rows)
     if manifest is None:
         return Step(reason="too few labelled rows")
     return Step(trained=True, promoted=deployment.train(manifest), reason="always")
@@ -63,7 +64,7 @@ def naive(deployment: Deployment, period: int) -> Step:
     reason = f"{share:.0%} of the columns drifted, the limit is {limit:.0%}"
     if share < limit:
         return Step(reason=reason)
-    manifest = deployment.build(min_rows=FEWEST_ROWS)
+    manifest = deployment.build(min_rows=FEWEST_ROWS, all_rows=True)
     if manifest is None:
         return Step(reason=f"{reason}; too few labelled rows")
     return Step(trained=True, promoted=deployment.train(manifest), reason=reason)
@@ -95,12 +96,15 @@ def oracle(deployment: Deployment, period: int) -> Step:
     return Step(trained=True, promoted=challenger if won else None, reason="afterwards")
 
 
+CHOSEN = "always, our window"
+"""Like ``always``, but on the rows that ours would train on: what choosing them alone is worth."""
 POLICIES: dict[str, Policy] = {
     "never": never,
     "always": always,
     "naive": naive,
     "ours": ours,
     "oracle": oracle,
+    CHOSEN: partial(always, all_rows=False),
 }
 
 

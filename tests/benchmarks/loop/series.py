@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cli.examples import find_example
+from evergreen.fitting import load_trainer
 from evergreen.model_definition import Schedule
-from evergreen.training import load_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
+    from evergreen.fitting import Trainer
     from evergreen.model_definition import ModelDefinition
-    from evergreen.training import Trainer
 
 TIME = "timestamp"
 
@@ -116,7 +116,10 @@ def _thinned(definition: ModelDefinition, fraction: float) -> ModelDefinition:
                 }
             ),
             "retraining": retraining.model_copy(
-                update={"training_window_rows": round(retraining.training_window_rows * fraction)}
+                update={
+                    "training_window_rows": round(retraining.training_window_rows * fraction),
+                    "min_training_rows": round(retraining.min_training_rows * fraction),
+                }
             ),
         }
     )

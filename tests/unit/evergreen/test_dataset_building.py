@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from evergreen.dataset import (
     GAP,
     HOLDOUT,
     TRAIN,
+    TrainingWindow,
     read_dataset,
     read_manifest,
     rows_in_common,
@@ -33,6 +34,9 @@ from evergreen.request_log import request_records
 from evergreen.storage import Storage
 from evergreen.tables import LABELS, REQUEST_LOG
 from tests.memory_aws import MemoryS3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -97,7 +101,9 @@ class Plant:
         name = f"{prefix}{number}-{at:%d%H%M%S}-{copy}"
         self.storage.put(name, b"".join(map(encode, records)))
 
-    def build(self, at: datetime) -> pa.Table:
+    def build(
+        self, at: datetime, choose: Callable[[pa.Table], TrainingWindow] | None = None
+    ) -> pa.Table:
         """Build a data set, promote what would be trained on it, and return its rows."""
         pointer = ProductionPointer(
             version="1",
@@ -108,10 +114,21 @@ class Plant:
         )
         lake = Lake(self.storage, clock=lambda: at)
         self.manifest = build_dataset(
-            self.storage, lake, self.definition, pointer, clock=lambda: at
+            self.storage, lake, self.definition, pointer, choose_window=choose, clock=lambda: at
         )
         assert self.manifest == read_manifest(self.storage, "plant", self.manifest.dataset_id)
         return read_dataset(self.storage, "plant", self.manifest.dataset_id)
+
+
+def newest(count: int) -> Callable[[pa.Table], TrainingWindow]:
+    """Return what always chooses so many of the newest rows."""
+
+    def choose(rows: pa.Table) -> TrainingWindow:
+        assert rows["timestamp"].to_pylist() == sorted(rows["timestamp"].to_pylist())
+        assert set(rows["split"].to_pylist()) == {TRAIN}
+        return TrainingWindow(rows=count, of=rows.num_rows, reason="as asked")
+
+    return choose
 
 
 def numbers(table: pa.Table) -> list[int]:
@@ -300,3 +317,28 @@ def test_forecasts_whose_outcome_the_holdout_could_not_know_wait_for_the_next_ti
         plant.label(number, START + 3 * DAY + (number + 7) * timedelta(hours=1))
     table = plant.build(START + 9 * DAY)
     assert numbers(rows_of(table, TRAIN)) == list(range(54))
+
+
+def test_of_the_rows_to_train_on_the_chosen_ones_are_kept() -> None:
+    plant = Plant(task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"})
+    for number in range(60):
+        plant.predict(number, START + number * DAY)
+        plant.label(number, START + number * DAY + timedelta(hours=1))
+    everything = plant.build(START + 60 * DAY, newest(20))
+    manifest = plant.manifest
+    assert manifest.window == TrainingWindow(rows=20, of=54, reason="as asked")
+    assert (manifest.rows, manifest.train_rows, manifest.holdout_rows) == (56, 20, 30)
+    # Held out are the newest rows, before them lies the gap, and before that what was chosen.
+    assert numbers(rows_of(everything, TRAIN)) == list(range(4, 24))
+    assert numbers(rows_of(everything, GAP)) == list(range(24, 30))
+    assert numbers(rows_of(everything, HOLDOUT)) == list(range(30, 60))
+
+
+def test_rows_that_are_held_out_at_random_have_no_newest() -> None:
+    plant = Plant(holdout="random")
+    for number in range(60):
+        plant.predict(number, START + number * DAY)
+        plant.label(number, START + number * DAY + timedelta(hours=1))
+    plant.build(START + 60 * DAY, newest(20))
+    assert plant.manifest.window is None
+    assert plant.manifest.rows == HAND_MADE + 60

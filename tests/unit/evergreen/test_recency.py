@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.errors import ModelDefinitionError
+from evergreen.fitting import fit
 from evergreen.model_definition import ModelDefinition
 from evergreen.recency import recency_weights
-from evergreen.training import fit
 
 # MLflow warns about its own type hints while it is being imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

@@ -16,9 +16,10 @@ from cli.examples import MODELS
 from cli.traffic import split_form
 from evergreen.dataset_columns import to_columns
 from evergreen.export import export_bundle
+from evergreen.fitting import load_trainer, to_features
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader
-from evergreen.training import SKOPS_TRUSTED_TYPES, load_trainer, to_features
+from evergreen.training import SKOPS_TRUSTED_TYPES
 from models.daily_ridership.data import FEATURES, FILE, HORIZON, LAGS, TARGET, TIME
 from models.daily_ridership.data import load as load_days
 

@@ -13,9 +13,9 @@ from pydantic_core import to_json
 
 from evergreen.dataset_columns import to_columns
 from evergreen.export import export_bundle
+from evergreen.fitting import load_trainer, to_features
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader
-from evergreen.training import load_trainer, to_features
 from models.flight_delay.data import FEATURES, TARGET, TIME, load_flights
 
 FOLDER = Path(__file__).parents[3] / "models" / "flight_delay"

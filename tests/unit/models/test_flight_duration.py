@@ -15,9 +15,10 @@ from skops.io import dump, load
 from cli.examples import MODELS
 from evergreen.dataset_columns import to_columns
 from evergreen.export import export_bundle
+from evergreen.fitting import load_trainer, to_features
 from evergreen.model_definition import load_definition
 from evergreen.requests import RequestReader
-from evergreen.training import SKOPS_TRUSTED_TYPES, load_trainer, to_features
+from evergreen.training import SKOPS_TRUSTED_TYPES
 from models.flight_duration.data import FEATURES, TARGET, TIME
 from models.flight_duration.data import load as load_flights
 

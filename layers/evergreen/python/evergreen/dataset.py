@@ -59,6 +59,18 @@ class LabelDelay(BaseModel):
     max: float
 
 
+class TrainingWindow(BaseModel):
+    """How far back training looks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    """The newest rows, which are trained on."""
+    of: int
+    """How many there were."""
+    reason: str
+
+
 class DatasetManifest(BaseModel):
     """What a data set is made of."""
 
@@ -85,6 +97,8 @@ class DatasetManifest(BaseModel):
     """How long the ground truth of the new rows took; None if no row came from the log."""
     corrected_labels: int = 0
     """Rows of earlier data sets whose ground truth has changed since: they have the newer one."""
+    window: TrainingWindow | None = None
+    """Which rows are trained on, where it was asked how many of them serve the model best."""
     sha256: str
     """SHA-256 of ``data.parquet``."""
     created_at: datetime
@@ -160,6 +174,7 @@ def write_dataset(
     data_until: datetime,
     clock: Clock,
     from_log: FromLog | None = None,
+    window: TrainingWindow | None = None,
 ) -> DatasetManifest:
     """Store rows as a data set, whatever their order; writing the same rows again changes nothing.
 
@@ -183,6 +198,8 @@ def write_dataset(
         Gives ``created_at``.
     from_log
         What is known of the rows that came from the log; None of a data set put together by hand.
+    window
+        How the rows that are trained on were chosen, for the manifest.
 
     Raises
     ------
@@ -212,6 +229,7 @@ def write_dataset(
         class_balance=_class_balance(definition, rows),
         label_delay=from_log.label_delay if from_log else None,
         corrected_labels=from_log.corrected_labels if from_log else 0,
+        window=window,
         sha256=digest,
         created_at=clock(),
     )

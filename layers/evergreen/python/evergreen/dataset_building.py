@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 from evergreen.clock import to_text
 from evergreen.dataset import (
     HOLDOUT,
+    TRAIN,
     DatasetManifest,
     FromLog,
     LabelDelay,
     read_dataset,
     read_manifest,
+    rows_of,
     split_rows,
     with_split,
     write_dataset,
@@ -25,7 +27,10 @@ from evergreen.dataset_columns import KEY, SPLIT, TIME_TYPE, TIMESTAMP, normalis
 from evergreen.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evergreen.clock import Clock
+    from evergreen.dataset import TrainingWindow
     from evergreen.lake import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
@@ -43,6 +48,7 @@ def build_dataset(
     definition: ModelDefinition,
     pointer: ProductionPointer,
     *,
+    choose_window: Callable[[pa.Table], TrainingWindow] | None = None,
     clock: Clock,
 ) -> DatasetManifest:
     """Build the data set of a challenger: what the champion had, and what was labelled since.
@@ -50,10 +56,22 @@ def build_dataset(
     New is what was labelled since and is not among the champion's rows: not what was predicted
     since, so ground truth that comes late is used like any other, once. All of the champion's rows,
     its own holdout included, may be trained on; where ground truth was corrected since, they have
-    the newer one. The holdout is taken from the new rows, and (unless
-    it is drawn at random) only from those predicted after everything the champion had: neither
-    champion nor challenger has seen it or anything later. Of the rows outside the holdout the
-    newest ``training_window_rows`` are kept.
+    the newer one. The holdout is taken from the new rows, and (unless it is drawn at random) only
+    from those predicted after everything the champion had: neither champion nor challenger has seen
+    it or anything later. Of the rows outside the holdout the newest ``training_window_rows`` are
+    kept, or fewer.
+
+    Parameters
+    ----------
+    storage, lake
+        Where the champion's data set and the log are.
+    definition, pointer
+        The model, and what serves it.
+    choose_window
+        Says how many of the rows to train on, oldest first, to keep; all if it is not given. It is
+        not asked where the holdout is drawn at random: rows in no order of time have no newest.
+    clock
+        The log is read up to now.
 
     Raises
     ------
@@ -85,6 +103,9 @@ def build_dataset(
     held_out = pc.equal(rows[SPLIT], HOLDOUT)
     others = rows.filter(pc.invert(held_out)).sort_by(TIMESTAMP)
     kept = others.slice(max(others.num_rows - definition.retraining.training_window_rows, 0))
+    window = choose_window(rows_of(kept, TRAIN)) if choose_window and recent else None
+    if window is not None:
+        kept = kept.slice(window.of - window.rows)
     return write_dataset(
         storage,
         definition,
@@ -96,6 +117,7 @@ def build_dataset(
         # Not the time of this one: ground truth may be on its way that is not in the log yet.
         data_until=until + timedelta(microseconds=1),
         from_log=FromLog(champion.log_from, _label_delay(fresh), corrected),
+        window=window,
         clock=clock,
     )
 

@@ -190,6 +190,9 @@ class Retraining(Strict):
     burst: int = Field(default=2, ge=1)
     """How many retrainings can be saved up; a model begins with as many."""
     training_window_rows: int = Field(default=200_000, ge=100)
+    min_training_rows: int = Field(default=400, ge=100)
+    """Where older rows do harm, training looks less far back, but never at fewer rows than these;
+    as many as ``training_window_rows``, and it always takes them all."""
     label_wait: Period = timedelta(days=30)
     """How long after its prediction a row's ground truth may still come in and be used."""
     recency_half_life: Period | None = None

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 
 from evergreen.errors import ModelDefinitionError, NotEnoughDataError
+from evergreen.fitting import fit, load_trainer, to_features, to_target
 from evergreen.model_definition import Feature, ModelDefinition
-from evergreen.training import fit, load_trainer, to_features, to_target
 
 if TYPE_CHECKING:
     from pathlib import Path
