@@ -113,6 +113,17 @@ def test_a_challenger_that_beat_a_version_no_longer_there_is_not_promoted(bench:
     assert promote(bench.desk, name, third, against_first).challenger == third
 
 
+def test_a_challenger_that_was_compared_with_nothing_does_not_replace_what_came_meanwhile(
+    bench: Bench,
+) -> None:
+    name = bench.definition.name
+    by_hand, judged = (bench.challenger(seed=seed).version for seed in (1, 2))
+    promote(bench.desk, name, by_hand, None, reason="put there by hand")
+    with pytest.raises(OutdatedComparisonError, match=f"with nothing, and version {by_hand} is"):
+        promote(bench.desk, name, judged, comparison("promote", None))
+    assert bench.desk.registry.in_stage(name) == [by_hand]
+
+
 REJECTION_STEPS = [
     ("mlflow", "set_model_version_tag", True, 1),
     ("mlflow", "set_model_version_tag", True, 2),

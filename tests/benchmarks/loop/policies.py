@@ -96,16 +96,16 @@ def oracle(deployment: Deployment, period: int) -> Step:
     return Step(trained=True, promoted=challenger if won else None, reason="afterwards")
 
 
-CHOSEN = "always, our window"
-"""Like ``always``, but on the rows that ours would train on: what choosing them alone is worth."""
 POLICIES: dict[str, Policy] = {
     "never": never,
     "always": always,
     "naive": naive,
     "ours": ours,
     "oracle": oracle,
-    CHOSEN: partial(always, all_rows=False),
 }
+CHOSEN = "always, our window"
+"""Like ``always``, but on the rows that ours would train on: what choosing them alone is worth."""
+REPLAYED = POLICIES | {CHOSEN: partial(always, all_rows=False)}
 
 
 def better(workshop: Workshop, one: Version, other: Version, period: int) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.benchmarks.loop.deployment import LOOP, Deployment
-from tests.benchmarks.loop.policies import POLICIES, better
+from tests.benchmarks.loop.policies import REPLAYED, better
 from tests.benchmarks.loop.scoring import score, sums_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def replay(workshop: Workshop, policy: str, told: Callable[[], object]) -> Outco
         trained = promoted = wrong = False
         reason = "the last period"
         if number + 1 < len(series.periods):
-            step = POLICIES[policy](deployment, number)
+            step = REPLAYED[policy](deployment, number)
             trained, promoted, reason = step.trained, step.promoted is not None, step.reason
             if step.promoted is not None:
                 wrong = better(workshop, deployment.champion, step.promoted, number + 1)

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.benchmarks.loop import streams
 from tests.benchmarks.loop.deployment import Workshop
-from tests.benchmarks.loop.policies import POLICIES
+from tests.benchmarks.loop.policies import REPLAYED
 from tests.benchmarks.loop.replay import replay
 from tests.benchmarks.loop.report import Replayed
 from tests.benchmarks.loop.series import flights, ridership
@@ -60,7 +60,7 @@ def replay_all(name: str, quick: bool, done: Queue[str]) -> dict[str, Outcome]:
     # One thread: data this small waits for threads longer than it computes.
     with threadpool_limits(1):
         workshop = Workshop(all_series(quick=quick)[name]())
-        return {policy: replay(workshop, policy, partial(done.put, name)) for policy in POLICIES}
+        return {policy: replay(workshop, policy, partial(done.put, name)) for policy in REPLAYED}
 
 
 def run(*, quick: bool, workers: int, console: Console) -> list[Replayed]:
@@ -79,7 +79,7 @@ def run(*, quick: bool, workers: int, console: Console) -> list[Replayed]:
     ):
         done = manager.Queue()
         tasks = {
-            name: progress.add_task(name, total=len(one.periods) * len(POLICIES))
+            name: progress.add_task(name, total=len(one.periods) * len(REPLAYED))
             for name, one in series.items()
         }
         futures = {name: pool.submit(replay_all, name, quick, done) for name in series}

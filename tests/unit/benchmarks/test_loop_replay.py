@@ -19,7 +19,7 @@ from evergreen.dataset import read_dataset
 from evergreen.model_definition import ModelDefinition
 from tests.benchmarks.loop.deployment import Deployment, Workshop
 from tests.benchmarks.loop.plot import to_svg
-from tests.benchmarks.loop.policies import POLICIES, Step, better
+from tests.benchmarks.loop.policies import CHOSEN, POLICIES, REPLAYED, Step, better
 from tests.benchmarks.loop.replay import replay
 from tests.benchmarks.loop.report import Replayed, to_json, to_page
 from tests.benchmarks.loop.series import Series, month_starts
@@ -36,7 +36,11 @@ DEFINITION = ModelDefinition.model_validate(
         "features": {name: {"type": "float"} for name in NAMES},
         "drift": {"min_rows": 100},
         "evaluation": {"min_labelled_rows": 100, "max_holdout_rows": 100},
-        "retraining": {"on": ["data_drift", "performance"], "training_window_rows": 700},
+        "retraining": {
+            "on": ["data_drift", "performance"],
+            "training_window_rows": 700,
+            "min_training_rows": 100,
+        },
     }
 )
 
@@ -77,7 +81,7 @@ def built(deployment: Deployment) -> DatasetManifest:
 @pytest.fixture(scope="module")
 def replayed() -> Replayed:
     workshop = Workshop(tiny_series())
-    outcomes = {policy: replay(workshop, policy, lambda: None) for policy in POLICIES}
+    outcomes = {policy: replay(workshop, policy, lambda: None) for policy in REPLAYED}
     return Replayed(workshop.series, outcomes)
 
 
@@ -104,6 +108,15 @@ def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed: Repla
     assert [period.wrong for period in promoted] == [False]
     assert ours.periods[-1].value > 0.8 > never.periods[-1].value
     assert replayed.promises["not worse than never"]
+
+
+def test_who_looks_back_as_far_as_it_helps_learns_faster_and_what_it_costs_is_counted(
+    replayed: Replayed,
+) -> None:
+    chosen, always = replayed.outcomes[CHOSEN], replayed.outcomes["always"]
+    assert chosen.retrainings == always.retrainings
+    assert chosen.periods[2].value > always.periods[2].value + 0.3
+    assert chosen.seconds["dataset"] > always.seconds["dataset"]
 
 
 def test_evidentlys_flag_does_not_see_what_only_changes_meaning(replayed: Replayed) -> None:
@@ -137,7 +150,7 @@ def test_a_promotion_that_does_worse_next_month_is_counted_as_wrong(
         again = period == 2
         return Step(trained=True, promoted=first if again else deployment.train(built(deployment)))
 
-    monkeypatch.setitem(POLICIES, "foolish", foolish)
+    monkeypatch.setitem(REPLAYED, "foolish", foolish)
     outcome = replay(workshop, "foolish", lambda: None)
     assert outcome.periods[2].wrong
     assert outcome.periods[3].value < 0.2

@@ -81,8 +81,8 @@ def promote(
         If the registry does not hold the version with a bundle, or if it was in production before
         and no longer is: going back is a rollback.
     OutdatedComparisonError
-        If it was compared with a version that is no longer in production: it may be worse than what
-        is. Nothing has been changed then either.
+        If something else is in production than it was compared with: it may be worse than that.
+        Nothing has been changed then either.
     BundleError
         If the bundle is missing, incomplete or altered; nor then.
     """
@@ -195,11 +195,15 @@ def _check_current(
     model: str, version: str, pointer: ProductionPointer | None, comparison: Comparison | None
 ) -> None:
     """Make sure that the evidence is about what the challenger would replace."""
-    beaten = comparison.champion if comparison else None
-    if beaten is not None and (pointer is None or pointer.version != beaten):
-        present = f"version {pointer.version}" if pointer else "nothing"
-        raise OutdatedComparisonError(
-            f"it was compared with version {beaten}, and {present} is in production now",
-            where=f"{model} {version}",
-            fix="Compare it with what is in production.",
-        )
+    if comparison is None:
+        return
+    compared, present = comparison.champion, pointer.version if pointer else None
+    unsaid = compared is None and comparison.metric_champion is not None
+    if unsaid or compared == present:
+        return
+    beaten, serving = (f"version {which}" if which else "nothing" for which in (compared, present))
+    raise OutdatedComparisonError(
+        f"it was compared with {beaten}, and {serving} is in production now",
+        where=f"{model} {version}",
+        fix="Compare it with what is in production.",
+    )
