@@ -100,6 +100,7 @@ def test_the_decision_holds_the_metrics_beside_the_deciding_one(
     pictures = {f"{name}.png" for name in PICTURES[model]}
     assert kept == {f"{ARTIFACT}/{name}" for name in {PAGE, DATA, *pictures}}
     manifest = deployed.storage.get_json(f"datasets/{model}/{record['dataset_id']}/manifest.json")
+    assert manifest["window"]["rows"] == manifest["train_rows"]
     assert 0 <= manifest["label_delay"]["median"] <= manifest["label_delay"]["max"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,16 +30,20 @@ from evergreen.errors import (
     NotEnoughDataError,
     RetrainingInProgressError,
 )
-from evergreen.evaluation import compare
+from evergreen.evaluation import compare, scores_of
+from evergreen.fitting import load_trainer
+from evergreen.model_definition import Retraining
 from evergreen.prediction import Predictor
 from evergreen.promotion import candidate_pointer, promote
 from evergreen.registry import CHALLENGER
 from evergreen.retraining_lock import lock_key, take_lock
+from evergreen.training_window import choose_window
 from tests.retraining_bench import START, Bench, comparison, make_rows
 
 if TYPE_CHECKING:
     from evergreen.dataset import DatasetManifest
     from evergreen.model_definition import ModelDefinition
+    from evergreen.registration import Challenger
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -129,6 +134,39 @@ def test_a_challenger_gets_the_champions_rows_and_is_judged_on_new_ones_only(ben
     few: Any = LabelledRows(make_rows(2, 19, start=fresh_from))
     with pytest.raises(NotEnoughDataError, match=r"19 labelled rows .* 20 are needed"):
         build_dataset(storage, few, definition, pointer, clock=utc_now)
+
+
+def test_after_the_world_has_turned_a_challenger_is_trained_on_the_new_one_and_wins(
+    bench: Bench,
+) -> None:
+    storage = bench.desk.storage
+    patient = Retraining(training_window_rows=1000, min_training_rows=100)
+    definition = bench.definition.model_copy(update={"retraining": patient})
+    champion = bench.train(bench.dataset(seed=1))
+    promote(bench.desk, definition.name, champion.version, comparison("promote", None))
+    pointer = bench.desk.production.read(definition.name)
+    assert pointer is not None
+    lake: Any = LabelledRows(make_rows(2, 400, flipped=True, start=START + timedelta(minutes=400)))
+    choose = partial(choose_window, definition, load_trainer(bench.folder))
+
+    def challenger(choose: Any) -> tuple[DatasetManifest, Challenger, float]:
+        manifest = build_dataset(
+            storage, lake, definition, pointer, choose_window=choose, clock=utc_now
+        )
+        trained = bench.train(manifest)
+        holdout = rows_of(read_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
+        return manifest, trained, scores_of(definition, trained.bundle, holdout)["f1"]
+
+    everything, _, poor = challenger(None)
+    assert (everything.train_rows, everything.window) == (600, None)
+    chosen, trained, good = challenger(choose)
+    assert chosen.window is not None
+    assert chosen.window.of == 600
+    assert chosen.train_rows == chosen.window.rows <= 300
+    assert good > 0.8
+    assert poor < 0.5
+    run = bench.mlflow.get_run(trained.run_id)
+    assert run.data.params["training_window"] == chosen.window.reason
 
 
 def test_training_leaves_a_run_a_version_and_a_bundle_that_predicts(bench: Bench) -> None:

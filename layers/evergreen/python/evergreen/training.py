@@ -198,6 +198,7 @@ def _parameters(estimator: BaseEstimator, manifest: DatasetManifest) -> dict[str
         "dataset_id": manifest.dataset_id,
         "train_rows": manifest.train_rows,
         "holdout_rows": manifest.holdout_rows,
+        **({"training_window": manifest.window.reason} if manifest.window else {}),
         "estimator": type(estimator).__name__,
         **settings,
     }
