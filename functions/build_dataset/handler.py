@@ -1,6 +1,7 @@
 """Lambda: build the data set of a challenger.
 
-Event: ``{"model": …}``; the answer adds ``dataset_id`` and ``champion``, the version in production.
+Event: ``{"model": …}``; the answer adds ``dataset_id``, ``champion``, the version in production, and
+``window``, the rows to train on in words.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         clock=utc_now,
     )
     logger.info("data set built", extra=manifest.model_dump(mode="json"))
-    return event | {"dataset_id": manifest.dataset_id, "champion": pointer.version}
+    answer = event | {"dataset_id": manifest.dataset_id, "champion": pointer.version}
+    return answer | ({"window": manifest.window.reason} if manifest.window else {})
 
 
 @cache
