@@ -1,7 +1,7 @@
 """Lambda: build the data set of a challenger.
 
-Event: ``{"model": …}``; the answer adds ``dataset_id``, ``champion``, the version in production, and
-``window``, the rows to train on in words.
+Event: ``{"model": …}``; the answer adds ``dataset_id``, ``champion`` (the version in production)
+and ``window``, the rows to train on in words.
 """
 
 from __future__ import annotations
