@@ -12,7 +12,7 @@ from evergreen.drift import evidence
 from evergreen.errors import EvergreenError
 from evergreen.holdout import holdout_key
 from evergreen.lake import Lake
-from evergreen.model_definition import Retraining
+from evergreen.model_definition import Evaluation, Retraining
 from tests.watched_model import DAY, END, WatchedModel
 
 if TYPE_CHECKING:
@@ -272,3 +272,31 @@ def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
     assert found.rows == 400
     sides = (found.reference, found.window, found.outputs.reference, found.outputs.window)
     assert {values.size for side in sides for values in side.values()} == {300}
+
+
+def test_a_retraining_that_was_skipped_for_want_of_labels_costs_nothing_of_the_budget(
+    tmp_path: Path,
+) -> None:
+    model = WatchedModel(
+        tmp_path,
+        retraining=Retraining(refill=10 * DAY, burst=2, cooldown=timedelta(hours=12)),
+        evaluation=Evaluation(min_labelled_rows=400),
+    )
+    model.serve(600, shift=1.0)
+    first = model.check()
+    assert first.decision.start_retraining
+    assert first.decision.budget_left == 1
+    # An hour later: nothing was labelled when it started, so that it was skipped.
+    again = model.check(end=END + timedelta(hours=1))
+    assert again.decision.budget_left == 2
+    assert "the cooldown is 12:00:00" in again.decision.reason
+    # Had there been labels, it would have been spent.
+    asked = model.definition
+    other = WatchedModel(
+        tmp_path / "other", retraining=asked.retraining, evaluation=asked.evaluation
+    )
+    name, outputs = other.serve(600, shift=1.0)
+    other.label(name, outputs)
+    assert other.check().decision.budget_left == 1
+    spent = other.check(end=END + timedelta(hours=1)).decision.budget_left
+    assert spent == pytest.approx(1 + 1 / 240)

@@ -82,6 +82,51 @@ def test_a_retraining_costs_one_and_a_spent_budget_starts_none() -> None:
     assert second.budget_left == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(
+    ("value", "left", "starts"),
+    [
+        (0.30, 1.0, True),  # surely worse by more than a tenth: 0.35 against 0.50
+        (0.41, 1.0, False),  # surely worse, but perhaps by less
+        (0.41, 1.9, True),
+    ],
+)
+def test_the_last_of_a_budget_is_kept_for_a_loss_that_matters(
+    value: float, left: float, *, starts: bool
+) -> None:
+    last = before(1, budget_left=left)
+    decision = conclude(measured(value, 0.5, worse=True), last)
+    assert decision.start_retraining == starts
+    assert decision.triggers == ("performance",)
+    kept = "the last one is kept for a loss of more than 10%"
+    assert (kept in decision.reason) != starts
+
+
+def test_without_ground_truth_or_a_saved_one_the_last_of_a_budget_is_spent_on_drift() -> None:
+    both = Retraining(refill=10 * DAY, burst=2, on=("data_drift", "performance"))
+    last = before(1, budget_left=1.0)
+    assert conclude(None, last, policy=both, drifted=True).start_retraining
+    fine = measured(0.5, 0.5, worse=False)
+    assert not conclude(fine, last, policy=both, drifted=True).start_retraining
+    one = both.model_copy(update={"burst": 1})
+    assert conclude(fine, last, policy=one, drifted=True).start_retraining
+    inputs = both.model_copy(update={"on": ("data_drift",)})
+    assert conclude(fine, last, policy=inputs, drifted=True).start_retraining
+
+
+def test_what_was_skipped_is_given_back_and_was_no_try() -> None:
+    since = {"goal_since": NOON - 3 * DAY}
+    last = before(1, **GOAL | since, start_retraining=True, budget_left=0.2)
+    for skipped, budget, tried in ((False, 0.3, last.timestamp), (True, 1.3, None)):
+        memory = remember(
+            context(), measured(0.4, 0.4, worse=False), LIMITED, last, last_was_skipped=skipped
+        )
+        assert memory.budget == pytest.approx(budget)
+        assert memory.goal is not None
+        assert memory.goal.tried == tried
+    full = before(1, start_retraining=True, budget_left=1.5)
+    assert remember(context(), None, LIMITED, full, last_was_skipped=True).budget == 2
+
+
 def test_too_little_data_forgets_nothing() -> None:
     last = before(1, budget_left=0.3, goal=0.5, goal_version="7")
     decision = conclude(None, last, rows=3)
@@ -176,7 +221,7 @@ def test_a_successor_that_regains_a_goal_is_challenged_once_more_when_there_is_m
     won = {**GOAL, "goal_since": since, "goal_tried": tried, "goal_against": "1"}
     early = conclude(good, before(1, version="2", **won), version="2", at=NOON - DAY)
     assert not early.start_retraining
-    later = before(0.1, version="2", **won, budget_left=1.0)
+    later = before(0.1, version="2", **won, budget_left=2.0)
     decision = conclude(good, later, version="2")
     assert (decision.verdict, decision.triggers) == ("no_drift", ())  # nothing to alarm anyone of
     assert decision.start_retraining
@@ -230,12 +275,13 @@ def conclude(
     at: datetime = NOON,
     rows: int = 500,
     policy: Retraining = LIMITED,
+    drifted: bool = False,
 ) -> Any:
     return decide(
         context(version, at, rows),
         UnivariateOutcome((), None),
         MultivariateTest(
-            drifted=False,
+            drifted=drifted,
             model_accuracy=0.5,
             threshold=0.525,
             auc=0.5,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.drift.decision import decide, history_needed
-from evergreen.drift.evidence import gather
+from evergreen.drift.evidence import could_be_judged, gather
 from evergreen.drift.multivariate import compare_jointly
 from evergreen.drift.performance import compare_performance, why_untestable
 from evergreen.drift.records import (
@@ -113,6 +113,14 @@ def check(
     if labelled.num_rows or "performance" in definition.retraining.on:
         performance = compare_performance(definition, labelled, holdout, alpha=alpha)
     since = now - history_needed(definition.drift, definition.retraining, end - start)
+    history = read_decisions(storage, definition.name, since, now)
+    last = history[-1] if history else None
+    skipped = (
+        last is not None
+        and last.start_retraining
+        and last.model_version == pointer.version
+        and not could_be_judged(definition, pointer, lake, storage, last.timestamp)
+    )
     decision = decide(
         context,
         univariate,
@@ -120,7 +128,8 @@ def check(
         performance,
         drift=definition.drift,
         retraining=definition.retraining,
-        history=read_decisions(storage, definition.name, since, now),
+        history=history,
+        last_was_skipped=skipped,
     )
     page = None
     if report or decision.triggers:

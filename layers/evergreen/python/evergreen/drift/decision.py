@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evergreen.drift.memory import remember
 from evergreen.drift.multivariate import MIN_ROWS_PER_SIDE
 from evergreen.drift.records import Decision, DecisionRecord, Trigger, Verdict
+from evergreen.drift.severity import LARGE_LOSS, performance_severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,6 +47,7 @@ def decide(
     drift: Drift,
     retraining: Retraining,
     history: Iterable[DecisionRecord],
+    last_was_skipped: bool = False,
 ) -> Decision:
     """Conclude a check.
 
@@ -62,7 +64,8 @@ def decide(
     raised the alarm; "every 24 hours, the last 24 hours" with its third check.
 
     Retrainings may have a budget, and a model that has degraded a goal that brings the performance
-    trigger back.
+    trigger back. The last retraining of a budget is kept for a loss that matters, where the model
+    retrains on performance and ground truth tells how much was lost.
 
     Parameters
     ----------
@@ -74,12 +77,15 @@ def decide(
         The model's policy.
     history
         Decisions of earlier checks of the model, in any order.
+    last_was_skipped
+        Whether the retraining that the last of them started found too little to judge it by.
     """
     earlier = sorted(
         (item for item in history if item.timestamp < context.timestamp),
         key=lambda item: item.timestamp,
     )
-    memory = remember(context, performance, retraining, earlier[-1] if earlier else None)
+    last = earlier[-1] if earlier else None
+    memory = remember(context, performance, retraining, last, last_was_skipped=last_was_skipped)
     degraded, regained = _standing(performance, memory)
     triggers = _triggers(univariate, multivariate, degraded=degraded)
     features = univariate.drifted_features
@@ -99,7 +105,7 @@ def decide(
     if not once_more and triggers:
         obstacle = _unconfirmed(context, triggers, wanted, retraining, earlier)
     if (once_more or wanted) and obstacle is None:
-        obstacle = _too_soon(context, wanted, retraining, earlier, memory)
+        obstacle = _too_soon(context, wanted, retraining, earlier, memory, performance)
     starts = (once_more or bool(wanted)) and obstacle is None
     outcome = "retraining starts" if starts else f"no retraining: {obstacle or 'nothing moved'}"
     return Decision(
@@ -178,15 +184,32 @@ def _too_soon(
     retraining: Retraining,
     earlier: Sequence[DecisionRecord],
     memory: Memory,
+    performance: PerformanceTest | None,
 ) -> str | None:
     started = [item.timestamp for item in earlier if item.start_retraining]
     if started and (since := context.timestamp - started[-1]) < retraining.cooldown:
         return f"one was started {_short(since)} ago, the cooldown is {_short(retraining.cooldown)}"
     if list(wanted) == ["performance"] and memory.due is not None:
         return f"the last challenger lost, the next is worth a try at {memory.due:%Y-%m-%d %H:%M}"
-    if memory.is_spent:
+    if not memory.has(1):
         return f"of the budget {memory.budget:.2f} retrainings are left"
+    if _is_bearable(performance, retraining) and not memory.has(min(2, retraining.burst)):
+        return (
+            f"of the budget {memory.budget:.2f} retrainings are left, "
+            f"and the last one is kept for a loss of more than {LARGE_LOSS:.0%}"
+        )
     return None
+
+
+def _is_bearable(performance: PerformanceTest | None, retraining: Retraining) -> bool:
+    """Whether ground truth says that the model has lost little, if anything.
+
+    Inputs move with each season, and each holdout is another: what is saved up is soon spent on
+    them, and is not there when the model fails.
+    """
+    if performance is None or performance.value is None or "performance" not in retraining.on:
+        return False
+    return not performance.drifted or performance_severity(performance) == "warning"
 
 
 def _in_a_row(context: CheckContext, trigger: Trigger, earlier: Sequence[DecisionRecord]) -> int:

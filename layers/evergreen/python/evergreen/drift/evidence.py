@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from evergreen.dataset import read_dataset
+from evergreen.dataset import read_dataset, read_manifest
 from evergreen.dataset_columns import to_columns
 from evergreen.drift.outputs import CONFIDENCE, MODEL_OUTPUT, Outputs, outputs_of
 from evergreen.drift.sample import Sample
 from evergreen.drift.univariate import ROW_CAP
 from evergreen.holdout import read_holdout_answers
-from evergreen.tables import REQUEST_LOG
+from evergreen.tables import LABELS, REQUEST_LOG
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,6 +82,32 @@ def gather(
             labelled=lake.with_labels(definition, sample.select(_LABELLED), start),
             holdout=holdout,
         )
+
+
+def could_be_judged(
+    definition: ModelDefinition,
+    pointer: ProductionPointer,
+    lake: Lake,
+    storage: Storage,
+    at: datetime,
+) -> bool:
+    """Say whether a retraining at a moment had enough ground truth to judge a challenger on.
+
+    Every label since the champion's data set counts, repeated ones too, and no more are read than
+    it takes.
+
+    Raises
+    ------
+    EvergreenError
+        If the champion's data set is missing.
+    """
+    since = read_manifest(storage, definition.name, pointer.reference_dataset_id).data_until
+    missing = definition.evaluation.min_labelled_rows
+    for labels in lake.batches(LABELS, definition, since, at, ()):
+        missing -= labels.num_rows
+        if missing <= 0:
+            return True
+    return False
 
 
 def _reference(

@@ -89,10 +89,9 @@ class Memory:
     regained: bool = False
     due: datetime | None = None
 
-    @property
-    def is_spent(self) -> bool:
-        """Whether no retraining may be started."""
-        return self.budget is not None and self.budget < 1 - _ROUNDING
+    def has(self, retrainings: int) -> bool:
+        """Whether so many may be started."""
+        return self.budget is None or self.budget >= retrainings - _ROUNDING
 
     def after(self, *, started: bool) -> float | None:
         """Return what the budget is when this check is over."""
@@ -106,11 +105,14 @@ def remember(
     performance: PerformanceTest | None,
     retraining: Retraining,
     last: DecisionRecord | None,
+    *,
+    last_was_skipped: bool = False,
 ) -> Memory:
     """Carry on from the last decision.
 
     One retraining is earned per ``retraining.refill``, and up to ``retraining.burst`` are saved,
-    which is also what a model begins with.
+    which is also what a model begins with. One that was skipped, because too little ground truth
+    had come in, is given back, and no challenger was tried in it.
 
     A version that has degraded leaves a goal behind, its metric at promotion. Its successor was
     trained on what little there was of the new world, and is only held against its own, poorer,
@@ -131,9 +133,12 @@ def remember(
         The model's policy.
     last
         The decision before, of whichever schedule.
+    last_was_skipped
+        Whether it started a retraining that was skipped.
     """
-    budget = _budget(context, retraining, last)
-    goal = _goal(context, performance, _known_goal(last))
+    tried = last is not None and last.start_retraining and not last_was_skipped
+    budget = _budget(context, retraining, last, back=1 if last_was_skipped else 0)
+    goal = _goal(context, performance, _known_goal(last, tried=tried))
     if goal is None:
         return Memory(budget)
     version = context.model_version
@@ -143,18 +148,17 @@ def remember(
     return Memory(budget, goal, regained, due if waits else None)
 
 
-def _known_goal(last: DecisionRecord | None) -> Goal | None:
+def _known_goal(last: DecisionRecord | None, *, tried: bool) -> Goal | None:
     if last is None or last.goal is None:
         return None
     since = last.goal_since or last.window_start
-    tried, against = last.goal_tried, last.goal_against
-    if last.start_retraining:
-        tried, against = last.timestamp, last.model_version
-    return Goal(last.goal, last.goal_version, since, tried, against)
+    if tried:
+        return Goal(last.goal, last.goal_version, since, last.timestamp, last.model_version)
+    return Goal(last.goal, last.goal_version, since, last.goal_tried, last.goal_against)
 
 
 def _budget(
-    context: CheckContext, retraining: Retraining, last: DecisionRecord | None
+    context: CheckContext, retraining: Retraining, last: DecisionRecord | None, *, back: int
 ) -> float | None:
     if retraining.refill is None:
         return None
@@ -162,7 +166,7 @@ def _budget(
     if last is None or last.budget_left is None:
         return full
     earned = (context.timestamp - last.timestamp) / retraining.refill
-    return min(full, last.budget_left + earned)
+    return min(full, last.budget_left + back + earned)
 
 
 def _goal(
