@@ -265,9 +265,12 @@ larger, RMSE when smaller. Noise is estimated by a paired bootstrap over blocks 
 weeks for the daily series), 2,000 draws: ours is within noise of another policy if it is better or
 the 95 % interval of the difference holds zero.
 
+The synthetic streams are drawn three times each, because a rule that suits one draw may have been
+lucky. Of the examples there is one draw each, and their settings were chosen with it in view: read
+their lines as what can be had, not as what another year would give.
+
 This page is from a **{kind}** run: `{command}` writes it again, with the picture and
-`.evergreen/bench/loop.json`. The synthetic streams are drawn three times each, because a rule that
-suits one draw may have been lucky. Python {python} on {machine}; {versions}. Seed of the streams:
+`.evergreen/bench/loop.json`. Python {python} on {machine}; {versions}. Seed of the streams:
 {seed}; all other seeds are fixed in the code.
 """
 
