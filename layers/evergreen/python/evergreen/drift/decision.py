@@ -263,9 +263,9 @@ def _describe(
             f"{performance.metric} {performance.value:.3f} against {performance.threshold:.3f}"
         )
     elif performance is not None and performance.value is not None and memory.goal is not None:
-        has = "has regained" if memory.regained else "has not regained"
+        stands = "is not surely worse than" if memory.regained else "has not regained"
         parts.append(
-            f"{performance.metric} {performance.value:.3f} {has} {memory.goal.metric:.3f}"
+            f"{performance.metric} {performance.value:.3f} {stands} {memory.goal.metric:.3f}"
             f"{', and no challenger has lost since' if memory.regained else ''}"
         )
     return "; ".join(parts)
