@@ -112,7 +112,7 @@ def find(child: Child) -> psutil.Process | None:
         if _is_same(process, child) and process.status() != psutil.STATUS_ZOMBIE:
             return process
     except psutil.NoSuchProcess:
-        pass
+        pass  # it has ended
     return None
 
 
@@ -171,7 +171,7 @@ def stop(child: Child, *, politely: signal.Signals = signal.SIGTERM, seconds: fl
             process.send_signal(politely)
             process.wait(seconds)
         except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-            pass
+            pass  # it has ended, or will not: what is left is killed below
         family = [*family, *_family(child, process), process]
     for member in family:
         try:
@@ -194,7 +194,7 @@ def _family(child: Child, process: psutil.Process | None) -> list[psutil.Process
         if process is not None:
             found += process.children(recursive=True)
     except psutil.NoSuchProcess:
-        pass
+        pass  # it has ended; others of its session may live
     for pid in psutil.pids():
         try:
             if pid != child.pid and os.getsid(pid) == child.pid:

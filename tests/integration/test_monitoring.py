@@ -67,7 +67,7 @@ def outside() -> Iterator[tuple[Outside, str]]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
-            pass
+            """Leave the output of the tests alone."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)

@@ -50,7 +50,7 @@ def receiver(
             self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
-            pass
+            """Leave the output of the tests alone."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
