@@ -183,5 +183,7 @@ def _goal(
         if goal.version == version:
             return replace(goal, metric=best)
         return Goal(best, version, context.window_start)
-    over = version in {goal.version, goal.against} if goal else False
-    return None if over and goal and goal.is_regained(performance, version) else goal
+    if goal is None:
+        return None
+    over = version in {goal.version, goal.against} and goal.is_regained(performance, version)
+    return None if over else goal
