@@ -60,7 +60,7 @@ bench-loop: setup ## replay whole series under five policies of retraining; QUIC
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
-	@$(bin)/python -m dashboards.check
+	@$(bin)/python -m dashboards.checking.check
 
 bench-drift: setup ## measure the drift check beside others (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
 
-from cdk.constructs.functions import NETWORK_ACTIONS
-from cdk.constructs.training_job import NETWORK_ACTIONS as JOB_NETWORK_ACTIONS
+from cdk.constructs.building.functions import NETWORK_ACTIONS
+from cdk.constructs.retraining.training_job import NETWORK_ACTIONS as JOB_NETWORK_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from cdk.constructs import access
+from cdk.constructs.building.functions import WORKER, ImageFunction
 from cdk.constructs.dead_letters import DeadLetters
-from cdk.constructs.functions import WORKER, ImageFunction
-from cdk.constructs.model_endpoint import camel_case
-from cdk.constructs.notifications import Notifications
+from cdk.constructs.monitoring.notifications import Notifications
+from cdk.constructs.serving.model_endpoint import camel_case
 from cdk.settings import period_text, schedule_period
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk.constructs.building import ROOT
+from cdk.constructs.building.assets import ROOT
 from cdk.constructs.web_service import Size, Web, WebService
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_logs_destinations as destinations
 
-from cdk.constructs.alarms import Alarms, Watched
-from cdk.constructs.functions import EvergreenFunction, PythonFunction
-from cdk.constructs.metric_dashboard import MetricDashboard
-from evergreen.metrics import NAMESPACE
+from cdk.constructs.building.functions import EvergreenFunction, PythonFunction
+from cdk.constructs.monitoring.alarms import Alarms, Watched
+from cdk.constructs.monitoring.metric_dashboard import MetricDashboard
+from evergreen.metrics.catalog import NAMESPACE
 
 if TYPE_CHECKING:
     from constructs import Construct

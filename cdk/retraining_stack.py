@@ -14,12 +14,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 
 from cdk.constructs import access
+from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
-from cdk.constructs.event_marks import EventMarks
-from cdk.constructs.functions import EvergreenFunction, ImageFunction, PythonFunction
-from cdk.constructs.model_endpoint import camel_case
-from cdk.constructs.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
-from cdk.constructs.training_job import TrainingJob, asks_for_sagemaker
+from cdk.constructs.monitoring.event_marks import EventMarks
+from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
+from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemaker
+from cdk.constructs.serving.model_endpoint import camel_case
 from cdk.settings import schedule_period
 from evergreen.events import SOURCE, EventType
 

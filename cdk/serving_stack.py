@@ -10,10 +10,10 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 
 from cdk.constructs import access
+from cdk.constructs.building.functions import Capacity, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
-from cdk.constructs.functions import Capacity, PythonFunction
-from cdk.constructs.model_endpoint import ModelEndpoint, camel_case
-from cdk.constructs.rest_api import RestApi
+from cdk.constructs.serving.model_endpoint import ModelEndpoint, camel_case
+from cdk.constructs.serving.rest_api import RestApi
 from cdk.settings import schedule_period
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk.constructs.building import BUILD, ROOT, build_once, fingerprint
-from cdk.constructs.functions import Placement
+from cdk.constructs.building.assets import BUILD, ROOT, build_once, fingerprint
+from cdk.constructs.building.functions import Placement
 from cdk.constructs.web_service import Size, Web, WebService
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-    from cdk.constructs.functions import ImageFunction
-    from cdk.constructs.training_job import TrainingJob
+    from cdk.constructs.building.functions import ImageFunction
+    from cdk.constructs.retraining.training_job import TrainingJob
     from cdk.network_stack import NetworkStack
 
 ADMIN = "admin"

@@ -9,16 +9,15 @@ from typing import NoReturn
 
 import typer
 
-from cli import (
+from cli.commands import (
     alerts,
     check_drift,
-    console,
     demo,
     deploy,
     doctor,
     down,
     history,
-    places,
+    open_address,
     predict,
     promote,
     retrain,
@@ -27,6 +26,7 @@ from cli import (
     train,
     up,
 )
+from cli.shared import console
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ app.command("status")(status.command)
 app.command("deploy")(deploy.command)
 app.command("demo")(demo.command)
 app.command("predict")(predict.command)
-app.command("open")(places.command)
+app.command("open")(open_address.command)
 app.command("check-drift")(check_drift.command)
 app.command("train")(train.command)
 app.command("promote")(promote.command)

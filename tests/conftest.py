@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.deployment import deploy, emulator_context
-from cli.target import Target
+from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.target import Target
 from local.monitoring import watch
 from local.settings import PreferredPorts, read_settings
 from local.stack import Stack, down, up

@@ -15,14 +15,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
-from evergreen.dataset_building import build_dataset
+from evergreen.datasets.builder import build_dataset
 from evergreen.errors import NoProductionModelError
-from evergreen.fitting import load_trainer
-from evergreen.lake import Lake
+from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
-from evergreen.training_window import choose_window
+from evergreen.training.trainer import load_trainer
+from evergreen.training.window import choose_window
 from functions.build_dataset.settings import settings
 
 logger = Logger()

@@ -6,17 +6,17 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import to_text
-from evergreen.drift.episode_steps import Findings
-from evergreen.drift.severity import drift_severity, performance_severity
+from evergreen.drift.episodes.transitions import Findings
+from evergreen.drift.policy.severity import drift_severity, performance_severity
 from evergreen.events import EventType
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.episodes import Episode, Episodes, News, Notice
-    from evergreen.drift.records import Trigger
-    from evergreen.drift.severity import Severity
+    from evergreen.drift.episodes.state import Episode, Episodes, News, Notice
+    from evergreen.drift.log import Trigger
+    from evergreen.drift.policy.severity import Severity
     from evergreen.model_definition import ModelDefinition
 
 MOST_MOVED = 10

@@ -16,23 +16,23 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
-from evergreen.drift.episode_book import advance, told
+from evergreen.drift.episodes.store import advance, told
 from evergreen.events import Events, EventType
-from evergreen.lake import Lake
-from evergreen.metrics import Metric
+from evergreen.lake.reader import Lake
+from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
 from evergreen.production import Production
 from evergreen.storage import Storage
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.settings import settings
-from functions.metrics import Recorder
+from functions.shared.metrics import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.episodes import Episodes
-    from evergreen.drift.records import UnivariateTest
+    from evergreen.drift.episodes.state import Episodes
+    from evergreen.drift.log import UnivariateTest
 
 MAX_FEATURES = 50
 """Features whose effect is a metric of its own."""

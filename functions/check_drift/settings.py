@@ -7,7 +7,7 @@ from functools import cache
 from pydantic import Field
 
 from evergreen.model_definition import Period
-from functions.environment import ModelsEnvironment
+from functions.shared.environment import ModelsEnvironment
 
 
 class Settings(ModelsEnvironment):

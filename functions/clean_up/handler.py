@@ -12,9 +12,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from evergreen.clock import to_text
-from evergreen.evaluation import Comparison
-from evergreen.promotion import reject
-from functions.desk import Judged, count, desk
+from evergreen.evaluation.evaluate import Comparison
+from evergreen.release.promotion import reject
+from functions.shared.release_context import Judged, count, desk
 
 logger = Logger()
 

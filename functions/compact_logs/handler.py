@@ -9,7 +9,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 
-from evergreen.compaction import compact
+from evergreen.lake.compaction import compact
 from evergreen.model_definition import find_definition, load_definitions
 from evergreen.storage import Storage
 from functions.compact_logs.settings import settings

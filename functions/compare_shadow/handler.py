@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import to_text, utc_now
 from evergreen.errors import EvergreenError
-from evergreen.lake import Lake
+from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
-from evergreen.shadow import seconds_to_wait
-from evergreen.shadow_comparison import compare_shadow
+from evergreen.shadow.comparison import compare_shadow
+from evergreen.shadow.slot import seconds_to_wait
 from evergreen.storage import Storage
 from functions.compare_shadow.settings import settings
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from evergreen.metrics import NO_MODEL
-from functions.api import adapt, create_api, logger
+from evergreen.metrics.catalog import NO_MODEL
 from functions.describe_api.routes import router
-from functions.metrics import Recorder
+from functions.shared.api import adapt, create_api, logger
+from functions.shared.metrics import Recorder
 
 app = create_api()
 app.include_router(router)

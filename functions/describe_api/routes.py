@@ -12,16 +12,16 @@ from starlette.exceptions import HTTPException
 
 from evergreen.clock import utc_now
 from evergreen.errors import FieldError, RequestError, UnknownModelError
-from evergreen.metric_history import SPANS
+from evergreen.metrics.history import SPANS
 from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Production, ProductionPointer
-from evergreen.status import StatusReader
+from evergreen.reporting.status import StatusReader
 from evergreen.storage import Storage
-from functions.api import answer
 from functions.describe_api.page import render
 from functions.describe_api.settings import settings
 from functions.describe_api.status_page import status_page
-from functions.openapi import VERSION, describe
+from functions.shared.api import answer
+from functions.shared.openapi import VERSION, describe
 
 SERVICE = "evergreen"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -1,7 +1,8 @@
 """Lambda: compare champion and challenger on the holdout of the challenger's data set.
 
 Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison
-(:class:`evergreen.evaluation.Comparison`), ``decision`` and ``reason`` first. The report with every
+(:class:`evergreen.evaluation.evaluate.Comparison`), ``decision`` and ``reason`` first. The report
+with every
 number and picture goes to the challenger's run in MLflow.
 """
 
@@ -16,18 +17,18 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.bundle import load_bundle
+from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of
-from evergreen.evaluation import evaluate
-from evergreen.evaluation_report import Trial, keep_report
+from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
+from evergreen.evaluation.evaluate import evaluate
+from evergreen.evaluation.report import Trial, keep_report
 from evergreen.model_definition import find_definition
 from evergreen.production import Production, ProductionPointer
-from evergreen.promotion import candidate_pointer
-from evergreen.registry import Registry
+from evergreen.registry.writer import Registry
+from evergreen.release.promotion import candidate_pointer
 from evergreen.storage import Storage
 from functions.evaluate.settings import settings
-from functions.tracking import tracking_client
+from functions.shared.tracking import tracking_client
 
 logger = Logger()
 

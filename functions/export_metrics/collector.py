@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric as Family
 from prometheus_client.registry import Collector
 
-from evergreen.metric_samples import (
+from evergreen.metrics.catalog import SPECS, Metric, MetricSpec
+from evergreen.metrics.cloudwatch import (
     Sample,
     Series,
     Window,
@@ -23,8 +24,7 @@ from evergreen.metric_samples import (
     find_series,
     read_newest,
 )
-from evergreen.metrics import SPECS, Metric, MetricSpec
-from evergreen.prometheus_names import prometheus_name, prometheus_scale
+from evergreen.metrics.prometheus import prometheus_name, prometheus_scale
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

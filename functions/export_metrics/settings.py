@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from functions.environment import Environment
+from functions.shared.environment import Environment
 
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from evergreen.alerts import Alert, Fact
+from evergreen.alerting.messages import Alert, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,10 +16,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from evergreen.alert_forms import as_slack, as_subject, as_text
-from evergreen.alerts import alert_of
+from evergreen.alerting.formats import as_slack, as_subject, as_text
+from evergreen.alerting.messages import alert_of
+from evergreen.alerting.once import deliver_once, mark_key
 from evergreen.clock import utc_now
-from evergreen.deliver_once import deliver_once, mark_key
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 from functions.notify.alarms import alarms_of
@@ -30,7 +30,7 @@ from functions.notify.webhook import check_address, post
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from evergreen.alerts import Alert
+    from evergreen.alerting.messages import Alert
 
 logger = Logger()
 

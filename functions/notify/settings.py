@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.environment import Environment
+from functions.shared.environment import Environment
 
 
 class Settings(Environment):

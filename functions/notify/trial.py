@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evergreen.alerts import Alert
+from evergreen.alerting.messages import Alert
 
 
 def trial(identity: str) -> Alert:

@@ -6,10 +6,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import adapt, create_api, logger
-from functions.metrics import ServiceWatch
 from functions.predict.routes import router
 from functions.predict.service import recorder
+from functions.shared.api import adapt, create_api, logger
+from functions.shared.metrics import ServiceWatch
 
 app = create_api()
 app.include_router(router)

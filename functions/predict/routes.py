@@ -11,19 +11,19 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from evergreen.capture.ground_truth import label_records
 from evergreen.clock import utc_now
 from evergreen.errors import NoProductionModelError, RequestError, UnknownModelError
-from evergreen.labels import label_records
-from evergreen.metrics import Metric
-from evergreen.requests import PredictionRequest, read_json
-from evergreen.responses import (
+from evergreen.metrics.catalog import Metric
+from evergreen.serving.requests import PredictionRequest, read_json
+from evergreen.serving.responses import (
     model_body,
     open_inference_body,
     open_inference_metadata,
     prediction_body,
 )
-from functions.api import answer
 from functions.predict.service import Service, recorder, service
+from functions.shared.api import answer
 
 MAX_USER_AGENT = 256
 

@@ -7,17 +7,17 @@ from functools import cache
 
 import boto3
 
-from evergreen import labels, request_log
-from evergreen.delivery import Delivery
-from evergreen.metrics import Metric
+from evergreen.capture import ground_truth, request_log
+from evergreen.capture.delivery import Delivery
+from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition
 from evergreen.production import Production
-from evergreen.requests import RequestReader
-from evergreen.serving import ModelServer, PredictionService
-from evergreen.shadow_scoring import ShadowScorer
+from evergreen.serving.requests import RequestReader
+from evergreen.serving.server import ModelServer, PredictionService
+from evergreen.shadow.scorer import ShadowScorer
 from evergreen.storage import Storage
-from functions.metrics import Recorder
 from functions.predict.settings import Settings, settings
+from functions.shared.metrics import Recorder
 
 _COUNTERS = (
     *(Metric.LOG_SPILLS, Metric.INVALID_VALUES, Metric.MODEL_LOAD_FAILURES),
@@ -62,7 +62,7 @@ def build_service(told: Settings) -> Service:
     record = recorder().record
     server = ModelServer(definition, Production(told.stage, boto3.client("ssm")), storage, record)
     log_prefix = request_log.landing_prefix(definition.name)
-    label_prefix = labels.landing_prefix(definition.name)
+    label_prefix = ground_truth.landing_prefix(definition.name)
     return Service(
         definition=definition,
         reader=RequestReader(definition),

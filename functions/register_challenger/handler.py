@@ -18,15 +18,15 @@ from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
 from evergreen.errors import RegistryError
-from evergreen.metrics import Metric
+from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition
-from evergreen.registration import register_challenger
-from evergreen.registry import Registry
+from evergreen.registry.registration import register_challenger
+from evergreen.registry.writer import Registry
 from evergreen.storage import Storage
-from evergreen.training import find_trained
-from functions.metrics import Recorder
+from evergreen.training.train import find_trained
 from functions.register_challenger.settings import settings
-from functions.tracking import tracking_client
+from functions.shared.metrics import Recorder
+from functions.shared.tracking import tracking_client
 
 logger = Logger()
 

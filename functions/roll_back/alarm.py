@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
-from evergreen.metrics import MODEL_DIMENSION
+from evergreen.metrics.catalog import MODEL_DIMENSION
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -15,11 +15,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.model_definition import find_definition
-from evergreen.rollback import roll_back
-from evergreen.watch_period import why_not
-from functions.desk import count, desk
+from evergreen.release.rollback import roll_back
+from evergreen.release.watch_period import why_not
 from functions.roll_back.alarm import Alarm
 from functions.roll_back.settings import settings
+from functions.shared.release_context import count, desk
 
 logger = Logger()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from functions.environment import ModelsEnvironment
+from functions.shared.environment import ModelsEnvironment
 
 
 @cache

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from evergreen.clock import to_text, utc_now
 from evergreen.model_definition import find_definition
 from evergreen.production import Production, ShadowSlot
-from evergreen.shadow import seconds_to_wait, start, stop
+from evergreen.shadow.slot import seconds_to_wait, start, stop
 from evergreen.storage import Storage
 from functions.set_shadow.settings import settings
 

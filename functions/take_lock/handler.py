@@ -14,12 +14,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
-from evergreen import executions
 from evergreen.clock import utc_now
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
-from evergreen.retraining_lock import take_lock
-from evergreen.shadow import heal
+from evergreen.release import executions
+from evergreen.release.retraining_lock import take_lock
+from evergreen.shadow.slot import heal
 from evergreen.storage import Storage
 from functions.take_lock.settings import settings
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.environment import ModelsEnvironment
+from functions.shared.environment import ModelsEnvironment
 
 
 class Settings(ModelsEnvironment):

@@ -6,12 +6,12 @@ import boto3
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
-from evergreen.dataset import read_dataset, read_manifest
+from evergreen.datasets.store import read_dataset, read_manifest
 from evergreen.model_definition import find_definition
-from evergreen.registry import Registry
+from evergreen.registry.writer import Registry
 from evergreen.storage import Storage
-from evergreen.training import TrainedRun, find_trained, train
-from functions.tracking import tracking_client
+from evergreen.training.train import TrainedRun, find_trained, train
+from functions.shared.tracking import tracking_client
 from functions.train.settings import settings
 
 

@@ -11,29 +11,29 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from cli.alerting import Alerting
-from cli.display import Steps
-from cli.once_around import MODEL, MODELS, OnceAround, Story, Summary, example_row
+from cli.shared.alert_settings import Alerting
+from cli.shared.demo_steps import MODEL, MODELS, OnceAround, Story, Summary, example_row
+from cli.shared.progress import Steps
 from evergreen.clock import utc_now
-from evergreen.decisions import read_records
-from evergreen.drift.episode_steps import Findings, step
-from evergreen.drift.episodes import Episodes
-from evergreen.drift.records import read_decisions
-from evergreen.lake import Lake
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, SPECS
+from evergreen.drift.episodes.state import Episodes
+from evergreen.drift.episodes.transitions import Findings, step
+from evergreen.drift.log import read_decisions
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import REQUEST_LOG
+from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, SPECS
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
-from evergreen.tables import REQUEST_LOG
-from tests.executions import statuses_since
-from tests.receiver import Receiver
+from evergreen.release.decision_log import read_records
+from tests.support.executions import statuses_since
+from tests.support.webhook_receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from cli.target import Target
-    from evergreen.drift.records import Trigger
+    from cli.shared.target import Target
+    from evergreen.drift.log import Trigger
 
 COMMON = {
     "timestamp",

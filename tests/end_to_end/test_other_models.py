@@ -10,18 +10,18 @@ import httpx
 import pytest
 from mlflow import MlflowClient
 
-from cli.display import Steps
-from cli.once_around import OnceAround, Story, Summary, example_row
+from cli.shared.demo_steps import OnceAround, Story, Summary, example_row
+from cli.shared.progress import Steps
 from evergreen.clock import utc_now
-from evergreen.drift.records import read_decisions
-from evergreen.evaluation_report import ARTIFACT, DATA, PAGE
+from evergreen.drift.log import read_decisions
+from evergreen.evaluation.report import ARTIFACT, DATA, PAGE
 from evergreen.production import Production
-from tests.executions import statuses_since
+from tests.support.executions import statuses_since
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cli.target import Target
+    from cli.shared.target import Target
 
 # One later period each, in which the old champion has aged: short, and to the end of the loop.
 STORIES = {

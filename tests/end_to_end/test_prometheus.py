@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from cli.by_hand import train_and_promote
-from cli.display import Steps
-from cli.loop import Loop
-from cli.once_around import MODEL, MODELS, example_row
-from cli.traffic import Api
-from evergreen.metric_samples import Series, dimensions, find_series
-from evergreen.metrics import SPECS, Metric
+from cli.shared.demo_steps import MODEL, MODELS, example_row
+from cli.shared.loop_observation import Loop
+from cli.shared.manual_release import train_and_promote
+from cli.shared.progress import Steps
+from cli.shared.traffic import Api
+from evergreen.metrics.catalog import SPECS, Metric
+from evergreen.metrics.cloudwatch import Series, dimensions, find_series
+from evergreen.metrics.prometheus import prometheus_name
 from evergreen.model_definition import find_definition
-from evergreen.prometheus_names import prometheus_name
 from models.flight_delay.data import load_flights
-from tests.prometheus import address, ask, need_prometheus, select, wait, wait_until_none_is_left
+from tests.support.prometheus_server import (
+    address,
+    ask,
+    need_prometheus,
+    select,
+    wait,
+    wait_until_none_is_left,
+)
 
 if TYPE_CHECKING:
-    from cli.target import Target
+    from cli.shared.target import Target
     from local.stack import Stack
 
 PATIENCE = 240.0

@@ -20,27 +20,27 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from cdk.constructs.building import archive
-from cdk.constructs.functions import build_function
-from cli.by_hand import desk_of, train_and_promote
-from cli.display import Steps
-from cli.once_around import MODELS, OnceAround, Story, example_row
-from evergreen.bundle import Bundle, load_bundle, save_bundle
+from cdk.constructs.building.assets import archive
+from cdk.constructs.building.functions import build_function
+from cli.shared.demo_steps import MODELS, OnceAround, Story, example_row
+from cli.shared.manual_release import desk_of, train_and_promote
+from cli.shared.progress import Steps
+from evergreen.bundle.store import Bundle, load_bundle, save_bundle
 from evergreen.clock import utc_now
-from evergreen.decisions import read_records
-from evergreen.lake import Lake
+from evergreen.lake.reader import Lake
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
-from evergreen.serving import POLL_SECONDS
-from evergreen.shadow import start, stop
-from evergreen.shadow_comparison import ShadowComparison, compare_shadow
+from evergreen.release.decision_log import read_records
+from evergreen.serving.server import POLL_SECONDS
+from evergreen.shadow.comparison import ShadowComparison, compare_shadow
+from evergreen.shadow.slot import start, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from cli.target import Target
+    from cli.shared.target import Target
 
 MODEL = "flight_duration"
 SHADOW = """

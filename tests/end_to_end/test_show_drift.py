@@ -12,24 +12,24 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cli.by_hand import train_and_promote
-from cli.display import Steps
-from cli.loop import Loop
 from cli.main import app
-from cli.once_around import MODEL, MODELS, example_row
-from cli.traffic import Api
+from cli.shared.demo_steps import MODEL, MODELS, example_row
+from cli.shared.loop_observation import Loop
+from cli.shared.manual_release import train_and_promote
+from cli.shared.progress import Steps
+from cli.shared.traffic import Api
 from evergreen.clock import to_text, utc_now
-from evergreen.lake import Lake
+from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
 from models.flight_delay.data import load_flights
-from tests.prometheus import wait
+from tests.support.prometheus_server import wait
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from typer.testing import Result
 
-    from cli.target import Target
+    from cli.shared.target import Target
     from local.stack import Stack
 
 ROWS = 400
@@ -76,7 +76,7 @@ def window(deployed: Target) -> Window:
 
 @pytest.fixture(autouse=True)
 def at_the_tests_stack(local_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.target.read_settings", lambda: local_stack.settings)
+    monkeypatch.setattr("cli.shared.target.read_settings", lambda: local_stack.settings)
 
 
 def evergreen(*arguments: str) -> Result:

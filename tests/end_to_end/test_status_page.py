@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from evergreen.clock import to_text, utc_now
-from evergreen.drift.records import latest_checks
+from evergreen.drift.log import latest_checks
 from evergreen.production import Production
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext
 
-    from cli.target import Target
+    from cli.shared.target import Target
 
 MODEL = "flight_delay"
 ARGUMENTS = [

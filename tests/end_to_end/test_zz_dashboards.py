@@ -9,17 +9,17 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cli.once_around import MODEL
-from dashboards.ask_cloudwatch import CloudWatchBackend
-from dashboards.ask_prometheus import PrometheusBackend
-from dashboards.build import PROVISIONING
-from dashboards.check import check
+from cli.shared.demo_steps import MODEL
+from dashboards.building.build import PROVISIONING
+from dashboards.checking.ask_cloudwatch import CloudWatchBackend
+from dashboards.checking.ask_prometheus import PrometheusBackend
+from dashboards.checking.check import check
 from evergreen.clock import utc_now
-from tests.prometheus import address, need_prometheus
+from tests.support.prometheus_server import address, need_prometheus
 
 if TYPE_CHECKING:
-    from cli.target import Target
-    from dashboards.answers import Backend
+    from cli.shared.target import Target
+    from dashboards.checking.answers import Backend
     from local.stack import Stack
 
 PATIENCE_SECONDS = 90

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cdk.constructs import building
-from cdk.constructs.building import UNZIPPED_LIMIT, archive, build_once, size_of
-from cdk.constructs.functions import build_function
-from cdk.constructs.layers import build_layer
+from cdk.constructs.building import assets
+from cdk.constructs.building.assets import UNZIPPED_LIMIT, archive, build_once, size_of
+from cdk.constructs.building.functions import build_function
+from cdk.constructs.building.layers import build_layer
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_the_same_content_gives_the_same_zip(tmp_path: Path) -> None:
     zips = []
     for name in ("first", "second"):
         folder = build_once(tmp_path / name / "layer", fill)
-        building.compile_bytecode(folder, "/opt")
+        assets.compile_bytecode(folder, "/opt")
         zips.append(archive(folder).read_bytes())
     assert zips[0] == zips[1]
 
@@ -110,9 +110,20 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
     assert (folder / "functions" / "predict" / "handler.py").is_file()
     assert (folder / "models" / "flight_delay" / "model.toml").is_file()
     others = {path.name for path in (folder / "functions").iterdir() if path.is_dir()}
-    assert others == {"predict", "__pycache__"}
+    assert others == {"predict", "shared", "__pycache__"}
     with zipfile.ZipFile(archive(folder)) as packed:
         assert "functions/predict/handler.py" in packed.namelist()
+
+
+@pytest.mark.parametrize(
+    ("function", "shared"),
+    [("predict", {"api", "environment", "metrics"}), ("set_shadow", {"environment"})],
+)
+def test_of_the_shared_modules_a_function_holds_those_it_imports(
+    models: Path, function: str, shared: set[str]
+) -> None:
+    folder = build_function(function, models) / "functions" / "shared"
+    assert {path.stem for path in folder.glob("*.py")} == {"__init__", *shared}
 
 
 def test_a_function_that_does_not_exist_is_named(models: Path) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from dashboards.build import PROVISIONING
-from tests.infrastructure.templates import resources
+from dashboards.building.build import PROVISIONING
+from tests.support.templates import resources
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from app import ROOT
-from tests.infrastructure.services import services
-from tests.infrastructure.templates import flat, listed, resources, statements
+from tests.support.synthesised_services import services
+from tests.support.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
     from pathlib import Path

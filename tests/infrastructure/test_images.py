@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from cdk.constructs.layers import _PLATFORMS
+from cdk.constructs.building.layers import _PLATFORMS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(

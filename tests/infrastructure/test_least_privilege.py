@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cdk.acknowledgements import WITHOUT_RESOURCE
-from cdk.constructs.functions import NETWORK_ACTIONS
-from tests.infrastructure.templates import flat, listed, resources, statements
+from cdk.constructs.building.functions import NETWORK_ACTIONS
+from tests.support.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Templates

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cdk.metrics_reference import PAGE, render
-from evergreen.metrics import SPECS
+from cdk.reference.metrics import PAGE, render
+from evergreen.metrics.catalog import SPECS
 
 
 def test_the_page_is_current() -> None:
     written = PAGE.read_text(encoding="utf-8")
-    assert written == render(), "run: python -m cdk.metrics_reference"
+    assert written == render(), "run: python -m cdk.reference.metrics"
 
 
 def test_it_has_every_metric() -> None:

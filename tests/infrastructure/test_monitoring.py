@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.metrics import SPECS, Metric
+from evergreen.metrics.catalog import SPECS, Metric
 from tests.infrastructure.conftest import synthesise
-from tests.infrastructure.templates import flat, resources
+from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
     from pathlib import Path

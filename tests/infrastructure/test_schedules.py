@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from tests.infrastructure.conftest import synthesise
-from tests.infrastructure.templates import flat, resources
+from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
     from pathlib import Path

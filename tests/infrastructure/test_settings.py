@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdk.constructs.delivery_stream import size_hint
+from cdk.constructs.serving.delivery_stream import size_hint
 from cdk.settings import period_text, read_deployment, read_settings, schedule_period
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError

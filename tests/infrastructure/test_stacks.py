@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 
 from app import build
 from tests.infrastructure.conftest import synthesise
-from tests.infrastructure.templates import flat, resources
+from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
     from pathlib import Path

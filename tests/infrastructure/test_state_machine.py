@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.infrastructure.templates import flat, resources
+from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Templates

@@ -10,8 +10,8 @@ import pytest
 
 from app import ROOT
 from cdk.tracking_stack import build_context
-from tests.infrastructure.services import services
-from tests.infrastructure.templates import flat, listed, resources, statements
+from tests.support.synthesised_services import services
+from tests.support.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
     from pathlib import Path

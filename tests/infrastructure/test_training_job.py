@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app import build
-from cdk.constructs.training_job import NETWORK_ACTIONS
+from cdk.constructs.retraining.training_job import NETWORK_ACTIONS
 from tests.infrastructure.conftest import synthesise
-from tests.infrastructure.templates import flat, listed, resources, statements
 from tests.infrastructure.test_state_machine import next_states, reachable
+from tests.support.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
     from pathlib import Path

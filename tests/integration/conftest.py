@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.retraining_bench import Bench, open_bench
+from tests.support.retraining_bench import Bench, open_bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

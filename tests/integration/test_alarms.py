@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 from evergreen.production import Production, ProductionPointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.target import Target
+    from cli.shared.target import Target
 
 MODEL = "flight_duration"
 BY_TRAFFIC = {"FlightDurationServerErrors", "FlightDurationModelLoadFailures", "CheckDriftErrors"}

@@ -15,9 +15,9 @@ from evergreen.production import Production
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.target import Target
+    from cli.shared.target import Target
 
-from cli.deployment import publish_routes
+from cli.shared.cdk_deployment import publish_routes
 
 PREDICT = "/models/flight_delay/predict"
 FLIGHT: dict[str, Any] = {

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.target import Target
+from cli.shared.target import Target
+from evergreen.alerting.once import DeliveryInProgressError, deliver_once, mark_key
 from evergreen.clock import utc_now
-from evergreen.deliver_once import DeliveryInProgressError, deliver_once, mark_key
-from evergreen.drift.episode_book import advance, told
-from evergreen.drift.episode_steps import Findings
-from evergreen.drift.episodes import read_episodes
-from evergreen.drift.records import CheckContext
+from evergreen.drift.episodes.state import read_episodes
+from evergreen.drift.episodes.store import advance, told
+from evergreen.drift.episodes.transitions import Findings
+from evergreen.drift.log import CheckContext
 from evergreen.storage import Storage
 
 if TYPE_CHECKING:

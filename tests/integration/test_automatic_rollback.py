@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cli import executions
-from cli.by_hand import desk_of, train_and_promote
-from cli.examples import find_example
-from cli.loop import Loop
 from cli.main import app
-from cli.once_around import example_row
-from cli.traffic import Api
-from evergreen.decisions import read_records
-from evergreen.metrics import MODEL_DIMENSION, NAMESPACE, Metric
-from evergreen.registry import CHAMPION, PREVIOUS
+from cli.shared import executions
+from cli.shared.demo_steps import example_row
+from cli.shared.examples import find_example
+from cli.shared.loop_observation import Loop
+from cli.shared.manual_release import desk_of, train_and_promote
+from cli.shared.traffic import Api
+from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.registry.writer import CHAMPION, PREVIOUS
+from evergreen.release.decision_log import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from cli.target import Target
-    from evergreen.decisions import DecisionRecord
+    from cli.shared.target import Target
     from evergreen.production import ProductionPointer
+    from evergreen.release.decision_log import DecisionRecord
     from local.stack import Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -77,7 +77,7 @@ def told(deployed: Target) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 @pytest.fixture
 def evergreen(local_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Runs a command against the session's stack and returns its JSON."""
-    monkeypatch.setattr("cli.target.running_stack", lambda _: local_stack)
+    monkeypatch.setattr("cli.shared.target.running_stack", lambda _: local_stack)
     monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # as cli.main.main does
 
     def run(*arguments: str, code: int = 0) -> Any:

@@ -8,17 +8,17 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.target import NotDeployedError
+from cli.shared.target import NotDeployedError
 from evergreen.errors import NoProductionModelError
 
 if TYPE_CHECKING:
-    from cli.target import Target
+    from cli.shared.target import Target
     from local.stack import Stack
 
 
 @pytest.fixture(autouse=True)
 def at_the_tests_stack(local_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.target.read_settings", lambda: local_stack.settings)
+    monkeypatch.setattr("cli.shared.target.read_settings", lambda: local_stack.settings)
 
 
 def test_a_model_that_was_never_promoted_says_how_to(deployed: Target) -> None:

@@ -12,17 +12,17 @@ import boto3
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
-from dashboards.ask_cloudwatch import CloudWatchBackend
-from dashboards.ask_prometheus import PrometheusBackend
-from dashboards.build import PROVISIONING
-from dashboards.check import NoTrafficError, Outcome, check
-from dashboards.events import EVENTS, MARK_PERIOD_SECONDS
+from dashboards.building.build import PROVISIONING
+from dashboards.checking.ask_cloudwatch import CloudWatchBackend
+from dashboards.checking.ask_prometheus import PrometheusBackend
+from dashboards.checking.check import NoTrafficError, Outcome, check
 from evergreen.clock import utc_now
-from evergreen.metric_samples import dimensions
-from evergreen.metrics import NAMESPACE, NO_MODEL, SPECS, Metric
+from evergreen.metrics.catalog import NAMESPACE, NO_MODEL, SPECS, Metric
+from evergreen.metrics.cloudwatch import dimensions
+from evergreen.metrics.event_marks import EVENTS, MARK_PERIOD_SECONDS
 from functions.export_metrics.collector import CloudWatchCollector
 from local.ports import pick
-from tests.prometheus import need_prometheus, select, wait
+from tests.support.prometheus_server import need_prometheus, select, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-    from dashboards.answers import Backend
+    from dashboards.checking.answers import Backend
     from local.stack import Stack
 
 MODEL = "test_of_dashboards"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evergreen.clock import utc_now
-from evergreen.dataset import HOLDOUT, TRAIN, read_dataset, rows_of
-from evergreen.evaluation import evaluate
-from evergreen.evaluation_report import ARTIFACT, DATA, PAGE, Trial, keep_report
+from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
+from evergreen.evaluation.evaluate import evaluate
+from evergreen.evaluation.report import ARTIFACT, DATA, PAGE, Trial, keep_report
 from evergreen.model_definition import Evaluation
-from evergreen.promotion import reject
+from evergreen.release.promotion import reject
 
 if TYPE_CHECKING:
-    from tests.retraining_bench import Bench
+    from tests.support.retraining_bench import Bench
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

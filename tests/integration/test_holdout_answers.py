@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.bundle import delete_bundle
-from evergreen.dataset import HOLDOUT, read_dataset, rows_of
-from evergreen.dataset_columns import to_columns
-from evergreen.holdout import read_holdout_answers
-from evergreen.prediction import Predictor
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.store import delete_bundle
+from evergreen.datasets.holdout_predictions import read_holdout_answers
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import HOLDOUT, read_dataset, rows_of
 
 if TYPE_CHECKING:
-    from tests.retraining_bench import Bench
+    from tests.support.retraining_bench import Bench
 
 # MLflow warns about its own type hints while it is being imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

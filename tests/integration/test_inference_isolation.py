@@ -14,24 +14,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cdk.constructs.building import ROOT, archive
-from cdk.constructs.functions import build_function
-from cdk.constructs.layers import LIBRARY, build_layer
-from cli.target import Target
-from evergreen.bundle import save_bundle
-from evergreen.export import export_bundle
+from cdk.constructs.building.assets import ROOT, archive
+from cdk.constructs.building.functions import build_function
+from cdk.constructs.building.layers import LIBRARY, build_layer
+from cli.shared.target import Target
+from evergreen.bundle.store import save_bundle
+from evergreen.capture.request_log import landing_prefix
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import Production, ProductionPointer
-from evergreen.request_log import landing_prefix
 from evergreen.storage import Storage
+from evergreen.training.onnx_export import export_bundle
 from models.flight_delay.training import train
-from tests.gateway_events import event
-from tests.memory_aws import NOW
+from tests.support.gateway_events import event
+from tests.support.memory_aws import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evergreen.requests import Columns
+    from evergreen.serving.requests import Columns
     from local.stack import Stack
 
 MODEL = "flight_delay"

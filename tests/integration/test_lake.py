@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.target import Target
-from evergreen.compaction import compact
-from evergreen.delivery import encode
-from evergreen.lake import MANIFEST, Lake
+from cli.shared.target import Target
+from evergreen.capture.delivery import encode
+from evergreen.capture.request_log import request_records
+from evergreen.lake.compaction import compact
+from evergreen.lake.reader import MANIFEST, Lake
+from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
-from evergreen.request_log import request_records
 from evergreen.storage import Storage
-from evergreen.tables import REQUEST_LOG
 
 if TYPE_CHECKING:
     from local.stack import Stack

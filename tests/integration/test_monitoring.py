@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.metrics import SPECS
-from evergreen.prometheus_names import prometheus_name
+from evergreen.metrics.catalog import SPECS
+from evergreen.metrics.prometheus import prometheus_name
 from local import process
 from local.monitoring import Ports, forget, services, watch
 from local.ports import pick
 from local.settings import read_settings
-from tests.prometheus import need_prometheus, select, targets, wait
+from tests.support.prometheus_server import need_prometheus, select, targets, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

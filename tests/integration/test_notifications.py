@@ -15,19 +15,19 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cli.alerting import Alerting
-from cli.functions import FunctionError
 from cli.main import app
+from cli.shared.alert_settings import Alerting
+from cli.shared.invocation import FunctionError
 from evergreen.clock import to_text, utc_now
 from evergreen.events import Events, EventType
-from tests.receiver import Receiver
+from tests.support.webhook_receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typer.testing import Result
 
-    from cli.target import Target
+    from cli.shared.target import Target
     from local.stack import Stack
 
 ADDRESS = "people@example.com"
@@ -226,7 +226,7 @@ def test_an_alert_that_nobody_takes_is_tried_again_kept_alarmed_of_and_sent_agai
 def test_the_command_sets_a_webhook_tries_it_out_and_shows_its_host_alone(
     local_stack: Stack, mailbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.target.running_stack", lambda _: local_stack)
+    monkeypatch.setattr("cli.shared.target.running_stack", lambda _: local_stack)
 
     def evergreen(*arguments: str) -> Result:
         return CliRunner().invoke(app, ["alerts", *arguments])

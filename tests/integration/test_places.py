@@ -9,12 +9,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from cli.commands.open_address import NoSuchPlaceError
 from cli.main import app
-from cli.places import NoSuchPlaceError
-from cli.traffic import ApiError
+from cli.shared.traffic import ApiError
 
 if TYPE_CHECKING:
-    from cli.target import Target
+    from cli.shared.target import Target
     from local.stack import Stack
 
 

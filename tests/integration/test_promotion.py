@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from evergreen.bundle import load_bundle
+from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.dataset import folder_key, read_dataset
-from evergreen.decisions import DecisionRecord, decision_key
+from evergreen.datasets.store import folder_key, read_dataset
 from evergreen.errors import BundleError, OutdatedComparisonError, RegistryError
 from evergreen.production import ShadowSlot
-from evergreen.promotion import promote, reject
-from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS
-from evergreen.rollback import roll_back
-from tests.retraining_bench import Bench, Killed, comparison, interrupt
+from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
+from evergreen.release.decision_log import DecisionRecord, decision_key
+from evergreen.release.promotion import promote, reject
+from evergreen.release.rollback import roll_back
+from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import pytest
 
-from evergreen.retraining_lock import lock_key
+from evergreen.release.retraining_lock import lock_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.target import Target
+    from cli.shared.target import Target
 
 MODEL = "daily_ridership"
 

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.bundle import load_bundle
+from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.dataset import read_dataset
+from evergreen.datasets.store import read_dataset
 from evergreen.errors import BundleError, NotEnoughDataError, RegistryError
-from evergreen.promotion import candidate_pointer, promote
-from evergreen.registration import register_challenger
-from evergreen.registry import CHALLENGER, Registry
-from evergreen.rollback import roll_back
-from evergreen.training import find_trained, train
-from tests.retraining_bench import TRAINING, Bench, Interrupted, Killed, interrupt
+from evergreen.registry.registration import register_challenger
+from evergreen.registry.writer import CHALLENGER, Registry
+from evergreen.release.promotion import candidate_pointer, promote
+from evergreen.release.rollback import roll_back
+from evergreen.training.train import find_trained, train
+from tests.support.retraining_bench import TRAINING, Bench, Interrupted, Killed, interrupt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evergreen.dataset import DatasetManifest
-    from evergreen.desk import Desk
-    from evergreen.registration import Challenger
-    from evergreen.training import TrainedRun
+    from evergreen.datasets.store import DatasetManifest
+    from evergreen.registry.registration import Challenger
+    from evergreen.release.context import Desk
+    from evergreen.training.train import TrainedRun
     from local.stack import Stack
 
 # MLflow warns about its own type hints the first time that it saves a model.

@@ -10,9 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evergreen.bundle import load_bundle
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.dataset import (
+from evergreen.datasets.builder import build_dataset
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import (
     HOLDOUT,
     TRAIN,
     folder_key,
@@ -22,28 +25,25 @@ from evergreen.dataset import (
     split_rows,
     write_dataset,
 )
-from evergreen.dataset_building import build_dataset
-from evergreen.dataset_columns import to_columns
 from evergreen.errors import (
     BundleError,
     EvergreenError,
     NotEnoughDataError,
     RetrainingInProgressError,
 )
-from evergreen.evaluation import compare, scores_of
-from evergreen.fitting import load_trainer
+from evergreen.evaluation.evaluate import compare, scores_of
 from evergreen.model_definition import Retraining
-from evergreen.prediction import Predictor
-from evergreen.promotion import candidate_pointer, promote
-from evergreen.registry import CHALLENGER
-from evergreen.retraining_lock import lock_key, take_lock
-from evergreen.training_window import choose_window
-from tests.retraining_bench import START, Bench, comparison, make_rows
+from evergreen.registry.writer import CHALLENGER
+from evergreen.release.promotion import candidate_pointer, promote
+from evergreen.release.retraining_lock import lock_key, take_lock
+from evergreen.training.trainer import load_trainer
+from evergreen.training.window import choose_window
+from tests.support.retraining_bench import START, Bench, comparison, make_rows
 
 if TYPE_CHECKING:
-    from evergreen.dataset import DatasetManifest
+    from evergreen.datasets.store import DatasetManifest
     from evergreen.model_definition import ModelDefinition
-    from evergreen.registration import Challenger
+    from evergreen.registry.registration import Challenger
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.bundle import delete_bundle, load_bundle
-from evergreen.dataset import delete_dataset, read_dataset
+from evergreen.bundle.store import delete_bundle, load_bundle
+from evergreen.datasets.store import delete_dataset, read_dataset
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError, RegistryError
-from evergreen.history import UNRECORDED, read_history
-from evergreen.promotion import promote, reject
-from evergreen.registry import CHALLENGER, CHAMPION, PREVIOUS
-from evergreen.rollback import roll_back
-from tests.retraining_bench import Bench, Killed, comparison, interrupt
+from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
+from evergreen.release.history import UNRECORDED, read_history
+from evergreen.release.promotion import promote, reject
+from evergreen.release.rollback import roll_back
+from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

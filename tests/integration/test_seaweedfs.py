@@ -24,17 +24,17 @@ from botocore.exceptions import ClientError
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from evergreen.bundle import load_bundle, save_bundle
-from evergreen.compaction import compact
-from evergreen.delivery import encode
+from evergreen.bundle.store import load_bundle, save_bundle
+from evergreen.capture.delivery import encode
+from evergreen.capture.request_log import request_records
 from evergreen.errors import BundleError
-from evergreen.lake import Lake
+from evergreen.lake.compaction import compact
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import REQUEST_LOG
 from evergreen.production import ProductionPointer
-from evergreen.registry import Registry
-from evergreen.request_log import request_records
+from evergreen.registry.writer import Registry
 from evergreen.storage import Storage
-from evergreen.tables import REQUEST_LOG
-from functions.tracking import tracking_client
+from functions.shared.tracking import tracking_client
 from local import process
 from local.environments import ENVIRONMENTS, build
 from local.ports import HOST, pick
@@ -43,8 +43,8 @@ from local.process import Command
 from local.service import answers
 from local.settings import Settings, read_settings
 from tests.conftest import say
-from tests.integration.seaweedfs import CREDENTIALS, SeaweedFS
-from tests.trained import DEFINITION, ROW, bundle
+from tests.support.seaweedfs_server import CREDENTIALS, SeaweedFS
+from tests.support.trained_models import DEFINITION, ROW, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

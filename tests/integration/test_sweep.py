@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evergreen.clock import to_text, utc_now
-from evergreen.doctor import examine
 from evergreen.production import ShadowSlot
-from evergreen.promotion import promote, reject
-from evergreen.registry import CHALLENGER
-from evergreen.retraining_lock import lock_key, read_lock
-from evergreen.rollback import roll_back
-from evergreen.sweep import ABANDONED, Orphan, find_orphans, remove
-from tests.retraining_bench import Bench, Killed, comparison, interrupt
+from evergreen.registry.writer import CHALLENGER
+from evergreen.release.promotion import promote, reject
+from evergreen.release.retraining_lock import lock_key, read_lock
+from evergreen.release.rollback import roll_back
+from evergreen.repair.consistency import examine
+from evergreen.repair.orphans import ABANDONED, Orphan, find_orphans, remove
+from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evergreen.desk import Desk
+    from evergreen.release.context import Desk
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

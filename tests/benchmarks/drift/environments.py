@@ -12,7 +12,6 @@ from local.settings import Paths
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".evergreen" / "bench"
 PATHS = Paths(root=ROOT, state=ROOT / ".evergreen")
-_TESTS = ("univariate", "multivariate", "statistics", "evidently_tests", "decision")
 # Not among those that `evergreen up` builds: nobody but the benchmark needs it.
 PEERS = Environment("bench", "the drift benchmark's peers")
 
@@ -56,7 +55,8 @@ def fingerprint() -> str:
     library = ROOT / "layers" / "evergreen" / "python" / "evergreen"
     digest = hashlib.sha256()
     for file in (
-        *(library / "drift" / f"{name}.py" for name in _TESTS),
+        *sorted((library / "drift" / "detectors").glob("*.py")),
+        library / "drift" / "policy" / "decision.py",
         *(PATHS.requirements / f"{name}.lock" for name in ("drift", "bench")),
         *sorted(Path(__file__).parent.rglob("*.py")),
     ):

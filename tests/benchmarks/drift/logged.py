@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evergreen.compaction import commit
-from evergreen.dataset import split_rows, write_dataset
+from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
-from evergreen.lake import Lake
+from evergreen.lake.compaction import commit
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import REQUEST_LOG, TIMESTAMP
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
-from evergreen.tables import REQUEST_LOG, TIMESTAMP
-from tests.folder import Folder
+from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evergreen.evaluation import judge
+from evergreen.evaluation.bootstrap import resample_f1
+from evergreen.evaluation.evaluate import judge
+from evergreen.evaluation.metrics import f1_score
 from evergreen.model_definition import load_definition
-from evergreen.resampling import resample_f1
-from evergreen.scores import f1_score
 from models.flight_delay.data import FEATURES, TARGET, load_flights
 from models.flight_delay.training import CATEGORIES, train
 from tests.benchmarks.drift.detectors import ours

@@ -115,14 +115,14 @@ def _prepare(detector: str, reference: Columns, window: Columns) -> Callable[[],
             [np.sort(side[name]).size for side in (reference, window) for name in _numbers(side)]
             == []
         )
-    import evergreen.drift.evidently_tests  # noqa: F401, PLC0415
+    import evergreen.drift.detectors.evidently_adapter  # noqa: F401, PLC0415
     from tests.benchmarks.drift.detectors import ours  # noqa: PLC0415
 
     return lambda: ours.decision(reference, window)["ours: decision"]
 
 
 def _prepare_log(folder: Path) -> Callable[[], bool]:
-    import evergreen.drift.evidently_tests  # noqa: F401, PLC0415
+    import evergreen.drift.detectors.evidently_adapter  # noqa: F401, PLC0415
     from tests.benchmarks.drift import logged  # noqa: PLC0415
 
     return lambda: logged.run(folder)

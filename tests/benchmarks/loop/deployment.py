@@ -19,8 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evergreen.bundle import bundle_key
-from evergreen.dataset import (
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.store import bundle_key
+from evergreen.datasets.builder import build_dataset
+from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import (
     HOLDOUT,
     TRAIN,
     read_dataset,
@@ -28,21 +32,17 @@ from evergreen.dataset import (
     split_rows,
     write_dataset,
 )
-from evergreen.dataset_building import build_dataset
-from evergreen.dataset_columns import to_columns
 from evergreen.drift.check import check
 from evergreen.errors import NotEnoughDataError
-from evergreen.evaluation import compare, scores_of
-from evergreen.export import export_bundle
-from evergreen.fitting import fit
-from evergreen.holdout import holdout_answers, holdout_key
-from evergreen.lake import Lake
-from evergreen.prediction import Predictor
+from evergreen.evaluation.evaluate import compare, scores_of
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import LABELS
 from evergreen.production import ProductionPointer
 from evergreen.storage import Storage
-from evergreen.tables import LABELS
-from evergreen.training_window import choose_window
-from tests.memory_aws import MemoryAws
+from evergreen.training.onnx_export import export_bundle
+from evergreen.training.trainer import fit
+from evergreen.training.window import choose_window
+from tests.support.memory_aws import MemoryAws
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -51,12 +51,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evergreen.bundle import Bundle
-    from evergreen.dataset import DatasetManifest
+    from evergreen.bundle.store import Bundle
+    from evergreen.datasets.store import DatasetManifest
     from evergreen.drift.check import CheckResult
-    from evergreen.evaluation import Comparison
+    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.lake.tables import TableKind
     from evergreen.model_definition import ModelDefinition
-    from evergreen.tables import TableKind
     from tests.benchmarks.loop.series import Series
 
 CHECK, BUILD, TRAIN_MODEL, EVALUATE, SERVE = "check", "dataset", "train", "evaluate", "serve"

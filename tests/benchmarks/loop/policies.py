@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from evergreen.dataset import TRAIN, read_dataset, rows_of
-from evergreen.fitting import to_features
+from evergreen.datasets.store import TRAIN, read_dataset, rows_of
+from evergreen.training.trainer import to_features
 from tests.benchmarks.loop.deployment import CHECK
 from tests.benchmarks.loop.scoring import gain, score, sums_of
 

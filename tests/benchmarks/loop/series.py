@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cli.examples import find_example
-from evergreen.fitting import load_trainer
+from cli.shared.examples import find_example
 from evergreen.model_definition import Schedule
+from evergreen.training.trainer import load_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from evergreen.fitting import Trainer
     from evergreen.model_definition import ModelDefinition
+    from evergreen.training.trainer import Trainer
 
 TIME = "timestamp"
 

@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from evergreen.dataset import read_dataset
+from evergreen.datasets.store import read_dataset
 from evergreen.model_definition import ModelDefinition
 from tests.benchmarks.loop.deployment import Deployment, Workshop
 from tests.benchmarks.loop.plot import to_svg
@@ -25,7 +25,7 @@ from tests.benchmarks.loop.report import Replayed, to_json, to_page
 from tests.benchmarks.loop.series import Series, month_starts
 
 if TYPE_CHECKING:
-    from evergreen.dataset import DatasetManifest
+    from evergreen.datasets.store import DatasetManifest
 
 NAMES = ["first", "second"]
 DEFINITION = ModelDefinition.model_validate(

@@ -13,20 +13,20 @@ import pytest
 from pydantic import ValidationError
 
 from evergreen.drift.check import CheckResult
-from evergreen.drift.episode_book import advance
-from evergreen.drift.episode_steps import Findings, step
-from evergreen.drift.episodes import Episodes, read_episodes
-from evergreen.drift.records import (
+from evergreen.drift.detectors.univariate import UnivariateOutcome
+from evergreen.drift.episodes.state import Episodes, read_episodes
+from evergreen.drift.episodes.store import advance
+from evergreen.drift.episodes.transitions import Findings, step
+from evergreen.drift.log import (
     CheckContext,
     Decision,
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
 )
-from evergreen.drift.univariate import UnivariateOutcome
 from evergreen.errors import EvergreenError
 from evergreen.events import Events, EventType
-from evergreen.metrics import SPECS
+from evergreen.metrics.catalog import SPECS
 from evergreen.storage import Storage
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.handler import (
@@ -37,8 +37,8 @@ from functions.check_drift.handler import (
     tell,
 )
 from functions.check_drift.settings import Settings
-from tests.memory_aws import MemoryAws
-from tests.trained import DEFINITION
+from tests.support.memory_aws import MemoryAws
+from tests.support.trained_models import DEFINITION
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {

@@ -13,16 +13,16 @@ from fastapi.openapi.models import OpenAPI
 from starlette.routing import Route
 
 from evergreen.production import Production
-from evergreen.requests import RequestReader
+from evergreen.serving.requests import RequestReader
 from evergreen.storage import Storage
 from functions.describe_api import routes
 from functions.describe_api.handler import handler
 from functions.describe_api.settings import settings
-from functions.openapi import describe
 from functions.predict.routes import router as model_router
-from tests.gateway_events import Context, event
-from tests.memory_aws import MemoryAws
-from tests.trained import DEFINITION, TOML, promote
+from functions.shared.openapi import describe
+from tests.support.gateway_events import Context, event
+from tests.support.memory_aws import MemoryAws
+from tests.support.trained_models import DEFINITION, TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,14 +11,14 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evergreen.metric_samples import MAX_QUERIES
-from evergreen.metrics import SPECS
-from evergreen.prometheus_names import prometheus_name
+from evergreen.metrics.catalog import SPECS
+from evergreen.metrics.cloudwatch import MAX_QUERIES
+from evergreen.metrics.prometheus import prometheus_name
 from functions.export_metrics import handler as module
 from functions.export_metrics.collector import CloudWatchCollector
 from functions.export_metrics.settings import Settings, settings
-from tests.gateway_events import Context, event
-from tests.memory_cloudwatch import MemoryCloudWatch
+from tests.support.gateway_events import Context, event
+from tests.support.memory_cloudwatch import MemoryCloudWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

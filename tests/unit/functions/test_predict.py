@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from evergreen.metrics import BY_METRIC, SPECS, Metric
+from evergreen.metrics.catalog import BY_METRIC, SPECS, Metric
 from evergreen.production import Production
 from evergreen.storage import Storage
 from functions.predict import service as wiring
 from functions.predict.handler import handler
 from functions.predict.settings import settings
-from tests.gateway_events import Context, event
-from tests.memory_aws import MemoryAws
-from tests.trained import ROW, TOML, promote
+from tests.support.gateway_events import Context, event
+from tests.support.memory_aws import MemoryAws
+from tests.support.trained_models import ROW, TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "client", account.client)
-    monkeypatch.setattr("evergreen.delivery.FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("evergreen.capture.delivery.FIRST_PAUSE_SECONDS", 0)
     forget()
     yield account
     forget()

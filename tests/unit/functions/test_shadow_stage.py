@@ -22,9 +22,9 @@ from functions.set_shadow import handler as setting
 from functions.set_shadow import settings as setting_settings
 from functions.validate_request import handler as validating
 from functions.validate_request import settings as validating_settings
-from tests.gateway_events import Context
-from tests.memory_aws import MemoryAws
-from tests.trained import TOML, promote
+from tests.support.gateway_events import Context
+from tests.support.memory_aws import MemoryAws
+from tests.support.trained_models import TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

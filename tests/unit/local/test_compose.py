@@ -16,7 +16,7 @@ from compose_spec import PyCompose
 
 from local.monitoring import watch
 from local.settings import Paths
-from tests.prometheus import need_prometheus
+from tests.support.prometheus_server import need_prometheus
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "local" / "compose.yaml"

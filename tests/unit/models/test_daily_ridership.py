@@ -12,14 +12,14 @@ import pytest
 from pydantic_core import to_json
 from skops.io import dump, load
 
-from cli.examples import MODELS
-from cli.traffic import split_form
-from evergreen.dataset_columns import to_columns
-from evergreen.export import export_bundle
-from evergreen.fitting import load_trainer, to_features
+from cli.shared.examples import MODELS
+from cli.shared.traffic import split_form
+from evergreen.datasets.schema import to_columns
 from evergreen.model_definition import load_definition
-from evergreen.requests import RequestReader
-from evergreen.training import SKOPS_TRUSTED_TYPES
+from evergreen.serving.requests import RequestReader
+from evergreen.training.onnx_export import export_bundle
+from evergreen.training.train import SKOPS_TRUSTED_TYPES
+from evergreen.training.trainer import load_trainer, to_features
 from models.daily_ridership.data import FEATURES, FILE, HORIZON, LAGS, TARGET, TIME
 from models.daily_ridership.data import load as load_days
 

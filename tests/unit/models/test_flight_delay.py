@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from pydantic_core import to_json
 
-from evergreen.dataset_columns import to_columns
-from evergreen.export import export_bundle
-from evergreen.fitting import load_trainer, to_features
+from evergreen.datasets.schema import to_columns
 from evergreen.model_definition import load_definition
-from evergreen.requests import RequestReader
+from evergreen.serving.requests import RequestReader
+from evergreen.training.onnx_export import export_bundle
+from evergreen.training.trainer import load_trainer, to_features
 from models.flight_delay.data import FEATURES, TARGET, TIME, load_flights
 
 FOLDER = Path(__file__).parents[3] / "models" / "flight_delay"

@@ -123,7 +123,7 @@ class Evaluation(Strict):
     min_labelled_rows: int = Field(default=1000, ge=20)
     segments: tuple[str, ...] = ()
     """Features whose values (numbers: quarters) are parts of the traffic that a challenger must not
-    do worse on; see :mod:`evergreen.segments`."""
+    do worse on; see :mod:`evergreen.evaluation.segments`."""
     max_segment_regression: float = Field(default=0.05, ge=0)
     """How much worse it may be in one: F1 in points (0.05: from .50 to .45), RMSE as a share of
     the champion's there (0.05: from 10 to 10.5)."""

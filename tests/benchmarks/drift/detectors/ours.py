@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from evergreen.drift.decision import decide
-from evergreen.drift.multivariate import compare_jointly
-from evergreen.drift.records import CheckContext, Decision
-from evergreen.drift.univariate import UnivariateOutcome, compare_features
+from evergreen.drift.detectors.multivariate import compare_jointly
+from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_features
+from evergreen.drift.log import CheckContext, Decision
+from evergreen.drift.policy.decision import decide
 from evergreen.model_definition import Drift, Feature, Retraining
 
 if TYPE_CHECKING:
-    from evergreen.drift.records import MultivariateTest
+    from evergreen.drift.log import MultivariateTest
     from tests.benchmarks.drift.data import Columns
 
 ALPHA = 0.05

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.drift import evidence
+from evergreen.datasets.holdout_predictions import holdout_key
+from evergreen.drift import inputs
 from evergreen.errors import EvergreenError
-from evergreen.holdout import holdout_key
-from evergreen.lake import Lake
+from evergreen.lake.reader import Lake
 from evergreen.model_definition import Evaluation, Retraining
-from tests.watched_model import DAY, END, WatchedModel
+from tests.support.watched_model import DAY, END, WatchedModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.records import UnivariateTest
+    from evergreen.drift.log import UnivariateTest
 
 
 def test_quiet_traffic(tmp_path: Path) -> None:
@@ -258,10 +258,10 @@ def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row
 def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "ROW_CAP", 300)
+    monkeypatch.setattr(inputs, "ROW_CAP", 300)
     model = WatchedModel(tmp_path)
     model.serve(400)
-    found = evidence.gather(
+    found = inputs.gather(
         model.definition,
         model.pointer,
         Lake(model.storage, clock=lambda: END),

@@ -13,25 +13,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evergreen.bundle.predictor import Predictions
 from evergreen.clock import to_text
-from evergreen.dataset import split_rows, write_dataset
+from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
+from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
-from evergreen.drift.records import MultivariateRecord, UnivariateRecord, read_records
+from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_records
 from evergreen.errors import ModelDefinitionError
-from evergreen.holdout import holdout_answers, holdout_key
-from evergreen.lake import Lake
+from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, load_definition
-from evergreen.prediction import Predictions
 from evergreen.production import ProductionPointer
 from evergreen.storage import Storage
-from tests.memory_aws import NOW, MemoryAws
+from tests.support.memory_aws import NOW, MemoryAws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.records import Record, Verdict
+    from evergreen.drift.log import Record, Verdict
 
 HOUR = timedelta(hours=1)
 DEFINITION = ModelDefinition(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evergreen.drift.decision import decide, history_needed
-from evergreen.drift.evidence import could_be_judged, gather
-from evergreen.drift.multivariate import compare_jointly
-from evergreen.drift.performance import compare_performance, why_untestable
-from evergreen.drift.records import (
+from evergreen.drift.detectors.multivariate import compare_jointly
+from evergreen.drift.detectors.performance import compare_performance, why_untestable
+from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_features
+from evergreen.drift.inputs import could_be_judged, gather
+from evergreen.drift.log import (
     CheckContext,
     Decision,
     MultivariateTest,
@@ -21,15 +21,15 @@ from evergreen.drift.records import (
     window_id,
     write_records,
 )
+from evergreen.drift.policy.decision import decide, history_needed
 from evergreen.drift.report import render_report, report_key
-from evergreen.drift.univariate import UnivariateOutcome, compare_features
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.clock import Clock
-    from evergreen.drift.evidence import Evidence
-    from evergreen.lake import Lake
+    from evergreen.drift.inputs import Evidence
+    from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
     from evergreen.storage import Storage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evergreen.clock import to_text
 
 if TYPE_CHECKING:
-    from evergreen.drift.records import (
+    from evergreen.drift.log import (
         CheckContext,
         Decision,
         MultivariateTest,

@@ -1,0 +1,357 @@
+"""Lambda functions: what is packed into one, as a zip with layers and as a container image."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Size, Stack
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk.constructs.building.assets import (
+    BUILD,
+    ROOT,
+    archive,
+    build_once,
+    compile_bytecode,
+    fingerprint,
+)
+from cdk.constructs.building.layers import LIBRARY, layer_version
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from aws_cdk import aws_ec2 as ec2
+
+    from cdk.storage_stack import StorageStack
+
+_AT_RUN_TIME = "/var/task"
+_SHARED = "shared"
+_MODEL_FILES = ("*.toml", "*.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one invocation may use."""
+
+    memory: int = 256
+    """MiB; CPU grows with it."""
+    seconds: int = 30
+    disk: int = 512
+    """MiB below ``/tmp``."""
+    laptop_at_once: int | None = None
+    """How many run at the same time on the emulator; None for as many as are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a function stands that must reach something inside a VPC."""
+
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
+    group: ec2.ISecurityGroup
+
+
+# 3008 MiB is what a new AWS account may use in one function.
+WORKER = Capacity(memory=3008, seconds=900, disk=2048)
+"""For the functions that read many rows at once."""
+_SMALL = Capacity()
+NETWORK_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""What Lambda asks of the role of a function in a VPC."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def build_function(name: str, models: Path) -> Path:
+    """Build the code of the function ``name`` if any of it changed, and return its folder.
+
+    It holds ``functions/`` (the folder ``name`` and what it imports of ``shared/``) and ``models/``
+    (every model's definition and training code). What it does not import is not in it: a change
+    there must not redeploy it.
+
+    Raises
+    ------
+    EvergreenError
+        If there is no such function.
+    """
+    source = ROOT / "functions"
+    if not (source / name / "handler.py").is_file():
+        raise EvergreenError("no handler.py", where=str(source / name))
+    own = [path for path in (source / name).rglob("*") if _packed(path)]
+    ours = [source / "__init__.py", *own, *_shared_modules(own)]
+    theirs = [file for pattern in _MODEL_FILES for file in models.rglob(pattern)]
+    digest = fingerprint(ours, fingerprint(theirs))
+
+    def fill(folder: Path) -> None:
+        for files, base, room in ((ours, source, "functions"), (theirs, models, "models")):
+            for file in files:
+                target = folder / room / file.relative_to(base)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+        compile_bytecode(folder, _AT_RUN_TIME)
+
+    return build_once(BUILD / "functions" / f"{name}-{digest}", fill)
+
+
+def _shared_modules(files: Iterable[Path]) -> list[Path]:
+    """Return the modules of ``functions/shared`` that ``files`` import, directly or through one."""
+    folder = ROOT / "functions" / _SHARED
+    found = {folder / "__init__.py"}
+    waiting = [file for file in files if file.suffix == ".py"]
+    while waiting:
+        tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            package = f"functions.{_SHARED}"
+            names = [alias.name for alias in node.names] if node.module == package else []
+            if node.module.startswith(f"{package}."):
+                names = [node.module.removeprefix(f"{package}.")]
+            new = {folder / f"{name}.py" for name in names} - found
+            found |= new
+            waiting.extend(new)
+    return sorted(found)
+
+
+def _packed(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc"
+
+
+class EvergreenFunction(Construct):
+    """What every function has: a name, a role and a log group of its own."""
+
+    function: lambda_.Function
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's name
+        storage: StorageStack,
+        folder: str,
+        model: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        settings = storage.deployment.settings
+        self.function_name = settings.name(folder.replace("_", "-"), *([model] if model else []))
+        self.log_group_name = f"/aws/lambda/{self.function_name}"
+        self.log_group = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=self.log_group_name,
+            retention=settings.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.log_group.grant_write(self.role)
+
+    def common(self, storage: StorageStack, capacity: Capacity) -> dict[str, Any]:
+        """Return the properties that zip and image functions share."""
+        settings = storage.deployment.settings
+        return {
+            "function_name": self.function_name,
+            "role": self.role,
+            "log_group": self.log_group,
+            "architecture": _ARCHITECTURES[settings.function_architecture],
+            "memory_size": capacity.memory,
+            "timeout": Duration.seconds(capacity.seconds),
+            "ephemeral_storage_size": Size.mebibytes(capacity.disk),
+            "tracing": lambda_.Tracing.DISABLED if settings.emulator else lambda_.Tracing.ACTIVE,
+            "reserved_concurrent_executions": (
+                capacity.laptop_at_once if settings.emulator else None
+            ),
+        }
+
+
+class PythonFunction(EvergreenFunction):
+    """A function that is a zip on a dependency layer and the library's layer.
+
+    Parameters
+    ----------
+    folder
+        Its folder below ``functions/``, which also names it.
+    layer
+        The dependency layer it runs on.
+    model
+        The model it serves, if it serves one: its published versions then start from a snapshot
+        (on AWS), because somebody waits for the answer.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's name
+        storage: StorageStack,
+        *,
+        folder: str,
+        layer: str,
+        model: str | None = None,
+        capacity: Capacity = _SMALL,
+        environment: Mapping[str, str] = _NOTHING,
+    ) -> None:
+        super().__init__(scope, id, storage, folder, model)
+        snapshot = model is not None and not storage.deployment.settings.emulator
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler=handler_of(folder),
+            code=_code(folder, storage),
+            layers=[_layer(self, name, storage) for name in (layer, LIBRARY)],
+            environment=_environment(folder, storage) | {**environment},
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapshot else None,
+            **self.common(storage, capacity),
+        )
+
+
+class ImageFunction(EvergreenFunction):
+    """A function whose dependencies do not fit a zip: a container image.
+
+    The emulator has no containers: there it is a zip that names its image, and the executor runs
+    it in the environment built from that image's lock. The handler is the same.
+
+    Parameters
+    ----------
+    folder
+        Its folder below ``functions/``, which also names it.
+    image
+        ``layers/<image>/Dockerfile`` is what it is built from.
+    placement
+        The VPC in which it runs on AWS, if it must.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's name
+        storage: StorageStack,
+        *,
+        folder: str,
+        image: str,
+        capacity: Capacity = WORKER,
+        environment: Mapping[str, str] = _NOTHING,
+        placement: Placement | None = None,
+    ) -> None:
+        super().__init__(scope, id, storage, folder)
+        settings = storage.deployment.settings
+        variables = _environment(folder, storage) | _QUIET_LIBRARIES | {**environment}
+        if settings.emulator:
+            self.function = lambda_.Function(
+                self,
+                "Function",
+                runtime=lambda_.Runtime.PYTHON_3_13,
+                handler=handler_of(folder),
+                code=_code(folder, storage),
+                layers=[_layer(self, LIBRARY, storage)],
+                environment=variables | {"EVERGREEN_IMAGE": image},
+                **self.common(storage, capacity),
+            )
+        else:
+            self.function = lambda_.DockerImageFunction(
+                self,
+                "Function",
+                code=lambda_.DockerImageCode.from_image_asset(
+                    str(ROOT),
+                    file=f"layers/{image}/Dockerfile",
+                    cmd=[handler_of(folder)],
+                    platform=_PLATFORMS[settings.architecture],
+                ),
+                environment=variables,
+                **_placed(placement),
+                **self.common(storage, capacity),
+            )
+            if placement:
+                self._join_network()
+
+    def _join_network(self) -> None:
+        """Let Lambda attach the function to its subnets, and keep its code from doing so."""
+        for effect, conditions in (
+            (iam.Effect.ALLOW, None),
+            (iam.Effect.DENY, {"ArnEquals": {"lambda:SourceFunctionArn": self._arn()}}),
+        ):
+            self.role.add_to_policy(
+                iam.PolicyStatement(
+                    effect=effect,
+                    actions=[*NETWORK_ACTIONS],
+                    resources=["*"],
+                    conditions=conditions,
+                )
+            )
+
+    def _arn(self) -> str:
+        # By name: the function itself waits for this policy.
+        return Stack.of(self).format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=self.function_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+
+def _placed(placement: Placement | None) -> dict[str, Any]:
+    if placement is None:
+        return {}
+    return {
+        "vpc": placement.vpc,
+        "vpc_subnets": placement.subnets,
+        "security_groups": [placement.group],
+    }
+
+
+def handler_of(folder: str) -> str:
+    """Return the handler string of the function in ``functions/<folder>``."""
+    return f"functions.{folder}.handler.handler"
+
+
+def _code(folder: str, storage: StorageStack) -> lambda_.Code:
+    built = build_function(folder, storage.deployment.models_folder)
+    return lambda_.Code.from_asset(str(archive(built)), asset_hash=built.name)
+
+
+def _layer(scope: Construct, name: str, storage: StorageStack) -> lambda_.ILayerVersion:
+    stack = Stack.of(scope)
+    known = stack.node.try_find_child(f"{name.capitalize()}Layer")
+    if isinstance(known, lambda_.LayerVersion):
+        return known
+    return layer_version(stack, name, storage.deployment.settings.function_architecture)
+
+
+def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
+    return {
+        "EVERGREEN_STAGE": storage.deployment.settings.stage,
+        "EVERGREEN_BUCKET": storage.bucket.bucket_name,
+        "EVERGREEN_EVENT_BUS": storage.bus.event_bus_name,
+        "POWERTOOLS_SERVICE_NAME": folder,
+        "POWERTOOLS_METRICS_NAMESPACE": "Evergreen",
+    }
+
+
+_QUIET_LIBRARIES = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Threads that wait by spinning starve each other where cores are few: 33 s against 2 s for
+    # one training on a busy machine.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+_ARCHITECTURES = {
+    "x86_64": lambda_.Architecture.X86_64,
+    "arm64": lambda_.Architecture.ARM_64,
+}
+_PLATFORMS = {
+    "x86_64": ecr_assets.Platform.LINUX_AMD64,
+    "arm64": ecr_assets.Platform.LINUX_ARM64,
+}

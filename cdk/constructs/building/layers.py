@@ -1,0 +1,148 @@
+"""Lambda layers, built from the locks without Docker, and the library as a layer of its own."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Literal
+
+from aws_cdk import aws_lambda as lambda_
+from uv import find_uv_bin
+
+from cdk.constructs.building.assets import (
+    BUILD,
+    ROOT,
+    archive,
+    build_once,
+    compile_bytecode,
+    fingerprint,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from constructs import Construct
+
+Architecture = Literal["x86_64", "arm64"]
+
+PYTHON = "3.13"
+LIBRARY = "evergreen"
+"""The layer that holds the library; every other layer is the lock of its name."""
+
+_AT_RUN_TIME = "/opt/python"
+# Amazon Linux 2023 has glibc 2.34. The usual manylinux2014 would silently take years-old wheels.
+_PLATFORMS = {"x86_64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34"}
+
+# Nothing below is opened when our functions run. `include` and Cython sources compile extensions;
+# the Arrow libraries speak Flight and S3, and ours reads S3 through boto3.
+_UNUSED_FOLDERS = ("tests", "include", "_pyarrow_cpp_tests")
+_UNUSED_SUFFIXES = (".pyi", ".pyx", ".pxd", ".pxi", ".h", ".hpp", ".a", ".lib", ".so.map")
+_UNUSED_ARROW = (
+    "libarrow_flight*",
+    "libarrow_python_flight*",
+    "_flight.*",
+    "libarrow_s3.*",
+    "_s3fs.*",
+)
+# botocore carries the API of every AWS service, 25 MiB. These are the ones that functions call.
+_AWS_SERVICES = {
+    "apigateway",
+    "cloudwatch",
+    "events",
+    "firehose",
+    "logs",
+    "s3",
+    "sns",
+    "ssm",
+    "sts",
+    "stepfunctions",
+}
+
+
+def machine_architecture() -> Architecture:
+    """Return this machine's architecture under Lambda's name for it."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+def build_layer(name: str, architecture: Architecture | None = None) -> Path:
+    """Build the layer ``name`` if its lock or recipe changed, and return its folder.
+
+    Parameters
+    ----------
+    name
+        ``evergreen`` for the library, else the name of a lock: ``inference`` or ``lake``.
+    architecture
+        For which the wheels are chosen; this machine's if not given.
+
+    Returns
+    -------
+    Path
+        A folder that holds ``python/``, as Lambda unpacks it below ``/opt``.
+    """
+    if name == LIBRARY:
+        return _build_library()
+    architecture = architecture or machine_architecture()
+    lock = ROOT / "requirements" / f"{name}.lock"
+    target = BUILD / "layers" / f"{name}-{fingerprint([lock], architecture)}"
+
+    def fill(folder: Path) -> None:
+        _install(lock, folder / "python", architecture)
+        _strip(folder / "python")
+        compile_bytecode(folder / "python", _AT_RUN_TIME)
+
+    return build_once(target, fill)
+
+
+def layer_version(scope: Construct, name: str, architecture: Architecture) -> lambda_.LayerVersion:
+    """Define the layer ``name`` in ``scope``.
+
+    Each stack has its own: a layer version exported to another stack could never be replaced.
+    """
+    folder = build_layer(name, architecture)
+    return lambda_.LayerVersion(
+        scope,
+        f"{name.capitalize()}Layer",
+        code=lambda_.Code.from_asset(str(archive(folder)), asset_hash=folder.name),
+        compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+        description=f"Evergreen: {name}",
+    )
+
+
+def _build_library() -> Path:
+    source = ROOT / "layers" / LIBRARY / "python"
+    files = [file for file in source.rglob("*") if file.is_file() and file.suffix != ".pyc"]
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(
+            source, folder / "python", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+        compile_bytecode(folder / "python", _AT_RUN_TIME)
+
+    return build_once(BUILD / "layers" / f"{LIBRARY}-{fingerprint(files)}", fill)
+
+
+def _install(lock: Path, target: Path, architecture: Architecture) -> None:
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target)]
+    # Copies, because stripping a hard link's neighbours must not reach into uv's cache.
+    source = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
+    wheels = ["--python-platform", _PLATFORMS[architecture], "--python-version", PYTHON]
+    subprocess.run([*command, *source, *wheels, "--requirement", str(lock)], check=True)  # noqa: S603 - our own command
+
+
+def _strip(target: Path) -> None:
+    """Remove what is not opened at run time; package metadata stays, importlib reads it."""
+    everything = list(target.rglob("*"))
+    folders = [path for path in everything if path.is_dir() and path.name in _UNUSED_FOLDERS]
+    for folder in (target / "bin", target / "lib", *folders, *_unused_services(target)):
+        shutil.rmtree(folder, ignore_errors=True)
+    files = [path for path in everything if path.suffix in _UNUSED_SUFFIXES]
+    arrow = [path for name in _UNUSED_ARROW for path in (target / "pyarrow").glob(name)]
+    # RECORD lists what was installed, in this run's order; nothing reads it in a layer.
+    for file in (*files, *arrow, *target.glob("*.dist-info/RECORD")):
+        file.unlink(missing_ok=True)
+
+
+def _unused_services(target: Path) -> list[Path]:
+    services = (path for path in (target / "botocore" / "data").iterdir() if path.is_dir())
+    return [path for path in services if path.name not in _AWS_SERVICES]

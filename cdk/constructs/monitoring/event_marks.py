@@ -1,0 +1,55 @@
+"""Alarms that alarm nobody: Grafana shows their history as marks in its panels.
+
+Its CloudWatch data source has no other kind of annotation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from cdk.constructs.serving.model_endpoint import camel_case
+from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE
+from evergreen.metrics.event_marks import EVENTS, MARK_PERIOD_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evergreen.metrics.event_marks import Event
+
+
+class EventMarks(Construct):
+    """One alarm without actions for each model and each event that is to be marked."""
+
+    def __init__(self, scope: Construct, models: Iterable[str]) -> None:
+        super().__init__(scope, "EventMarks")
+        for model in models:
+            for event in EVENTS:
+                self._mark(model, event)
+
+    def _mark(self, model: str, event: Event) -> None:
+        metric = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=event.metric,
+            dimensions_map={MODEL_DIMENSION: model},
+            period=Duration.seconds(MARK_PERIOD_SECONDS),
+            statistic=event.statistic,
+        )
+        cloudwatch.Alarm(
+            self,
+            f"{camel_case(model)}{event.metric}",
+            alarm_description=f"Marks in Grafana: {event.says} It tells nobody.",
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            # What lasts goes on between two drift checks, an hour or a day apart.
+            treat_missing_data=(
+                cloudwatch.TreatMissingData.IGNORE
+                if event.lasts
+                else cloudwatch.TreatMissingData.NOT_BREACHING
+            ),
+        )

@@ -1,0 +1,105 @@
+"""Who is told, and how: our events and CloudWatch's alarms, by e-mail and by a webhook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from cdk.constructs import access
+from cdk.constructs.building.functions import Capacity, PythonFunction
+from cdk.constructs.dead_letters import DeadLetters
+from evergreen.alerting.messages import ALERTED
+from evergreen.events import SOURCE
+
+if TYPE_CHECKING:
+    from cdk.storage_stack import StorageStack
+
+_SECONDS = 60
+"""Three attempts of a webhook that does not answer, and the pauses between them."""
+
+
+class Notifications(Construct):
+    """The function that tells people, what calls it, and where what it could not deliver ends.
+
+    Everything calls it asynchronously: no drift check, promotion or alarm waits for a receiver.
+    """
+
+    def __init__(self, scope: Construct, storage: StorageStack, topic: sns.Topic) -> None:
+        super().__init__(scope, "Notifications")
+        settings = storage.deployment.settings
+        self.dead_letters = DeadLetters(self, storage, "alerts")
+        webhook = f"evergreen/{settings.stage}/alerts/webhook"
+        self.notify = PythonFunction(
+            self,
+            "Notify",
+            storage,
+            folder="notify",
+            layer="lake",
+            capacity=Capacity(seconds=_SECONDS),
+            environment={
+                "EVERGREEN_ALERT_TOPIC": topic.topic_arn,
+                # The name of a parameter: the address itself is a secret, and stands neither in
+                # a template nor in an environment.
+                "EVERGREEN_ALERT_WEBHOOK_PARAMETER": f"/{webhook}",
+            },
+        )
+        self._grant(storage, topic, webhook)
+        lambda_.EventInvokeConfig(
+            self,
+            "Retry",
+            function=self.notify.function,
+            retry_attempts=2,
+            max_event_age=Duration.hours(6),
+            on_failure=destinations.SqsDestination(self.dead_letters),
+        )
+        self._call(storage, topic)
+
+    def _grant(self, storage: StorageStack, topic: sns.Topic, webhook: str) -> None:
+        role = self.notify.role
+        access.read(role, storage, "alerts/")
+        access.write(role, storage, "alerts/")
+        # The key of the topic is the bucket's, which the lines above let it use.
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
+        )
+        parameter = Stack.of(self).format_arn(
+            service="ssm", resource="parameter", resource_name=webhook
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
+
+    def _call(self, storage: StorageStack, topic: sns.Topic) -> None:
+        events.Rule(
+            self,
+            "Alert",
+            description="Tells people what happened to a model",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[*ALERTED]),
+            targets=[
+                targets.LambdaFunction(
+                    self.notify.function,
+                    dead_letter_queue=self.dead_letters,
+                    retry_attempts=2,
+                    max_event_age=Duration.hours(6),
+                )
+            ],
+        )
+        # Alarms reach people's mail through the topic by themselves, so that they do even if
+        # this function fails; what it puts on the topic is no JSON and does not come back.
+        topic.add_subscription(
+            subscriptions.LambdaSubscription(
+                self.notify.function,
+                dead_letter_queue=self.dead_letters,
+                filter_policy_with_message_body={
+                    "AlarmName": sns.FilterOrPolicy.filter(sns.SubscriptionFilter.exists_filter())
+                },
+            )
+        )

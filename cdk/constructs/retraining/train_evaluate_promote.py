@@ -1,0 +1,299 @@
+"""The state machine that replaces a champion, or keeps it: how its states follow each other.
+
+JSONPath throughout. One small JSON object goes from state to state; each function returns it with
+its own keys added. From the moment the lock is taken, every path leads through its release.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_stepfunctions as sfn
+
+from cdk.constructs.retraining.states import ALL, States
+from evergreen.events import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from constructs import Construct
+
+    from cdk.constructs.building.functions import EvergreenFunction
+    from cdk.constructs.retraining.training_job import TrainingJob
+    from cdk.storage_stack import StorageStack
+    from evergreen.model_definition import ModelDefinition
+
+FUNCTIONS = (
+    *("validate_request", "take_lock", "build_dataset", "train", "register_challenger"),
+    *("evaluate", "set_shadow", "compare_shadow", "promote", "clean_up"),
+)
+"""The functions it calls, in the order of the happy path, with the alternative last."""
+
+_WORK = timedelta(minutes=90)
+"""What everything but waiting may take together."""
+_FAILURE = "$.failure.about"
+
+
+def overall_timeout(models: Iterable[ModelDefinition], *, on_sagemaker: bool) -> Duration:
+    """Return how long an execution may take: the work, and what these models wait for."""
+    shadows, jobs = [timedelta()], [timedelta()]
+    for model in models:
+        if model.shadow.min_predictions:
+            shadows.append(model.shadow.max_wait)
+        if on_sagemaker and model.retraining.compute == "sagemaker":
+            jobs.append(model.retraining.time_limit)
+    return Duration.seconds(int((_WORK + max(shadows) + max(jobs)).total_seconds()))
+
+
+class TrainEvaluatePromote:
+    """Builds the states, each with its timeout, its retries and where it goes when it fails.
+
+    Parameters
+    ----------
+    scope
+        The stack that holds the states.
+    storage
+        Where the lock lies and events go.
+    functions
+        The functions of :data:`FUNCTIONS`, by folder.
+    training_job
+        What trains the models that ask for SageMaker, where there is one that does.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        storage: StorageStack,
+        functions: Mapping[str, EvergreenFunction],
+        training_job: TrainingJob | None = None,
+    ) -> None:
+        self._scope = scope
+        self._storage = storage
+        self._states = States(scope, storage, functions)
+        self._job = training_job
+        self._failed: sfn.IChainable = self._failure()
+        self._release: sfn.IChainable = self._released()
+
+    def definition(self) -> sfn.IChainable:
+        """Return the first state, with all others behind it."""
+        validate = self._states.call("Validate the request", "validate_request")
+        self._caught(validate, self._failed)
+        lock = self._states.call("Take the lock", "take_lock")
+        lock.add_catch(
+            self._skip("Report that another is running", "Left to the other"),
+            errors=["RetrainingInProgressError"],
+            result_path="$.error",
+        )
+        self._caught(lock, self._failed)
+        dataset = self._step("Build the dataset", "build_dataset")
+        register = self._step("Register challenger and bundle", "register_challenger")
+        evaluate = self._step("Evaluate both", "evaluate")
+        promote = self._promotion(evaluate).next(self._new_reference())
+        reject = self._step("Clean up the challenger", "clean_up").next(self._release)
+        dataset.next(self._training(register))
+        register.next(evaluate)
+        decision = sfn.Condition.string_equals("$.decision", "promote")
+        asked = sfn.Condition.number_greater_than("$.shadow_predictions", 0)
+        evaluate.next(
+            sfn.Choice(self._scope, "Is the challenger better?")
+            .when(sfn.Condition.and_(decision, asked), self._shadow(promote, reject))
+            .when(decision, promote)
+            .otherwise(reject)
+        )
+        return self._take_apart(validate.next(lock).next(dataset))
+
+    def _take_apart(self, then: sfn.IChainable) -> sfn.IChainable:
+        """Reduce any form of input, a whole event or a bare model name, to one object."""
+        execution = {"execution.$": "$$.Execution.Id"}
+        by_event = {"model.$": "$.detail.model", **execution, "trigger.$": "$['detail-type']"}
+        by_hand = {"model.$": "$.model", **execution, "trigger": "Request"}
+        refused = {
+            "model": "-",
+            **execution,
+            "failed": {"step": "Validate the request"},
+            "error": {
+                "Error": "RetrainingRequestError",
+                "Cause": 'model: the input has no such text. Give {"model": "<name>"}.',
+            },
+        }
+        names = {"Take the event apart": by_event, "Take the request apart": by_hand}
+        event, request = (
+            sfn.Pass(self._scope, name, parameters=parts) for name, parts in names.items()
+        )
+        refuse = sfn.Pass(self._scope, "Refuse the request", parameters=refused)
+        condition = sfn.Condition
+        return (
+            sfn.Choice(self._scope, "What asks for a retraining?")
+            .when(
+                condition.and_(
+                    condition.is_string("$.detail.model"), condition.is_string("$['detail-type']")
+                ),
+                event.next(then),
+            )
+            .when(condition.is_string("$.model"), request.next(then))
+            .otherwise(refuse.next(self._failed))
+        )
+
+    def _training(self, register: sfn.IChainable) -> sfn.IChainable:
+        train = self._step("Train a challenger", "train")
+        here: sfn.IChainable = train.next(register)
+        if self._job is None:
+            return here
+        job = self._job.state("Train a challenger on SageMaker")
+        job.add_catch(
+            self._states.note("Train a challenger on SageMaker", self._release),
+            errors=[ALL],
+            result_path="$.error",
+        )
+        job.next(register)
+        return (
+            sfn.Choice(self._scope, "Where is it trained?")
+            .when(sfn.Condition.string_equals("$.compute", "sagemaker"), job)
+            .otherwise(here)
+        )
+
+    def _shadow(self, promote: sfn.IChainable, reject: sfn.IChainable) -> sfn.IChainable:
+        """Let the challenger score live traffic until there is enough of it to judge."""
+        about = {name: f"$.{name}" for name in ("model", "challenger")}
+        stop = self._states.call(
+            "Take it out of the shadow",
+            "set_shadow",
+            payload=_parameters({**about}, action="stop"),
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        # The error that led here is what is reported; a slot left over is emptied by the next run.
+        stop.add_catch(self._release, errors=[ALL], result_path=sfn.JsonPath.DISCARD)
+        stop.next(self._release)
+        more = {name: f"$.{name}" for name in ("bundle_uri", "bundle_sha256", "execution")}
+        start = self._states.call(
+            "Put it into the shadow",
+            "set_shadow",
+            payload=_parameters({**about, **more}, action="start"),
+            result_path="$.shadow",
+        )
+        self._caught(start, stop)
+        compare = self._states.call("Compare in the shadow", "compare_shadow")
+        self._caught(compare, stop)
+        wait = sfn.Wait(
+            self._scope,
+            "Let it score live traffic",
+            time=sfn.WaitTime.seconds_path("$.shadow.wait_seconds"),
+        )
+        verdict = sfn.Condition.string_equals
+        compare.next(
+            sfn.Choice(self._scope, "What did the shadow show?")
+            .when(verdict("$.shadow.verdict", "waiting"), wait)
+            .when(verdict("$.shadow.verdict", "promote"), promote)
+            .otherwise(reject)
+        )
+        return start.next(wait).next(compare)
+
+    def _promotion(self, evaluate: sfn.IChainable) -> Any:  # noqa: ANN401 - CDK's task
+        """Promote; if production went back meanwhile, judge by what is there now."""
+        promote = self._states.call("Promote the challenger", "promote")
+        promote.add_catch(
+            evaluate, errors=["OutdatedComparisonError"], result_path=sfn.JsonPath.DISCARD
+        )
+        self._caught(promote, self._release)
+        return promote
+
+    def _new_reference(self) -> sfn.IChainable:
+        """Put what serves from now on, its reference data set with it, into the output.
+
+        The pointer that was written names the challenger's data set: what drift is looked for
+        against changes with what serves, in one write.
+        """
+        storage = self._storage
+        stage = storage.deployment.settings.stage
+        read = self._states.ask(
+            "Update the reference",
+            service="ssm",
+            action="getParameter",
+            parameters={
+                "Name": sfn.JsonPath.format(
+                    f"/evergreen/{stage}/{{}}/production", sfn.JsonPath.string_at("$.model")
+                )
+            },
+            iam=(
+                "ssm:GetParameter",
+                storage.format_arn(
+                    service="ssm",
+                    resource="parameter",
+                    resource_name=f"evergreen/{stage}/*/production",
+                ),
+            ),
+            result_selector={"pointer.$": "States.StringToJson($.Parameter.Value)"},
+            result_path="$.production",
+        )
+        # The promotion stands, whether or not its result can be shown.
+        read.add_catch(self._release, errors=[ALL], result_path=sfn.JsonPath.DISCARD)
+        return read.next(self._release)
+
+    def _released(self) -> sfn.IChainable:
+        """Release the lock, then end as what came before deserves."""
+        release = self._states.ask(
+            "Release the lock",
+            service="s3",
+            action="deleteObject",
+            parameters={
+                "Bucket": self._storage.bucket.bucket_name,
+                "Key": sfn.JsonPath.format("locks/{}.json", sfn.JsonPath.string_at("$.model")),
+            },
+            iam=("s3:DeleteObject", f"{self._storage.bucket_arn}/locks/*"),
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        self._caught(release, self._failed)
+        too_little = sfn.Condition.and_(
+            sfn.Condition.is_present("$.error"),
+            sfn.Condition.string_equals("$.error.Error", "NotEnoughDataError"),
+        )
+        return release.next(
+            sfn.Choice(self._scope, "How did it end?")
+            .when(too_little, self._skip("Report too little data", "Wait for more data"))
+            .when(sfn.Condition.is_present("$.error"), self._failed)
+            .otherwise(sfn.Succeed(self._scope, "Done"))
+        )
+
+    def _step(self, name: str, folder: str) -> Any:  # noqa: ANN401 - CDK's task, as it chains
+        """Call a function that runs under the lock: whatever it raises leads to the release."""
+        call = self._states.call(name, folder)
+        self._caught(call, self._release)
+        return call
+
+    def _caught(self, task: Any, then: sfn.IChainable) -> None:  # noqa: ANN401 - any of CDK's tasks
+        noted = self._states.note(task.node.id, then)
+        task.add_catch(noted, errors=[ALL], result_path="$.error")
+
+    def _skip(self, report: str, end: str) -> sfn.IChainable:
+        detail = {"reason.$": "$.error.Error", "message.$": "$.error.Cause"}
+        done = sfn.Succeed(self._scope, end)
+        return self._states.report(report, EventType.RETRAINING_SKIPPED, detail, done)
+
+    def _failure(self) -> sfn.IChainable:
+        """Say what failed, in an event and in the state that the execution ends in."""
+        merged = {"about.$": "States.JsonMerge($.failed, $.error, false)"}
+        gather = sfn.Pass(
+            self._scope, "Say what failed", parameters=merged, result_path="$.failure"
+        )
+        text = sfn.JsonPath.string_at
+        end = sfn.Fail(
+            self._scope,
+            "Failed",
+            error_path=f"{_FAILURE}.Error",
+            cause_path=sfn.JsonPath.format(
+                "{}: {}", text(f"{_FAILURE}.step"), text(f"{_FAILURE}.Cause")
+            ),
+        )
+        detail = {
+            "step.$": f"{_FAILURE}.step",
+            "reason.$": f"{_FAILURE}.Error",
+            "message.$": f"{_FAILURE}.Cause",
+        }
+        failed = EventType.RETRAINING_FAILED
+        return gather.next(self._states.report("Report the failure", failed, detail, end))
+
+
+def _parameters(paths: dict[str, str], **fixed: str) -> dict[str, Any]:
+    return {**fixed, **{f"{name}.$": path for name, path in paths.items()}}

@@ -1,0 +1,132 @@
+"""Writes `docs/metrics.md` from the tables: `python -m cdk.reference.metrics`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdk.constructs.monitoring.alarms import Watched, alarm_table
+from cdk.settings import Settings
+from evergreen.metrics.catalog import DIMENSIONS, MODEL_DIMENSION, NAMESPACE, NO_MODEL, SPECS
+from evergreen.metrics.prometheus import prometheus_name
+from evergreen.model_definition import ModelDefinition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cdk.constructs.monitoring.alarms import AlarmSpec
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+
+_BOARDS = {"service": "Service", "api": "API", "data": "Data", "model": "Model"}
+_READ_AS = {
+    "counter": "sum",
+    "gauge": "average",
+    "distribution": "p50, p99",
+}
+_INTRODUCTION = f"""\
+# Metrics and alarms
+
+This page is generated: `python -m cdk.reference.metrics` writes it, and a test compares it with the
+code.
+
+Every metric is in the CloudWatch namespace `{NAMESPACE}` under the dimension `{MODEL_DIMENSION}`.
+One that is told apart by a second dimension is there twice: under `{MODEL_DIMENSION}` alone, as the
+total, and under both. Requests that are for no model (health, documentation, the list of models)
+count for the model `{NO_MODEL}`. The functions write them to their log in the embedded metric
+format, once per invocation; CloudWatch reads them from there. LocalStack does not, so there a
+function that is subscribed to the logs puts them.
+
+Counters are written as zero too where they can be: no data means that nothing ran.
+
+No dimension is the stage's: two stages in one account and region would add up in each other's
+alarms and dashboards. Give each an account, or at least a region, of its own.
+"""
+_ALARMS = """\
+## Alarms
+
+Each tells the alert topic when it begins and when it ends, and its description says what to do.
+`MODEL` stands for each model. LocalStack's CloudWatch knows no percentiles: there the maximum takes
+the place of p99, and alarms look every minute.
+"""
+
+
+def render() -> str:
+    """Return the page."""
+    return "\n".join([_INTRODUCTION, *_metrics(), "", *_dimensions(), "", _ALARMS, *_alarms(), ""])
+
+
+def _metrics() -> Iterable[str]:
+    for board, title in _BOARDS.items():
+        rows = [
+            (
+                f"`{spec.metric}`",
+                spec.says,
+                spec.unit,
+                _READ_AS[spec.kind],
+                f"`{spec.by}`" if spec.by else "",
+                f"`{spec.emitter}`",
+                f"`{prometheus_name(spec)}`",
+            )
+            for spec in SPECS
+            if spec.board == board
+        ]
+        yield f"## {title}\n"
+        heads = ("Metric", "What it says", "Unit", "Read as", "By", "Emitted by", "In Prometheus")
+        yield _table(heads, rows)
+        yield ""
+
+
+def _dimensions() -> Iterable[str]:
+    yield "## Second dimensions\n"
+    yield "Every value is a metric of its own, and paid for, so each has a bound.\n"
+    yield _table(("Dimension", "Its values"), [(f"`{n}`", text) for n, text in DIMENSIONS.items()])
+
+
+def _alarms() -> Iterable[str]:
+    model = ModelDefinition.model_validate(
+        {
+            "name": "model",
+            "task": "classification",
+            "target": "y",
+            "features": {"x": {"type": "float"}},
+        }
+    )
+    watched = Watched(
+        models={"MODEL": model},
+        predict={"MODEL": "the model's function"},
+        functions={"check_drift": "check_drift", "compact_logs": "compact_logs"},
+        rest_api="the API",
+        state_machine="the state machine",
+        dead_letters={stack: f"{stack.lower()}-dead-letters" for stack in _STACKS},
+    )
+    rows = [
+        (
+            f"`{spec.name}`",
+            f"`{spec.namespace}` `{spec.metric}`",
+            _when(spec),
+            spec.todo,
+        )
+        for spec in alarm_table(watched, Settings())
+    ]
+    yield _table(("Alarm", "Metric", "When", "What to do"), rows)
+
+
+_STACKS = ("Serving", "Drift", "Alerts", "Retraining")
+
+
+def _when(spec: AlarmSpec) -> str:
+    sign = "<" if spec.below else ">="
+    times = "" if spec.periods == 1 else f"{spec.periods} x "
+    silence = " or no data" if spec.silence else ""
+    minutes = spec.seconds // 60
+    return f"{spec.statistic} {sign} {spec.threshold:g} in {times}{minutes} min{silence}"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

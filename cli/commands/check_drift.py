@@ -1,0 +1,203 @@
+"""`evergreen check-drift`: check a model for drift now, and say what was found."""
+
+from __future__ import annotations
+
+import json as json_
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.config import Config
+
+from cli.shared import console
+from cli.shared.examples import MODELS
+from cli.shared.invocation import call
+from cli.shared.options import Aws, Json, ModelArgument, Stage
+from cli.shared.progress import Steps
+from cli.shared.target import choose
+from evergreen.clock import from_text, parse_period, to_text, utc_now
+from evergreen.errors import NoProductionModelError
+from evergreen.model_definition import find_definition
+
+if TYPE_CHECKING:
+    from cli.shared.drift_view import CheckView
+    from cli.shared.histograms import Categories, Numbers
+    from cli.shared.target import Target
+    from evergreen.model_definition import ModelDefinition
+
+LINK_SECONDS = 3600
+CATEGORIES = 6
+"""How many categories of a feature have a bar of their own."""
+
+
+def command(
+    model: ModelArgument,
+    *,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            help="How far back to look: '24 hours', '7 days'. The first schedule's if none."
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(help="Where the window ends, such as 2026-05-04T15:00:00Z; now if none."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw reference against window for what moved.")
+    ] = False,
+    aws: Aws = False,
+    stage: Stage = "dev",
+    json: Json = False,
+) -> None:
+    """Check one window of a model's traffic for drift, and show the verdict on one screen.
+
+    Runs the deployed drift function, the one that the schedules run: the check is written to the
+    drift log, may begin or end an episode, and starts a retraining if the model's policy says so.
+    It compares what the version in production was asked with the data it was trained on, feature
+    by feature and all together, and where ground truth is known how well it answered.
+
+    What moved comes with its effect (share of rows that lie elsewhere), the least that counts, and
+    p corrected for the number of tests. Both must be past their limit.
+
+    Next: `evergreen retrain MODEL`, `evergreen history MODEL`.
+    """
+    from cli.shared.drift_view import CheckView
+    from evergreen.drift.log import read_check
+
+    definition = find_definition(MODELS, model)
+    period = _period(window) if window else _scheduled(definition)
+    until = _moment(end) if end else None
+    target = choose(aws=aws, stage=stage)
+    with Steps() as steps:
+        with steps.step("check", f"Check {model}, the last {window or _in_words(period)}") as say:
+            say("the deployed function reads, tests and writes;")
+            answer = run(target, model, period, until, report=explain)
+        view = CheckView(
+            records=read_check(target.storage, answer["log"]),
+            episodes=answer.get("episodes", {}),
+            min_rows=definition.drift.min_rows,
+        )
+        if explain:
+            with steps.step("explain", "Read reference and window for the pictures"):
+                view = replace(view, pictures=_pictures(target, definition, view))
+    report = _link(target, answer["report"]) if answer["report"] else None
+    if json:
+        console.document(_document(answer, view, report))
+        return
+    console.out.print()
+    console.out.print(view.render(console.out.width))
+    if report:
+        console.out.print(f"Report  {report}", soft_wrap=True, markup=False)
+
+
+def run(
+    target: Target, model: str, window: timedelta, end: datetime | None, *, report: bool
+) -> dict[str, Any]:
+    """Have the deployed function check a window, and return its answer.
+
+    Raises
+    ------
+    NoProductionModelError
+        If there is nothing to check yet.
+    """
+    event: dict[str, Any] = {
+        "model": model,
+        "window": f"{round(window.total_seconds())} seconds",
+        "report": report,
+    }
+    if end is not None:
+        event["end"] = to_text(end)
+    answer = call(target, "DriftFunctionName", event)
+    if answer["verdict"] == "no_production_model":
+        raise NoProductionModelError(
+            "nothing is in production, so there is nothing to compare with",
+            where=model,
+            fix="Promote a version: notebooks/02_train_and_promote.ipynb, or `evergreen demo`",
+        )
+    return answer
+
+
+def _pictures(
+    target: Target, definition: ModelDefinition, view: CheckView
+) -> dict[str, Numbers | Categories]:
+    from cli.shared.drift_view import TOP, bins_for
+    from cli.shared.histograms import of_categories, of_numbers
+    from evergreen.drift.inputs import gather
+    from evergreen.lake.reader import Lake
+    from evergreen.production import Production
+
+    pointer = Production(target.stage, target.client("ssm")).read(definition.name)
+    names = list(dict.fromkeys(test.feature_name for test in view.moved))[:TOP]
+    if pointer is None or not names:
+        return {}
+    decision = view.decision
+    # What was checked, though another version may have been promoted in the meantime.
+    checked = pointer.model_copy(
+        update={
+            "version": decision.model_version,
+            "reference_dataset_id": decision.reference_dataset_id,
+        }
+    )
+    found = gather(
+        definition,
+        checked,
+        Lake(target.storage),
+        target.storage,
+        start=decision.window_start,
+        end=decision.window_end,
+    )
+    features = {**definition.features, **found.outputs.features}
+    reference = {**found.reference, **found.outputs.reference}
+    answered = {**found.window, **found.outputs.window}
+    return {
+        name: of_numbers(reference[name], answered[name], bins_for(console.out.width))
+        if features[name].is_numeric
+        else of_categories(reference[name], answered[name], CATEGORIES)
+        for name in names
+    }
+
+
+def _link(target: Target, key: str) -> str:
+    # A signed address opens in a browser, for an hour; objects under KMS need version 4.
+    s3 = target.client("s3", Config(signature_version="s3v4"))
+    where = {"Bucket": target.output("BucketName"), "Key": key}
+    return str(s3.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_SECONDS))
+
+
+def _document(answer: dict[str, Any], view: CheckView, report: str | None) -> dict[str, Any]:
+    return {
+        **answer,
+        "report_url": report,
+        "records": [json_.loads(record.model_dump_json()) for record in view.records],
+        "histograms": {name: asdict(picture) for name, picture in view.pictures.items()},
+    }
+
+
+def _period(text: str) -> timedelta:
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--window") from error
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = from_text(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{error}; write it as 2026-05-04T15:00:00Z", param_hint="--end"
+        ) from error
+    if moment > utc_now():
+        raise typer.BadParameter(f"{text} is in the future", param_hint="--end")
+    return moment
+
+
+def _scheduled(definition: ModelDefinition) -> timedelta:
+    windows = [schedule.window for schedule in definition.drift.schedules]
+    return windows[0] if windows else timedelta(days=1)
+
+
+def _in_words(period: timedelta) -> str:
+    return f"{period.total_seconds() / 3600:g} hours"

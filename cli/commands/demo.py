@@ -1,0 +1,138 @@
+"""`evergreen demo`: the whole loop once around, on recorded data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from cli.shared import console
+from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.progress import Steps
+from cli.shared.target import Target
+from local.files import write_whole
+from local.monitoring import watch
+from local.settings import read_settings
+from local.stack import StackNotRunningError, down, running_stack, up
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.shared.demo_steps import Summary
+    from local.settings import Settings
+    from local.stack import Stack
+
+
+def command(
+    *,
+    model: Annotated[
+        str, typer.Option(help="Example: flight_delay, flight_duration or daily_ridership.")
+    ] = "flight_delay",
+    fraction: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05, max=1.0, help="Share of all rows to use; the example's own if none."
+        ),
+    ] = None,
+) -> None:
+    """Show the whole loop once, by default on flights that left New York in 2013.
+
+    Starts the local stack and deploys the app if need be; trains a champion by hand on the first
+    months (or years) recorded; replays later ones through the API, each row's outcome a little
+    later; lets the scheduled drift check find what it finds and the state machine retrain
+    and compare; and stops once a challenger was promoted. Takes about ten minutes the first
+    time and leaves everything running: look around, then `evergreen down`.
+
+    The summary is also written to .evergreen/demo.json.
+    """
+    # pandas, scikit-learn and MLflow take seconds to import: only when they are needed.
+    from cli.shared.demo_steps import OnceAround, Story
+
+    story = Story(model=model, fraction=fraction)
+    story.example()  # a mistake is named before anything starts
+    settings = read_settings()
+    was_running = _is_running(settings)
+    try:
+        with Steps() as steps:
+            with steps.step("services", "Start LocalStack, PostgreSQL and MLflow") as say:
+                stack = up(settings, lambda subject, what: say(f"{subject}: {what}"))
+            target = Target.local(stack)
+            with steps.step("deploy", "Deploy the app with CDK") as say:
+                context = emulator_context(target, period="1 minute", cooldown="1 second")
+                deploy(target, context, settings.paths.logs / "deploy.log", say)
+                watch(settings.paths, target.api_url, target.api_key, target.stage)
+            summary = OnceAround(target, story, steps).run()
+    except KeyboardInterrupt:  # an error leaves everything as it is, to be looked at
+        if not was_running:
+            console.progress("demo", "interrupted; stopping what it started")
+            down(settings, console.progress)
+        raise
+    result = settings.paths.state / "demo.json"
+    write_whole(result, json.dumps(asdict(summary), indent=2) + "\n")
+    _show(summary, target, stack, result)
+
+
+def _is_running(settings: Settings) -> bool:
+    try:
+        running_stack(settings)
+    except StackNotRunningError:
+        return False
+    return True
+
+
+def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
+    from cli.shared.demo_steps import example_row
+
+    table = Table(title="The loop, once around", title_justify="left", show_header=False)
+    for name, value in _rows(summary):
+        table.add_row(name, value)
+    console.out.print()
+    console.out.print(table)
+    print_ = console.out.print
+    print_("\nWhere to look:")
+    machine = target.output("StateMachineArn")
+    print_(f"  MLflow      {stack.mlflow_uri}/#/models/{summary.model}", soft_wrap=True)
+    print_(
+        f"  Executions  aws --endpoint-url {stack.endpoint_url} stepfunctions list-executions "
+        f"--state-machine-arn {machine}",
+        soft_wrap=True,
+    )
+    print_(f"  Files       s3://{target.output('BucketName')} and {result}", soft_wrap=True)
+    print_("\nAsk for a prediction yourself:\n")
+    print_(
+        f"  curl -H 'x-api-key: {target.api_key}' -H 'content-type: application/json' \\\n"
+        f"    -d '{json.dumps({'instances': [example_row(summary.model)]})}' \\\n"
+        f"    {target.api_url}/models/{summary.model}/predict",
+        soft_wrap=True,
+        markup=False,
+    )
+    print_("\nEverything keeps running. Stop it with `evergreen down`.")
+
+
+def _rows(summary: Summary) -> list[tuple[str, str]]:
+    def shown(value: float | None) -> str:
+        return "–" if value is None else f"{value:.3f}"
+
+    if summary.promoted:
+        outcome = f"version {summary.champion_before} → {summary.champion_after}"
+    else:
+        outcome = f"version {summary.champion_before} stays: no challenger was better"
+    return [
+        ("Rows served", f"{summary.rows_served:,}"),
+        ("Rows in the log", f"{summary.rows_logged:,}"),
+        ("Replayed", ", ".join(summary.periods_replayed)),
+        ("Drift checks", f"{summary.drift_checks}, {summary.drift_detected} found drift"),
+        ("Retrainings", f"{summary.retrainings}, {summary.promoted} promoted"),
+        ("In production", outcome),
+        (
+            f"{summary.metric.upper()} on the same holdout",
+            (
+                f"champion {shown(summary.metric_champion)}, "
+                f"challenger {shown(summary.metric_challenger)}"
+            ),
+        ),
+        ("Time taken", f"{sum(summary.seconds.values()):.0f} s"),
+    ]

@@ -1,0 +1,64 @@
+"""`evergreen deploy`: bring the app to the local stack or to AWS."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.shared import console
+from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.progress import Steps
+from cli.shared.target import Target
+from evergreen.clock import parse_period
+from local.monitoring import watch
+from local.settings import read_settings
+from local.stack import running_stack
+
+
+def command(
+    *,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Deploy to the AWS account of your credentials.")
+    ] = False,
+    stage: Annotated[str, typer.Option(help="Deployment stage, part of every name.")] = "dev",
+    period: Annotated[
+        str, typer.Option(help="Local stack only: how often each drift check runs.")
+    ] = "1 minute",
+    cooldown: Annotated[
+        str, typer.Option(help="Local stack only: least time between two retrainings.")
+    ] = "1 second",
+) -> None:
+    """Deploy every stack of the app with cdk; run it again after any change.
+
+    Without --aws it deploys to the local stack that `evergreen up` started: the same app, with
+    drift checks every minute so that there is something to see. With --aws it uses the credentials
+    and region of your environment and the settings of cdk.json, and needs Docker to build the
+    training and drift images.
+
+    Next: `evergreen demo` shows the loop; the API's address is among the outputs printed here.
+    """
+    for option in (period, cooldown):
+        _check_period(option)
+    settings = read_settings()
+    if aws:
+        target = Target.aws(stage)
+        context = {"stage": stage, "region": target.client("s3").meta.region_name}
+    else:
+        target = Target.local(running_stack(settings), stage)
+        context = emulator_context(target, period=period, cooldown=cooldown)
+    log = settings.paths.logs / "deploy.log"
+    with Steps() as steps, steps.step("deploy", f"Deploy stage {stage}") as say:
+        deploy(target, context, log, say)
+        if target.is_emulator:
+            watch(settings.paths, target.api_url, target.api_key, stage)
+    for name, value in sorted(target.outputs.items()):
+        console.out.print(f"  {name:<40} {value}", soft_wrap=True, markup=False)
+    console.out.print(f"\nThe API answers at {target.api_url}", soft_wrap=True)
+
+
+def _check_period(text: str) -> None:
+    try:
+        parse_period(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

@@ -1,0 +1,101 @@
+"""`evergreen history`: who replaced whom in production, when and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.text import Text
+
+from cli.shared import console
+from cli.shared.examples import MODELS
+from cli.shared.options import Aws, Json, ModelArgument, Stage
+from cli.shared.target import choose
+from evergreen.clock import utc_now
+from evergreen.model_definition import find_definition
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evergreen.release.history import Turn
+
+_DECISIONS = {
+    "promote": ("promoted {}", " over {}", "green"),
+    "reject": ("rejected {}", " against {}", "default"),
+    "roll_back": ("rolled back to {}", " from {}", "red"),
+}
+_LINE = "{:<17} {:<24} {:<21} {:>5}  {}"
+_INDENT = 18
+
+
+def command(
+    model: ModelArgument, *, aws: Aws = False, stage: Stage = "dev", json: Json = False
+) -> None:
+    """Show every promotion, rejection and rollback of a model, with the numbers behind it.
+
+    Oldest first, each with its reason. The metric is that of the model's definition on the holdout
+    both versions were judged on: first the version it was judged against, then the version itself;
+    P is the probability that it is better. With --json there is all of it: rows, execution or
+    alarm, the decision record's place.
+
+    Next: `evergreen rollback MODEL --to VERSION` goes back to a version that was in production.
+    """
+    from evergreen.production import Production
+    from evergreen.release.history import read_history
+
+    find_definition(MODELS, model)
+    target = choose(aws=aws, stage=stage)
+    production = Production(target.stage, target.client("ssm"))
+    turns = read_history(target.storage, production, model)
+    pointer = production.read(model)
+    if json:
+        console.document(
+            {
+                "model": model,
+                "generated_at": utc_now(),
+                "production": pointer.model_dump(mode="json") if pointer else None,
+                "history": [turn.model_dump(mode="json") for turn in turns],
+            }
+        )
+        return
+    if turns:
+        header = _LINE.format("When (UTC)", "What", "Metric", "P", "By")
+        console.out.print(header, style="bold", soft_wrap=True)
+    for turn in turns:
+        console.out.print(_line(turn), soft_wrap=True)
+        console.out.print(Padding(Text(turn.reason, "dim"), (0, 0, 0, _INDENT)))
+    standing = (
+        f"In production: version {pointer.version} since {_when(pointer.promoted_at)}."
+        if pointer
+        else f"Nothing of {model} is in production."
+    )
+    console.out.print(f"\n{standing}", soft_wrap=True)
+
+
+def _line(turn: Turn) -> Text:
+    what, against, colour = _DECISIONS[turn.decision]
+    said = what.format(turn.version) + (against.format(turn.against) if turn.against else "")
+    p = _number(turn.probability_better, 2)
+    return Text(
+        _LINE.format(f"{turn.at:%Y-%m-%d %H:%M}", said, _metric(turn), p, _by(turn)), colour
+    )
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _metric(turn: Turn) -> str:
+    if turn.metric is None:
+        return "–"
+    return f"{turn.metric} {_number(turn.metric_against, 3)} → {_number(turn.metric_version, 3)}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _by(turn: Turn) -> str:
+    if turn.execution is None:
+        return "hand"
+    return "alarm" if ":alarm:" in turn.execution else "retraining"

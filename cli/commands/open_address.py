@@ -1,0 +1,115 @@
+"""`evergreen open`: where everything is that a person looks at."""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from cli.shared import console
+from cli.shared.options import Aws, Json, Stage
+from cli.shared.target import choose
+from evergreen.errors import EvergreenError
+from local.settings import read_settings
+from local.status import Health, status
+
+if TYPE_CHECKING:
+    from cli.shared.target import Target
+
+_MONITORING = {"prometheus": "metrics and alert rules", "alertmanager": "alerts that fire"}
+
+
+class NoSuchPlaceError(EvergreenError):
+    """There is nothing of that name to open in this deployment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something to look at."""
+
+    url: str
+    what: str
+
+
+def command(
+    place: Annotated[
+        str | None, typer.Argument(help="One of the names in the list; all are listed if none.")
+    ] = None,
+    *,
+    aws: Aws = False,
+    stage: Stage = "dev",
+    json: Json = False,
+) -> None:
+    """List the addresses of a deployment, or open one of them in your browser.
+
+    The status page asks for the API key once; `--json` prints it. LocalStack has no console, so
+    that executions are listed by a command there.
+
+    Next: `evergreen open status`.
+    """
+    target = choose(aws=aws, stage=stage)
+    places = places_of(target)
+    if place is not None:
+        _open(places, place)
+    elif json:
+        console.document(
+            {
+                "api_key": target.api_key,
+                **{name: {"url": each.url, "what": each.what} for name, each in places.items()},
+            }
+        )
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ignore")
+        for name, each in places.items():
+            table.add_row(name, f"{each.what}\n{each.url}")
+        console.out.print(table, soft_wrap=True)
+        console.out.print("\nOpen one: `evergreen open NAME`", markup=False)
+
+
+def places_of(target: Target) -> dict[str, Place]:
+    """Return everything to look at, by the name it is opened by."""
+    machine = target.output("StateMachineArn")
+    places = {
+        "status": Place(f"{target.api_url}/", "status page: models, drift, decisions, traffic"),
+        "api": Place(f"{target.api_url}/docs", "the API, described"),
+    }
+    if target.is_emulator:
+        places |= _local(target)
+        return places
+    region = machine.split(":")[3]
+    places["executions"] = Place(
+        f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+        f"#/statemachines/view/{machine}",
+        "retrainings, state by state",
+    )
+    for name, what in (("mlflow", "runs and versions"), ("grafana", "dashboards")):
+        if url := target.outputs.get(f"{name.capitalize()}Url"):
+            places[name] = Place(url, f"{what}; reached from inside the VPC, see docs/services.md")
+    return places
+
+
+def _local(target: Target) -> dict[str, Place]:
+    found = {}
+    if target.mlflow_uri:
+        found["mlflow"] = Place(f"{target.mlflow_uri}/#/models", "runs, versions and artifacts")
+    for service in status(read_settings()):
+        if service.name in _MONITORING and service.health is Health.RUNNING:
+            found[service.name] = Place(service.url, _MONITORING[service.name])
+    return found
+
+
+def _open(places: dict[str, Place], name: str) -> None:
+    if name not in places:
+        raise NoSuchPlaceError(
+            f"there is no {name!r} to open here", fix=f"There are: {', '.join(places)}"
+        )
+    url = places[name].url
+    if webbrowser.open(url):
+        console.out.print(f"Opened {url}", soft_wrap=True, markup=False)
+    else:
+        console.out.print(f"No browser here; the address is {url}", soft_wrap=True, markup=False)

@@ -1,0 +1,89 @@
+"""`evergreen predict`: ask the API for a prediction."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.shared import console
+from cli.shared.examples import MODELS
+from cli.shared.options import Aws, Json, ModelArgument, Stage
+from cli.shared.target import choose
+from cli.shared.traffic import Api
+from evergreen.model_definition import find_definition
+
+
+def command(
+    model: ModelArgument,
+    *,
+    row: Annotated[
+        str | None, typer.Option(help="One row as JSON: '{\"distance\": 733, …}'.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file: one row, a list of rows, or a whole request body.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
+    aws: Aws = False,
+    stage: Stage = "dev",
+    json: Json = False,
+) -> None:
+    """Ask the deployed API for predictions; without a row, for one of the example's own.
+
+    The request is like any other: it is logged, and counts in the next drift check. What is wrong
+    with a row the API says itself, field by field.
+
+    Next: `evergreen check-drift MODEL`.
+    """
+    if row is not None and file is not None:
+        raise typer.BadParameter("give a row or a file, not both", param_hint="--row")
+    find_definition(MODELS, model)
+    body = _body(model, row, file)
+    with Api.of(choose(aws=aws, stage=stage)) as api:
+        answer = api.predict(model, body)
+    if json:
+        console.document(answer)
+        return
+    confidences = answer["confidences"] or [None] * len(answer["predictions"])
+    for prediction, confidence in zip(answer["predictions"], confidences, strict=True):
+        sure = "" if confidence is None else f"  (confidence {confidence:.3f})"
+        console.out.print(f"{prediction}{sure}", markup=False)
+    console.out.print(
+        f"\nversion {answer['model_version']} of {model}, request {answer['request_id']}",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
+    if row is not None:
+        given = _parsed(row, "--row")
+        if not isinstance(given, dict):
+            raise typer.BadParameter("a row is a JSON object", param_hint="--row")
+        return {"instances": [given]}
+    if file is not None:
+        given = _parsed(file.read_text(), "--file")
+        if isinstance(given, list):
+            return {"instances": given}
+        if not isinstance(given, dict):
+            raise typer.BadParameter("neither a row nor a list of rows", param_hint="--file")
+        # The values of a row are numbers and words; a body holds lists or objects.
+        is_body = any(isinstance(value, list | dict) for value in given.values())
+        return given if is_body else {"instances": [given]}
+    from cli.shared.demo_steps import example_row  # pandas takes its time
+
+    return {"instances": [example_row(model)]}
+
+
+def _parsed(text: str, option: str) -> object:
+    try:
+        return json_.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint=option) from error

@@ -1,0 +1,99 @@
+"""`evergreen retrain`: start a retraining, and watch it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.shared import console, executions
+from cli.shared.examples import MODELS
+from cli.shared.options import Aws, Json, ModelArgument, Stage
+from cli.shared.progress import Steps
+from cli.shared.target import choose
+from evergreen.errors import EvergreenError
+from evergreen.model_definition import find_definition
+
+if TYPE_CHECKING:
+    from cli.shared.target import Target
+
+
+class RetrainingFailedError(EvergreenError):
+    """An execution ended with an error."""
+
+
+def command(
+    model: ModelArgument,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow it, state by state, until it has ended.")
+    ] = False,
+    aws: Aws = False,
+    stage: Stage = "dev",
+    json: Json = False,
+) -> None:
+    """Retrain a model now, whether or not drift was found.
+
+    Starts the state machine: data set from the newest labelled rows, training, comparison with the
+    champion on the same holdout, promotion or clean-up. The better model wins: a retraining by
+    hand promotes nothing that a retraining after drift would not.
+
+    With --wait it shows each state and the decision, and exits with 1 if the execution failed.
+    Ctrl-C then stops the watching, not the retraining.
+
+    Next: `evergreen history MODEL`.
+    """
+    find_definition(MODELS, model)
+    target = choose(aws=aws, stage=stage)
+    execution = executions.start(target, model)
+    if wait:
+        result = follow(target, execution)
+        if json:
+            console.document(result)
+        else:
+            console.out.print(f"\n{told(model, result)}", soft_wrap=True, markup=False)
+        if result["status"] != "SUCCEEDED":
+            raise RetrainingFailedError(
+                f"{result['status'].lower()}: {result['error']}: {result['cause']}", where=execution
+            )
+    elif json:
+        console.document({"execution": execution})
+    else:
+        console.out.print(
+            f"Started {execution}\nIts decision will be in `evergreen history {model}`. Stop it "
+            f"with:\n\n  {executions.stop_command(target, execution)}",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def follow(target: Target, execution: str) -> dict[str, Any]:
+    """Show each state while it lasts, and return how the execution ended."""
+    try:
+        with Steps() as steps:
+            entered = executions.states(target, execution)
+            state = next(entered, None)
+            while state:
+                with steps.step(state, state):
+                    state = next(entered, None)  # returns when the next one is entered
+    except KeyboardInterrupt:
+        console.progress("retrain", "no longer watched; the execution goes on. Stop it with:")
+        console.err.print(
+            f"\n  {executions.stop_command(target, execution)}", soft_wrap=True, markup=False
+        )
+        raise
+    return executions.outcome(target, execution)
+
+
+def told(model: str, result: dict[str, Any]) -> str:
+    """Say what became of a retraining."""
+    output = result["output"] or {}
+    if "decision" in output:
+        done = "was promoted" if output["decision"] == "promote" else "was rejected"
+        return (
+            f"Version {output.get('challenger')} of {model} {done}: {output.get('reason')}.\n"
+            f"See `evergreen history {model}`."
+        )
+    if error := output.get("error"):
+        return f"Skipped: {error.get('Error')}: {executions.message_of(error.get('Cause'))}"
+    return f"{result['status'].lower()} without a decision: {result['execution']}"

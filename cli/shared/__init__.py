@@ -1,0 +1,1 @@
+"""What several commands share: the deployment they speak to, and how they show results."""

@@ -1,0 +1,162 @@
+"""Deploying the app: cdk as a subprocess, its output in a log file, its progress told."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cli.shared.target import Target
+
+ROOT = Path(__file__).resolve().parents[2]
+_PROGRESS = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
+_TAIL_LINES = 25
+
+
+class DeploymentError(EvergreenError):
+    """cdk ended with an error."""
+
+
+def emulator_context(target: Target, *, period: str, cooldown: str) -> dict[str, str]:
+    """Return the settings of a deployment to an emulator.
+
+    Parameters
+    ----------
+    period
+        How often each drift check runs, in place of the models' own schedules.
+    cooldown
+        Least time between two retrainings, in place of the models' own.
+    """
+    return {
+        "stage": target.stage,
+        "emulator": "true",
+        "drift_period": period,
+        "cooldown": cooldown,
+        "mlflow_tracking_uri": target.mlflow_uri or "",
+    }
+
+
+def deploy(
+    target: Target, context: Mapping[str, str], log: Path, progress: Callable[[str], None]
+) -> None:
+    """Bootstrap the account if need be, and deploy every stack.
+
+    Parameters
+    ----------
+    context
+        Settings that override ``cdk.json``.
+    log
+        File that gets cdk's output.
+    progress
+        Told in a few words what is going on.
+
+    Raises
+    ------
+    DeploymentError
+        With the end of cdk's output and the path of all of it.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    settings = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
+    with log.open("wb"):  # a new log for each deployment
+        if not _is_bootstrapped(target):
+            progress("bootstrapping the account for CDK")
+            # Beside the log and not in the repository, where cdk would synthesise the app first.
+            _cdk(target, ["bootstrap", *_account(target)], log, progress, folder=log.parent)
+        progress("synthesising")
+        _cdk(
+            target,
+            [
+                *("deploy", "--all", "--require-approval", "never", "--progress", "events"),
+                # Of its own: cdk refuses a folder that another deployment is reading from.
+                *("--output", str(log.parent / "cdk.out")),
+                *("--concurrency", "4", "--asset-parallelism", *_method(target), *settings),
+            ],
+            log,
+            progress,
+        )
+    if target.is_emulator:
+        publish_routes(target)
+
+
+def publish_routes(target: Target) -> None:
+    """Have an emulator's API serve the routes it has now.
+
+    LocalStack's CloudFormation cannot update a stage: after a deployment that changed a route, it
+    still serves the routes of before, or has no stage any more.
+    """
+    target.client("apigateway").create_deployment(
+        restApiId=target.output("RestApiId"), stageName=target.output("ApiStage")
+    )
+
+
+def _method(target: Target) -> list[str]:
+    # A change set is for review before it runs; an emulator's is made only to be run.
+    return ["--method", "direct"] if target.is_emulator else []
+
+
+def _account(target: Target) -> list[str]:
+    account = target.client("sts").get_caller_identity()["Account"]
+    region = target.client("s3").meta.region_name
+    return [f"aws://{account}/{region}"]
+
+
+def _is_bootstrapped(target: Target) -> bool:
+    try:
+        target.client("cloudformation").describe_stacks(StackName="CDKToolkit")
+    except ClientError:
+        return False
+    return True
+
+
+def _cdk(
+    target: Target,
+    arguments: list[str],
+    log: Path,
+    progress: Callable[[str], None],
+    *,
+    folder: Path = ROOT,
+) -> None:
+    program = ROOT / "node_modules" / ".bin" / "cdk"
+    if not program.exists():
+        raise DeploymentError("cdk is not installed", where=str(program), fix="Run `make setup`")
+    environment = {
+        **os.environ,
+        **target.environment,
+        "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "CDK_DISABLE_CLI_TELEMETRY": "1",
+    }
+    with subprocess.Popen(
+        [program, *arguments, "--no-notices", "--no-color", "--ci"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            with log.open("ab") as file:
+                for line in process.stdout:
+                    file.write(line)
+                    file.flush()
+                    found = _PROGRESS.match(line.decode(errors="replace"))
+                    if found:
+                        stack = found["stack"].rsplit("-", 1)[-1]
+                        progress(f"{stack}: {found['done']} of {found['all']} resources")
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        raise DeploymentError(
+            f"cdk {arguments[0]} failed:\n{tail}\n", where="deploy", fix=f"The whole log: {log}"
+        )

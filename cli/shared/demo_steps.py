@@ -1,0 +1,246 @@
+"""The loop once around on a recorded series: the demonstration's steps, and what came of them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cli.shared.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
+from cli.shared.loop_observation import Execution, Loop
+from cli.shared.manual_release import train_and_promote
+from cli.shared.traffic import Api, replay, split_form
+from evergreen.clock import utc_now
+from evergreen.drift.log import read_decisions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import pandas as pd
+
+    from cli.shared.progress import Steps
+    from cli.shared.target import Target
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.release.decision_log import DecisionRecord
+
+MODEL = DEFAULT_MODEL
+__all__ = ["MODEL", "MODELS", "OnceAround", "Story", "Summary", "example_row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the loop is shown on; what is not given is as the model's own example says.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    trained_on
+        Periods (months, years) that the first champion knows.
+    replayed
+        Periods replayed one after another until a challenger is promoted.
+    fraction
+        Share of all rows, 0 to 1.
+    """
+
+    model: str = DEFAULT_MODEL
+    trained_on: tuple[int, ...] | None = None
+    replayed: tuple[int, ...] | None = None
+    fraction: float | None = None
+
+    def example(self) -> Example:
+        """Return the model's example with what this story changes.
+
+        Raises
+        ------
+        NoExampleError
+            If a share is asked for of a series that is only used whole.
+        """
+        example = find_example(self.model)
+        given = {"trained_on": self.trained_on, "replayed": self.replayed}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value}
+        if self.fraction is not None:
+            if example.definition.forecast is not None and self.fraction != 1:
+                raise NoExampleError(
+                    "a time series has no smaller sample",
+                    where=self.model,
+                    fix="Leave the fraction out.",
+                )
+            changes["fraction"] = self.fraction
+        return replace(example, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of it, in numbers; written to ``.evergreen/demo.json``."""
+
+    model: str
+    rows_served: int
+    rows_logged: int
+    drift_checks: int
+    drift_detected: int
+    retrainings: int
+    promoted: int
+    champion_before: str
+    champion_after: str
+    metric: str
+    metric_champion: float | None
+    metric_challenger: float | None
+    periods_replayed: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+@dataclass
+class OnceAround:
+    """Takes a deployment once around the loop.
+
+    Parameters
+    ----------
+    target
+        Where the app is deployed.
+    story
+        Which model, on which rows.
+    steps
+        Shows what goes on.
+    """
+
+    target: Target
+    story: Story
+    steps: Steps
+    note: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}")
+    """Put into the metadata of every row sent, to find them again in the log."""
+
+    @cached_property
+    def example(self) -> Example:
+        """The example of the story."""
+        return self.story.example()
+
+    @property
+    def definition(self) -> ModelDefinition:
+        """The model of the story."""
+        return self.example.definition
+
+    def run(self) -> Summary:
+        """Train by hand, then replay period after period until a challenger is promoted.
+
+        Raises
+        ------
+        EvergreenError
+            If a station of the loop does not do its part.
+        """
+        began = utc_now()
+        first = self._first_champion()
+        rows_served = 0
+        executions: list[Execution] = []
+        periods: list[str] = []
+        with Api.of(self.target) as api:
+            self._until_serving(api, first.challenger)
+            for period in self.example.replayed:
+                periods.append(self.example.period_name(period))
+                rows = self.example.load((period,), self.example.fraction)
+                rows_served += self._replay(api, rows, periods[-1])
+                execution = self._retraining(utc_now())
+                executions += [execution] if execution else []
+                if execution and execution.promoted:
+                    self._until_serving(api, str(execution.output["challenger"]))
+                    self._ask(api, rows)
+                    break
+        rows_logged = self._count(began, rows_served)
+        last = executions[-1].output if executions else {}
+        pointer = self._loop().pointer()
+        checks = read_decisions(self.target.storage, self.definition.name, began, utc_now())
+        return Summary(
+            model=self.definition.name,
+            rows_served=rows_served,
+            rows_logged=rows_logged,
+            drift_checks=len(checks),
+            drift_detected=sum(check.verdict == "drift" for check in checks),
+            retrainings=len(executions),
+            promoted=sum(execution.promoted for execution in executions),
+            champion_before=first.challenger,
+            champion_after=pointer.version if pointer else first.challenger,
+            metric=self.definition.metric,
+            metric_champion=last.get("metric_champion"),
+            metric_challenger=last.get("metric_challenger"),
+            periods_replayed=tuple(periods),
+            seconds=dict(self.steps.seconds),
+        )
+
+    def _loop(self, say: Callable[[str], None] = lambda _: None) -> Loop:
+        return Loop(self.target, self.definition, say)
+
+    def _first_champion(self) -> DecisionRecord:
+        example = self.example
+        names = " and ".join(map(example.period_name, example.trained_on))
+        with self.steps.step("train", f"Train on {names} and promote by hand") as say:
+            say("reading the recorded series")
+            data = example.load(example.trained_on, example.fraction)
+            source = f"{example.source}, {names}, share {example.fraction}"
+            first = train_and_promote(
+                self.target, example.definition, example.folder, data, source, say
+            )
+        if first.comparison:
+            self.steps.note(
+                f"version {first.challenger} is champion, {first.comparison.metric} "
+                f"{first.comparison.metric_challenger:.3f} on its holdout"
+            )
+        return first
+
+    def _until_serving(self, api: Api, version: str) -> None:
+        with self.steps.step("serving", f"Wait until the API serves version {version}") as say:
+            self._loop(say).wait_until_serving(api, version)
+
+    def _replay(self, api: Api, data: pd.DataFrame, period: str) -> int:
+        sent = 0
+        title = f"Replay {period}: {len(data):,} rows through the API"
+        with self.steps.step("replay", title) as say:
+
+            def count(rows: int) -> None:
+                nonlocal sent
+                sent += rows
+                say(f"{sent:,} rows")
+
+            done = replay(
+                api,
+                self.definition,
+                data,
+                batch_rows=self.example.batch_rows,
+                metadata={"replay": self.note},
+                on_rows=count,
+            )
+        self.steps.note(f"{done.rows:,} rows served, {done.labels:,} labels sent")
+        return done.rows
+
+    def _retraining(self, since: datetime) -> Execution | None:
+        """Wait for the check of what was replayed, and for the retraining that it starts."""
+        with self.steps.step("drift", "Wait for the scheduled drift check") as say:
+            check = self._loop(say).wait_for_check(since)
+        self.steps.note(f"{check.verdict}: {check.reason}")
+        if not check.start_retraining:
+            return None
+        with self.steps.step("retraining", "Train a challenger, compare it on the holdout") as say:
+            execution = self._loop(say).wait_for_execution(check.timestamp)
+        self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
+        return execution
+
+    def _ask(self, api: Api, rows: pd.DataFrame) -> None:
+        form = split_form(self.definition, rows.head(1))
+        answer = api.predict(self.definition.name, {"dataframe_split": form})
+        self.steps.note(f"the API answers with version {answer['model_version']}, no redeploy")
+
+    def _count(self, since: datetime, rows_served: int) -> int:
+        with self.steps.step("log", "Compact the request log and count its rows") as say:
+            loop = self._loop(say)
+            loop.wait_for_log(since, self.note, rows_served)
+            loop.compact()
+            return loop.rows_logged(since, self.note)
+
+
+def example_row(model: str = DEFAULT_MODEL) -> dict[str, object]:
+    """Return one recorded row, as a caller would write it."""
+    example = find_example(model)
+    rows = example.load(example.replayed[-1:], example.fraction)
+    form = split_form(example.definition, rows.tail(1))
+    return dict(zip(form["columns"], form["data"][0], strict=True))

@@ -1,0 +1,78 @@
+"""Executions of the state machine, followed from outside."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from evergreen.release import executions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.shared.target import Target
+
+POLL_SECONDS = 1.0
+_SHOWN = ("TaskStateEntered", "WaitStateEntered", "FailStateEntered", "SucceedStateEntered")
+
+
+def start(target: Target, model: str) -> str:
+    """Start a retraining, whatever drift there is, and return the execution's ARN."""
+    answer = target.client("stepfunctions").start_execution(
+        stateMachineArn=target.output("StateMachineArn"), input=json.dumps({"model": model})
+    )
+    return str(answer["executionArn"])
+
+
+def is_running(target: Target, execution: str) -> bool:
+    """Say whether an execution still runs."""
+    return executions.is_running(target.client("stepfunctions"), execution)
+
+
+def states(target: Target, execution: str) -> Iterator[str]:
+    """Yield the name of each state when it is entered, until the execution ends.
+
+    Choices and what only rewrites the input pass in no time and are left out.
+    """
+    client = target.client("stepfunctions")
+    seen = 0
+    while True:
+        running = is_running(target, execution)
+        pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
+        for event in [event for page in pages for event in page["events"]][seen:]:
+            seen += 1
+            if event["type"] in _SHOWN:
+                yield str(event["stateEnteredEventDetails"]["name"])
+        if not running:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def outcome(target: Target, execution: str) -> dict[str, Any]:
+    """Return an execution's ``status``, its ``output``, and its ``error`` and ``cause`` if any."""
+    answer = target.client("stepfunctions").describe_execution(executionArn=execution)
+    return {
+        "execution": execution,
+        "status": answer["status"],
+        "output": json.loads(answer["output"]) if answer.get("output") else None,
+        "error": answer.get("error"),
+        "cause": message_of(answer.get("cause")),
+    }
+
+
+def message_of(cause: str | None) -> str | None:
+    """Return what a cause says to people: "step: message", without what Lambda wraps it in."""
+    step, brace, wrapped = (cause or "").partition("{")
+    try:
+        message = json.loads(brace + wrapped)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return cause
+    return f"{step}{message}"
+
+
+def stop_command(target: Target, execution: str) -> str:
+    """Return the command that stops an execution."""
+    endpoint = target.environment.get("AWS_ENDPOINT_URL")
+    where = f"--endpoint-url {endpoint} " if endpoint else ""
+    return f"aws {where}stepfunctions stop-execution --execution-arn {execution}"

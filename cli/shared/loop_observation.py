@@ -1,0 +1,205 @@
+"""One turn of the loop, seen from outside: what is sent in, and what the deployment makes of it.
+
+Nothing here reaches into the deployment: traffic goes through the API, the drift check is
+started by its own schedule, the retraining by the drift check's event. This module sends, waits
+and reads, so the demonstration and the end-to-end test see what a user sees.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from evergreen.clock import utc_now
+from evergreen.drift.log import read_decisions
+from evergreen.errors import EvergreenError
+from evergreen.lake.reader import Lake
+from evergreen.production import Production
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from cli.shared.target import Target
+    from cli.shared.traffic import Api
+    from evergreen.drift.log import DecisionRecord
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+
+POLL_SECONDS = 1.0
+
+
+class LoopError(EvergreenError):
+    """The loop did not go on as it should have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A finished execution of the state machine that came to a decision."""
+
+    arn: str
+    output: dict[str, Any]
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the challenger went into production."""
+        return self.output.get("decision") == "promote"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Watches one model of a deployment go round.
+
+    Parameters
+    ----------
+    target
+        The deployment.
+    definition
+        The model.
+    tick
+        Called with a few words about what is being waited for, about once a second.
+    """
+
+    target: Target
+    definition: ModelDefinition
+    tick: Callable[[str], None] = lambda _: None
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.definition.name
+
+    def pointer(self) -> ProductionPointer | None:
+        """Return what is in production."""
+        return Production(self.target.stage, self.target.client("ssm")).read(self.model)
+
+    def wait_until_serving(self, api: Api, version: str, *, seconds: float = 120) -> None:
+        """Wait until the API says that it serves a version.
+
+        Raises
+        ------
+        LoopError
+            If it still serves another one after ``seconds``.
+        """
+
+        def serving() -> bool | None:
+            self.tick(f"waiting for the API to serve version {version}")
+            production = api.get(f"/models/{self.model}")["production"]
+            return (production is not None and production["version"] == version) or None
+
+        self._poll(serving, seconds, f"the API does not serve version {version}")
+
+    def wait_for_check(self, since: datetime, *, seconds: float = 300) -> DecisionRecord:
+        """Wait for a drift check whose window ends after ``since``, and return its decision.
+
+        Raises
+        ------
+        LoopError
+            If there is none within ``seconds``.
+        """
+        storage = self.target.storage
+
+        def decision() -> DecisionRecord | None:
+            self.tick("waiting for the scheduled drift check")
+            found = read_decisions(storage, self.model, since, utc_now())
+            return next((item for item in found if item.window_end >= since), None)
+
+        return self._poll(decision, seconds, "no drift check was made")
+
+    def wait_for_execution(self, since: datetime, *, seconds: float = 600) -> Execution:
+        """Wait for the first execution that started after ``since`` and was not skipped.
+
+        Raises
+        ------
+        LoopError
+            If none has ended within ``seconds``, or one has failed.
+        """
+        client = self.target.client("stepfunctions")
+        machine = self.target.output("StateMachineArn")
+
+        def execution() -> Execution | None:
+            pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
+            started = [
+                item for page in pages for item in page["executions"] if item["startDate"] >= since
+            ]
+            for item in sorted(started, key=lambda item: item["startDate"]):
+                if item["status"] == "RUNNING":
+                    self.tick(f"{self._state(client, item['executionArn'])}")
+                    return None
+                found = self._execution(client, item["executionArn"])
+                if "decision" in found.output:
+                    return found
+            self.tick("waiting for the state machine to start")
+            return None
+
+        return self._poll(execution, seconds, "no execution of the state machine ended")
+
+    def rows_logged(self, since: datetime, note: str) -> int:
+        """Count the champion's rows in the log whose metadata carry ``note``, each row once."""
+        table = Lake(self.target.storage).predictions(self.definition, since, utc_now())
+        table = table.filter(pc.equal(table["role"], "champion"))
+        return int(pc.sum(pc.match_substring(table["metadata"], note)).as_py() or 0)
+
+    def wait_for_log(self, since: datetime, note: str, rows: int, *, seconds: float = 180) -> int:
+        """Wait until the log holds ``rows`` such rows; return how many it holds in the end."""
+        deadline = time.monotonic() + seconds
+        while (found := self.rows_logged(since, note)) < rows and time.monotonic() < deadline:
+            self.tick(f"{found:,} of {rows:,} rows in the log")
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def compact(self) -> list[dict[str, Any]]:
+        """Have the compaction function compact the model's open partitions now.
+
+        Raises
+        ------
+        LoopError
+            If the function failed.
+        """
+        answer = self.target.client("lambda").invoke(
+            FunctionName=self.target.output("CompactLogsFunctionName"),
+            Payload=json.dumps({"model": self.model, "include_open": True}).encode(),
+        )
+        body = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise LoopError(body.get("errorMessage", "no message"), where="compact_logs")
+        partitions: list[dict[str, Any]] = body["partitions"]
+        return partitions
+
+    def _poll[Found](
+        self, look: Callable[[], Found | None], seconds: float, otherwise: str
+    ) -> Found:
+        deadline = time.monotonic() + seconds
+        while (found := look()) is None:
+            if time.monotonic() > deadline:
+                raise LoopError(
+                    f"{otherwise} within {seconds:.0f} seconds",
+                    where=self.model,
+                    fix="Look at the functions' log groups and at the executions",
+                )
+            time.sleep(POLL_SECONDS)
+        return found
+
+    @staticmethod
+    def _execution(client: Any, arn: str) -> Execution:  # noqa: ANN401 - a boto3 client
+        answer = client.describe_execution(executionArn=arn)
+        if answer["status"] != "SUCCEEDED":
+            raise LoopError(
+                f"{answer['status'].lower()}: {answer.get('error')}: {answer.get('cause')}",
+                where=arn,
+            )
+        return Execution(arn, json.loads(answer["output"]))
+
+    @staticmethod
+    def _state(client: Any, arn: str) -> str:  # noqa: ANN401 - a boto3 client
+        events = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=20)
+        entered = [
+            event["stateEnteredEventDetails"]["name"]
+            for event in events["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+        return f"state machine: {entered[0]}" if entered else "state machine: starting"

@@ -1,0 +1,163 @@
+"""Training and promoting by hand: the library's own steps, wired to a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+
+from evergreen.bundle.store import load_bundle
+from evergreen.clock import utc_now
+from evergreen.datasets.store import (
+    HOLDOUT,
+    TRAIN,
+    read_dataset,
+    rows_of,
+    split_rows,
+    write_dataset,
+)
+from evergreen.errors import EvergreenError
+from evergreen.evaluation.evaluate import compare
+from evergreen.events import Events
+from evergreen.production import Production
+from evergreen.registry.writer import Registry
+from evergreen.release.context import Desk
+from evergreen.release.promotion import candidate_pointer, promote
+from evergreen.training.train import train_challenger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from cli.shared.target import Target
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+    from evergreen.registry.registration import Challenger
+    from evergreen.release.decision_log import DecisionRecord
+
+
+def desk_of(target: Target) -> Desk:
+    """Return everything that a decision is written to, of one deployment.
+
+    Raises
+    ------
+    EvergreenError
+        If it is not known where MLflow is.
+    """
+    if target.mlflow_uri is None:
+        raise EvergreenError(
+            "no MLflow server is known", fix="Set MLFLOW_TRACKING_URI to its address"
+        )
+    # Its bars would run through the display of our own steps.
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
+    return Desk(
+        storage=target.storage,
+        production=Production(target.stage, target.client("ssm")),
+        registry=Registry(MlflowClient(tracking_uri=target.mlflow_uri)),
+        events=Events(target.output("EventBusName"), target.client("events")),
+        clock=utc_now,
+    )
+
+
+def train_and_promote(
+    target: Target,
+    definition: ModelDefinition,
+    folder: Path,
+    data: pd.DataFrame,
+    source: str,
+    say: Callable[[str], None],
+) -> DecisionRecord:
+    """Train on a data set and put the model into production, whatever is there now.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    data
+        Features, target, and an aware ``timestamp``.
+    source
+        Where the data came from, for the manifest.
+    say
+        Told in a few words what is going on.
+    """
+    version = train_by_hand(target, definition, folder, data, source, say).version
+    return promote_by_hand(target, definition, version, say)
+
+
+def train_by_hand(
+    target: Target,
+    definition: ModelDefinition,
+    folder: Path,
+    data: pd.DataFrame,
+    source: str,
+    say: Callable[[str], None],
+) -> Challenger:
+    """Write a data set, train a challenger on it and register it; nothing is promoted.
+
+    Parameters
+    ----------
+    folder, data, source, say
+        As :func:`train_and_promote` takes them.
+    """
+    desk = desk_of(target)
+    say("writing the data set")
+    table = split_rows(definition, pa.Table.from_pandas(data, preserve_index=False))
+    manifest = write_dataset(
+        desk.storage, definition, table, sources=[source], data_until=utc_now(), clock=utc_now
+    )
+    say(f"training on {manifest.train_rows:,} rows")
+    return train_challenger(
+        definition,
+        folder,
+        manifest,
+        read_dataset(desk.storage, definition.name, manifest.dataset_id),
+        storage=desk.storage,
+        registry=desk.registry,
+        clock=utc_now,
+    )
+
+
+def promote_by_hand(
+    target: Target, definition: ModelDefinition, version: str, say: Callable[[str], None]
+) -> DecisionRecord:
+    """Put a registered challenger into production, however the comparison ends.
+
+    It is compared with the champion on its own holdout all the same, for the record.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version with a bundle, or it was in production before.
+    """
+    desk, name = desk_of(target), definition.name
+    registered = desk.registry.find(name, version)
+    pointer = desk.production.read(name)
+    if pointer and pointer.version == version:  # interrupted: nothing is left to compare it with
+        return promote(desk, name, version, desk.registry.comparison_of(registered.run_id))
+    say("comparing it with the champion" if pointer else "measuring it")
+    rows = read_dataset(desk.storage, name, registered.dataset_id)
+    candidate = candidate_pointer(registered, promoted_at=utc_now())
+    comparison = compare(
+        definition,
+        rows_of(rows, HOLDOUT),
+        champion=load_bundle(desk.storage, pointer) if pointer else None,
+        challenger=load_bundle(desk.storage, candidate),
+        training=rows_of(rows, TRAIN),
+        champion_training=_trained_on(desk, name, pointer),
+    )
+    if pointer:
+        reason = f"promoted by hand; {comparison.reason}"
+        comparison = comparison.model_copy(update={"decision": "promote", "reason": reason})
+    desk.registry.log_comparison(registered, comparison, utc_now())
+    say("promoting")
+    return promote(desk, name, version, comparison)
+
+
+def _trained_on(desk: Desk, model: str, pointer: ProductionPointer | None) -> pa.Table | None:
+    if pointer is None:
+        return None
+    return rows_of(read_dataset(desk.storage, model, pointer.reference_dataset_id), TRAIN)

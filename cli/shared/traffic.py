@@ -1,0 +1,191 @@
+"""Traffic: rows sent to the API in batches, and their ground truth a little later."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    import pandas as pd
+
+    from cli.shared.target import Target
+    from evergreen.model_definition import ModelDefinition
+
+TIMEOUT_SECONDS = 60.0
+
+
+class ApiError(EvergreenError):
+    """The API answered with an error, or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay sent and what came back."""
+
+    rows: int
+    labels: int
+    versions: tuple[str, ...]
+    """The model versions that answered, in the order they were met."""
+
+
+class Api:
+    """A caller of the deployed REST API.
+
+    Parameters
+    ----------
+    base_url
+        URL of the API's stage.
+    key
+        The API key.
+    """
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._client = httpx.Client(
+            base_url=base_url, headers={"x-api-key": key}, timeout=TIMEOUT_SECONDS, trust_env=False
+        )
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        """Return a caller of the target's API."""
+        return cls(target.api_url, target.api_key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Get a path of the API."""
+        return self._call("GET", path)
+
+    def predict(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for predictions in any of the API's body forms.
+
+        Raises
+        ------
+        ApiError
+            If the answer is not 200; the message is the API's own.
+        """
+        answer: dict[str, Any] = self._call("POST", f"/models/{model}/predict", body)
+        return answer
+
+    def send_ground_truth(self, model: str, labels: list[dict[str, Any]]) -> None:
+        """Send ground truth for rows that were predicted before.
+
+        Raises
+        ------
+        ApiError
+            If the API did not accept it.
+        """
+        self._call("POST", f"/models/{model}/ground-truth", labels)
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise ApiError(f"no answer: {error}", where=f"{method} {path}") from error
+        if response.is_error:
+            raise ApiError(_problem(response), where=f"{method} {path}")
+        return response.json()
+
+
+def replay(
+    api: Api,
+    definition: ModelDefinition,
+    data: pd.DataFrame,
+    *,
+    batch_rows: int = 500,
+    label_delay: int = 2,
+    metadata: Mapping[str, Any] | None = None,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> Replayed:
+    """Send a data set as live traffic, in its own order, with its labels a little later.
+
+    Parameters
+    ----------
+    data
+        One row per prediction: the features, and the outcome in the target's column.
+    batch_rows
+        Rows per request.
+    label_delay
+        After how many further requests a request's labels are sent.
+    metadata
+        The caller's own note for the request log.
+    on_rows
+        Told after each request how many rows it had.
+
+    Raises
+    ------
+    ApiError
+        If a request is refused; what was sent before stays sent.
+    """
+    waiting: deque[tuple[str, pd.Series]] = deque()
+    versions: dict[str, None] = {}
+    rows = labels = 0
+
+    def send_oldest_labels() -> int:
+        request_id, truth = waiting.popleft()
+        items = [
+            {"request_id": request_id, "row": number, "label": label}
+            for number, label in enumerate(truth.tolist())
+        ]
+        api.send_ground_truth(definition.name, items)
+        return len(items)
+
+    for first in range(0, len(data), batch_rows):
+        batch = data.iloc[first : first + batch_rows]
+        body = {"dataframe_split": split_form(definition, batch)}
+        answer = api.predict(definition.name, {**body, "metadata": dict(metadata or {})})
+        versions[answer["model_version"]] = None
+        rows += len(answer["predictions"])
+        waiting.append((answer["request_id"], batch[definition.target]))
+        on_rows(len(batch))
+        if len(waiting) > label_delay:
+            labels += send_oldest_labels()
+    while waiting:
+        labels += send_oldest_labels()
+    return Replayed(rows, labels, tuple(versions))
+
+
+def split_form(definition: ModelDefinition, data: pd.DataFrame) -> dict[str, Any]:
+    """Write rows as ``{"columns": […], "data": [[…], …]}``, missing values as null."""
+    columns = []
+    for name, feature in definition.features.items():
+        values = data[name].tolist()
+        if data[name].dtype == np.float32:
+            # The shortest text that means the same 32-bit number: 39.2, not 39.20000076293945.
+            values = [float(str(value)) for value in data[name].to_numpy()]
+        values = [None if pd.isna(value) else value for value in values]
+        if feature.type in {"integer", "boolean"}:
+            kind = int if feature.type == "integer" else bool
+            values = [None if value is None else kind(value) for value in values]
+        columns.append(values)
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    return {"columns": list(definition.features), "data": rows}
+
+
+def _problem(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+        parts = [problem.get("detail") or problem.get("title") or problem.get("message")]
+        parts += [f"{fault['path']}: {fault['message']}" for fault in problem.get("errors", [])]
+        text = "; ".join(part for part in parts if part)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        text = response.text[:500]
+    return f"status {response.status_code}: {text}"

@@ -1,0 +1,222 @@
+"""Grafana's own alert rules, on CloudWatch, and whom they tell.
+
+They are on CloudWatch because that is there in every installation; Prometheus has rules of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from grafana_foundation_sdk.builders import alerting as builders
+from grafana_foundation_sdk.models.alerting import RelativeTimeRange
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.expr import (
+    ExprTypeThresholdConditions,
+    ExprTypeThresholdConditionsEvaluator,
+    TypeReduce,
+    TypeThreshold,
+)
+
+from dashboards.building.data_sources import FOLDER
+from dashboards.building.grafana import Ready
+from evergreen.metrics.catalog import BY_METRIC, Metric
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.cog.variants import Dataquery
+    from grafana_foundation_sdk.models import alerting
+
+    from dashboards.building.cloudwatch_source import CloudWatch
+
+RECEIVER = "evergreen"
+_EXPRESSIONS = DataSourceRef(type_val="__expr__", uid="__expr__")
+_LOOK_BACK = RelativeTimeRange(from_val=900, to=0)
+_MORE_THAN: Final = "gt"
+_LESS_THAN: Final = "lt"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """When somebody is told.
+
+    Parameters
+    ----------
+    uid, title
+        What the rule is called; the uid stays the same.
+    metric, statistic
+        What is looked at, for each model and each value of the metric's other dimension.
+    comparison, threshold
+        When the newest value is wrong, in CloudWatch's unit.
+    lasting
+        How long it must be wrong.
+    severity
+        Label of the alert.
+    summary
+        What it means and what to do first.
+    """
+
+    uid: str
+    title: str
+    metric: Metric
+    statistic: str
+    comparison: Literal["gt", "lt"]
+    threshold: float
+    lasting: str
+    severity: Literal["critical", "warning"]
+    summary: str
+
+
+ALERTS = (
+    Alert(
+        "evergreen-server-errors",
+        "More than 5 % of requests fail",
+        Metric.SERVER_ERRORS,
+        "Average",
+        _MORE_THAN,
+        0.05,
+        "5m",
+        "critical",
+        "Answers with a 5xx status; read the predict function's log.",
+    ),
+    Alert(
+        "evergreen-slow-answers",
+        "Slowest answers take more than 2 seconds",
+        Metric.RESPONSE_TIME,
+        "p99",
+        _MORE_THAN,
+        2000,
+        "10m",
+        "warning",
+        "The 99th percentile of response time; compare with cold starts and batch size.",
+    ),
+    Alert(
+        "evergreen-unhealthy",
+        "A model does not answer",
+        Metric.HEALTHY,
+        "Minimum",
+        _LESS_THAN,
+        1,
+        "5m",
+        "critical",
+        "No model is loaded; look at model load failures and at the production pointer.",
+    ),
+    Alert(
+        "evergreen-load-failures",
+        "A bundle did not load",
+        Metric.MODEL_LOAD_FAILURES,
+        "Sum",
+        _MORE_THAN,
+        0,
+        "0s",
+        "critical",
+        "The version before it keeps answering; compare the bundle with its hashes.",
+    ),
+    Alert(
+        "evergreen-log-spills",
+        "Firehose refuses log records",
+        Metric.LOG_SPILLS,
+        "Sum",
+        _MORE_THAN,
+        0,
+        "0s",
+        "warning",
+        "Records were written to the bucket instead, so none is lost; look at the stream's limits.",
+    ),
+    Alert(
+        "evergreen-drift",
+        "More than half of the features drifted",
+        Metric.DRIFTED_SHARE,
+        "Maximum",
+        _MORE_THAN,
+        50,
+        "0s",
+        "warning",
+        "A drift check found it; read its report, and see whether a retraining has started.",
+    ),
+)
+"""Every alert."""
+
+
+def rules(source: CloudWatch) -> dict[str, Any]:
+    """Return the rule groups in the form of Grafana's file provisioning."""
+    group = {
+        "orgId": 1,
+        "name": "evergreen",
+        "folder": FOLDER,
+        "interval": "1m",
+        "rules": [_provisioned(alert, source) for alert in ALERTS],
+    }
+    return {"apiVersion": 1, "groups": [group]}
+
+
+def contact_points() -> dict[str, Any]:
+    """Return the contact points, and the policy that sends every alert to them."""
+    email = builders.ContactPoint().name(RECEIVER).uid("evergreen-email").type("email")
+    email.settings({"addresses": "${EVERGREEN_ALERT_EMAIL}", "singleEmail": True})
+    webhook = builders.ContactPoint().name(RECEIVER).uid("evergreen-webhook").type("webhook")
+    webhook.settings({"url": "${EVERGREEN_ALERT_WEBHOOK}", "httpMethod": "POST"})
+    receivers = []
+    for built in (email.build(), webhook.build()):
+        receiver = built.to_json()
+        receiver.pop("name")  # of the contact point, which holds both
+        receivers.append(receiver)
+    policy = {
+        "orgId": 1,
+        "receiver": RECEIVER,
+        "group_by": ["grafana_folder", "alertname", "model"],
+        "group_wait": "30s",
+        "group_interval": "5m",
+        "repeat_interval": "12h",
+    }
+    return {
+        "apiVersion": 1,
+        "contactPoints": [{"orgId": 1, "name": RECEIVER, "receivers": receivers}],
+        "policies": [policy],
+    }
+
+
+def build_rule(alert: Alert, source: CloudWatch) -> alerting.Rule:
+    """Return one rule: the query, its newest value, and the threshold."""
+    query = source.alert_query(BY_METRIC[alert.metric], alert.statistic)
+    query.ref_id = "A"
+    newest = TypeReduce(
+        datasource=_EXPRESSIONS, ref_id="B", expression="A", reducer="last", query_type="reduce"
+    )
+    evaluator = ExprTypeThresholdConditionsEvaluator([alert.threshold], alert.comparison)
+    threshold = TypeThreshold(
+        datasource=_EXPRESSIONS,
+        ref_id="C",
+        expression="B",
+        conditions=[ExprTypeThresholdConditions(evaluator)],
+    )
+    rule = (
+        builders.Rule(alert.title)
+        .uid(alert.uid)
+        .condition("C")
+        .for_val(alert.lasting)
+        .no_data_state("OK")
+        .exec_err_state("Error")
+        .labels({"severity": alert.severity, "service": "evergreen"})
+        .annotations({"summary": alert.summary})
+        .with_query(
+            builders.Query("A")
+            .datasource_uid(str(source.reference.uid))
+            .relative_time_range(_LOOK_BACK)
+            .model(Ready(query))
+        )
+    )
+    expressions: dict[str, Dataquery] = {"B": newest, "C": threshold}
+    for reference, model in expressions.items():
+        rule.with_query(
+            builders.Query(reference)
+            .datasource_uid("__expr__")
+            .relative_time_range(_LOOK_BACK)
+            .model(Ready(model))
+        )
+    return rule.build()
+
+
+def _provisioned(alert: Alert, source: CloudWatch) -> dict[str, object]:
+    rule = build_rule(alert, source).to_json()
+    # In files these belong to the group and not to the rule.
+    return {name: rule[name] for name in rule if name not in {"folderUID", "orgID", "ruleGroup"}}

@@ -1,0 +1,165 @@
+"""Puts a dashboard together: the layout's panels with a data source's queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.builders import common, dashboard, piechart, stat, timeseries
+from grafana_foundation_sdk.models.common import (
+    BigValueGraphMode,
+    GraphDrawStyle,
+    LegendDisplayMode,
+    LegendPlacement,
+    StackingMode,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    Dashboard,
+    DashboardCursorSync,
+    DashboardLinkType,
+    ValueMap,
+    ValueMappingResult,
+    VariableOption,
+)
+
+from dashboards.building.grafana import Ready
+from dashboards.building.layout import TITLES, Calculation, View, rows
+from dashboards.building.source import DEFAULT_PERIOD, PERIODS
+from evergreen.metrics.catalog import Metric
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel as PanelModel
+    from grafana_foundation_sdk.models.dashboard import ValueMapping, VariableModel
+
+    from dashboards.building.layout import Panel
+    from dashboards.building.source import Source
+    from evergreen.metrics.catalog import Board
+
+TAG = "evergreen"
+
+
+def build_board(board: Board, source: Source) -> Dashboard:
+    """Return a dashboard for a data source, with a uid that stays the same."""
+    builder = (
+        dashboard.Dashboard(f"Evergreen {TITLES[board]} ({source.title})")
+        .uid(f"evergreen-{board}-{source.key}")
+        .tags([TAG, source.key])
+        .readonly()
+        .refresh("1m")
+        .time("now-3h", "now")
+        .timezone("browser")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .with_variable(source.model_variable())
+        .with_variable(_period_variable())
+        .link(_link_to_others(source))
+    )
+    for annotation in source.annotations():
+        builder.annotation(annotation)
+    number = 0
+    for row in rows(board):
+        number += 1
+        builder.with_row(dashboard.Row(row.title).id(number))
+        for panel in row.panels:
+            number += 1
+            built = _panel(panel, source)
+            built.id_val = number
+            builder.with_panel(Ready(built))
+    return builder.build()
+
+
+def _panel(panel: Panel, source: Source) -> PanelModel:
+    builder = (
+        _view(panel)
+        .title(panel.title)
+        .description(panel.says)
+        .datasource(source.reference)
+        .unit(source.unit(panel))
+        .mappings(_mappings(panel))
+        .span(panel.width)
+        .height(panel.height)
+        .targets(list(source.queries(panel)))
+    )
+    return builder.build()
+
+
+def _view(panel: Panel) -> timeseries.Panel | stat.Panel | piechart.Panel:
+    match panel.view:
+        case View.LINES:
+            return _over_time(_has_least(panel)).fill_opacity(8).line_width(2)
+        case View.BARS:
+            return (
+                _over_time(least_zero=True)
+                .draw_style(GraphDrawStyle.BARS)
+                .fill_opacity(70)
+                .stacking(common.StackingConfig().mode(StackingMode.NORMAL))
+            )
+        case View.STAT:
+            newest = common.ReduceDataOptions().calcs(["lastNotNull"])
+            return stat.Panel().reduce_options(newest).graph_mode(BigValueGraphMode.AREA)
+        case View.SHARES:
+            total = common.ReduceDataOptions().calcs(["sum"])
+            return piechart.Panel().reduce_options(total).legend(_pie_legend())
+
+
+def _over_time(least_zero: bool) -> timeseries.Panel:  # noqa: FBT001 - named at every call
+    legend = (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.BOTTOM)
+        .show_legend(show_legend=True)
+    )
+    panel = timeseries.Panel().legend(legend).span_nulls(span_nulls=True)
+    return panel.axis_soft_min(0) if least_zero else panel
+
+
+def _has_least(panel: Panel) -> bool:
+    # A version number from zero would be a flat line.
+    return all(part.metric is not Metric.PRODUCTION_VERSION for part in panel.parts)
+
+
+def _pie_legend() -> piechart.PieChartLegendOptions:
+    return (
+        piechart.PieChartLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.RIGHT)
+        .show_legend(show_legend=True)
+    )
+
+
+def _mappings(panel: Panel) -> list[ValueMapping]:
+    parts = [(part.metric, part.calculation) for part in panel.parts]
+    if panel.view is not View.STAT or parts != [(Metric.HEALTHY, Calculation.LEAST)]:
+        return []
+    return [
+        ValueMap(
+            {
+                "1": ValueMappingResult(text="healthy", color="green", index=0),
+                "0": ValueMappingResult(text="unhealthy", color="red", index=1),
+            }
+        )
+    ]
+
+
+def _period_variable() -> Builder[VariableModel]:
+    choices = ", ".join(f"{name} : {seconds}" for name, seconds in PERIODS.items())
+    options = [
+        VariableOption(selected=name == DEFAULT_PERIOD, text=name, value=str(seconds))
+        for name, seconds in PERIODS.items()
+    ]
+    return (
+        dashboard.CustomVariable("period")
+        .label("Period")
+        .values(choices)
+        .options(options)
+        .current(next(option for option in options if option.selected))
+    )
+
+
+def _link_to_others(source: Source) -> dashboard.DashboardLink:
+    return (
+        dashboard.DashboardLink("Evergreen")
+        .type(DashboardLinkType.DASHBOARDS)
+        .tags([TAG, source.key])
+        .include_vars(include_vars=True)
+        .keep_time(keep_time=True)
+    )

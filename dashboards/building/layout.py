@@ -1,0 +1,263 @@
+"""What the dashboards show, without saying from which data source.
+
+Every metric of the table has a panel by rule: its kind says how it is drawn and computed. The few
+panels that a rule cannot give, because they join metrics, are written down here. So a metric that
+is added to the table is on its dashboard without another line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evergreen.metrics.catalog import BY_METRIC, NO_MODEL, SPECS, Board, Metric, MetricSpec
+
+BOARDS: tuple[Board, ...] = ("service", "api", "data", "model")
+TITLES: dict[Board, str] = {"service": "Service", "api": "API", "data": "Data", "model": "Model"}
+
+GRID_COLUMNS = 24
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class View(StrEnum):
+    """How a panel is drawn."""
+
+    LINES = "lines"
+    BARS = "bars"
+    STAT = "stat"
+    SHARES = "shares"
+
+
+class Calculation(StrEnum):
+    """What is computed of a metric, for each period."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    LEAST = "least"
+    QUANTILES = "quantiles"
+    PER_SECOND = "per second"
+    SHARE_OF_REQUESTS = "share of requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One metric of a panel.
+
+    Parameters
+    ----------
+    metric
+        The metric; if it has a second dimension, one series is drawn for each of its values.
+    calculation
+        What is computed of it.
+    legend
+        What its series is called, where the second dimension does not say it.
+    model
+        The model, where it is not the one that is selected.
+    """
+
+    metric: Metric
+    calculation: Calculation
+    legend: str
+    model: str | None = None
+
+    @property
+    def spec(self) -> MetricSpec:
+        """What the table says of the metric."""
+        return BY_METRIC[self.metric]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel."""
+
+    title: str
+    says: str
+    view: View
+    parts: tuple[Part, ...]
+    width: int
+    height: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels under one heading."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+def rows(board: Board) -> tuple[Row, ...]:
+    """Return all rows of a dashboard: the headline, one panel for each metric, and the events."""
+    return (
+        Row("Now", _side_by_side(_HEADLINES[board])),
+        Row("Over time", (*_JOINED.get(board, ()), *(by_rule(spec) for spec in _of(board)))),
+        *((Row("For no model", _FOR_NO_MODEL),) if board == "api" else ()),
+        Row("What happened", (_EVENTS,)),
+    )
+
+
+def by_rule(spec: MetricSpec) -> Panel:
+    """Return the panel that every metric of this kind has."""
+    view, calculation = {
+        "counter": (View.BARS, Calculation.SUM),
+        "gauge": (View.LINES, Calculation.MEAN),
+        "distribution": (View.LINES, Calculation.QUANTILES),
+    }[spec.kind]
+    part = Part(spec.metric, calculation, words(spec.metric))
+    return Panel(_title(spec), _sentence(spec.says), view, (part,), width=8)
+
+
+def words(metric: Metric) -> str:
+    """Return a metric's name as words: ``ResponseTime`` is "Response time"."""
+    text = _WORD_START.sub(" ", metric.value).capitalize()
+    return text.replace("Cpu", "CPU")
+
+
+def _title(spec: MetricSpec) -> str:
+    name = words(spec.metric)
+    # "Request origins by origin" says nothing that "Request origins" does not.
+    return name if spec.by is None or spec.by in name.lower() else f"{name} by {spec.by}"
+
+
+def _sentence(says: str) -> str:
+    return f"{says[0].upper()}{says[1:]}."
+
+
+def _of(board: Board) -> tuple[MetricSpec, ...]:
+    return tuple(spec for spec in SPECS if spec.board == board)
+
+
+def _now(metric: Metric, title: str, calculation: Calculation) -> Panel:
+    says = _sentence(BY_METRIC[metric].says)
+    return Panel(title, says, View.STAT, (Part(metric, calculation, title),), width=0, height=4)
+
+
+def _side_by_side(panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
+    width = GRID_COLUMNS // len(panels)
+    return tuple(
+        Panel(panel.title, panel.says, panel.view, panel.parts, width, panel.height)
+        for panel in panels
+    )
+
+
+_HEADLINES: dict[Board, tuple[Panel, ...]] = {
+    "service": (
+        _now(Metric.HEALTHY, "Health", Calculation.LEAST),
+        _now(Metric.UPTIME, "Uptime now", Calculation.MEAN),
+        _now(Metric.CPU, "CPU now", Calculation.MEAN),
+        _now(Metric.MEMORY, "Memory now", Calculation.MEAN),
+    ),
+    "api": (
+        _now(Metric.REQUESTS, "Requests per second now", Calculation.PER_SECOND),
+        _now(Metric.SERVER_ERRORS, "Error rate now", Calculation.SHARE_OF_REQUESTS),
+        _now(Metric.LOG_SPILLS, "Log spills now", Calculation.SUM),
+    ),
+    "data": (
+        _now(Metric.PREDICTIONS, "Rows per second now", Calculation.PER_SECOND),
+        _now(Metric.DRIFTED_SHARE, "Drifted share now", Calculation.MEAN),
+        _now(Metric.WINDOW_ROWS, "Window rows now", Calculation.MEAN),
+    ),
+    "model": (
+        _now(Metric.PRODUCTION_VERSION, "Version in production", Calculation.LEAST),
+        _now(Metric.CONFIDENCE, "Confidence now", Calculation.MEAN),
+        _now(Metric.PROMOTIONS, "Promotions in the period", Calculation.SUM),
+    ),
+}
+
+_JOINED: dict[Board, tuple[Panel, ...]] = {
+    "service": (
+        Panel(
+            "Container health",
+            "Whether the containers that answer are healthy, and how many new ones there were.",
+            View.LINES,
+            (
+                Part(Metric.HEALTHY, Calculation.LEAST, "healthy"),
+                Part(Metric.COLD_STARTS, Calculation.SUM, "cold starts"),
+                Part(Metric.MODEL_LOAD_FAILURES, Calculation.SUM, "models that did not load"),
+            ),
+            width=8,
+        ),
+    ),
+    "api": (
+        Panel(
+            "Requests per second",
+            "All endpoints together.",
+            View.LINES,
+            (Part(Metric.REQUESTS, Calculation.PER_SECOND, "requests"),),
+            width=8,
+        ),
+        Panel(
+            "Error rate",
+            "Share of the requests that were answered with a 4xx or 5xx status.",
+            View.LINES,
+            (
+                Part(Metric.CLIENT_ERRORS, Calculation.SHARE_OF_REQUESTS, "4xx"),
+                Part(Metric.SERVER_ERRORS, Calculation.SHARE_OF_REQUESTS, "5xx"),
+            ),
+            width=8,
+        ),
+        Panel(
+            "Share of each status",
+            "Answers by status code, in all of the time shown.",
+            View.SHARES,
+            (Part(Metric.RESPONSES, Calculation.SUM, "answers"),),
+            width=8,
+        ),
+    ),
+    "data": (
+        Panel(
+            "Data quality",
+            "Values that were missing, refused, outside their range or never seen in training.",
+            View.BARS,
+            (
+                Part(Metric.MISSING_VALUES, Calculation.SUM, "missing"),
+                Part(Metric.INVALID_VALUES, Calculation.SUM, "invalid"),
+                Part(Metric.OUT_OF_RANGE, Calculation.SUM, "out of range"),
+                Part(Metric.UNSEEN_CATEGORIES, Calculation.SUM, "unseen category"),
+            ),
+            width=16,
+        ),
+    ),
+    "model": (
+        Panel(
+            "Share of each output",
+            "Outputs by class or range, in all of the time shown.",
+            View.SHARES,
+            (Part(Metric.OUTPUTS, Calculation.SUM, "outputs"),),
+            width=8,
+        ),
+    ),
+}
+
+
+def _for_no_model(metric: Metric, title: str, view: View, calculation: Calculation) -> Panel:
+    says = "Requests that concern no model, or one that is not there: health, documentation, lists."
+    return Panel(title, says, view, (Part(metric, calculation, title, NO_MODEL),), width=8)
+
+
+_FOR_NO_MODEL = (
+    _for_no_model(Metric.REQUESTS, "Requests for no model by endpoint", View.BARS, Calculation.SUM),
+    _for_no_model(Metric.RESPONSES, "Responses for no model by status", View.BARS, Calculation.SUM),
+    _for_no_model(
+        Metric.RESPONSE_TIME,
+        "Response time for no model by endpoint",
+        View.LINES,
+        Calculation.QUANTILES,
+    ),
+)
+
+_EVENTS = Panel(
+    "Retraining",
+    "Retrainings, what started them and how they ended; the same on every dashboard.",
+    View.BARS,
+    (
+        Part(Metric.DRIFT_RETRAININGS, Calculation.SUM, "started by drift"),
+        Part(Metric.RETRAININGS, Calculation.SUM, "challengers trained"),
+        Part(Metric.PROMOTIONS, Calculation.SUM, "promoted"),
+        Part(Metric.REJECTIONS, Calculation.SUM, "rejected"),
+        Part(Metric.ROLLBACKS, Calculation.SUM, "rolled back"),
+    ),
+    width=GRID_COLUMNS,
+    height=6,
+)

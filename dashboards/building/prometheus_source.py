@@ -1,0 +1,152 @@
+"""The panels' queries for Grafana's Prometheus data source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
+from grafana_foundation_sdk.models.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.models.prometheus import QueryEditorMode
+
+from dashboards.building.grafana import Ready
+from dashboards.building.layout import Calculation, Panel, Part
+from dashboards.building.source import REFERENCES
+from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, Metric, Unit
+from evergreen.metrics.cloudwatch import dimensions
+from evergreen.metrics.event_marks import EVENTS, Event
+from evergreen.metrics.prometheus import prometheus_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.cog.variants import Dataquery
+    from grafana_foundation_sdk.models import dashboard as models
+
+_PERIOD = "[${period}s]"
+_UNITS: dict[Unit, str] = {
+    "Count": "short",
+    "None": "none",
+    "Seconds": "s",
+    "Milliseconds": "s",
+    "Bytes": "bytes",
+    "Megabytes": "bytes",
+    "Percent": "percentunit",
+}
+
+
+class Prometheus:
+    """Grafana's Prometheus data source."""
+
+    key: Final = "prometheus"
+    title: Final = "Prometheus"
+
+    @property
+    def reference(self) -> DataSourceRef:
+        """The provisioned data source."""
+        return DataSourceRef(type_val="prometheus", uid="evergreen-prometheus")
+
+    def queries(self, panel: Panel) -> Sequence[Builder[Dataquery]]:
+        """Return the panel's queries, with references set."""
+        return [
+            Ready(
+                PrometheusQuery(
+                    expr=expression(part),
+                    ref_id=reference,
+                    legend_format=_legend(part),
+                    editor_mode=QueryEditorMode.CODE,
+                    range_val=True,
+                    datasource=self.reference,
+                )
+            )
+            for reference, part in zip(REFERENCES, panel.parts, strict=False)
+        ]
+
+    def unit(self, panel: Panel) -> str:
+        """Return the unit of the panel's queries."""
+        part = panel.parts[0]
+        if part.calculation is Calculation.PER_SECOND:
+            return "cps"
+        if part.calculation is Calculation.SHARE_OF_REQUESTS:
+            return "percentunit"
+        return _UNITS[part.spec.unit]
+
+    def model_variable(self) -> Builder[models.VariableModel]:
+        """Return the variable ``model``: the models that have had a prediction."""
+        series = prometheus_name(BY_METRIC[Metric.PREDICTIONS])
+        query: dict[str, object] = {
+            "query": f"label_values({series}, {MODEL_DIMENSION})",
+            "refId": "models",
+        }
+        return (
+            dashboard.QueryVariable(MODEL_DIMENSION)
+            .label("Model")
+            .datasource(self.reference)
+            .query(query)
+            .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(VariableSort.ALPHABETICAL_ASC)
+        )
+
+    def annotations(self) -> Sequence[Builder[models.AnnotationQuery]]:
+        """Return the marks of events: whenever their counters have moved, or while they last."""
+        return [self._event(event) for event in EVENTS]
+
+    def _event(self, event: Event) -> Builder[models.AnnotationQuery]:
+        calculation = Calculation.MEAN if event.lasts else Calculation.SUM
+        shown = expression(Part(event.metric, calculation, event.title))
+        return self._annotation(event.title, event.says, event.colour, f"{shown} > 0")
+
+    def _annotation(
+        self, title: str, says: str, colour: str, query: str
+    ) -> Builder[models.AnnotationQuery]:
+        return (
+            dashboard.AnnotationQuery()
+            .name(title)
+            .enable(enable=True)
+            .icon_color(colour)
+            .datasource(self.reference)
+            .expr(query)
+            .step("60s")
+            .title_format(title)
+            .text_format(says)
+            .tag_keys(MODEL_DIMENSION)
+        )
+
+
+def expression(part: Part) -> str:
+    """Return the PromQL of one part of a panel."""
+    spec = part.spec
+    name = prometheus_name(spec)
+    labels = ", ".join(dimensions(spec))
+    selected = f'{{{MODEL_DIMENSION}="{part.model or f"${MODEL_DIMENSION}"}"}}'
+    series = f"{name}{selected}"
+    requests = prometheus_name(BY_METRIC[Metric.REQUESTS])
+    mean = (
+        _ratio(f"{name}_sum{selected}", f"{name}_count{selected}", labels)
+        if spec.kind == "distribution"
+        else f"avg by ({labels}) (avg_over_time({series}{_PERIOD}))"
+    )
+    return {
+        Calculation.SUM: f"sum by ({labels}) (increase({series}{_PERIOD}))",
+        Calculation.PER_SECOND: f"sum by ({MODEL_DIMENSION}) (rate({series}{_PERIOD}))",
+        Calculation.LEAST: f"min by ({labels}) (min_over_time({series}{_PERIOD}))",
+        Calculation.QUANTILES: f"max by ({labels}, quantile) ({series})",
+        Calculation.MEAN: mean,
+        Calculation.SHARE_OF_REQUESTS: _ratio(series, requests + selected, MODEL_DIMENSION),
+    }[part.calculation]
+
+
+def _ratio(numerator: str, denominator: str, labels: str) -> str:
+    sums = [
+        f"sum by ({labels}) (increase({series}{_PERIOD}))" for series in (numerator, denominator)
+    ]
+    return " / ".join(sums)
+
+
+def _legend(part: Part) -> str:
+    names = ["quantile"] if part.calculation is Calculation.QUANTILES else []
+    if part.spec.by and part.calculation is not Calculation.PER_SECOND:
+        names.append(part.spec.by)
+    return " ".join(f"{{{{{name}}}}}" for name in names) or part.legend

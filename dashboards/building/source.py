@@ -1,0 +1,50 @@
+"""What the builders ask of a data source: CloudWatch and Prometheus each answer it their way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.cog.variants import Dataquery
+    from grafana_foundation_sdk.models.common import DataSourceRef
+    from grafana_foundation_sdk.models.dashboard import AnnotationQuery, VariableModel
+
+    from dashboards.building.layout import Panel
+
+REFERENCES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Grafana names a panel's queries by letters."""
+
+PERIODS = {"1 minute": 60, "5 minutes": 300, "15 minutes": 900, "1 hour": 3600, "1 day": 86400}
+"""The choices of the variable ``period``, in seconds."""
+DEFAULT_PERIOD = "5 minutes"
+
+
+class Source(Protocol):
+    """A kind of data source."""
+
+    @property
+    def key(self) -> str:
+        """The kind as part of uids and paths, e.g. ``cloudwatch``."""
+
+    @property
+    def title(self) -> str:
+        """The kind as people write it."""
+
+    @property
+    def reference(self) -> DataSourceRef:
+        """The provisioned data source, by its fixed uid."""
+
+    def queries(self, panel: Panel) -> Sequence[Builder[Dataquery]]:
+        """Return the panel's queries, with references set."""
+
+    def unit(self, panel: Panel) -> str:
+        """Return the unit, in Grafana's words, in which the source answers the panel's queries."""
+
+    def model_variable(self) -> Builder[VariableModel]:
+        """Return the variable ``model``, filled by asking the source."""
+
+    def annotations(self) -> Sequence[Builder[AnnotationQuery]]:
+        """Return the marks of promotions, rollbacks and drift episodes."""

@@ -1,0 +1,211 @@
+"""Runs queries against CloudWatch the way Grafana's data source translates them.
+
+LocalStack's CloudWatch computes neither percentiles nor expressions (metric math, and the SEARCH
+that a wildcard becomes). There a percentile is asked as Maximum, a wildcard as the metrics it
+matches, and of metric math the queries it computes with; each answer says what was asked instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from dashboards.checking.answers import Answer, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricTypeDef
+
+    from dashboards.checking.provisioned import Queries, Target
+
+_ANY = "*"
+_REFUSALS = {"InternalError", "InternalFailure"}
+
+
+class CloudWatchBackend:
+    """Answers from a CloudWatch.
+
+    Parameters
+    ----------
+    client
+        A boto3 CloudWatch client.
+    start, end
+        The time that counts.
+    emulator
+        Whether a query may be replaced by one that the emulator can answer.
+    """
+
+    def __init__(
+        self, client: CloudWatchClient, start: datetime, end: datetime, *, emulator: bool
+    ) -> None:
+        self._client = client
+        self._start = start
+        self._end = end
+        self._emulator = emulator
+
+    def models(self, query: Target) -> list[str]:
+        """Return the values of the dimension that the variable asks for."""
+        found = self._metrics(query["namespace"], query["metricName"], {})
+        values = {
+            dimension["Value"]
+            for metric in found
+            for dimension in metric.get("Dimensions", [])
+            if dimension["Name"] == query["dimensionKey"]
+        }
+        return sorted(values)
+
+    def answer(self, queries: Queries) -> list[Answer]:
+        """Run every query of one place.
+
+        Raises
+        ------
+        QueryError
+            If CloudWatch refuses one.
+        """
+        try:
+            if queries.kind == "variable":
+                return [self._variable(target) for target in queries.targets]
+            if queries.kind == "annotation":
+                return [self._annotation(target) for target in queries.targets]
+            return self._data(queries.targets)
+        except ClientError as error:
+            raise QueryError(str(error), where=queries.place) from error
+
+    def _variable(self, target: Target) -> Answer:
+        name = target["metricName"]
+        asks = f"values of {target['dimensionKey']} of {name}"
+        return Answer(target["refId"], asks, (name,), len(self.models(target)))
+
+    def _annotation(self, target: Target) -> Answer:
+        """Look for the alarms whose history Grafana would show; there must be one."""
+        found = self._client.describe_alarms_for_metric(
+            Namespace=target["namespace"],
+            MetricName=target["metricName"],
+            Statistic=target["statistic"],
+            Period=int(target["period"]),
+            Dimensions=[{"Name": k, "Value": v} for k, v in target["dimensions"].items()],
+        )["MetricAlarms"]
+        for alarm in found:
+            if self._emulator:  # LocalStack fails on dates as soon as there is any history
+                self._client.describe_alarm_history(AlarmName=alarm["AlarmName"])
+            else:
+                self._client.describe_alarm_history(
+                    AlarmName=alarm["AlarmName"], StartDate=self._start, EndDate=self._end
+                )
+        # Alarms and not values: no metric's allowance excuses that there is none.
+        asks = f"alarms on {target['metricName']}"
+        instead = "their whole history" if self._emulator and found else ""
+        return Answer(target["refId"], asks, (), len(found), instead)
+
+    def _data(self, targets: Sequence[Target]) -> list[Answer]:
+        if self._emulator:
+            return [self._ask_emulator(target, targets) for target in targets]
+        counts = self._count([_query(target) for target in targets])
+        return [
+            Answer(target["refId"], _asks(target), _metrics(target, targets), counts[_id(target)])
+            for target in targets
+        ]
+
+    def _ask_emulator(self, target: Target, targets: Sequence[Target]) -> Answer:
+        metrics = _metrics(target, targets)
+        if target.get("expression"):
+            inputs = [one for one in targets if not one.get("expression")]
+            values = sum(self._ask_emulator(one, targets).values for one in inputs)
+            return Answer(target["refId"], _asks(target), metrics, values, "its inputs")
+        instead = []
+        statistic = target["statistic"]
+        if statistic.startswith("p"):
+            instead.append(f"Maximum for {statistic}")
+            statistic = "Maximum"
+        fixed, free = _split(target)
+        series: list[MetricTypeDef] = [_metric(target, fixed)]
+        if free:
+            instead.append(f"each metric for {', '.join(free)}={_ANY}")
+            names = {*fixed, *free}
+            series = [
+                metric
+                for metric in self._metrics(target["namespace"], target["metricName"], fixed)
+                if {dimension["Name"] for dimension in metric["Dimensions"]} == names
+            ]
+        asked = [
+            _stat(f"q{number}", metric, statistic, target) for number, metric in enumerate(series)
+        ]
+        values = sum(self._count(asked).values()) if asked else 0
+        return Answer(target["refId"], _asks(target), metrics, values, ", ".join(instead))
+
+    def _count(self, queries: list[MetricDataQueryTypeDef]) -> dict[str, int]:
+        counts = {query["Id"]: 0 for query in queries}
+        pages = self._client.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=self._start, EndTime=self._end
+        )
+        for page in pages:
+            for result in page["MetricDataResults"]:
+                if result.get("StatusCode") in _REFUSALS:
+                    raise QueryError(f"CloudWatch answers {result['StatusCode']}")
+                counts[result["Id"]] += len(result["Values"])
+        return counts
+
+    def _metrics(self, namespace: str, name: str, fixed: dict[str, str]) -> list[MetricTypeDef]:
+        pages = self._client.get_paginator("list_metrics").paginate(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": k, "Value": v} for k, v in fixed.items()],
+        )
+        return [cast("MetricTypeDef", metric) for page in pages for metric in page["Metrics"]]
+
+
+def _query(target: Target) -> MetricDataQueryTypeDef:
+    """Translate a query as Grafana does: a wildcard becomes a search."""
+    expression = target.get("expression")
+    fixed, free = _split(target)
+    if not expression and free:
+        names = ",".join(f'"{name}"' for name in sorted([*fixed, *free]))
+        terms = [f'MetricName="{target["metricName"]}"']
+        terms += [f'"{name}"="{value}"' for name, value in fixed.items()]
+        schema = f'{{"{target["namespace"]}",{names}}} {" AND ".join(terms)}'
+        expression = f"SEARCH('{schema}', '{target['statistic']}', {target['period']})"
+    if expression:
+        return {"Id": _id(target), "Expression": expression, "Period": int(target["period"])}
+    return _stat(_id(target), _metric(target, fixed), target["statistic"], target)
+
+
+def _metric(target: Target, dimensions: dict[str, str]) -> MetricTypeDef:
+    return {
+        "Namespace": target["namespace"],
+        "MetricName": target["metricName"],
+        "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
+    }
+
+
+def _stat(
+    name: str, metric: MetricTypeDef, statistic: str, target: Target
+) -> MetricDataQueryTypeDef:
+    stat: Any = {"Metric": metric, "Period": int(target["period"]), "Stat": statistic}
+    return {"Id": name, "MetricStat": stat}
+
+
+def _split(target: Target) -> tuple[dict[str, str], list[str]]:
+    """Return the dimensions with one value, and the names of those that match any."""
+    dimensions = target.get("dimensions") or {}
+    fixed = {name: values[0] for name, values in dimensions.items() if values != [_ANY]}
+    return fixed, [name for name, values in dimensions.items() if values == [_ANY]]
+
+
+def _id(target: Target) -> str:
+    return target.get("id") or f"query{target['refId']}"
+
+
+def _metrics(target: Target, targets: Sequence[Target]) -> tuple[str, ...]:
+    if "metricName" in target:
+        return (target["metricName"],)
+    return tuple(one["metricName"] for one in targets if "metricName" in one)
+
+
+def _asks(target: Target) -> str:
+    if target.get("expression"):
+        return str(target["expression"])
+    return f"{target['metricName']} {target['statistic']}"

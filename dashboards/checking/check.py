@@ -1,0 +1,167 @@
+"""Runs every query of the provisioned dashboards and alerts: ``make check-dashboards``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.shared import console
+from cli.shared.target import Target
+from dashboards.building.build import PROVISIONING
+from dashboards.checking.answers import MAY_BE_EMPTY, Answer, QueryError, marked
+from dashboards.checking.ask_cloudwatch import CloudWatchBackend
+from dashboards.checking.ask_prometheus import PrometheusBackend
+from dashboards.checking.provisioned import model_query, read_alerts, read_dashboards
+from evergreen.clock import utc_now
+from evergreen.errors import EvergreenError
+from local.settings import read_settings
+from local.stack import running_stack
+from local.status import Health, status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dashboards.checking.answers import Backend
+    from local.settings import Settings
+
+PERIOD_SECONDS = 300
+
+
+class NoTrafficError(EvergreenError):
+    """There is no model that has answered a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the queries of one panel, variable, annotation or alert came back with."""
+
+    place: str
+    answers: tuple[Answer, ...]
+    refused: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether every query was answered with data, or may be empty."""
+        return not self.refused and all(answer.good for answer in self.answers)
+
+    def __str__(self) -> str:
+        """Return the line that is printed: how many values each query returned."""
+        if self.refused:
+            return f"FAILED  {self.place}: {self.refused}"
+        told = "; ".join(map(_told, self.answers))
+        return f"{'ok    ' if self.good else 'EMPTY '}  {self.place}: {told}"
+
+
+def check(
+    folder: Path, source: str, backend: Backend, *, model: str | None = None
+) -> Iterator[Outcome]:
+    """Run every query of a data source's dashboards, and of the alert rules on it.
+
+    Parameters
+    ----------
+    folder
+        The provisioning folder.
+    source
+        ``cloudwatch`` or ``prometheus``.
+    backend
+        What answers.
+    model
+        Value of the variable ``model``; by default what Grafana selects: the first there is.
+
+    Raises
+    ------
+    NoTrafficError
+        If the variable ``model`` has no values.
+    """
+    if model is None:
+        models = backend.models(model_query(folder, source))
+        if not models:
+            raise NoTrafficError(
+                "no model has predicted anything", where=source, fix="Send traffic to the API first"
+            )
+        model = models[0]
+    variables = {"model": model, "period": str(PERIOD_SECONDS)}
+    alerts = (queries for queries in read_alerts(folder) if queries.source == source)
+    for queries in chain(read_dashboards(folder, source, variables), alerts):
+        try:
+            yield Outcome(queries.place, marked(backend.answer(queries), queries.targets))
+        except QueryError as error:
+            yield Outcome(queries.place, (), str(error))
+
+
+def local_prometheus(settings: Settings) -> str | None:
+    """Return the URL of the local stack's Prometheus, or None if it has none."""
+    for service in status(settings):
+        if service.name == "prometheus" and service.health is Health.RUNNING:
+            return service.url
+    return None
+
+
+def _told(answer: Answer) -> str:
+    instead = f" (asked {answer.instead})" if answer.instead else ""
+    excuse = f" (may be empty: {answer.excuse})" if not answer.values and answer.excuse else ""
+    return f"{answer.asks} {answer.values}{instead}{excuse}"
+
+
+def command(
+    *,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Ask the AWS account of your credentials.")
+    ] = False,
+    stage: Annotated[str, typer.Option(help="Deployment stage.")] = "dev",
+    prometheus: Annotated[
+        str | None, typer.Option(help="URL of a Prometheus; by default the local stack's.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model to look at; by default the first.")
+    ] = None,
+    hours: Annotated[float, typer.Option(help="How far back data count.")] = 3,
+) -> None:
+    """Run every query of the dashboards and alerts, one line for each panel.
+
+    Fails if a query is refused or returns no data.
+    """
+    end = utc_now() + timedelta(seconds=PERIOD_SECONDS)
+    start = end - timedelta(hours=hours)
+    settings = read_settings()
+    target = Target.aws(stage) if aws else Target.local(running_stack(settings), stage)
+    if not aws:
+        prometheus = prometheus or local_prometheus(settings)
+    backends: dict[str, Backend] = {
+        "cloudwatch": CloudWatchBackend(
+            target.client("cloudwatch"), start, end, emulator=target.is_emulator
+        )
+    }
+    if prometheus:
+        backends["prometheus"] = PrometheusBackend(prometheus, start, utc_now())
+    good = [
+        _print(outcome)
+        for source, backend in backends.items()
+        for outcome in check(PROVISIONING, source, backend, model=model)
+    ]
+    for metric, reason in MAY_BE_EMPTY.items():
+        console.out.print(f"{metric} may be empty: {reason}", markup=False, soft_wrap=True)
+    console.out.print(f"{sum(good)} of {len(good)} are good")
+    if not prometheus:
+        console.out.print("No Prometheus runs here, so its dashboards were not checked")
+    if not all(good):
+        sys.exit(1)
+
+
+def _print(outcome: Outcome) -> bool:
+    console.out.print(str(outcome), markup=False, soft_wrap=True)
+    return outcome.good
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(command)
+    except EvergreenError as error:
+        console.failure(str(error))
+        sys.exit(1)

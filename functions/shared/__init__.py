@@ -1,0 +1,1 @@
+"""What several functions share. A function's zip holds only the modules it imports."""

@@ -1,0 +1,142 @@
+"""What the functions behind the REST API share: errors as problem details, and the way in."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import time
+from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from evergreen.errors import (
+    BundleError,
+    EvergreenError,
+    FieldError,
+    LogDeliveryError,
+    NoProductionModelError,
+    RequestError,
+    UnknownModelError,
+)
+from evergreen.serving.metric_groups import OTHER
+from functions.shared.metrics import Recorder
+
+PROBLEM = "application/problem+json"
+"""Media type of every error (RFC 9457)."""
+
+_STATUS: dict[type[EvergreenError], HTTPStatus] = {
+    UnknownModelError: HTTPStatus.NOT_FOUND,
+    NoProductionModelError: HTTPStatus.SERVICE_UNAVAILABLE,
+    BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
+    LogDeliveryError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+# Mangum hands anything else to API Gateway as base64, which then reaches the caller as it is.
+_TEXT = ["text/", "application/json", PROBLEM]
+
+logger = Logger()
+
+
+def answer(content: Any, status: int = 200) -> Response:  # noqa: ANN401 - any JSON value
+    """Return ``content`` as JSON."""
+    return Response(to_json(content), status, media_type="application/json")
+
+
+def problem(status: int, detail: str, fields: tuple[FieldError, ...] = ()) -> Response:
+    """Return problem details; ``errors`` lists the fields at fault, if any."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if fields:
+        body["errors"] = [{"path": field.path, "message": field.message} for field in fields]
+    return Response(to_json(body), status, media_type=PROBLEM)
+
+
+def create_api() -> FastAPI:
+    """Return an application whose every error is problem details.
+
+    It documents nothing itself: one document describes the whole API, see
+    :mod:`functions.shared.openapi`.
+    """
+    return FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={
+            EvergreenError: _refuse,
+            HTTPException: _no_route,
+            Exception: _fail,
+        },
+    )
+
+
+def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, Any]]:
+    """Return what turns API Gateway's events into requests to ``app`` and its answers back.
+
+    It records each answer. The path of a v1 event has no stage in front, so no base path is to be
+    taken off.
+    """
+    asyncio.set_event_loop(_event_loop())  # Mangum asks for one at once
+    endpoint = OTHER
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal endpoint
+        try:
+            await app(scope, receive, send)
+        finally:
+            endpoint = getattr(scope.get("route"), "path", OTHER)
+
+    mangum = Mangum(routed, lifespan="off", text_mime_types=_TEXT)
+
+    def run(event: dict[str, Any], context: Any, recorder: Recorder) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
+        # Whoever calls asyncio.run() in this process leaves the thread without a loop.
+        asyncio.set_event_loop(_event_loop())
+        started = time.perf_counter()
+        answered: dict[str, Any] = mangum(event, context)
+        milliseconds = (time.perf_counter() - started) * 1000
+        recorder.record_answer(event, endpoint, answered["statusCode"], milliseconds)
+        return answered
+
+    return run
+
+
+@cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    if isinstance(error, RequestError):
+        return problem(error.status, error.what, error.fields)
+    status = next(
+        (status for kind, status in _STATUS.items() if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return await _fail(_, error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("not served", exc_info=error)
+    return problem(status, str(error))
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem(status, f"{request.url.path} does not take {request.method}")
+    return problem(status, f"there is nothing at {request.url.path}; GET /docs lists what there is")
+
+
+async def _fail(_: Request, error: Exception) -> Response:
+    logger.error("unexpected error", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it was logged")

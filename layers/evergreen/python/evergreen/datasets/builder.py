@@ -1,0 +1,176 @@
+"""The data set of a challenger: what the champion had, and what was labelled since."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evergreen.clock import to_text
+from evergreen.datasets.schema import KEY, SPLIT, TIME_TYPE, TIMESTAMP, normalise
+from evergreen.datasets.store import (
+    HOLDOUT,
+    TRAIN,
+    DatasetManifest,
+    FromLog,
+    LabelDelay,
+    read_dataset,
+    read_manifest,
+    rows_of,
+    split_rows,
+    with_split,
+    write_dataset,
+)
+from evergreen.errors import NotEnoughDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evergreen.clock import Clock
+    from evergreen.datasets.store import TrainingWindow
+    from evergreen.lake.reader import Lake
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+    from evergreen.storage import Storage
+
+_LABELLED_AT = "labelled_at"
+_LATEST_DELIVERY = timedelta(hours=24)
+"""How late a record may land: Firehose retries for a day
+(docs.aws.amazon.com/firehose/latest/dev/retry.html)."""
+
+
+def build_dataset(
+    storage: Storage,
+    lake: Lake,
+    definition: ModelDefinition,
+    pointer: ProductionPointer,
+    *,
+    choose_window: Callable[[pa.Table], TrainingWindow] | None = None,
+    clock: Clock,
+) -> DatasetManifest:
+    """Build the data set of a challenger: what the champion had, and what was labelled since.
+
+    New is what was labelled since and is not among the champion's rows: not what was predicted
+    since, so ground truth that comes late is used like any other, once. All of the champion's rows,
+    its own holdout included, may be trained on; where ground truth was corrected since, they have
+    the newer one. The holdout is taken from the new rows, and (unless it is drawn at random) only
+    from those predicted after everything the champion had: neither champion nor challenger has seen
+    it or anything later. Of the rows outside the holdout the newest ``training_window_rows`` are
+    kept, or fewer.
+
+    Parameters
+    ----------
+    storage, lake
+        Where the champion's data set and the log are.
+    definition, pointer
+        The model, and what serves it.
+    choose_window
+        Says how many of the rows to train on, oldest first, to keep; all if it is not given. It is
+        not asked where the holdout is drawn at random: rows in no order of time have no newest.
+    clock
+        The log is read up to now.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If fewer than ``evaluation.min_labelled_rows`` labelled rows can be judged on.
+    """
+    champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
+    old = read_dataset(storage, definition.name, champion.dataset_id)
+    labelled = _labelled_since(lake, definition, champion, clock())
+    taken = _among(labelled, old)
+    fresh = labelled.filter(pc.invert(taken))
+    recent = definition.evaluation.holdout == "recent"
+    newest = pa.scalar(champion.last_timestamp, TIME_TYPE)
+    usable = fresh.filter(pc.greater(fresh[TIMESTAMP], newest)) if recent else fresh
+    needed = definition.evaluation.min_labelled_rows
+    if usable.num_rows < needed:
+        raise NotEnoughDataError(
+            f"{usable.num_rows} labelled rows since {to_text(champion.data_until)}, "
+            f"{needed} are needed",
+            where=definition.name,
+            fix="Wait for more ground truth, or lower evaluation.min_labelled_rows.",
+        )
+    until = pc.max(fresh[_LABELLED_AT]).as_py()
+    after = champion.last_timestamp if recent else None
+    split = split_rows(definition, _from_log(definition, fresh), newer_than=after)
+    old, corrected = _corrected(definition, old, labelled.filter(taken))
+    old = with_split(old, pa.repeat(pa.scalar(value=False), old.num_rows))
+    rows = pa.concat_tables([normalise(definition, part) for part in (old, split)])
+    held_out = pc.equal(rows[SPLIT], HOLDOUT)
+    others = rows.filter(pc.invert(held_out)).sort_by(TIMESTAMP)
+    kept = others.slice(max(others.num_rows - definition.retraining.training_window_rows, 0))
+    window = choose_window(rows_of(kept, TRAIN)) if choose_window and recent else None
+    if window is not None:
+        kept = kept.slice(window.of - window.rows)
+    return write_dataset(
+        storage,
+        definition,
+        pa.concat_tables([kept, rows.filter(held_out)]),
+        sources=[
+            f"dataset {champion.dataset_id}",
+            f"request log, labelled {to_text(champion.data_until)}/{to_text(until)}",
+        ],
+        # Not the time of this one: ground truth may be on its way that is not in the log yet.
+        data_until=until + timedelta(microseconds=1),
+        from_log=FromLog(champion.log_from, _label_delay(fresh), corrected),
+        window=window,
+        clock=clock,
+    )
+
+
+def _labelled_since(
+    lake: Lake, definition: ModelDefinition, champion: DatasetManifest, until: datetime
+) -> pa.Table:
+    """Return the log's rows labelled since the champion's data set; some of them it may have."""
+    # A label may land after later ones: look back further, the champion's rows are known by key.
+    since = max(champion.data_until - _LATEST_DELIVERY, champion.log_from)
+    labelled = lake.labelled(definition, since - definition.retraining.label_wait, until)
+    return labelled.filter(pc.greater_equal(labelled[_LABELLED_AT], pa.scalar(since, TIME_TYPE)))
+
+
+def _among(labelled: pa.Table, old: pa.Table) -> pa.Array:
+    """Return which rows of the log a data set has."""
+    used = set(_keys(old))
+    return pa.array([key in used for key in _keys(labelled)], pa.bool_())
+
+
+def _corrected(definition: ModelDefinition, old: pa.Table, again: pa.Table) -> tuple[pa.Table, int]:
+    """Return a data set's rows with their newest ground truth, and how many had another."""
+    newest = dict(zip(_keys(again), again["label"].to_pylist(), strict=True))
+    before = old[definition.target].to_pylist()
+    after = [newest.get(key, label) for key, label in zip(_keys(old), before, strict=True)]
+    place = old.column_names.index(definition.target)
+    field = old.schema.field(place)
+    changed = sum(new != label for new, label in zip(after, before, strict=True))
+    return old.set_column(place, field, pa.array(after, field.type)), changed
+
+
+def _keys(table: pa.Table) -> list[tuple[str | None, int | None]]:
+    return list(zip(*(table[name].to_pylist() for name in KEY), strict=True))
+
+
+def _from_log(definition: ModelDefinition, labelled: pa.Table) -> pa.Table:
+    # Column by column: a target may be called like one of the log's own columns.
+    columns = {name: labelled[name] for name in definition.features}
+    return pa.table(
+        columns
+        | {definition.target: labelled["label"]}
+        | {name: labelled[name] for name in (TIMESTAMP, *KEY)}
+    )
+
+
+def _label_delay(labelled: pa.Table) -> LabelDelay:
+    seconds = np.array(
+        [
+            max((observed - predicted).total_seconds(), 0.0)
+            for predicted, observed in zip(
+                labelled[TIMESTAMP].to_pylist(), labelled["observed_at"].to_pylist(), strict=True
+            )
+        ]
+    )
+    median, p95 = np.quantile(seconds, [0.5, 0.95])
+    return LabelDelay(median=float(median), p95=float(p95), max=float(seconds.max()))

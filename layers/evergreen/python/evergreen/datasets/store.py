@@ -1,0 +1,350 @@
+"""Data sets that models are trained and judged on: immutable, named by their content.
+
+A data set is one Parquet file and its manifest at ``datasets/<model>/<dataset_id>/``. Its columns
+are the model's features (float64 or string, null where missing), the target, ``timestamp``,
+``split`` (``train``, ``holdout`` or ``gap``) and, for rows that came from the request log,
+``request_id`` and ``row``. The same rows always give the same bytes and the same id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.clock import to_text
+from evergreen.datasets.schema import (
+    KEY,
+    SPLIT,
+    TIME_TYPE,
+    TIMESTAMP,
+    normalise,
+    to_parquet,
+)
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evergreen.clock import Clock
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.storage import Storage
+
+TRAIN = "train"
+HOLDOUT = "holdout"
+GAP = "gap"
+"""Neither trained nor judged on: a time series' outcomes that the holdout's first forecasts could
+not know. The next data set trains on them."""
+
+_DATA = "data.parquet"
+_MANIFEST = "manifest.json"
+_RANDOM_HOLDOUT_SEED = 0
+
+
+class LabelDelay(BaseModel):
+    """Seconds from a prediction to the moment its outcome was observed, over some rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    median: float
+    p95: float
+    max: float
+
+
+class TrainingWindow(BaseModel):
+    """How far back training looks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    """The newest rows, which are trained on."""
+    of: int
+    """How many there were."""
+    reason: str
+
+
+class DatasetManifest(BaseModel):
+    """What a data set is made of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset_id: str
+    """``ds-`` and 16 hexadecimal digits of a SHA-256 over the rows and ``data_until``."""
+    model: str
+    rows: int
+    train_rows: int
+    holdout_rows: int
+    sources: tuple[str, ...]
+    first_timestamp: datetime
+    last_timestamp: datetime
+    data_until: datetime
+    """Ground truth that came in from this time on is not part of it, nor of any data set it was
+    built from."""
+    log_from: datetime
+    """From here on, rows of the log were taken one by one and carry their key; what came in before
+    is part of the first data set, the one put together by hand, or of none."""
+    class_balance: dict[str, float] | None
+    """Share of the rows per class, for classification."""
+    label_delay: LabelDelay | None = None
+    """How long the ground truth of the new rows took; None if no row came from the log."""
+    corrected_labels: int = 0
+    """Rows of earlier data sets whose ground truth has changed since: they have the newer one."""
+    window: TrainingWindow | None = None
+    """Which rows are trained on, where it was asked how many of them serve the model best."""
+    sha256: str
+    """SHA-256 of ``data.parquet``."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FromLog:
+    """What a manifest says about rows of the request log."""
+
+    since: datetime
+    """From when on the log's rows carry their key."""
+    label_delay: LabelDelay
+    corrected_labels: int
+    """How many rows have another target than in the data set that they were taken from."""
+
+
+def folder_key(model: str, dataset_id: str) -> str:
+    """Return the prefix below which the data set's two objects live, with the slash."""
+    return f"datasets/{model}/{dataset_id}/"
+
+
+def split_rows(
+    definition: ModelDefinition, table: pa.Table, *, newer_than: datetime | None = None
+) -> pa.Table:
+    """Add ``split`` as ``evaluation.holdout``, ``holdout_fraction`` and ``max_holdout_rows`` say.
+
+    ``recent`` holds out the newest rows. Rows of the same moment stay on the same side, so that
+    nothing learnt at a moment is judged at that moment; the holdout is then larger than asked for
+    by at most the rows of one moment. ``random`` holds out a draw that only depends on how many
+    rows there are.
+
+    For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
+    first held-out forecast was made, their outcomes were not known yet (C. Bergmeir and
+    J. Benítez, "On the use of cross-validation for time series predictor evaluation",
+    *Information Sciences* 191, 2012).
+
+    Parameters
+    ----------
+    definition
+        The model the rows are for.
+    table
+        At least one row, with a ``timestamp`` column.
+    newer_than
+        A recent holdout only takes rows after this moment: those that are trained on otherwise go
+        up to here. The holdout may then be smaller, or empty.
+    """
+    evaluation = definition.evaluation
+    count = table.num_rows
+    wanted = min(max(round(count * evaluation.holdout_fraction), 1), evaluation.max_holdout_rows)
+    if evaluation.holdout == "random":
+        draw = np.random.default_rng(_RANDOM_HOLDOUT_SEED).permutation(count)
+        return with_split(table, pa.array(draw < wanted))
+    order = pc.sort_indices(table, sort_keys=_in_time_order(table)).to_numpy()
+    times = table[TIMESTAMP].take(pa.array(order))
+    held_out = pc.greater_equal(times, times[count - wanted])
+    if newer_than is not None:
+        held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIME_TYPE)))
+    first = count - pc.sum(held_out).as_py()
+    gap = definition.forecast.horizon - 1 if definition.forecast else 0
+    split = np.full(count, TRAIN, dtype=object)
+    if first < count:
+        split[order[max(first - gap, 0) : first]] = GAP
+    split[order[first:]] = HOLDOUT
+    return _set_split(table, pa.array(split))
+
+
+def write_dataset(
+    storage: Storage,
+    definition: ModelDefinition,
+    table: pa.Table,
+    *,
+    sources: Sequence[str],
+    data_until: datetime,
+    clock: Clock,
+    from_log: FromLog | None = None,
+    window: TrainingWindow | None = None,
+) -> DatasetManifest:
+    """Store rows as a data set, whatever their order; writing the same rows again changes nothing.
+
+    Values are kept as the model sees them: numbers at 32-bit precision, a missing category (null
+    or empty) as null.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    definition
+        The model the rows are for.
+    table
+        Features, target, ``timestamp`` (aware) and ``split``, for rows from the request log also
+        ``request_id`` and ``row``; further columns are left out.
+    sources
+        Where the rows came from, for the manifest.
+    data_until
+        Up to when ground truth came in that is part of it; a later data set continues there.
+    clock
+        Gives ``created_at``.
+    from_log
+        What is known of the rows that came from the log; None of a data set put together by hand.
+    window
+        How the rows that are trained on were chosen, for the manifest.
+
+    Raises
+    ------
+    EvergreenError
+        If a column is missing or does not have the type the definition asks for, or if a target
+        is missing.
+    NotEnoughDataError
+        If there is no row.
+    """
+    rows = normalise(definition, table)
+    body = to_parquet(rows)
+    digest = hashlib.sha256(body).hexdigest()
+    # The same rows taken at another time are another data set: the next one continues elsewhere.
+    identity = hashlib.sha256(f"{digest} {to_text(data_until)}".encode()).hexdigest()
+    times = pc.min_max(rows[TIMESTAMP]).as_py()
+    manifest = DatasetManifest(
+        dataset_id=f"ds-{identity[:16]}",
+        model=definition.name,
+        rows=rows.num_rows,
+        train_rows=rows_of(rows, TRAIN).num_rows,
+        holdout_rows=rows_of(rows, HOLDOUT).num_rows,
+        sources=tuple(sources),
+        first_timestamp=times["min"],
+        last_timestamp=times["max"],
+        data_until=data_until,
+        log_from=from_log.since if from_log else data_until,
+        class_balance=_class_balance(definition, rows),
+        label_delay=from_log.label_delay if from_log else None,
+        corrected_labels=from_log.corrected_labels if from_log else 0,
+        window=window,
+        sha256=digest,
+        created_at=clock(),
+    )
+    folder = folder_key(definition.name, manifest.dataset_id)
+    storage.put(folder + _DATA, body)
+    # The first manifest stays: a data set in use must not change its data_until under its user.
+    written = storage.put_if_absent(folder + _MANIFEST, manifest.model_dump_json(indent=2).encode())
+    return manifest if written else read_manifest(storage, definition.name, manifest.dataset_id)
+
+
+def read_manifest(storage: Storage, model: str, dataset_id: str) -> DatasetManifest:
+    """Read a data set's manifest.
+
+    Raises
+    ------
+    EvergreenError
+        If there is no such data set.
+    """
+    key = folder_key(model, dataset_id) + _MANIFEST
+    body = storage.get(key)
+    if body is None:
+        raise EvergreenError("data set not found", where=storage.uri(key))
+    return DatasetManifest.model_validate_json(body)
+
+
+def read_dataset(storage: Storage, model: str, dataset_id: str) -> pa.Table:
+    """Read a data set's rows, oldest first.
+
+    Raises
+    ------
+    EvergreenError
+        If there is no such data set, or its bytes are not those its manifest names.
+    """
+    manifest = read_manifest(storage, model, dataset_id)
+    key = folder_key(model, dataset_id) + _DATA
+    body = storage.get(key)
+    if body is None or hashlib.sha256(body).hexdigest() != manifest.sha256:
+        raise EvergreenError("data set is missing or was altered", where=storage.uri(key))
+    return pq.read_table(io.BytesIO(body))
+
+
+def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:
+    """Delete a data set; deleting what is not there is no error."""
+    storage.delete_below(folder_key(model, dataset_id))
+
+
+def rows_of(table: pa.Table, split: str) -> pa.Table:
+    """Return the rows of one split (``TRAIN`` or ``HOLDOUT``)."""
+    return table.filter(pc.equal(table[SPLIT], split))
+
+
+def rows_in_common(
+    definition: ModelDefinition, rows: pa.Table, others: pa.Table | None
+) -> int | None:
+    """Return how many of ``rows`` are among ``others``; None where the others are not known.
+
+    Rows of the request log are told apart by their key, rows put together by hand by their
+    timestamp and features.
+
+    Parameters
+    ----------
+    definition
+        The model that the rows are for.
+    rows, others
+        Rows of data sets.
+    """
+    if others is None:
+        return None
+    content = (TIMESTAMP, *definition.features)
+    return sum(
+        _count_in(mine, theirs, names)
+        for names, mine, theirs in zip(
+            (KEY, content), _by_origin(rows), _by_origin(others), strict=True
+        )
+    )
+
+
+def _by_origin(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of the request log, and those put together by hand."""
+    if not set(KEY) <= set(table.column_names):
+        return table.slice(0, 0), table
+    by_hand = pc.is_null(table[KEY[0]])
+    return table.filter(pc.invert(by_hand)), table.filter(by_hand)
+
+
+def _count_in(rows: pa.Table, others: pa.Table, names: Sequence[str]) -> int:
+    if not (rows.num_rows and others.num_rows):
+        return 0
+    known = set(_tuples(others, names))
+    return sum(row in known for row in _tuples(rows, names))
+
+
+def _tuples(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
+def with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return rows with ``split`` set to ``holdout`` where ``held_out`` is true, else ``train``."""
+    return _set_split(table, pc.if_else(held_out, HOLDOUT, TRAIN))
+
+
+def _set_split(table: pa.Table, split: pa.Array | pa.ChunkedArray) -> pa.Table:
+    if SPLIT in table.column_names:
+        table = table.drop_columns(SPLIT)
+    return table.append_column(SPLIT, split)
+
+
+def _in_time_order(table: pa.Table) -> list[tuple[str, str]]:
+    names = [TIMESTAMP, *(name for name in KEY if name in table.column_names)]
+    return [(name, "ascending") for name in names]
+
+
+def _class_balance(definition: ModelDefinition, rows: pa.Table) -> dict[str, float] | None:
+    if definition.task != "classification":
+        return None
+    counts = pc.value_counts(rows[definition.target]).to_pylist()
+    shares = {item["values"]: item["counts"] / rows.num_rows for item in counts}
+    return dict(sorted(shares.items()))

@@ -1,0 +1,203 @@
+"""All features at once: can a classifier tell the window's rows from the reference's?
+
+If it can, the joint distribution has moved, even where every single feature looks unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+
+from evergreen.drift.log import FeatureImportance, MultivariateTest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import Feature
+
+ROWS_PER_SIDE = 2_000
+"""Rows a side that are compared; enough to see any effect the minimum below calls one."""
+MIN_ROWS_PER_SIDE = 20
+MIN_ACCURACY = 0.525
+"""Accuracy of a minimum effect: the best possible classifier reaches 0.5 + d / 2 when a share d
+of the rows lies elsewhere; d = 0.05 as for single features."""
+_TREES = 50
+# Features that each split may choose from. Where two features of many moved against each other,
+# fewer (the usual square root) seldom show a split both.
+_FEATURE_SHARE = 0.3
+_LEAVES = 100
+_ONE_HOT = 8
+_TOP = 5
+_SEED = 20130101
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    accuracy: float
+    auc: float
+    importances: NDArray[np.float64]
+
+
+def compare_jointly(
+    features: Mapping[str, Feature],
+    reference: Mapping[str, NDArray[Any]],
+    window: Mapping[str, NDArray[Any]],
+    *,
+    alpha: float,
+    unlogged: frozenset[str] = frozenset(),
+) -> MultivariateTest:
+    """Test whether window and reference can be told apart.
+
+    Equally many rows of both sides are cut into two halves. A random forest learns from one half
+    to tell the sides apart and is judged on the other, and the other way round. If nothing moved,
+    each half's accuracy is that of coin tosses, whatever the forest learnt, so its standard
+    deviation is at most ``0.5 / sqrt(rows)`` with ``rows`` judged in a half; the mean of
+    the two has no larger one, however they depend on each other. Hence the limit that chance
+    passes with probability ``alpha`` at most: ``0.5 + z(1 - alpha) * 0.5 / sqrt(rows)``.
+
+    Parameters
+    ----------
+    features
+        The model's features by name, in order.
+    reference, window
+        Columns as the model sees them (shapes (n,) and (m,)): float32 with NaN, or str with "".
+    alpha
+        Probability of a false alarm.
+    unlogged
+        Features that the request log does not hold.
+
+    Notes
+    -----
+    Classifier two-sample tests: Lopez-Paz and Oquab (2017), "Revisiting classifier two-sample
+    tests", section 3, for the accuracy on held-out rows. The importances are what a feature gives
+    beyond what it gives with shuffled sides, which takes out the trees' taste for many-valued
+    features.
+    """
+    rows = min(*(_length(side) for side in (reference, window)), ROWS_PER_SIDE)
+    if rows < MIN_ROWS_PER_SIDE:
+        return _no_verdict(rows, f"fewer than {MIN_ROWS_PER_SIDE} rows on one side")
+    rng = np.random.default_rng(_SEED)
+    chosen = [rng.choice(_length(side), rows, replace=False) for side in (reference, window)]
+    names, blocks = [], []
+    for name, feature in features.items():
+        if name in unlogged:
+            continue
+        pooled = np.concatenate([reference[name][chosen[0]], window[name][chosen[1]]])
+        block = _numeric(pooled) if feature.is_numeric else _categories(pooled)
+        names += [name] * block.shape[1]
+        blocks.append(block)
+    matrix = np.column_stack(blocks) if blocks else np.empty((2 * rows, 0))
+    if matrix.shape[1] == 0:
+        return _no_verdict(rows, "no feature varies")
+    return _judge(matrix.astype(np.float32), names, rows, alpha, rng)
+
+
+def _judge(
+    matrix: NDArray[np.float32], names: list[str], rows: int, alpha: float, rng: np.random.Generator
+) -> MultivariateTest:
+    side = np.repeat([0, 1], rows)
+    half = np.concatenate([_half(rows, rng), _half(rows, rng)])
+    fit = _tell_apart(matrix, side, (half, ~half), rng)
+    spread = 0.5 / np.sqrt(2 * (rows // 2))
+    threshold = max(0.5 + float(stats.norm.isf(alpha)) * spread, MIN_ACCURACY)
+    drifted = fit.accuracy > threshold
+    top: tuple[FeatureImportance, ...] = ()
+    if drifted:
+        by_chance = _tell_apart(matrix, rng.permutation(side), (half,), rng)
+        top = _top(names, fit.importances - by_chance.importances)
+    return MultivariateTest(
+        drifted=drifted,
+        model_accuracy=fit.accuracy,
+        threshold=threshold,
+        auc=fit.auc,
+        p_value=float(stats.norm.sf((fit.accuracy - 0.5) / spread)),
+        top_features=top,
+        rows_per_side=rows,
+    )
+
+
+def _half(rows: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    return rng.permutation(rows) < rows // 2
+
+
+def _tell_apart(
+    matrix: NDArray[np.float32],
+    side: NDArray[np.int64],
+    halves: tuple[NDArray[np.bool_], ...],
+    rng: np.random.Generator,
+) -> _Fit:
+    accuracies, areas, importances = [], [], []
+    for learnt in halves:
+        forest = RandomForestClassifier(
+            n_estimators=_TREES,
+            min_samples_leaf=max(5, int(learnt.sum()) // _LEAVES),
+            max_features=_FEATURE_SHARE,
+            random_state=int(rng.integers(2**31)),
+        ).fit(matrix[learnt], side[learnt])
+        scores, truth = forest.predict_proba(matrix[~learnt])[:, 1], side[~learnt]
+        # Undecided rows are a coin toss, not a vote for one side.
+        accuracies.append(np.where(scores == 0.5, 0.5, (scores > 0.5) == truth).mean())
+        areas.append(roc_auc_score(truth, scores))
+        importances.append(forest.feature_importances_)
+    return _Fit(float(np.mean(accuracies)), float(np.mean(areas)), np.mean(importances, axis=0))
+
+
+def _top(names: list[str], excess: NDArray[np.float64]) -> tuple[FeatureImportance, ...]:
+    gained: dict[str, float] = {}
+    for name, value in zip(names, excess, strict=True):
+        gained[name] = gained.get(name, 0.0) + float(value)
+    positive = {name: value for name, value in gained.items() if value > 0}
+    total = sum(positive.values())
+    ranked = sorted(positive.items(), key=lambda item: -item[1])[:_TOP]
+    return tuple(
+        FeatureImportance(feature_name=name, importance=value / total) for name, value in ranked
+    )
+
+
+def _numeric(values: NDArray[Any]) -> NDArray[np.float64]:
+    # Ranks keep every value's place and no outlier's distance. Missing and infinite values lie
+    # below all others.
+    finite = np.isfinite(values)
+    ranks = np.full(values.size, -0.1)
+    if finite.any():
+        ranks[finite] = stats.rankdata(values[finite]) / finite.sum()
+    return _varying(ranks[:, np.newaxis])
+
+
+def _categories(values: NDArray[Any]) -> NDArray[np.float64]:
+    # Ordered by how common they are in the union, and the commonest each as a column of its own.
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    position = np.empty(order.size, dtype=np.int64)
+    position[order] = np.arange(order.size)
+    ordinal = position[codes]
+    one_hot = ordinal[:, np.newaxis] == np.arange(min(_ONE_HOT, order.size))
+    columns = np.column_stack([ordinal, one_hot]) if order.size > 2 else ordinal[:, np.newaxis]
+    return _varying(columns.astype(np.float64))
+
+
+def _varying(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    return columns[:, np.ptp(columns, axis=0) > 0]
+
+
+def _length(columns: Mapping[str, NDArray[Any]]) -> int:
+    return max((values.size for values in columns.values()), default=0)
+
+
+def _no_verdict(rows: int, reason: str) -> MultivariateTest:
+    return MultivariateTest(
+        drifted=False,
+        model_accuracy=None,
+        threshold=None,
+        auc=None,
+        p_value=None,
+        rows_per_side=rows,
+        reason=reason,
+    )

@@ -1,0 +1,98 @@
+"""How a model's episodes are kept: one object in the data bucket, replaced by conditional write.
+
+Two checks may end at the same time: each replaces the state only if it is still what it read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from evergreen.drift.episodes.state import Episodes, episodes_key, read_episodes
+from evergreen.drift.episodes.transitions import step
+from evergreen.drift.log import DecisionRecord, latest_checks
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from evergreen.drift.episodes.state import Notice
+    from evergreen.drift.episodes.transitions import Findings
+    from evergreen.drift.log import CheckContext
+    from evergreen.storage import Storage
+
+_ATTEMPTS = 10
+_CHECKS_LOOKED_AT = 3
+
+
+def advance(storage: Storage, findings: Findings) -> Episodes:
+    """Carry one check over into the model's episodes, and return where they stand then.
+
+    A check writes its decision down first. If one decided to retrain and died before it came
+    here, its decision holds up the next ones for the cooldown: so this one starts the retraining.
+
+    Raises
+    ------
+    EvergreenError
+        If other checks kept writing first.
+    """
+    known = read_episodes(storage, findings.context.model)
+    if _start_was_lost(storage, known, findings.context):
+        findings = replace(findings, starts_retraining=True)
+    return _replace(storage, findings.context.model, lambda before: step(before, findings))
+
+
+def _start_was_lost(storage: Storage, known: Episodes, context: CheckContext) -> bool:
+    """Look whether one of the checks just before decided to retrain and was never counted."""
+    since = known.checked_at
+    checks = latest_checks(
+        storage, context.model, context.timestamp, count=_CHECKS_LOOKED_AT, days=1
+    )
+    return since is not None and any(
+        isinstance(line, DecisionRecord)
+        and line.start_retraining
+        and line.check_id != context.check_id
+        and line.model_version == context.model_version
+        and since < line.timestamp < context.timestamp
+        for lines in checks
+        for line in lines
+    )
+
+
+def told(storage: Storage, model: str, notices: Collection[Notice]) -> Episodes:
+    """Take notices that were told out of the outbox.
+
+    Raises
+    ------
+    EvergreenError
+        If other checks kept writing first.
+    """
+    ids = {each.id for each in notices}
+
+    def without(before: Episodes) -> Episodes:
+        kept = tuple(each for each in before.outbox if each.id not in ids)
+        return before.model_copy(update={"outbox": kept})
+
+    return _replace(storage, model, without)
+
+
+def _replace(storage: Storage, model: str, change: Callable[[Episodes], Episodes]) -> Episodes:
+    key = episodes_key(model)
+    for _ in range(_ATTEMPTS):
+        found = storage.get_with_etag(key)
+        before = Episodes(model=model) if found is None else Episodes.model_validate_json(found[0])
+        after = change(before)
+        if after == before:
+            return after
+        body = after.model_dump_json().encode()
+        if (
+            storage.put_if_absent(key, body)
+            if found is None
+            else storage.put_if_unchanged(key, body, found[1])
+        ):
+            return after
+    raise EvergreenError(
+        f"other checks of {model} kept writing first",
+        where=storage.uri(key),
+        fix="Run the check again.",
+    )

@@ -1,0 +1,180 @@
+"""From one check to the next state of a model's episodes: the rules, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from evergreen.drift.episodes.state import (
+    Ending,
+    Episode,
+    Episodes,
+    News,
+    Notice,
+    Sighting,
+    Track,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from evergreen.drift.log import CheckContext, Trigger
+    from evergreen.drift.policy.severity import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one check means for the episodes.
+
+    Parameters
+    ----------
+    context
+        What was checked.
+    now
+        When the check came to its findings, later than when it began.
+    moved
+        Per kind whether it moved; a kind about which too little is known is left out, and then
+        neither begins nor ends anything.
+    severity
+        How bad, of each kind that moved.
+    starts_retraining
+        Whether the policy starts a retraining.
+    scheduled
+        The window lengths that are checked regularly.
+    detail
+        What the notices say beside the episode.
+    """
+
+    context: CheckContext
+    now: datetime
+    moved: Mapping[Trigger, bool]
+    severity: Mapping[Trigger, Severity] = field(default_factory=dict)
+    starts_retraining: bool = False
+    scheduled: Collection[timedelta] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Length of the window in seconds."""
+        return round((self.context.window_end - self.context.window_start).total_seconds())
+
+
+def step(before: Episodes, findings: Findings) -> Episodes:
+    """Return where the episodes stand after a check; the rules, and nothing else.
+
+    An episode begins with the first window that moved. It ends when every window length that
+    still saw it has had a newer window in which nothing moved. A length that no schedule has
+    counts only until its window has passed, since nobody may ever check it again. A check of
+    another version ends what the version before it had. What is older than what is known changes
+    nothing.
+    """
+    context = findings.context
+    if context.check_id == before.check_id:
+        return before
+    news: list[Notice] = []
+    now = before
+    if context.model_version != before.model_version:
+        if before.checked_at is not None and context.timestamp <= before.checked_at:
+            return before
+        now, news = _of_new_version(before, findings)
+    tracks = dict(now.tracks)
+    for kind, moved in findings.moved.items():
+        track = tracks.get(kind, Track())
+        tracks[kind] = _observe(track, kind, findings, moved=moved)
+        news += _news(track, tracks[kind], findings)
+    return Episodes(
+        model=context.model,
+        model_version=context.model_version,
+        check_id=context.check_id,
+        checked_at=max(context.timestamp, before.checked_at or context.timestamp),
+        tracks=tracks,
+        outbox=(*before.outbox, *_with_retraining(news, findings)),
+    )
+
+
+def _of_new_version(before: Episodes, findings: Findings) -> tuple[Episodes, list[Notice]]:
+    tracks = {
+        kind: Track(
+            episode=_ended(track.open, findings.context, "new_version")
+            if track.open
+            else track.episode
+        )
+        for kind, track in before.tracks.items()
+    }
+    news = [
+        notice
+        for kind, track in before.tracks.items()
+        for notice in _news(track, tracks[kind], findings)
+    ]
+    return before.model_copy(update={"tracks": tracks}), news
+
+
+def _observe(track: Track, kind: Trigger, findings: Findings, *, moved: bool) -> Track:
+    context, length = findings.context, findings.length
+    known = track.sightings.get(length)
+    if known is not None and context.window_end < known.window_end:
+        return track
+    regular = {round(each.total_seconds()) for each in findings.scheduled} | {length}
+    sightings = {
+        each: sighting
+        for each, sighting in track.sightings.items()
+        if each in regular or _reaches(sighting, each, context.window_end)
+    } | {length: Sighting(window_end=context.window_end, moved=moved)}
+    episode = track.episode
+    if track.open is None and moved:
+        episode = Episode(
+            id=f"{context.model}.{kind}.{context.check_id}",
+            kind=kind,
+            model=context.model,
+            model_version=context.model_version,
+            check_id=context.check_id,
+            since=context.timestamp,
+            severity=findings.severity.get(kind, "warning"),
+        )
+    elif track.open and not any(each.moved for each in sightings.values()):
+        episode = _ended(track.open, context, "cleared")
+    return Track(sightings=sightings, episode=episode)
+
+
+def _reaches(sighting: Sighting, seconds: int, until: datetime) -> bool:
+    return sighting.window_end + timedelta(seconds=seconds) > until
+
+
+def _ended(episode: Episode, context: CheckContext, by: Ending) -> Episode:
+    end = {"ended_at": context.timestamp, "ended_by": by, "ended_check_id": context.check_id}
+    return episode.model_copy(update=end)
+
+
+def _news(before: Track, after: Track, findings: Findings) -> list[Notice]:
+    if after.open and not before.open:
+        return [_notice("began", after.open, findings)]
+    if before.open and not after.open and after.episode:
+        return [_notice("ended", after.episode, findings)]
+    return []
+
+
+def _with_retraining(news: list[Notice], findings: Findings) -> list[Notice]:
+    """Have one notice, and only one, start the retraining if there is to be one."""
+    if not findings.starts_retraining:
+        return news
+    first = next((at for at, each in enumerate(news) if each.news == "began"), None)
+    if first is None:
+        return [*news, _notice("retraining", None, findings, starts=True)]
+    begun = news[first]
+    starting = begun.model_copy(update={"detail": {**begun.detail, "start_retraining": True}})
+    return [*news[:first], starting, *news[first + 1 :]]
+
+
+def _notice(
+    news: News, episode: Episode | None, findings: Findings, *, starts: bool = False
+) -> Notice:
+    context = findings.context
+    return Notice(
+        id=f"{episode.id if episode else context.check_id}/{news}",
+        news=news,
+        episode=episode,
+        noted_at=findings.now,
+        check_id=context.check_id,
+        detail={**findings.detail, "start_retraining": starts},
+    )

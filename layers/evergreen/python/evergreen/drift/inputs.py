@@ -1,0 +1,137 @@
+"""What a drift check looks at: reference and window, read once and no larger than tests need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from evergreen.datasets.holdout_predictions import read_holdout_answers
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import read_dataset, read_manifest
+from evergreen.drift.detectors.univariate import ROW_CAP
+from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, Outputs, outputs_of
+from evergreen.drift.sampling import Sample
+from evergreen.lake.tables import LABELS, REQUEST_LOG
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from evergreen.lake.reader import Lake
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ProductionPointer
+    from evergreen.serving.requests import Columns
+    from evergreen.storage import Storage
+
+_SEED = 20130101
+_LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Both sides of a check."""
+
+    rows: int
+    """Rows of the window, sampled or not."""
+    reference: Columns
+    window: Columns
+    """The features of at most :data:`ROW_CAP` rows each."""
+    outputs: Outputs
+    labelled: pa.Table
+    """Those of the window's rows whose ground truth is known, with ``label`` and ``model_output``;
+    where the window is a sample, of that."""
+    holdout: pa.Table | None
+    """The answers of the version in production on its holdout, if they were kept."""
+
+
+def gather(
+    definition: ModelDefinition,
+    pointer: ProductionPointer,
+    lake: Lake,
+    storage: Storage,
+    *,
+    start: datetime,
+    end: datetime,
+) -> Evidence:
+    """Read what the version in production answered in ``[start, end)``, and its reference.
+
+    Beyond :data:`ROW_CAP` rows a side is a sample, always the same one of the same rows. Of the log
+    only the columns that are tested are read, and never more rows at once than a few times that, so
+    that a check needs no more memory the more traffic there is.
+
+    Raises
+    ------
+    EvergreenError
+        If the reference dataset is missing.
+    """
+    reference = _reference(definition, pointer, storage)
+    window = _window(definition, pointer.version, lake, start, end)
+    sample = window.table()
+    holdout = read_holdout_answers(storage, definition.name, pointer.version)
+    # What 32 bits cannot hold becomes infinite, which is what the model sees too.
+    with np.errstate(over="ignore"):
+        return Evidence(
+            rows=window.rows,
+            reference=reference,
+            window=to_columns(definition, sample),
+            outputs=outputs_of(definition, holdout and _sample(holdout), sample),
+            labelled=lake.with_labels(definition, sample.select(_LABELLED), start),
+            holdout=holdout,
+        )
+
+
+def could_be_judged(
+    definition: ModelDefinition,
+    pointer: ProductionPointer,
+    lake: Lake,
+    storage: Storage,
+    at: datetime,
+) -> bool:
+    """Say whether a retraining at a moment had enough ground truth to judge a challenger on.
+
+    Every label since the champion's data set counts, repeated ones too, and no more are read than
+    it takes.
+
+    Raises
+    ------
+    EvergreenError
+        If the champion's data set is missing.
+    """
+    since = read_manifest(storage, definition.name, pointer.reference_dataset_id).data_until
+    missing = definition.evaluation.min_labelled_rows
+    for labels in lake.batches(LABELS, definition, since, at, ()):
+        missing -= labels.num_rows
+        if missing <= 0:
+            return True
+    return False
+
+
+def _reference(
+    definition: ModelDefinition, pointer: ProductionPointer, storage: Storage
+) -> Columns:
+    rows = read_dataset(storage, definition.name, pointer.reference_dataset_id)
+    with np.errstate(over="ignore"):
+        return to_columns(definition, _sample(rows))
+
+
+def _window(
+    definition: ModelDefinition, version: str, lake: Lake, start: datetime, end: datetime
+) -> Sample:
+    wanted = [*definition.features, MODEL_OUTPUT, CONFIDENCE, "model_version"]
+    sample = Sample(REQUEST_LOG, REQUEST_LOG.schema(definition, wanted), ROW_CAP)
+    for logged in lake.batches(REQUEST_LOG, definition, start, end, wanted):
+        by_champion = pc.equal(logged["role"], "champion")
+        by_version = pc.equal(logged["model_version"], version)
+        sample.add(logged.filter(pc.and_(by_champion, by_version)))
+    return sample
+
+
+def _sample(table: pa.Table) -> pa.Table:
+    if table.num_rows <= ROW_CAP:
+        return table
+    chosen = np.random.default_rng(_SEED).choice(table.num_rows, ROW_CAP, replace=False)
+    return table.take(np.sort(chosen))

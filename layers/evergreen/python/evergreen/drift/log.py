@@ -1,0 +1,213 @@
+"""The drift log: what a check writes down, one JSON line per test and one for the decision."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
+
+from evergreen.clock import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evergreen.storage import Storage
+
+Moment = Annotated[AwareDatetime, PlainSerializer(to_text, return_type=str, when_used="json")]
+Verdict = Literal["drift", "no_drift", "insufficient_data"]
+Trigger = Literal["data_drift", "performance"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CheckContext(_Frozen):
+    """What every record of one check has in common."""
+
+    timestamp: Moment
+    reference_dataset_id: str
+    subject_dataset_id: str
+    check_id: str
+    model: str
+    model_version: str
+    window_start: Moment
+    window_end: Moment
+    rows: int
+
+
+class UnivariateTest(_Frozen):
+    """One test of one feature."""
+
+    kind: Literal["univariate"] = "univariate"
+    feature_name: str
+    method: str
+    drifted: bool
+    p_value: float | None
+    """Uncorrected; None where nothing could be tested (see ``reason``)."""
+    p_value_corrected: float | None
+    """Holm over all features and methods of this check; this one is held against ``threshold``."""
+    threshold: float
+    effect_size: float | None
+    effect_threshold: float
+    reason: str | None = None
+    """Why there is no p-value, or what was left out of the sample."""
+
+
+class FeatureImportance(_Frozen):
+    """How much one feature helped to tell window from reference, beyond chance; sums to 1."""
+
+    feature_name: str
+    importance: float
+
+
+class MultivariateTest(_Frozen):
+    """Can a classifier tell the window's rows from the reference's?"""
+
+    kind: Literal["multivariate"] = "multivariate"
+    method: str = "domain_classifier"
+    drifted: bool
+    model_accuracy: float | None
+    threshold: float | None
+    auc: float | None
+    p_value: float | None
+    top_features: tuple[FeatureImportance, ...] = ()
+    rows_per_side: int = 0
+    reason: str | None = None
+
+
+class PerformanceTest(_Frozen):
+    """The model's metric on labelled rows of the window against its holdout at promotion."""
+
+    kind: Literal["performance"] = "performance"
+    metric: str
+    drifted: bool
+    value: float | None
+    interval_low: float | None
+    interval_high: float | None
+    """Where the metric at promotion lies if nothing changed, but for a chance of ``alpha`` on
+    either side: the uncertainty of the window and of the holdout."""
+    threshold: float | None
+    """The metric at promotion."""
+    labelled_rows: int
+    holdout_rows: int = 0
+    p_value: float | None = None
+    """Of the metric being this much worse by chance; held against ``alpha``."""
+    alpha: float | None = None
+    reason: str | None = None
+
+
+class Decision(_Frozen):
+    """What a check concluded, and whether it starts a retraining."""
+
+    kind: Literal["decision"] = "decision"
+    verdict: Verdict
+    start_retraining: bool
+    triggers: tuple[Trigger, ...] = ()
+    drifted_features: tuple[str, ...] = ()
+    budget_left: float | None = None
+    """Retrainings that may still be started after this check; None where they are not limited."""
+    goal: float | None = None
+    """The metric to regain after the model has degraded; see
+    :mod:`evergreen.drift.policy.budget_and_goal`."""
+    goal_version: str | None = None
+    """The version that degraded."""
+    goal_since: datetime | None = None
+    """Where the window begins in which that was found."""
+    goal_tried: datetime | None = None
+    """When a challenger was last trained to regain it, before this check."""
+    goal_against: str | None = None
+    """The version that served then."""
+    reason: str
+
+
+Test = UnivariateTest | MultivariateTest | PerformanceTest
+
+
+class UnivariateRecord(CheckContext, UnivariateTest):
+    """A line of the drift log."""
+
+
+class MultivariateRecord(CheckContext, MultivariateTest):
+    """A line of the drift log."""
+
+
+class PerformanceRecord(CheckContext, PerformanceTest):
+    """A line of the drift log."""
+
+
+class DecisionRecord(CheckContext, Decision):
+    """The last line of a check in the drift log."""
+
+
+Record = Annotated[
+    UnivariateRecord | MultivariateRecord | PerformanceRecord | DecisionRecord,
+    Field(discriminator="kind"),
+]
+_RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+def window_id(model: str, version: str, start: datetime, end: datetime) -> str:
+    """Name a window so that the same rows always have the same name."""
+    text = "\n".join([model, version, to_text(start), to_text(end)])
+    return f"win-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def record(context: CheckContext, outcome: Test | Decision) -> Record:
+    """Join a test or decision with what its check has in common."""
+    return _RECORD.validate_python({**context.model_dump(), **outcome.model_dump()})
+
+
+def write_records(storage: Storage, context: CheckContext, records: list[Record]) -> str:
+    """Write a check's lines as one object and return its key."""
+    key = f"{_partition(context.model, context.timestamp)}{context.check_id}.jsonl"
+    storage.put(key, "".join(f"{line.model_dump_json()}\n" for line in records).encode())
+    return key
+
+
+def read_check(storage: Storage, key: str) -> list[Record]:
+    """Return the lines of one check by its object's key; a check that is not there has none."""
+    return [_RECORD.validate_json(line) for line in (storage.get(key) or b"").splitlines()]
+
+
+def read_records(
+    storage: Storage, model: str, since: datetime, until: datetime
+) -> Iterator[Record]:
+    """Yield the lines of all checks made between two moments, in partition order."""
+    for offset in range((until.astimezone(UTC).date() - since.astimezone(UTC).date()).days + 1):
+        for item in storage.list(_partition(model, since + timedelta(days=offset))):
+            for found in read_check(storage, item.key):
+                if since <= found.timestamp <= until:
+                    yield found
+
+
+def read_decisions(
+    storage: Storage, model: str, since: datetime, until: datetime
+) -> list[DecisionRecord]:
+    """Return the decisions made between two moments, oldest first."""
+    found = read_records(storage, model, since, until)
+    decisions = [item for item in found if isinstance(item, DecisionRecord)]
+    return sorted(decisions, key=lambda item: item.timestamp)
+
+
+def latest_checks(
+    storage: Storage, model: str, until: datetime, *, count: int, days: int
+) -> list[list[Record]]:
+    """Return the lines of the newest ``count`` checks, newest check first.
+
+    Only the days that are needed are listed, ``days`` of them at most, and only what is returned
+    is read: a check's id, and so its key, begins with its time.
+    """
+    keys: list[str] = []
+    for offset in range(days):
+        found = storage.list(_partition(model, until - timedelta(days=offset)))
+        keys += sorted((item.key for item in found), reverse=True)[: count - len(keys)]
+        if len(keys) == count:
+            break
+    return [read_check(storage, key) for key in keys]
+
+
+def _partition(model: str, moment: datetime) -> str:
+    return f"drift/log/model={model}/dt={moment.astimezone(UTC):%Y-%m-%d}/"

@@ -1,0 +1,78 @@
+"""What a model answers, tested like what it is asked: its outputs and its confidence.
+
+The reference is what this version answered on its own holdout, never on its rows of training: a
+model is surer of what it has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evergreen.model_definition import Feature
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.serving.requests import Columns
+
+MODEL_OUTPUT = "model_output"
+CONFIDENCE = "confidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Outputs and confidence as features that can be tested, and why not where they cannot."""
+
+    features: dict[str, Feature]
+    reference: Columns
+    window: Columns
+    untestable: dict[str, str]
+
+
+def outputs_of(definition: ModelDefinition, holdout: pa.Table | None, window: pa.Table) -> Outputs:
+    """Return outputs and confidence of both sides.
+
+    Parameters
+    ----------
+    definition
+        The model's.
+    holdout
+        The answers of the version in production on its holdout, if they were kept.
+    window
+        The request log's rows of the window; both with ``model_output`` and ``confidence``.
+    """
+    classification = definition.task == "classification"
+    features = {
+        MODEL_OUTPUT: Feature(type="category" if classification else "float"),
+        CONFIDENCE: Feature(type="float"),
+    }
+    untestable = {}
+    if holdout is None:
+        reason = "what this version answers on its holdout was not kept when it was trained"
+        untestable = dict.fromkeys(features, reason)
+    elif not holdout.num_rows:
+        untestable = dict.fromkeys(features, "no rows were held out when this version was trained")
+    elif holdout[CONFIDENCE].null_count == holdout.num_rows:
+        untestable = {CONFIDENCE: "the model gives no confidence"}
+    testable = [name for name in features if name not in untestable]
+    return Outputs(
+        features=features,
+        reference={} if holdout is None else {name: _column(holdout, name) for name in testable},
+        window={name: _column(window, name) for name in testable},
+        untestable=untestable,
+    )
+
+
+def _column(table: pa.Table, name: str) -> NDArray[Any]:
+    values: NDArray[Any] = table[name].to_numpy(zero_copy_only=False)
+    if values.dtype == object:
+        return values
+    # Confidence and numbers leave the model at 32 bits, and JSON must not make them others. What
+    # 32 bits cannot hold is infinite, and tested as missing.
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)

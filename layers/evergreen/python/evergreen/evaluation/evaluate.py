@@ -1,0 +1,335 @@
+"""Champion against challenger: the same rows, the bundles that would serve, and the evidence.
+
+The deciding metric is computed from what the two bundles answer for the holdout of the challenger's
+data set. How sure we are that the challenger is better is the share of paired bootstrap draws
+(:mod:`evergreen.evaluation.bootstrap`) in which it is, and even then it must not be worse in a
+protected segment (:mod:`evergreen.evaluation.segments`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.datasets.store import rows_in_common
+from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
+from evergreen.evaluation.metrics import block_length
+from evergreen.evaluation.rolling_origin import OriginWindow, rolling_origins
+from evergreen.evaluation.scoring import Answers, answers_of, classes_of, truth_of
+from evergreen.evaluation.segments import SegmentResult, judge_segments
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.bundle.store import Bundle
+    from evergreen.model_definition import ModelDefinition
+
+SHOWN_SEGMENTS = 5
+"""Segments that a comparison names itself; all of them are in the report."""
+
+
+class Comparison(BaseModel):
+    """Which of two models won, and on what evidence. Small: it goes from state to state."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: Literal["promote", "reject"]
+    metric: Literal["f1", "rmse"]
+    metric_champion: float | None
+    """None where nothing was in production to compare with."""
+    metric_challenger: float
+    probability_better: float | None
+    """Share of the resamples in which the challenger is better by more than is asked for."""
+    interval: tuple[float, float] | None
+    """Central percentile interval of the improvement, at the definition's confidence."""
+    rows: int
+    reason: str
+    beside_champion: dict[str, float] = {}
+    """Metrics that do not decide, by name: see :mod:`evergreen.evaluation.metrics`."""
+    beside_challenger: dict[str, float] = {}
+    seen_by_champion: int | None = None
+    """How many of the rows the champion was trained on; None where that is not known."""
+    seen_by_challenger: int | None = None
+    segments: tuple[SegmentResult, ...] = ()
+    """The protected segments that say most against the challenger, at most five."""
+    segments_judged: int = 0
+    """In how many it was compared in a way that could have refused it."""
+    champion: str | None = None
+    """The version that was in production then."""
+    report_uri: str | None = None
+    """Where the report with all segments and the pictures is, once there is one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """A comparison with everything it was computed from, row by row."""
+
+    definition: ModelDefinition
+    comparison: Comparison
+    holdout: pa.Table
+    truth: NDArray[Any]
+    champion: Answers | None
+    challenger: Answers
+    improvements: NDArray[np.float64] | None
+    """By how much the challenger is better in each resample; positive is better."""
+    segments: tuple[SegmentResult, ...]
+    origins: tuple[OriginWindow, ...]
+    """Of a time series; see :mod:`evergreen.evaluation.rolling_origin`."""
+
+
+def compare(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    *,
+    champion: Bundle | None,
+    challenger: Bundle,
+    training: pa.Table | None = None,
+    champion_training: pa.Table | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Decide whether the challenger replaces the champion: :func:`evaluate` without the rest."""
+    return evaluate(
+        definition,
+        holdout,
+        champion=champion,
+        challenger=challenger,
+        training=training,
+        champion_training=champion_training,
+        seed=seed,
+        resamples=resamples,
+    ).comparison
+
+
+def evaluate(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    *,
+    champion: Bundle | None,
+    challenger: Bundle,
+    training: pa.Table | None = None,
+    champion_training: pa.Table | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Evidence:
+    """Decide whether the challenger replaces the champion.
+
+    It does if the share of resamples in which it is better by more than
+    ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
+    refuses it; a tie keeps the champion. Where nothing is in production, the challenger is
+    promoted.
+
+    Parameters
+    ----------
+    definition
+        Names the metric, the improvement asked for, the confidence and the segments.
+    holdout
+        The labelled rows both are judged on: the holdout of the challenger's data set; a time
+        series' as the data set orders them.
+    champion
+        What serves now, or None.
+    challenger
+        What might.
+    training, champion_training
+        The rows each was trained on, if known: they tell whether the holdout was among them, and
+        the challenger's give a time series' MASE its scale.
+    seed
+        Seed of the bootstrap.
+    resamples
+        Number of bootstrap draws.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If the holdout is empty.
+    BundleError
+        If a bundle's answers are not finite numbers where numbers are asked for.
+    """
+    truth = truth_of(definition, holdout)
+    classes = classes_of(truth, challenger, champion)
+    new = answers_of(definition, challenger, holdout, truth, classes, training)
+    seen_by_challenger = rows_in_common(definition, holdout, training)
+    if champion is None:
+        comparison = Comparison(
+            decision="promote",
+            metric=definition.metric,
+            metric_champion=None,
+            metric_challenger=new.metric,
+            probability_better=None,
+            interval=None,
+            rows=holdout.num_rows,
+            reason="nothing was in production to compare with",
+            beside_challenger=new.beside,
+            seen_by_challenger=seen_by_challenger,
+        )
+        origins = _origins(definition, holdout, truth, None, new)
+        return Evidence(definition, comparison, holdout, truth, None, new, None, (), origins)
+    old = answers_of(definition, champion, holdout, truth, classes, training)
+    improvements = _improvements(definition, truth, old, new, classes, seed, resamples)
+    segments = judge_segments(
+        definition,
+        holdout,
+        truth,
+        old.outputs,
+        new.outputs,
+        classes,
+        seed=seed,
+        resamples=resamples,
+    )
+    judged = judge(
+        definition,
+        old.metric,
+        new.metric,
+        improvements,
+        rows=holdout.num_rows,
+        seen=(rows_in_common(definition, holdout, champion_training), seen_by_challenger),
+        segments=segments,
+    )
+    beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
+    return Evidence(
+        definition,
+        judged.model_copy(update={**beside, "champion": champion.version}),
+        holdout,
+        truth,
+        old,
+        new,
+        improvements,
+        segments,
+        _origins(definition, holdout, truth, old, new),
+    )
+
+
+def scores_of(
+    definition: ModelDefinition,
+    bundle: Bundle,
+    table: pa.Table,
+    *,
+    training: pa.Table | None = None,
+) -> dict[str, float]:
+    """Return the deciding metric of one bundle on labelled rows, and those beside it, by name.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is no row.
+    BundleError
+        If the bundle's answers are not finite numbers where numbers are asked for.
+    """
+    truth = truth_of(definition, table)
+    alone = answers_of(definition, bundle, table, truth, classes_of(truth, bundle), training)
+    return {definition.metric: alone.metric, **alone.beside}
+
+
+def judge(
+    definition: ModelDefinition,
+    metric_champion: float,
+    metric_challenger: float,
+    improvements: NDArray[np.float64],
+    *,
+    rows: int,
+    seen: tuple[int | None, int | None] = (None, None),
+    segments: tuple[SegmentResult, ...] = (),
+) -> Comparison:
+    """Turn both metrics, the resampled improvements and the segments into a decision.
+
+    Parameters
+    ----------
+    definition
+        Names the metric, the improvement asked for and the confidence.
+    metric_champion, metric_challenger
+        The metric of each on all rows.
+    improvements
+        By how much the challenger is better in each resample; positive is better.
+    rows
+        How many rows both were scored on.
+    seen
+        How many of them champion and challenger were trained on, where that is known.
+    segments
+        What :func:`evergreen.evaluation.segments.judge_segments` found.
+    """
+    rule = definition.evaluation
+    probability = float(np.mean(improvements > rule.min_improvement))
+    tail = (1 - rule.confidence) / 2
+    low, high = np.quantile(improvements, [tail, 1 - tail])
+    better = probability >= rule.confidence
+    refusing = [segment for segment in segments if segment.refused]
+    margin = f" by more than {rule.min_improvement:g}" if rule.min_improvement else ""
+    reason = (
+        f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
+        f"{_which_rows(*seen)}: better{margin} with probability {probability:.3f}, "
+        f"{'which reaches' if better else 'short of'} {rule.confidence:g}"
+    )
+    if refusing:
+        others = f" and {len(refusing) - 1} more" if len(refusing) > 1 else ""
+        reason += (
+            f"; worse than allowed in the protected segment "
+            f"{refusing[0].explain(definition.metric)}{others}"
+        )
+    return Comparison(
+        decision="promote" if better and not refusing else "reject",
+        metric=definition.metric,
+        metric_champion=metric_champion,
+        metric_challenger=metric_challenger,
+        probability_better=probability,
+        interval=(float(low), float(high)),
+        rows=rows,
+        reason=reason,
+        seen_by_champion=seen[0],
+        seen_by_challenger=seen[1],
+        segments=segments[:SHOWN_SEGMENTS],
+        segments_judged=sum(segment.probability_worse is not None for segment in segments),
+    )
+
+
+def _which_rows(champion: int | None, challenger: int | None) -> str:
+    if champion is None and challenger is None:
+        return "held-out rows"
+    if champion == challenger == 0:
+        return "rows that neither was trained on"
+    said = [
+        f"the {who} was trained on {'an unknown number' if count is None else count} of"
+        for who, count in (("champion", champion), ("challenger", challenger))
+        if count != 0
+    ]
+    return f"rows ({' and '.join(said)} them)"
+
+
+def _improvements(
+    definition: ModelDefinition,
+    truth: NDArray[Any],
+    champion: Answers,
+    challenger: Answers,
+    classes: list[str],
+    seed: int,
+    resamples: int,
+) -> NDArray[np.float64]:
+    sides = (truth, champion.outputs, challenger.outputs)
+    if definition.metric == "f1":
+        old, new = resample_f1(*sides, classes, seed=seed, resamples=resamples)
+    else:  # of errors, less is better
+        block = block_length(definition, truth.size)
+        new, old = resample_rmse(*sides, block=block, seed=seed, resamples=resamples)
+    improvements: NDArray[np.float64] = new - old
+    return improvements
+
+
+def _origins(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    truth: NDArray[Any],
+    champion: Answers | None,
+    challenger: Answers,
+) -> tuple[OriginWindow, ...]:
+    if definition.forecast is None:
+        return ()
+    return rolling_origins(
+        definition,
+        holdout,
+        truth,
+        champion=None if champion is None else champion.outputs,
+        challenger=challenger.outputs,
+    )

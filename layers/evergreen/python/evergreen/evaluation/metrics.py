@@ -1,0 +1,168 @@
+"""What models are scored by: the metric that decides, and what is looked at beside it.
+
+Classification: F1 decides; area under the ROC curve and log loss stand beside it. Regression and
+time series: the root mean squared error decides; the mean absolute error stands beside it. Time
+series also: mean absolute scaled error against the seasonal naive forecast (R. Hyndman and
+A. Koehler, "Another look at measures of forecast accuracy", *International Journal of
+Forecasting* 22, 2006), the RMSE of that forecast, and the RMSE in the worst window of the holdout
+(:mod:`evergreen.evaluation.rolling_origin`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import ModelDefinition
+
+
+def f1_score(
+    truth: NDArray[np.object_], predicted: NDArray[np.object_], classes: Sequence[str]
+) -> float:
+    """Return the F1 score of class labels.
+
+    With up to two classes it is the F1 of the positive class, the last one in sorted order (as
+    scikit-learn counts: ``1`` of ``0, 1``, ``yes`` of ``no, yes``); with more it is the unweighted
+    mean of the F1 of each. A class that is neither true nor predicted anywhere scores 0.
+
+    Parameters
+    ----------
+    truth, predicted
+        n labels each, as text.
+    classes
+        Every class there is, whether or not it occurs in these rows.
+    """
+    cells, counts = np.unique(np.stack([truth, predicted]).astype(str), axis=1, return_counts=True)
+    return float(f1_of_counts(cells[0], cells[1], counts[np.newaxis], classes)[0])
+
+
+def f1_of_counts(
+    true: NDArray[np.str_],
+    predicted: NDArray[np.str_],
+    counts: NDArray[np.int64],
+    classes: Sequence[str],
+) -> NDArray[np.float64]:
+    """Return the F1 score of each of several tables of counts, as :func:`f1_score` defines it.
+
+    Parameters
+    ----------
+    true, predicted
+        The label pairs that are counted, one for each of m cells, as text.
+    counts
+        How often each pair occurs, shape (tables, m).
+    classes
+        Every class there is.
+
+    Returns
+    -------
+    array
+        One score for each table.
+    """
+    scored = sorted(classes) if len(classes) > 2 else sorted(classes)[-1:]
+    scores = []
+    for name in scored:
+        hits = counts @ ((true == name) & (predicted == name))
+        mentions = counts @ (true == name) + counts @ (predicted == name)
+        scores.append(2 * hits / np.maximum(mentions, 1))
+    return np.mean(scores, axis=0)
+
+
+def rmse(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    """Return the root of the mean squared error, in the unit of the target (n values each)."""
+    return float(np.sqrt(np.mean((truth - predicted) ** 2)))
+
+
+def classification_scores(
+    truth: NDArray[np.object_], probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> dict[str, float]:
+    """Return ``log_loss`` and ``auc`` (one against the rest, unweighted, for over two classes).
+
+    A score that these rows do not define is left out: the area if not every class occurs, the loss
+    if a class occurs that the model has never heard of.
+
+    Parameters
+    ----------
+    truth
+        n labels, as text.
+    probabilities
+        Shape (n, classes).
+    classes
+        The model's classes, in the order of the columns.
+    """
+    names = np.array(classes, dtype=object)
+    hits = truth[:, np.newaxis] == names
+    scores: dict[str, float] = {}
+    if len(names) < 2 or not hits.any(axis=1).all():
+        return scores
+    shares = probabilities / probabilities.sum(axis=1, keepdims=True)
+    tiny = np.finfo(np.float64).eps
+    scores["log_loss"] = float(-np.log(np.clip(shares[hits], tiny, 1.0)).mean())
+    if hits.any(axis=0).all():
+        areas = [area_under_roc(*side) for side in zip(hits.T, probabilities.T, strict=True)]
+        scores["auc"] = float(np.mean(areas))
+    return scores
+
+
+def area_under_roc(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> float:
+    """Return the probability that a positive row's value is above a negative one's.
+
+    Ties count half (J. Hanley and B. McNeil, "The meaning and use of the area under a receiver
+    operating characteristic curve", *Radiology* 143, 1982).
+
+    Parameters
+    ----------
+    positive
+        Which of n rows are positive: not all, and not none.
+    values
+        n values.
+    """
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    hits = int(positive.sum())
+    pairs = hits * (positive.size - hits)
+    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / pairs)
+
+
+def scaled_error(
+    truth: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    *,
+    trained_truth: NDArray[np.float64],
+    trained_naive: NDArray[np.float64],
+) -> float | None:
+    """Return the mean absolute scaled error, or None where the naive forecast knew it all.
+
+    The mean absolute error over that of the naive forecast on the rows trained on: below 1 is
+    better than the naive forecast was there.
+
+    Parameters
+    ----------
+    truth, predicted
+        n values each, in the unit of the target.
+    trained_truth, trained_naive
+        Outcome and seasonal naive forecast of m > 0 rows that were trained on.
+    """
+    scale = float(np.mean(np.abs(trained_truth - trained_naive)))
+    return float(np.mean(np.abs(truth - predicted))) / scale if scale > 0 else None
+
+
+def block_length(definition: ModelDefinition, rows: int) -> int:
+    """Return how many consecutive rows a resampling keeps together.
+
+    One where rows are independent. For a time series at least the horizon, as the errors of
+    forecasts that many steps ahead overlap (F. Diebold and R. Mariano, "Comparing predictive
+    accuracy", *Journal of Business & Economic Statistics* 13, 1995), and the cube root of the
+    number of rows (P. Hall, J. Horowitz and B.-Y. Jing, "On blocking rules for the bootstrap with
+    dependent data", *Biometrika* 82, 1995); at most half of the rows.
+    """
+    if definition.forecast is None:
+        return 1
+    wanted = max(definition.forecast.horizon, math.ceil(math.cbrt(rows)))
+    return max(min(wanted, rows // 2), 1)

@@ -1,0 +1,242 @@
+"""The pictures of an evaluation: what both models got right and wrong on the same rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from evergreen.datasets.schema import TIMESTAMP
+from evergreen.evaluation.calibration import reliability
+from evergreen.evaluation.confusion import confusion
+from evergreen.evaluation.rolling_origin import windows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from evergreen.evaluation.evaluate import Evidence
+    from evergreen.evaluation.scoring import Answers
+
+# Told apart by colour-blind eyes too (P. Tol, "Colour Schemes", SRON technical note, 2021).
+_CHAMPION, _CHALLENGER, _TRUTH = "#4477AA", "#EE6677", "#222222"
+_MAX_POINTS = 4000
+"""More points than this are sampled: a scatter of all would be one blot, and slow."""
+_SHOWN_ORIGINS = 90
+"""Forecasts that are drawn beside what came; more would lie on top of each other."""
+_FEWEST_BINS, _MOST_BINS = 5, 60
+
+
+def plots(evidence: Evidence) -> dict[str, Figure]:
+    """Return the pictures that fit the task, by name.
+
+    Classification: ``confusion`` and, where there are probabilities, ``calibration``. Numbers:
+    ``residuals`` and ``residual_histogram``. Time series also: ``forecasts`` and ``origins``.
+    Where there was a champion: ``improvement``.
+    """
+    if evidence.definition.metric == "f1":
+        figures = {"confusion": _confusion(evidence)}
+        if any(model.probabilities is not None for _, model, _ in _models(evidence)):
+            figures["calibration"] = _calibration(evidence)
+    else:
+        figures = {
+            "residuals": _residuals(evidence),
+            "residual_histogram": _residual_histogram(evidence),
+        }
+    if evidence.origins:
+        figures |= {"forecasts": _forecasts(evidence), "origins": _origins(evidence)}
+    if evidence.improvements is not None:
+        figures["improvement"] = _improvement(evidence, evidence.improvements)
+    return figures
+
+
+def _models(evidence: Evidence) -> list[tuple[str, Answers, str]]:
+    models = [("champion", evidence.champion, _CHAMPION)] if evidence.champion else []
+    return [*models, ("challenger", evidence.challenger, _CHALLENGER)]
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained", dpi=110)
+
+
+def _confusion(evidence: Evidence) -> Figure:
+    models = _models(evidence)
+    figure = _figure(4.6 * len(models), 4.4)
+    axes = figure.subplots(1, len(models), squeeze=False)[0]
+    for axis, (name, model, _) in zip(axes, models, strict=True):
+        table = confusion(evidence.truth, model.outputs)
+        shares = table.counts / np.maximum(table.counts.sum(axis=1, keepdims=True), 1)
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(*shares.shape):
+            axis.text(
+                column,
+                row,
+                f"{table.counts[row, column]:,}\n{shares[row, column]:.0%}",
+                ha="center",
+                va="center",
+                fontsize=8 if shares.shape[0] > 4 else 10,
+                color="white" if shares[row, column] > 0.55 else "black",
+            )
+        ticks = range(len(table.labels))
+        axis.set_xticks(ticks, table.labels, rotation=45 if len(table.labels) > 4 else 0)
+        axis.set_yticks(ticks, table.labels)
+        axis.set(xlabel="said", ylabel="true", title=f"{name}: F1 {model.metric:.4f}")
+    figure.suptitle("Rows, and their share of the true class")
+    return figure
+
+
+def _calibration(evidence: Evidence) -> Figure:
+    figure = _figure(6.4, 6.0)
+    curve, amounts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    curve.plot([0, 1], [0, 1], color=_TRUTH, linestyle=":", linewidth=1, label="perfect")
+    about = ""
+    for name, model, colour in _models(evidence):
+        if model.probabilities is None:
+            continue
+        found = reliability(evidence.truth, model.outputs, model.probabilities, model.classes)
+        about = found.about
+        curve.plot(found.said, found.came_true, marker="o", color=colour, label=name)
+        amounts.hist(
+            found.probabilities,
+            bins=list(np.linspace(0, 1, 41)),
+            histtype="step",
+            color=colour,
+            label=name,
+        )
+    curve.set(ylabel="share that came true", title=f"Calibration: {about}")
+    curve.legend()
+    amounts.set(xlabel="probability said", ylabel="rows", xlim=(0, 1))
+    return figure
+
+
+def _residuals(evidence: Evidence) -> Figure:
+    models = _models(evidence)
+    figure = _figure(5.0 * len(models), 4.4)
+    axes = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
+    rows = _some(evidence.truth.size)
+    for axis, (name, model, colour) in zip(axes, models, strict=True):
+        predicted = model.outputs[rows]
+        axis.scatter(
+            predicted,
+            evidence.truth[rows] - predicted,
+            s=9,
+            alpha=0.35,
+            color=colour,
+            linewidths=0,
+        )
+        axis.axhline(0, color=_TRUTH, linewidth=1)
+        axis.set(xlabel="predicted", title=f"{name}: RMSE {model.metric:.4g}")
+    axes[0].set_ylabel("true minus predicted")
+    return figure
+
+
+def _residual_histogram(evidence: Evidence) -> Figure:
+    figure = _figure(6.4, 4.0)
+    axis = figure.subplots()
+    residuals = [evidence.truth - model.outputs for _, model, _ in _models(evidence)]
+    # A few outliers must not leave one bar for all the others.
+    low, high = np.quantile(np.concatenate(residuals), [0.002, 0.998])
+    bins = list(np.linspace(low, high, _bins(evidence.truth.size) + 1))
+    for (name, _, colour), values in zip(_models(evidence), residuals, strict=True):
+        axis.hist(
+            np.clip(values, low, high),
+            bins=bins,
+            histtype="step",
+            linewidth=1.6,
+            color=colour,
+            label=f"{name}: mean {values.mean():.3g}",
+        )
+    axis.axvline(0, color=_TRUTH, linewidth=1)
+    axis.set(xlabel="true minus predicted", ylabel="rows", title="Residuals (ends: all beyond)")
+    axis.legend()
+    return figure
+
+
+def _forecasts(evidence: Evidence) -> Figure:
+    figure = _figure(10.0, 6.4)
+    newest, errors = figure.subplots(2, 1, height_ratios=[3, 2])
+    times = evidence.holdout[TIMESTAMP].to_numpy()
+    shown = slice(-_SHOWN_ORIGINS, None)
+    newest.plot(times[shown], evidence.truth[shown], color=_TRUTH, linewidth=1.8, label="came")
+    for name, model, colour in _models(evidence):
+        newest.plot(times[shown], model.outputs[shown], color=colour, linewidth=1.2, label=name)
+        errors.plot(times, evidence.truth - model.outputs, color=colour, linewidth=0.9)
+    errors.axhline(0, color=_TRUTH, linewidth=1)
+    horizon = evidence.definition.forecast.horizon if evidence.definition.forecast else 0
+    newest.set(
+        ylabel=evidence.definition.target,
+        title=f"Forecasts {horizon} steps ahead, and what came: the newest origins",
+    )
+    errors.set(
+        xlabel="origin: when the forecast was made",
+        ylabel="true minus predicted",
+        title="Errors at all origins of the holdout",
+    )
+    newest.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False)
+    _slant_dates(errors)
+    return figure
+
+
+def _origins(evidence: Evidence) -> Figure:
+    figure = _figure(10.0, 4.0)
+    axis = figure.subplots()
+    times = evidence.holdout[TIMESTAMP].to_numpy()
+    first = times[[part.start for part in windows(evidence.definition, times.size)]]
+    lines = {
+        "seasonal naive": ([window.seasonal_naive for window in evidence.origins], _TRUTH),
+        "challenger": ([window.challenger for window in evidence.origins], _CHALLENGER),
+    }
+    if evidence.champion:
+        lines["champion"] = (
+            [window.champion or 0.0 for window in evidence.origins],
+            _CHAMPION,
+        )
+    for name, (values, colour) in lines.items():
+        style = ":" if name == "seasonal naive" else "-"
+        axis.plot(first, values, marker="o", linestyle=style, color=colour, label=name)
+    axis.set(
+        xlabel="first origin of the window",
+        ylabel="RMSE",
+        title="Rolling origins: the same windows for all",
+        ylim=(0, None),
+    )
+    _slant_dates(axis)
+    axis.legend()
+    return figure
+
+
+def _improvement(evidence: Evidence, improvements: NDArray[np.float64]) -> Figure:
+    figure = _figure(6.4, 4.0)
+    axis = figure.subplots()
+    asked = evidence.definition.evaluation.min_improvement
+    axis.hist(improvements, bins=_bins(improvements.size), color="#BBBBBB")
+    axis.axvline(asked, color=_TRUTH, linewidth=1.4, label=f"asked for: {asked:g}")
+    if evidence.comparison.interval is not None:
+        low, high = evidence.comparison.interval
+        confidence = evidence.definition.evaluation.confidence
+        axis.axvspan(low, high, color=_CHALLENGER, alpha=0.18, label=f"{confidence:.0%} interval")
+    metric = evidence.comparison.metric
+    better = evidence.comparison.probability_better
+    axis.set(
+        xlabel=f"by how much the challenger's {metric} is better",
+        ylabel="resamples",
+        title=f"Better in {better:.1%} of the resamples",
+    )
+    axis.legend()
+    return figure
+
+
+def _bins(count: int) -> int:
+    return int(np.clip(np.sqrt(count), _FEWEST_BINS, _MOST_BINS))
+
+
+def _some(count: int) -> NDArray[np.intp]:
+    if count <= _MAX_POINTS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, _MAX_POINTS, replace=False))
+
+
+def _slant_dates(axis: Axes) -> None:
+    for label in axis.get_xticklabels():
+        label.set(rotation=25, ha="right")

@@ -1,0 +1,243 @@
+"""An evaluation for people: one page with every number and picture, and the same as JSON.
+
+The page stands alone: its pictures are part of it. It goes to the challenger's run in MLflow, as
+``evaluation/report.html`` beside ``report.json`` and the pictures, and the decision record names
+it.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evergreen.clock import to_text
+from evergreen.evaluation.calibration import reliability
+from evergreen.evaluation.confusion import confusion
+from evergreen.evaluation.plots import plots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from evergreen.evaluation.evaluate import Comparison, Evidence
+    from evergreen.evaluation.scoring import Answers
+    from evergreen.registry.writer import Registry
+
+ARTIFACT = "evaluation"
+PAGE, DATA = "report.html", "report.json"
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Who was judged when, and on what."""
+
+    run_id: str
+    """The challenger's run."""
+    challenger: str
+    champion: str | None
+    dataset_id: str
+    at: datetime
+
+
+def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Comparison:
+    """Keep the report in the challenger's run; return the comparison, which now names it.
+
+    Keeping it again writes the same files.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow refused or cannot be reached.
+    """
+    uri = f"runs:/{trial.run_id}/{ARTIFACT}/{PAGE}"
+    with TemporaryDirectory() as scratch:
+        for name, body in report_files(evidence, trial).items():
+            (Path(scratch) / name).write_bytes(body)
+        registry.upload(trial.run_id, Path(scratch), ARTIFACT)
+    return evidence.comparison.model_copy(update={"report_uri": uri})
+
+
+def report_files(evidence: Evidence, trial: Trial) -> dict[str, bytes]:
+    """Return the files of the report: the page, its data, and each picture, by name."""
+    pictures = {}
+    for name, figure in plots(evidence).items():
+        sink = io.BytesIO()
+        figure.savefig(sink, format="png")
+        pictures[f"{name}.png"] = sink.getvalue()
+    data = json.dumps(report_data(evidence, trial), indent=1, default=str)
+    page = _page(evidence, trial, pictures)
+    return {PAGE: page.encode(), DATA: data.encode(), **pictures}
+
+
+def report_data(evidence: Evidence, trial: Trial) -> dict[str, Any]:
+    """Return every number of the report: the comparison, all segments, and what is drawn."""
+    models = {"challenger": evidence.challenger}
+    if evidence.champion:
+        models["champion"] = evidence.champion
+    return {
+        "model": evidence.definition.name,
+        **asdict(trial),
+        "at": to_text(trial.at),
+        "comparison": evidence.comparison.model_dump(mode="json"),
+        "segments": [segment.model_dump(mode="json") for segment in evidence.segments],
+        "origins": [asdict(window) for window in evidence.origins],
+        "answers": {name: _answers(evidence, model) for name, model in models.items()},
+    }
+
+
+def _answers(evidence: Evidence, model: Answers) -> dict[str, Any]:
+    if evidence.definition.metric != "f1":
+        quantiles = np.quantile(evidence.truth - model.outputs, _QUANTILES).tolist()
+        return {
+            "residual_quantiles": {
+                f"{share:g}": value for share, value in zip(_QUANTILES, quantiles, strict=True)
+            }
+        }
+    table = confusion(evidence.truth, model.outputs)
+    found: dict[str, Any] = {
+        "confusion": {"labels": table.labels, "true_by_said": table.counts.tolist()}
+    }
+    if model.probabilities is not None:
+        curve = reliability(evidence.truth, model.outputs, model.probabilities, model.classes)
+        found["calibration"] = {
+            "about": curve.about,
+            "said": curve.said.tolist(),
+            "came_true": curve.came_true.tolist(),
+            "rows": curve.rows.tolist(),
+        }
+    return found
+
+
+_PAGE = Template("""\
+<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>$title</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: 0 0 1.5rem } img { max-width: 100% }
+td, th { border-bottom: 1px solid #ddd; padding: .2rem .8rem; text-align: right }
+td:first-child, th:first-child { text-align: left } .refused { background: #fbe3e4 }
+.promote { color: #1a7f37 } .reject { color: #b42318 }
+</style>
+<h1>$title</h1>
+<p><strong class="$decision">$decision</strong>: $reason.</p>
+$sections
+</html>
+""")
+
+
+def _page(evidence: Evidence, trial: Trial, pictures: dict[str, bytes]) -> str:
+    against = f"version {trial.champion}" if trial.champion else "nothing in production"
+    sections = [
+        (
+            f"<p>Compared at {to_text(trial.at)} on the holdout of data set "
+            f"{escape(trial.dataset_id)}.</p>"
+        ),
+        _numbers(evidence.comparison),
+        *_segments(evidence),
+        *_windows(evidence),
+        *(
+            f"<h2>{escape(Path(name).stem.replace('_', ' ').capitalize())}</h2>"
+            f'<img alt="{escape(Path(name).stem)}" '
+            f'src="data:image/png;base64,{base64.b64encode(body).decode()}">'
+            for name, body in pictures.items()
+        ),
+    ]
+    title = f"{evidence.definition.name}: version {trial.challenger} against {against}"
+    return _PAGE.substitute(
+        title=escape(title),
+        decision=evidence.comparison.decision,
+        reason=escape(evidence.comparison.reason),
+        sections="\n".join(sections),
+    )
+
+
+def _numbers(comparison: Comparison) -> str:
+    names = [*comparison.beside_challenger]
+    rows = [
+        (comparison.metric, comparison.metric_champion, comparison.metric_challenger),
+        *(
+            (name, comparison.beside_champion.get(name), comparison.beside_challenger[name])
+            for name in names
+        ),
+        ("rows it was trained on", comparison.seen_by_champion, comparison.seen_by_challenger),
+    ]
+    more = ""
+    if comparison.interval is not None and comparison.probability_better is not None:
+        low, high = comparison.interval
+        more = (
+            f"<p>Better in {comparison.probability_better:.1%} of the resamples; the improvement "
+            f"lies between {low:.4g} and {high:.4g} with the confidence asked for.</p>"
+        )
+    head = ("", "champion", "challenger")
+    return f"<h2>On all {comparison.rows:,} rows</h2>{_table(head, rows)}{more}"
+
+
+def _segments(evidence: Evidence) -> list[str]:
+    if not evidence.segments:
+        return []
+    head = ("segment", "rows", "champion", "challenger", "probability worse than allowed")
+    rows = [
+        (
+            f"{segment.feature} = {segment.segment}",
+            segment.rows,
+            segment.champion,
+            segment.challenger,
+            segment.probability_worse,
+        )
+        for segment in evidence.segments
+    ]
+    marked = [segment.refused for segment in evidence.segments]
+    allowed = evidence.definition.evaluation.max_segment_regression
+    unit = "points" if evidence.comparison.metric == "f1" else "of the champion's"
+    return [
+        (
+            f"<h2>Protected segments</h2><p>Allowed to be worse by {allowed:g} {unit}; "
+            f"{evidence.comparison.segments_judged} have rows enough to judge.</p>"
+        ),
+        _table(head, rows, marked),
+    ]
+
+
+def _windows(evidence: Evidence) -> list[str]:
+    if not evidence.origins:
+        return []
+    head = ("origins", "rows", "champion", "challenger", "seasonal naive")
+    rows = [
+        (
+            f"{window.first_origin:%Y-%m-%d %H:%M} to {window.last_origin:%Y-%m-%d %H:%M}",
+            window.rows,
+            window.champion,
+            window.challenger,
+            window.seasonal_naive,
+        )
+        for window in evidence.origins
+    ]
+    return ["<h2>Rolling origins: RMSE</h2>", _table(head, rows)]
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], marked: Sequence[bool] = ()
+) -> str:
+    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
+    for number, row in enumerate(rows):
+        mark = ' class="refused"' if number < len(marked) and marked[number] else ""
+        lines.append(f"<tr{mark}>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>")
+    return "<table>" + "\n".join(lines) + "</table>"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))

@@ -1,0 +1,137 @@
+"""Rolling origins: a time series' holdout, judged forecast after forecast and window after window.
+
+Every row of a time series is a forecast from its own origin (the row's timestamp), made with what
+was known then, and the origins of a holdout follow one another step by step. Scoring champion and
+challenger on it is a rolling-origin evaluation with fixed coefficients (L. Tashman, "Out-of-sample
+tests of forecasting accuracy: an analysis and review", *International Journal of Forecasting* 16,
+2000): the origin moves, the models stay as they are. That is how they serve between one retraining
+and the next, and both forecast from the same origins. The gap before the holdout
+(:func:`evergreen.datasets.store.split_rows`) sees to it that no outcome that was trained on was
+still unknown at the first origin.
+
+One number for a whole holdout hides when a model was wrong. So origins are also cut into windows,
+one after another, each at least a horizon long, as errors of forecasts that are less than a horizon
+apart share most of what happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evergreen.datasets.schema import TIMESTAMP, to_columns
+from evergreen.evaluation.metrics import rmse, scaled_error
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import ModelDefinition
+
+MAX_WINDOWS = 12
+"""Into how many windows of origins a holdout is cut at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class OriginWindow:
+    """RMSE of each forecast over the same successive origins, in the unit of the target."""
+
+    first_origin: datetime
+    last_origin: datetime
+    rows: int
+    champion: float | None
+    """None where nothing was in production."""
+    challenger: float
+    seasonal_naive: float
+
+
+def rolling_origins(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    truth: NDArray[np.float64],
+    *,
+    champion: NDArray[np.float64] | None,
+    challenger: NDArray[np.float64],
+) -> tuple[OriginWindow, ...]:
+    """Return how champion, challenger and naive forecast did window after window, oldest first.
+
+    Parameters
+    ----------
+    definition
+        A time series' definition.
+    holdout
+        n rows in time order, with their features.
+    truth, champion, challenger
+        n outcomes and n forecasts of each model, in the unit of the target.
+    """
+    naive = seasonal_naive(definition, holdout)
+    times = holdout[TIMESTAMP].to_pylist()
+    return tuple(
+        OriginWindow(
+            first_origin=times[part.start],
+            last_origin=times[part.stop - 1],
+            rows=part.stop - part.start,
+            champion=None if champion is None else rmse(truth[part], champion[part]),
+            challenger=rmse(truth[part], challenger[part]),
+            seasonal_naive=rmse(truth[part], naive[part]),
+        )
+        for part in windows(definition, truth.size)
+    )
+
+
+def windows(definition: ModelDefinition, rows: int) -> list[slice]:
+    """Return windows of about equal length over n > 0 successive origins, oldest first.
+
+    At most :data:`MAX_WINDOWS`, each at least a horizon long; one where there are fewer origins.
+    """
+    horizon = definition.forecast.horizon if definition.forecast else 1
+    count = max(min(MAX_WINDOWS, rows // horizon), 1)
+    edges = np.linspace(0, rows, count + 1).astype(int).tolist()
+    return [slice(*pair) for pair in pairwise(edges)]
+
+
+def forecast_scores(
+    definition: ModelDefinition,
+    truth: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    holdout: pa.Table,
+    training: pa.Table | None,
+) -> dict[str, float]:
+    """Return ``rmse_seasonal_naive``, ``rmse_worst_window`` and ``mase``.
+
+    Parameters
+    ----------
+    definition
+        A time series' definition.
+    truth, predicted
+        n values each, in the unit of the target.
+    holdout
+        The n rows with their features, in time order.
+    training
+        The rows trained on, which give MASE its scale; without them, or where the naive forecast
+        is perfect on them, there is no ``mase``.
+    """
+    worst = max(rmse(truth[part], predicted[part]) for part in windows(definition, truth.size))
+    naive = rmse(truth, seasonal_naive(definition, holdout))
+    scores = {"rmse_seasonal_naive": naive, "rmse_worst_window": worst}
+    if training is not None and training.num_rows:
+        mase = scaled_error(
+            truth,
+            predicted,
+            trained_truth=training[definition.target].to_numpy(),
+            trained_naive=seasonal_naive(definition, training),
+        )
+        if mase is not None:
+            scores["mase"] = mase
+    return scores
+
+
+def seasonal_naive(definition: ModelDefinition, rows: pa.Table) -> NDArray[np.float64]:
+    """Return the seasonal naive forecast of each row of a time series: the season before."""
+    assert definition.forecast is not None
+    return to_columns(definition, rows)[definition.forecast.seasonal_naive].astype(np.float64)

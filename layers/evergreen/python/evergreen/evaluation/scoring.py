@@ -1,0 +1,116 @@
+"""What a model answers on labelled rows, and how that scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evergreen.bundle.predictor import Predictor
+from evergreen.datasets.schema import to_columns
+from evergreen.errors import BundleError, NotEnoughDataError
+from evergreen.evaluation.metrics import classification_scores, f1_score, rmse
+from evergreen.evaluation.rolling_origin import forecast_scores
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.bundle.store import Bundle
+    from evergreen.model_definition import ModelDefinition
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one model said about the holdout, and how it scored."""
+
+    outputs: NDArray[Any]
+    """n labels as text, or n numbers."""
+    probabilities: NDArray[np.float64] | None
+    """Shape (n, classes), or None where the model has none."""
+    classes: tuple[str, ...]
+    """What the columns of ``probabilities`` are about."""
+    metric: float
+    beside: dict[str, float]
+
+
+def truth_of(definition: ModelDefinition, table: pa.Table) -> NDArray[Any]:
+    """Return the target of each row: labels as text, or numbers.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is no row.
+    """
+    if not table.num_rows:
+        raise NotEnoughDataError("the holdout has no rows to compare on", where=definition.name)
+    truth = np.array(table[definition.target].to_pylist(), dtype=object)
+    return truth if definition.metric == "f1" else truth.astype(np.float64)
+
+
+def answers_of(
+    definition: ModelDefinition,
+    bundle: Bundle,
+    table: pa.Table,
+    truth: NDArray[Any],
+    classes: list[str],
+    training: pa.Table | None,
+) -> Answers:
+    """Let a bundle answer for labelled rows, and score what it says.
+
+    Parameters
+    ----------
+    definition
+        Names the metric.
+    bundle
+        What would serve.
+    table
+        n rows with their features, a time series' in time order.
+    truth
+        Their target, as :func:`truth_of` gives it.
+    classes
+        Every class there is, as :func:`classes_of` gives them.
+    training
+        The rows trained on, which give a time series' MASE its scale.
+
+    Raises
+    ------
+    BundleError
+        If the answers are not finite numbers where numbers are asked for.
+    """
+    predictor = Predictor(bundle)
+    columns = to_columns(definition, table)
+    outputs = predictor.predict(columns).outputs
+    known = tuple(predictor.signature.classes or ())
+    if definition.metric == "f1":
+        labels = np.array([str(label) for label in outputs], dtype=object)
+        probabilities = predictor.probabilities(columns)
+        return Answers(
+            outputs=labels,
+            probabilities=probabilities,
+            classes=known,
+            metric=f1_score(truth, labels, classes),
+            beside={}
+            if probabilities is None
+            else classification_scores(truth, probabilities, known),
+        )
+    numbers = np.array(outputs, dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise BundleError("answers that are not finite numbers", where=definition.name)
+    beside = {"mae": float(np.mean(np.abs(truth - numbers)))}
+    if definition.forecast is not None:
+        beside |= forecast_scores(definition, truth, numbers, table, training)
+    return Answers(numbers, None, (), rmse(truth, numbers), beside)
+
+
+def classes_of(truth: NDArray[Any], *bundles: Bundle | None) -> list[str]:
+    """Return every class that is true or that a model could answer; of numbers, none.
+
+    Both models are scored on the classes of both: on its own, one that knows fewer would be asked
+    for less.
+    """
+    if truth.dtype != object:
+        return []
+    known = (bundle.signature.classes or () for bundle in bundles if bundle is not None)
+    return sorted(set(truth).union(*known))

@@ -1,0 +1,214 @@
+"""Protected segments: parts of the traffic on which a better model must not be a worse one.
+
+A better average can hide that one airline's passengers are told less than before. Each feature of
+``evaluation.segments`` cuts the holdout into segments: one for each value, or for a number with
+many values one for each quarter of the rows, and one for missing values. In each, champion and
+challenger are compared on the same rows.
+
+Worse by more than ``evaluation.max_segment_regression`` means: F1 is lower by more than that, RMSE
+is higher by more than that share of the champion's. The difference is taken in the metric's own
+terms, because F1 has no unit and a share of a small F1 would be a hair; RMSE has one, and a model
+that is asked for minutes must not be held to hundredths of them.
+
+Small segments swing. A challenger is refused only where the evidence leaves no doubt: the paired
+bootstrap (:mod:`evergreen.evaluation.bootstrap`) says how far the difference would swing had the
+rows been others, and the probability of being worse by more than allowed, from the normal
+distribution with the mean and the spread of the resamples, has to reach ``1 - (1 -
+evaluation.confidence) / k`` where k segments are judged (Bonferroni: R. Miller, *Simultaneous
+Statistical Inference*, 2nd edition, 1981, chapter 1.4). The normal tail is used because counting
+resamples cannot tell probabilities that close to 1 apart. Segments under
+``evaluation.min_segment_rows`` rows are shown, not judged.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.datasets.schema import to_columns
+from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
+from evergreen.evaluation.metrics import block_length, f1_score, rmse
+from evergreen.serving.requests import MISSING_CATEGORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import ModelDefinition
+
+MAX_SEGMENTS = 200
+"""Segments of one feature that are told apart, the largest; what is rarer is not looked at."""
+_PARTS = 4
+_FEW_VALUES = 12
+_MAX_NAME = 60
+MISSING = "(missing)"
+_BOOLEANS = {"0": "false", "1": "true"}
+
+
+class SegmentResult(BaseModel):
+    """How both models did on one segment of the holdout."""
+
+    model_config = ConfigDict(frozen=True)
+
+    feature: str
+    segment: str
+    """The value, or for a number the range; at most 60 characters."""
+    rows: int
+    champion: float
+    challenger: float
+    probability_worse: float | None = None
+    """That the challenger is worse by more than is allowed; None: too few rows to be judged."""
+    refused: bool = False
+    """Whether this refuses the challenger."""
+
+    def explain(self, metric: str) -> str:
+        """Say how the challenger did here."""
+        sure = (
+            "too few rows to judge"
+            if self.probability_worse is None
+            else f"probability {self.probability_worse:.4f}"
+        )
+        return (
+            f"{self.feature} = {self.segment} ({metric} {self.challenger:.4g} against "
+            f"{self.champion:.4g} on {self.rows} rows, {sure})"
+        )
+
+
+def judge_segments(
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    truth: NDArray[Any],
+    champion: NDArray[Any],
+    challenger: NDArray[Any],
+    classes: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> tuple[SegmentResult, ...]:
+    """Compare both models in every segment: those that refuse first, then the most doubtful.
+
+    Parameters
+    ----------
+    definition
+        Names the segments, the metric and the rule.
+    holdout
+        n rows with their features, a time series' in time order.
+    truth, champion, challenger
+        n labels as text, or n numbers.
+    classes
+        Every class there is; of numbers, none.
+    seed
+        Seed of the bootstrap.
+    resamples
+        Draws of the bootstrap in each segment.
+    """
+    rule = definition.evaluation
+    results = []
+    for feature, name, inside in segments(definition, holdout):
+        sides = (truth[inside], champion[inside], challenger[inside])
+        probability = None
+        if inside.size >= rule.min_segment_rows:
+            probability = _probability_worse(definition, *sides, classes, seed, resamples)
+        results.append(
+            SegmentResult(
+                feature=feature,
+                segment=name,
+                rows=inside.size,
+                champion=_score(definition, sides[0], sides[1], classes),
+                challenger=_score(definition, sides[0], sides[2], classes),
+                probability_worse=probability,
+            )
+        )
+    judged = sum(result.probability_worse is not None for result in results)
+    needed = 1 - (1 - rule.confidence) / max(judged, 1)
+    results = [
+        result.model_copy(update={"refused": (result.probability_worse or 0.0) >= needed})
+        for result in results
+    ]
+    return tuple(
+        sorted(results, key=lambda result: (-(result.probability_worse or -1.0), -result.rows))
+    )
+
+
+def segments(
+    definition: ModelDefinition, holdout: pa.Table
+) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
+    """Yield feature, name and row numbers of each segment that has rows."""
+    columns = to_columns(definition, holdout)
+    for feature in definition.evaluation.segments:
+        known = definition.features[feature]
+        for name, rows in _cut(columns[feature], numeric=known.is_numeric):
+            said = _BOOLEANS.get(name, name) if known.type == "boolean" else name
+            yield feature, said[:_MAX_NAME], rows
+
+
+def _cut(values: NDArray[Any], *, numeric: bool) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    if not numeric:
+        names, places, counts = np.unique(
+            values.astype(str), return_inverse=True, return_counts=True
+        )
+        for place in np.argsort(-counts, kind="stable")[:MAX_SEGMENTS]:
+            name = str(names[place])
+            yield (MISSING if name == MISSING_CATEGORY else name), np.flatnonzero(places == place)
+        return
+    missing = np.isnan(values)
+    present = values[~missing]
+    known = np.unique(present)
+    if known.size <= _FEW_VALUES:
+        for value in known:
+            yield f"{value:g}", np.flatnonzero(values == value)
+    else:
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, _PARTS + 1), method="lower"))
+        parts = np.searchsorted(edges[1:-1], values, side="right")
+        for part, (low, high) in enumerate(pairwise(edges)):
+            end = "]" if part == edges.size - 2 else ")"
+            yield f"[{low:g}, {high:g}{end}", np.flatnonzero((parts == part) & ~missing)
+    if missing.any():
+        yield MISSING, np.flatnonzero(missing)
+
+
+def _score(
+    definition: ModelDefinition,
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    classes: Sequence[str],
+) -> float:
+    if definition.metric == "f1":
+        return f1_score(truth, predicted, classes)
+    return rmse(truth, predicted)
+
+
+def _probability_worse(
+    definition: ModelDefinition,
+    truth: NDArray[Any],
+    champion: NDArray[Any],
+    challenger: NDArray[Any],
+    classes: Sequence[str],
+    seed: int,
+    resamples: int,
+) -> float:
+    allowed = definition.evaluation.max_segment_regression
+    if definition.metric == "f1":
+        old, new = resample_f1(truth, champion, challenger, classes, seed=seed, resamples=resamples)
+        worse = old - new - allowed
+    else:
+        old, new = resample_rmse(
+            truth,
+            champion,
+            challenger,
+            block=block_length(definition, truth.size),
+            seed=seed,
+            resamples=resamples,
+        )
+        worse = new - old * (1 + allowed)
+    mean, spread = float(worse.mean()), float(worse.std())
+    if math.isclose(spread, 0.0, abs_tol=1e-15):
+        return float(mean > 0)
+    return math.erfc(-mean / spread / math.sqrt(2)) / 2  # the normal distribution's

@@ -1,0 +1,91 @@
+"""Metrics over time, as CloudWatch kept them: evenly spaced values, with gaps where nothing was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.drift.log import Moment
+from evergreen.metrics.catalog import Metric
+from evergreen.metrics.cloudwatch import Window, read_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+    from evergreen.metrics.cloudwatch import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How far back to look, and how finely; the running period is the last one."""
+
+    periods: int
+    period: timedelta
+
+
+SPANS: Mapping[str, Span] = MappingProxyType(
+    {
+        "1h": Span(60, timedelta(minutes=1)),
+        "24h": Span(96, timedelta(minutes=15)),
+        "7d": Span(84, timedelta(hours=2)),
+    }
+)
+"""The spans that can be asked for, by name."""
+
+
+class MetricHistory(BaseModel):
+    """Values of consecutive periods; None where there was no data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: Metric
+    statistic: str
+    start: Moment
+    period_seconds: int
+    values: tuple[float | None, ...]
+
+
+def read_history(
+    client: CloudWatchClient, wanted: Sequence[Sample], span: Span, now: datetime
+) -> list[MetricHistory]:
+    """Read metrics over time.
+
+    Parameters
+    ----------
+    client
+        A boto3 CloudWatch client.
+    wanted
+        What to read, each once.
+    span
+        How far back, and how finely.
+    now
+        The current time, aware.
+
+    Returns
+    -------
+    list[MetricHistory]
+        One for each of ``wanted``, in its order, each of ``span.periods`` values.
+    """
+    window = Window.back(now, span.periods - 1, span.period)
+    values: dict[Sample, list[float | None]] = {each: [None] * span.periods for each in wanted}
+    for sample, moment, value in read_values(client, wanted, window):
+        position = (moment - window.start) // span.period
+        if 0 <= position < span.periods:
+            values[sample][position] = value
+    return [
+        MetricHistory(
+            metric=each.series.spec.metric,
+            statistic=each.statistic,
+            start=window.start,
+            period_seconds=int(span.period.total_seconds()),
+            values=tuple(values[each]),
+        )
+        for each in wanted
+    ]

@@ -1,0 +1,42 @@
+"""How the metrics of the table are called and scaled in Prometheus.
+
+Prometheus asks for snake case behind the application's name, for base units as a suffix, for ratios
+instead of percent, and for ``_total`` behind counters. A distribution becomes a summary: the name
+with a ``quantile`` label, and ``…_sum`` and ``…_count`` beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evergreen.metrics.catalog import MetricSpec, Unit
+
+_BASE_UNITS: dict[Unit, tuple[str, float]] = {
+    "Count": ("", 1.0),
+    "None": ("", 1.0),
+    "Seconds": ("_seconds", 1.0),
+    "Milliseconds": ("_seconds", 1e-3),
+    "Bytes": ("_bytes", 1.0),
+    "Megabytes": ("_bytes", 1e6),
+    "Percent": ("_ratio", 1e-2),
+}
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def prometheus_name(spec: MetricSpec) -> str:
+    """Return the name of a metric's series, e.g. ``evergreen_response_time_seconds``.
+
+    Of a counter it ends in ``_total``; of a distribution it is the name that carries the
+    ``quantile`` label, and that ``_sum`` and ``_count`` are appended to.
+    """
+    words = _WORD_START.sub("_", spec.metric.value).lower()
+    suffix, _ = _BASE_UNITS[spec.unit]
+    ending = "_total" if spec.kind == "counter" else ""
+    return f"evergreen_{words}{suffix}{ending}"
+
+
+def prometheus_scale(spec: MetricSpec) -> float:
+    """Return what a CloudWatch value is multiplied with to be in Prometheus' base unit."""
+    return _BASE_UNITS[spec.unit][1]

@@ -1,0 +1,179 @@
+"""What the model registry knows: versions, their tags and aliases, and the runs they came from."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlflow.exceptions import MlflowException
+
+from evergreen.errors import RegistryError
+from evergreen.evaluation.evaluate import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow.tracking import MlflowClient
+
+STAGE_TAG = "stage"
+PRODUCTION_STAGE = "prod"
+ARCHIVED_STAGE = "archived"
+ARCHIVED_REASON = "archived_reason"
+BUNDLE_URI = "bundle_uri"
+BUNDLE_SHA256 = "bundle_sha256"
+DATASET_ID = "dataset_id"
+DECISION = "decision"
+DECISION_RECORD = "decision_record"
+COMPARISON_FILE = "comparison.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """One version of a model that got as far as a bundle."""
+
+    model: str
+    version: str
+    run_id: str
+    dataset_id: str
+    bundle_uri: str
+    bundle_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEntry:
+    """One version of a model as the registry lists it, however far its training got."""
+
+    version: str
+    run_id: str
+    dataset_id: str
+    created_at: datetime
+    archived: bool
+    archived_reason: str | None
+    decision_record: str | None
+    """URI of the newest decision about it; None before its link, the last step, is written."""
+
+
+class RegistryReader:
+    """Answers questions about runs and versions; changes nothing.
+
+    Parameters
+    ----------
+    client
+        An MLflow client; its tracking URI says which server.
+    """
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def find(self, model: str, version: str) -> RegisteredVersion:
+        """Return one version.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or its training never got as far as a bundle.
+        """
+        with explained(f"{model} {version}"):
+            found = self._client.get_model_version(model, version)
+        run_id = found.run_id
+        if run_id is None:
+            raise RegistryError("the version has no run", where=f"{model} {version}")
+        missing = [tag for tag in (DATASET_ID, BUNDLE_URI, BUNDLE_SHA256) if tag not in found.tags]
+        if missing:
+            raise RegistryError(
+                f"the version has no {', '.join(missing)}",
+                where=f"{model} {version}",
+                fix="Its training did not finish; train a new one.",
+            )
+        return RegisteredVersion(
+            model=model,
+            version=str(found.version),
+            run_id=run_id,
+            dataset_id=found.tags[DATASET_ID],
+            bundle_uri=found.tags[BUNDLE_URI],
+            bundle_sha256=found.tags[BUNDLE_SHA256],
+        )
+
+    def versions(self, model: str) -> list[VersionEntry]:
+        """Return every version of a model, oldest first; none of a model that is not known."""
+        with explained(model):
+            found = self._versions(model)
+        entries = [
+            VersionEntry(
+                version=str(item.version),
+                run_id=item.run_id or "",
+                dataset_id=item.tags.get(DATASET_ID, ""),
+                created_at=_moment(item.creation_timestamp),
+                archived=item.tags.get(STAGE_TAG) == ARCHIVED_STAGE,
+                archived_reason=item.tags.get(ARCHIVED_REASON),
+                decision_record=item.tags.get(DECISION_RECORD),
+            )
+            for item in found
+        ]
+        return sorted(entries, key=lambda entry: int(entry.version))
+
+    def with_alias(self, model: str, alias: str) -> str | None:
+        """Return the version an alias names, or None."""
+        with explained(model):
+            found = list(self._client.search_registered_models(f"name='{model}'"))
+        return None if not found else found[0].aliases.get(alias)
+
+    def in_stage(self, model: str, stage: str = PRODUCTION_STAGE) -> list[str]:
+        """Return the versions tagged with a stage, in ascending order."""
+        with explained(model):
+            versions = self._versions(model)
+        return sorted(
+            (str(item.version) for item in versions if item.tags.get(STAGE_TAG) == stage), key=int
+        )
+
+    def decision_of(self, model: str, version: str) -> str | None:
+        """Return the URI of the newest decision record that a version is linked to, or None."""
+        with explained(f"{model} {version}"):
+            tags = self._client.get_model_version(model, version).tags
+        return tags.get(DECISION_RECORD)
+
+    def comparison_of(self, run_id: str) -> Comparison | None:
+        """Return the comparison that was logged to a run, or None if there was none."""
+        with explained(run_id), tempfile.TemporaryDirectory() as scratch:
+            if COMPARISON_FILE not in {item.path for item in self._client.list_artifacts(run_id)}:
+                return None
+            file = Path(self._client.download_artifacts(run_id, COMPARISON_FILE, scratch))
+            return Comparison.model_validate_json(file.read_bytes())
+
+    def open_runs(self, model: str, before: datetime) -> list[str]:
+        """Return the runs of a model that began before a moment and have not ended."""
+        with explained(model):
+            experiment = self._client.get_experiment_by_name(model)
+            if experiment is None:
+                return []
+            found = self._client.search_runs(
+                [experiment.experiment_id], "attributes.status = 'RUNNING'"
+            )
+        return [run.info.run_id for run in found if _moment(run.info.start_time) < before]
+
+    def _versions(self, model: str) -> list[Any]:
+        versions: list[Any] = []
+        token = None
+        while True:
+            page = self._client.search_model_versions(f"name='{model}'", page_token=token)
+            versions.extend(page)
+            token = page.token
+            if not token:
+                return versions
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn what MLflow raises into an error that says where."""
+    try:
+        yield
+    except MlflowException as error:
+        raise RegistryError(f"MLflow: {error.message}", where=where) from error
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,130 @@
+"""Registering what was trained: from a finished run to a version with a bundle, done once.
+
+A run is trained before there is a version; a bundle belongs to a version. So training keeps the
+bundle's files in its run, and registration makes the version and its bundle of them. Every step
+can be taken again: interrupted anywhere, calling with the same run finishes the job.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evergreen.bundle.store import Bundle, digest_of, pack, save_bundle, unpack
+from evergreen.datasets.holdout_predictions import HOLDOUT_FILE, holdout_key
+from evergreen.errors import NotEnoughDataError, RegistryError
+from evergreen.registry.reader import DECISION_RECORD
+
+if TYPE_CHECKING:
+    from evergreen.clock import Clock
+    from evergreen.registry.writer import Registry
+    from evergreen.storage import Storage
+
+BUNDLE_ARTIFACT = "bundle"
+_DIGEST = "bundle_digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """A trained, registered and exported model that has not been judged yet."""
+
+    version: str
+    run_id: str
+    bundle: Bundle
+
+
+def keep_bundle(
+    bundle: Bundle, answers: bytes, run_id: str, scratch: Path, registry: Registry
+) -> None:
+    """Keep the files of a bundle in a run, and the digest that they are known by.
+
+    Parameters
+    ----------
+    bundle
+        Whatever version it says it has, that is not kept.
+    answers
+        What it answers on its holdout: see :mod:`evergreen.datasets.holdout_predictions`.
+    scratch
+        An existing folder to write to.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow refused or cannot be reached.
+    """
+    folder = scratch / BUNDLE_ARTIFACT
+    folder.mkdir()
+    files = pack(bundle)
+    for name, body in {**files, HOLDOUT_FILE: answers}.items():
+        (folder / name).write_bytes(body)
+    registry.upload(run_id, folder, BUNDLE_ARTIFACT)
+    registry.note(run_id, {_DIGEST: digest_of(files)})
+
+
+def register_challenger(
+    model: str,
+    run_id: str,
+    dataset_id: str,
+    *,
+    storage: Storage,
+    registry: Registry,
+    clock: Clock,
+) -> Challenger:
+    """Make a run's model a version with the alias ``challenger``, and store its bundle.
+
+    Parameters
+    ----------
+    model
+        The model's name.
+    run_id
+        A finished run.
+    dataset_id
+        The data set that it was trained on.
+    storage
+        The data bucket, for the bundle.
+    registry
+        Where run and version are.
+    clock
+        Gives the time of an archiving.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If the run's model was promoted or rejected already: the same code on the same rows makes
+        the same model, and nothing else has come in.
+    RegistryError
+        If the run did not get as far as a bundle, or MLflow cannot be reached.
+    BundleError
+        If the files in the run are not those that training left.
+    """
+    notes = registry.notes(run_id)
+    if decided := notes.get(DECISION_RECORD):
+        raise NotEnoughDataError(
+            f"no rows have come in since version {notes.get('model_version')} was trained on data "
+            f"set {dataset_id}, and that one has been decided on: {decided}",
+            where=model,
+            fix="Wait for more labelled rows.",
+        )
+    digest = notes.get(_DIGEST)
+    if digest is None:
+        raise RegistryError(
+            "the run has no bundle", where=f"{model} {run_id}", fix="Train a new one."
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = registry.download(run_id, BUNDLE_ARTIFACT, Path(scratch))
+        files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    answers = files.pop(HOLDOUT_FILE, None)  # no part of what serves, so not of the digest either
+    unpack(files, digest, run_id)  # before there is a version that nobody could use
+    version = registry.register(model, run_id, dataset_id)
+    try:
+        bundle = unpack(files, digest, version)
+        if answers is not None:
+            storage.put(holdout_key(model, version), answers)
+        uri, sha256 = save_bundle(storage, model, bundle)
+        registry.attach_bundle(model, version, uri, sha256)
+    except Exception as error:
+        registry.archive(model, version, f"not finished: {error}", clock())
+        raise
+    return Challenger(version=version, run_id=run_id, bundle=bundle)

@@ -1,0 +1,275 @@
+"""The model registry: runs and versions in MLflow, a mirror of what production points at.
+
+Which version serves is decided by the production pointer alone. MLflow shows the same to people:
+tag ``stage=prod`` on exactly one version, and the aliases ``champion``, ``challenger`` and
+``previous``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
+from evergreen.clock import from_text, to_text
+from evergreen.registry.reader import (
+    ARCHIVED_REASON,
+    ARCHIVED_STAGE,
+    BUNDLE_SHA256,
+    BUNDLE_URI,
+    COMPARISON_FILE,
+    DATASET_ID,
+    DECISION,
+    DECISION_RECORD,
+    PRODUCTION_STAGE,
+    STAGE_TAG,
+    RegistryReader,
+    explained,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.registry.reader import RegisteredVersion
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+PREVIOUS = "previous"
+
+MODEL_ARTIFACT = "model"
+_MAX_PARAMS = 100
+_MAX_PARAM_LENGTH = 500
+_ARCHIVED_AT = "archived_at"
+
+
+class Registry(RegistryReader):
+    """Runs, versions, tags and aliases, in Evergreen's words.
+
+    Parameters
+    ----------
+    client
+        An MLflow client; its tracking URI says which server.
+    """
+
+    def start_run(self, model: str, name: str, tags: Mapping[str, str]) -> str:
+        """Open a run in the model's experiment and return its id.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refused or cannot be reached.
+        """
+        with explained(model):
+            experiment = self._client.get_experiment_by_name(model)
+            experiment_id = (
+                experiment.experiment_id if experiment else self._client.create_experiment(model)
+            )
+            run = self._client.create_run(experiment_id, run_name=name, tags=dict(tags))
+            return str(run.info.run_id)
+
+    def end_run(self, run_id: str, *, failed: bool = False) -> None:
+        """Close a run."""
+        with explained(run_id):
+            self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+
+    def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        """Write parameters of a run: the first hundred, shortened to what MLflow takes."""
+        entries = [
+            Param(name, str(value)[:_MAX_PARAM_LENGTH])
+            for name, value in list(params.items())[:_MAX_PARAMS]
+        ]
+        with explained(run_id):
+            self._client.log_batch(run_id, params=entries)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], at: datetime) -> None:
+        """Write metrics of a run."""
+        stamp = int(at.timestamp() * 1000)
+        entries = [Metric(name, value, stamp, 0) for name, value in metrics.items()]
+        with explained(run_id):
+            self._client.log_batch(run_id, metrics=entries)
+
+    def log_comparison(
+        self, challenger: RegisteredVersion, comparison: Comparison, at: datetime
+    ) -> None:
+        """Write a comparison to the challenger's run: its numbers as metrics, all of it as JSON."""
+        numbers = {
+            "comparison_champion": comparison.metric_champion,
+            "comparison_challenger": comparison.metric_challenger,
+            "comparison_probability_better": comparison.probability_better,
+            **{f"comparison_champion_{k}": v for k, v in comparison.beside_champion.items()},
+            **{f"comparison_challenger_{k}": v for k, v in comparison.beside_challenger.items()},
+        }
+        known = {name: value for name, value in numbers.items() if value is not None}
+        self.log_metrics(challenger.run_id, known, at)
+        with explained(challenger.run_id):
+            self._client.log_dict(
+                challenger.run_id, comparison.model_dump(mode="json"), COMPARISON_FILE
+            )
+
+    def upload(self, run_id: str, folder: Path, name: str) -> None:
+        """Keep the files of a folder as the run's artifact ``name``.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refused or cannot be reached.
+        """
+        with explained(run_id):
+            self._client.log_artifacts(run_id, str(folder), name)
+
+    def download(self, run_id: str, name: str, folder: Path) -> Path:
+        """Fetch the run's artifact ``name`` into ``folder`` and return where it is.
+
+        Raises
+        ------
+        RegistryError
+            If the run has no such artifact, or MLflow cannot be reached.
+        """
+        with explained(run_id):
+            return Path(self._client.download_artifacts(run_id, name, str(folder)))
+
+    def note(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        with explained(run_id):
+            for name, value in tags.items():
+                self._client.set_tag(run_id, name, value)
+
+    def notes(self, run_id: str) -> dict[str, str]:
+        """Return the tags of a run."""
+        with explained(run_id):
+            return dict(self._client.get_run(run_id).data.tags)
+
+    def finished_run(self, model: str, tags: Mapping[str, str]) -> str | None:
+        """Return the newest run of the model that is finished and has these tags, or None."""
+        asked = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
+        with explained(model):
+            experiment = self._client.get_experiment_by_name(model)
+            if experiment is None:
+                return None
+            found = self._client.search_runs(
+                [experiment.experiment_id],
+                " and ".join(["attributes.status = 'FINISHED'", *asked]),
+                max_results=1,
+                order_by=["attributes.start_time DESC"],
+            )
+        return str(found[0].info.run_id) if found else None
+
+    def register(self, model: str, run_id: str, dataset_id: str) -> str:
+        """Register the model that a run has uploaded, as challenger, and return the version.
+
+        Doing it again returns the same version, unless that has been archived in between: then
+        there is a new one.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refused or cannot be reached.
+        """
+        with explained(model):
+            self._ensure_model(model)
+            registered = [
+                item
+                for item in self._client.search_model_versions(f"run_id='{run_id}'")
+                if item.name == model and item.tags.get(STAGE_TAG) != ARCHIVED_STAGE
+            ]
+            if registered:
+                version = str(max(int(item.version) for item in registered))
+            else:
+                made = self._client.create_model_version(
+                    model,
+                    f"runs:/{run_id}/{MODEL_ARTIFACT}",
+                    run_id,
+                    tags={DATASET_ID: dataset_id},
+                )
+                version = str(made.version)
+            self._client.set_registered_model_alias(model, CHALLENGER, version)
+            return version
+
+    def attach_bundle(self, model: str, version: str, uri: str, sha256: str) -> None:
+        """Note where the version's bundle is and what its manifest must hash to."""
+        with explained(f"{model} {version}"):
+            self._client.set_model_version_tag(model, version, BUNDLE_URI, uri)
+            self._client.set_model_version_tag(model, version, BUNDLE_SHA256, sha256)
+
+    def set_production(self, model: str, version: str, previous: str | None) -> None:
+        """Show ``version`` as the one in production; doing it again changes nothing.
+
+        Old tags are taken away before the new one is set: interrupted in between, no version is
+        tagged, never two.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refused or cannot be reached.
+        """
+        with explained(f"{model} {version}"):
+            for other in self.in_stage(model):
+                if other != version:
+                    self._client.delete_model_version_tag(model, other, STAGE_TAG)
+            self._client.set_model_version_tag(model, version, STAGE_TAG, PRODUCTION_STAGE)
+            self._client.set_registered_model_alias(model, CHAMPION, version)
+            if previous is not None:
+                self._client.set_registered_model_alias(model, PREVIOUS, previous)
+            self._drop_challenger(model, version)
+
+    def archive(self, model: str, version: str, reason: str, at: datetime) -> datetime:
+        """Put a version aside for good and return since when it is.
+
+        A version that is archived already keeps its time and reason.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refused or cannot be reached.
+        """
+        with explained(f"{model} {version}"):
+            tags = self._client.get_model_version(model, version).tags
+            if _ARCHIVED_AT in tags:
+                at = from_text(tags[_ARCHIVED_AT])
+            else:
+                self._client.set_model_version_tag(model, version, ARCHIVED_REASON, reason)
+                self._client.set_model_version_tag(model, version, _ARCHIVED_AT, to_text(at))
+            self._client.set_model_version_tag(model, version, STAGE_TAG, ARCHIVED_STAGE)
+            self._drop_challenger(model, version)
+        return at
+
+    def link_decision(
+        self, model: str, version: str, decision: str, record: str, dataset: str
+    ) -> None:
+        """Let run and version say what was decided about them, and where it is written down.
+
+        The version's own link is written last: where it is there, all of it is.
+
+        Parameters
+        ----------
+        record, dataset
+            URIs of the decision record and of the data set's folder.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refused or cannot be reached.
+        """
+        with explained(f"{model} {version}"):
+            run_id = self._client.get_model_version(model, version).run_id
+            links = {"dataset_uri": dataset, DECISION: decision, DECISION_RECORD: record}
+            if run_id:
+                for name, value in {**links, "model_version": version}.items():
+                    self._client.set_tag(run_id, name, value)
+            for name, value in links.items():
+                self._client.set_model_version_tag(model, version, name, value)
+
+    def _drop_challenger(self, model: str, version: str) -> None:
+        if self.with_alias(model, CHALLENGER) == version:
+            self._client.delete_registered_model_alias(model, CHALLENGER)
+
+    def _ensure_model(self, model: str) -> None:
+        try:
+            self._client.create_registered_model(model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise

@@ -1,0 +1,100 @@
+"""What every decision is written to, and what earlier ones left there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evergreen.datasets.store import folder_key
+from evergreen.events import Events, EventType
+from evergreen.release.decision_log import (
+    DecisionRecord,
+    decision_key,
+    decisions_prefix,
+    read_record,
+    read_records,
+)
+
+if TYPE_CHECKING:
+    from evergreen.clock import Clock
+    from evergreen.production import Production, ProductionPointer
+    from evergreen.registry.writer import Registry
+    from evergreen.storage import Storage
+
+_KINDS = {
+    "promote": EventType.MODEL_PROMOTED,
+    "reject": EventType.CHALLENGER_REJECTED,
+    "roll_back": EventType.MODEL_ROLLED_BACK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything a decision is written to."""
+
+    storage: Storage
+    production: Production
+    registry: Registry
+    events: Events
+    clock: Clock
+
+
+def served_versions(desk: Desk, model: str) -> dict[str, str]:
+    """Return every version that is or was in production, and its reference data set's id.
+
+    A version counts if a pointer named it (Parameter Store keeps the last hundred) or a decision
+    record says that it was promoted (they stay for good). Nothing that one of these stands on is
+    ever deleted: production can go back to it.
+    """
+    records = read_records(desk.storage, model)
+    served = {item.challenger: item.dataset_id for item in records if item.decision != "reject"}
+    return served | {item.version: item.reference_dataset_id for item in pointers_of(desk, model)}
+
+
+def was_served(desk: Desk, model: str, version: str) -> bool:
+    """Say whether a version is or was in production, without reading every decision there is."""
+    if any(item.version == version for item in pointers_of(desk, model)):
+        return True
+    keys = [item.key for item in desk.storage.list(decisions_prefix(model))]
+    records = [read_record(desk.storage, key) for key in keys if key.endswith(f"-{version}.json")]
+    return any(record is not None and record.decision != "reject" for record in records)
+
+
+def pointers_of(desk: Desk, model: str) -> list[ProductionPointer]:
+    """Return every pointer that Parameter Store still has, oldest first."""
+    return desk.production.history(model) if desk.production.read(model) else []
+
+
+def publish(desk: Desk, record: DecisionRecord) -> DecisionRecord:
+    """Record a decision once, tell of it, and link it to its run and version."""
+    key = decision_key(record)
+    known = read_record(desk.storage, key)
+    if known:
+        record = known  # the first call's evidence and reason stay
+    else:
+        desk.storage.put_json(key, record.model_dump(mode="json"))
+    uri = desk.storage.uri(key)
+    if desk.registry.decision_of(record.model, record.challenger) == uri:
+        return record
+    evidence = record.comparison.model_dump(mode="json") if record.comparison else {}
+    desk.events.put(
+        _KINDS[record.decision],
+        record.model,
+        {
+            **evidence,
+            "challenger": record.challenger,
+            "champion": record.champion,
+            "decision": record.decision,
+            "decided_at": record.decided_at,
+            "reason": record.reason,
+            "execution": record.execution,
+            "dataset_id": record.dataset_id,
+            "run_id": record.run_id,
+            "decision_record": uri,
+        },
+    )
+    folder = folder_key(record.model, record.dataset_id)
+    desk.registry.link_decision(
+        record.model, record.challenger, record.decision, uri, desk.storage.uri(folder)
+    )
+    return record

@@ -1,0 +1,99 @@
+"""Who replaced whom in production, when, why and with what numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from evergreen.release.decision_log import Decision, read_records, record_key
+
+if TYPE_CHECKING:
+    from evergreen.production import Production, ProductionPointer
+    from evergreen.release.decision_log import DecisionRecord
+    from evergreen.storage import Storage
+
+UNRECORDED = "no decision record was written: it was interrupted"
+
+
+class Turn(BaseModel):
+    """One decision about a model, in the words of its history."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    decision: Decision
+    version: str
+    """The version that was promoted, rejected or gone back to."""
+    against: str | None
+    """The version it replaced, or lost against."""
+    reason: str
+    metric: str | None = None
+    """Name of the deciding metric; None where there is no evidence."""
+    metric_against: float | None = None
+    metric_version: float | None = None
+    probability_better: float | None = None
+    rows: int | None = None
+    """Rows of the holdout."""
+    execution: str | None = None
+    """ARN of the execution or alarm that decided; None where a person did."""
+    record: str | None = None
+    """URI of the decision record."""
+
+
+def read_history(storage: Storage, production: Production, model: str) -> list[Turn]:
+    """Return every decision about a model, oldest first.
+
+    Decision records tell all of it. A change of the production pointer that no record tells of is
+    there too, with what the pointer alone says.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    production
+        Where the pointers are.
+    model
+        The model's name.
+    """
+    records = read_records(storage, model)
+    known = {(record.decided_at, record.challenger) for record in records}
+    pointers = production.history(model) if production.read(model) else []
+    turns = [
+        *(_of_record(record, storage) for record in records),
+        *(
+            _of_pointer(pointer)
+            for pointer in pointers
+            if (pointer.promoted_at, pointer.version) not in known
+        ),
+    ]
+    return sorted(turns, key=lambda turn: turn.at)
+
+
+def _of_record(record: DecisionRecord, storage: Storage) -> Turn:
+    evidence = record.comparison
+    return Turn(
+        at=record.decided_at,
+        decision=record.decision,
+        version=record.challenger,
+        against=record.champion,
+        reason=record.reason,
+        metric=evidence.metric if evidence else None,
+        metric_against=evidence.metric_champion if evidence else None,
+        metric_version=evidence.metric_challenger if evidence else None,
+        probability_better=evidence.probability_better if evidence else None,
+        rows=evidence.rows if evidence else None,
+        execution=record.execution,
+        record=storage.uri(record_key(record.model, record.decided_at, record.challenger)),
+    )
+
+
+def _of_pointer(pointer: ProductionPointer) -> Turn:
+    return Turn(
+        at=pointer.promoted_at,
+        decision="roll_back" if pointer.rolled_back else "promote",
+        version=pointer.version,
+        against=pointer.previous,
+        reason=UNRECORDED,
+    )

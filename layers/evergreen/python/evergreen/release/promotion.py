@@ -1,0 +1,209 @@
+"""Promotion and rejection: what becomes of a challenger, each safe to run again.
+
+A promotion commits when the production pointer is written; a rejection when the version is
+archived. Everything before can be abandoned, everything after is done again by the next
+call: interrupted at any step, calling with the same arguments finishes the job. The link from the
+registry to the decision record is written last; where it is there, nothing is left to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evergreen.bundle.store import delete_bundle, load_bundle
+from evergreen.datasets.store import delete_dataset
+from evergreen.errors import OutdatedComparisonError, RegistryError
+from evergreen.production import ProductionPointer
+from evergreen.release.context import pointers_of, publish, was_served
+from evergreen.release.decision_log import DecisionRecord
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.registry.reader import RegisteredVersion
+    from evergreen.release.context import Desk
+
+
+def candidate_pointer(
+    challenger: RegisteredVersion,
+    *,
+    promoted_at: datetime,
+    metric: float | None = None,
+    previous: str | None = None,
+) -> ProductionPointer:
+    """Return the pointer that would put a registered version into production."""
+    return ProductionPointer(
+        version=challenger.version,
+        bundle_uri=challenger.bundle_uri,
+        sha256=challenger.bundle_sha256,
+        reference_dataset_id=challenger.dataset_id,
+        promoted_at=promoted_at,
+        metric=metric,
+        previous=previous,
+    )
+
+
+def promote(
+    desk: Desk,
+    model: str,
+    version: str,
+    comparison: Comparison | None,
+    *,
+    reason: str | None = None,
+    execution: str | None = None,
+) -> DecisionRecord:
+    """Put a challenger into production.
+
+    Order: bundle verified, pointer written (from here on it serves; a shadow's slot is empty),
+    MLflow mirrored, decision recorded, event put, decision linked to run and version. What was
+    done already is found done, so the record keeps its one key; the event alone may be put once
+    more.
+
+    Parameters
+    ----------
+    desk
+        Storage, pointer, registry, events and clock.
+    model
+        The model's name.
+    version
+        The challenger's version in the registry.
+    comparison
+        The evidence it is promoted on; None only where that was lost.
+    reason
+        Why; the comparison's own reason if not given.
+    execution
+        ARN of the execution that decided, if one did.
+
+    Raises
+    ------
+    RegistryError
+        If the registry does not hold the version with a bundle, or if it was in production before
+        and no longer is: going back is a rollback.
+    OutdatedComparisonError
+        If something else is in production than it was compared with: it may be worse than that.
+        Nothing has been changed then either.
+    BundleError
+        If the bundle is missing, incomplete or altered; nor then.
+    """
+    challenger = desk.registry.find(model, version)
+    pointer = desk.production.read(model)
+    if pointer is None or pointer.version != version:
+        _check_current(model, version, pointer, comparison)
+        if was_served(desk, model, version):
+            raise RegistryError(
+                "the version was in production before, so it is no challenger",
+                where=f"{model} {version}",
+                fix=f"Go back to it with `evergreen rollback {model} --to {version}`.",
+            )
+        pointer = candidate_pointer(
+            challenger,
+            promoted_at=desk.clock(),
+            metric=comparison.metric_challenger if comparison else None,
+            previous=pointer.version if pointer else None,
+        )
+        load_bundle(desk.storage, pointer)
+        desk.production.write(model, pointer)
+    desk.registry.set_production(model, version, pointer.previous)
+    record = DecisionRecord(
+        model=model,
+        decision="promote",
+        decided_at=pointer.promoted_at,
+        challenger=version,
+        champion=pointer.previous,
+        reason=reason or (comparison.reason if comparison else "no reason is known"),
+        comparison=comparison,
+        dataset_id=challenger.dataset_id,
+        run_id=challenger.run_id,
+        execution=execution,
+    )
+    return publish(desk, record)
+
+
+def reject(
+    desk: Desk,
+    model: str,
+    version: str,
+    comparison: Comparison | None,
+    *,
+    reason: str | None = None,
+    execution: str | None = None,
+) -> DecisionRecord:
+    """Put a challenger aside: nothing of it stays but its run and the decision.
+
+    Order: shadow slot emptied if it holds the version, version archived with the reason, bundle
+    deleted, data set deleted (unless production refers or has referred to the same one, or another
+    version that may still be promoted does), decision recorded, event put, decision linked.
+
+    Parameters
+    ----------
+    desk
+        Storage, pointer, registry, events and clock.
+    model
+        The model's name.
+    version
+        The challenger's version in the registry, with or without a bundle.
+    comparison
+        The evidence it is rejected on; None if it was never judged.
+    reason
+        Why; the comparison's own reason if not given.
+    execution
+        ARN of the execution that decided, if one did.
+
+    Raises
+    ------
+    RegistryError
+        If the version is or was in production, or the registry does not hold it.
+    """
+    if was_served(desk, model, version):
+        raise RegistryError(
+            "a version that is or was in production cannot be rejected",
+            where=f"{model} {version}",
+            fix="Roll production back to another version instead.",
+        )
+    versions = {item.version: item for item in desk.registry.versions(model)}
+    if version not in versions:
+        raise RegistryError("there is no such version", where=f"{model} {version}")
+    challenger = versions[version]
+    pointer = desk.production.read(model)
+    if pointer and pointer.shadow and pointer.shadow.version == version:
+        desk.production.set_shadow(model, None)
+    why = reason or (comparison.reason if comparison else "no reason is known")
+    decided_at = desk.registry.archive(model, version, why, desk.clock())
+    delete_bundle(desk.storage, model, version)
+    # Versions that were in production are never archived: they are among these.
+    others = (item for item in versions.values() if not item.archived and item.version != version)
+    kept = {item.reference_dataset_id for item in pointers_of(desk, model)}
+    if challenger.dataset_id not in kept | {item.dataset_id for item in others}:
+        delete_dataset(desk.storage, model, challenger.dataset_id)
+    record = DecisionRecord(
+        model=model,
+        decision="reject",
+        decided_at=decided_at,
+        challenger=version,
+        champion=pointer.version if pointer else None,
+        reason=why,
+        comparison=comparison,
+        dataset_id=challenger.dataset_id,
+        run_id=challenger.run_id,
+        execution=execution,
+    )
+    return publish(desk, record)
+
+
+def _check_current(
+    model: str, version: str, pointer: ProductionPointer | None, comparison: Comparison | None
+) -> None:
+    """Make sure that the evidence is about what the challenger would replace."""
+    if comparison is None:
+        return
+    compared, present = comparison.champion, pointer.version if pointer else None
+    unsaid = compared is None and comparison.metric_champion is not None
+    if unsaid or compared == present:
+        return
+    beaten, serving = (f"version {which}" if which else "nothing" for which in (compared, present))
+    raise OutdatedComparisonError(
+        f"it was compared with {beaten}, and {serving} is in production now",
+        where=f"{model} {version}",
+        fix="Compare it with what is in production.",
+    )

@@ -1,0 +1,5 @@
+"""Reporting: how each model is doing, gathered for people.
+
+In: drift log, decisions, episodes, pointer and metrics. Out: one document for the status page.
+The function ``describe_api`` calls it.
+"""

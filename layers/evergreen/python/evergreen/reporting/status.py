@@ -1,0 +1,284 @@
+"""How each model is doing, from what the loop has written down: for people, on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from evergreen.drift.episodes.state import read_episodes
+from evergreen.drift.log import (
+    DecisionRecord,
+    Moment,
+    PerformanceRecord,
+    Record,
+    Trigger,
+    Verdict,
+    latest_checks,
+)
+from evergreen.drift.policy.severity import Severity
+from evergreen.metrics.catalog import BY_METRIC, Metric
+from evergreen.metrics.cloudwatch import Sample, Series
+from evergreen.metrics.history import MetricHistory, Span, read_history
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+    from evergreen.clock import Clock
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import Production, ProductionPointer
+    from evergreen.storage import Storage
+
+CHECKS = 8
+"""How many of the newest drift checks are read."""
+CHECK_DAYS = 7
+"""How many days back a drift check is looked for."""
+DECISIONS = 5
+"""How many of the newest decisions are shown."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class InProduction(_Frozen):
+    """What serves, and since when."""
+
+    version: str
+    promoted_at: Moment
+    metric: float | None
+    """On the holdout at promotion."""
+    previous: str | None
+
+
+class LiveMetric(_Frozen):
+    """The metric of the version in production on labelled traffic, by the newest check of it."""
+
+    measured_at: Moment
+    value: float | None
+    interval_low: float | None
+    interval_high: float | None
+    labelled_rows: int
+    degraded: bool
+    reason: str | None
+    """Why there is no value."""
+
+
+class DriftVerdict(_Frozen):
+    """What one drift check concluded."""
+
+    check_id: str
+    checked_at: Moment
+    model_version: str
+    verdict: Verdict
+    rows: int
+    window_start: Moment
+    window_end: Moment
+    drifted_features: tuple[str, ...]
+    start_retraining: bool
+    reason: str
+
+
+class OpenEpisode(_Frozen):
+    """Drift, or worse performance, that goes on."""
+
+    kind: Trigger
+    since: Moment
+    severity: Severity
+    model_version: str
+
+
+class Evidence(_Frozen):
+    """The numbers behind a decision."""
+
+    metric: str
+    metric_champion: float | None
+    metric_challenger: float
+    probability_better: float | None = None
+
+
+class DecisionMade(_Frozen):
+    """A decision record, as far as it is shown."""
+
+    decision: str
+    decided_at: Moment
+    challenger: str
+    champion: str | None = None
+    reason: str
+    comparison: Evidence | None = None
+    execution: str | None = None
+    """Name of the execution or alarm that decided, or None where a person did."""
+
+    @field_validator("execution", mode="before")
+    @classmethod
+    def _name_alone(cls, arn: str | None) -> str | None:
+        # Whoever may call the API need not learn the account's number.
+        return arn.rpartition(":")[2] if arn else None
+
+
+class ModelStatus(_Frozen):
+    """Everything there is to see of one model."""
+
+    name: str
+    task: str
+    target: str
+    metric: str
+    production: InProduction | None
+    live: LiveMetric | None
+    checks: tuple[DriftVerdict, ...]
+    """Newest first."""
+    episodes: tuple[OpenEpisode, ...]
+    """Of the version in production, those that go on."""
+    traffic: MetricHistory
+    inference_time: MetricHistory
+    slowest_inference: MetricHistory
+    decisions: tuple[DecisionMade, ...]
+    """Newest first."""
+
+
+class Status(_Frozen):
+    """Everything there is to see of a deployment."""
+
+    stage: str
+    generated_at: Moment
+    models: tuple[ModelStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReader:
+    """Reads a deployment's status; it changes nothing.
+
+    Parameters
+    ----------
+    stage
+        The deployment stage.
+    definitions
+        The models of the deployment by name.
+    production, storage, cloudwatch
+        Where the pointers, the logs and the metrics are.
+    clock
+        Gives the time up to which is looked.
+    """
+
+    stage: str
+    definitions: Mapping[str, ModelDefinition]
+    production: Production
+    storage: Storage
+    cloudwatch: CloudWatchClient
+    clock: Clock
+
+    def read(self, span: Span) -> Status:
+        """Return the status now, with metrics over ``span``."""
+        now = self.clock()
+        wanted = [each for name in self.definitions for each in _wanted(name)]
+        histories = iter(read_history(self.cloudwatch, wanted, span, now))
+        models = tuple(
+            self._model(definition, now, _Charts(next(histories), next(histories), next(histories)))
+            for definition in self.definitions.values()
+        )
+        return Status(stage=self.stage, generated_at=now, models=models)
+
+    def _model(self, definition: ModelDefinition, now: datetime, charts: _Charts) -> ModelStatus:
+        name = definition.name
+        pointer = self.production.read(name)
+        checks = latest_checks(self.storage, name, now, count=CHECKS, days=CHECK_DAYS)
+        lines = [line for check in checks for line in check]
+        return ModelStatus(
+            name=name,
+            task=definition.task,
+            target=definition.target,
+            metric=definition.metric,
+            production=_in_production(pointer),
+            live=_live(lines, pointer),
+            checks=tuple(_verdict(line) for line in lines if isinstance(line, DecisionRecord)),
+            episodes=self._episodes(name, pointer),
+            traffic=charts.traffic,
+            inference_time=charts.inference_time,
+            slowest_inference=charts.slowest_inference,
+            decisions=self._decisions(name),
+        )
+
+    def _episodes(self, name: str, pointer: ProductionPointer | None) -> tuple[OpenEpisode, ...]:
+        # The first check of a new version ends what the version before it had.
+        return tuple(
+            OpenEpisode.model_validate(each.model_dump())
+            for each in read_episodes(self.storage, name).open
+            if pointer is not None and each.model_version == pointer.version
+        )
+
+    def _decisions(self, name: str) -> tuple[DecisionMade, ...]:
+        keys = sorted(item.key for item in self.storage.list(f"decisions/model={name}/"))
+        bodies = [self.storage.get(key) for key in reversed(keys[-DECISIONS:])]
+        return tuple(DecisionMade.model_validate_json(body) for body in bodies if body is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Charts:
+    """The series of one model, in the order in which they are asked for."""
+
+    traffic: MetricHistory
+    inference_time: MetricHistory
+    slowest_inference: MetricHistory
+
+
+def _wanted(model: str) -> tuple[Sample, Sample, Sample]:
+    traffic = Series(BY_METRIC[Metric.PREDICTIONS], (model,))
+    inference_time = Series(BY_METRIC[Metric.INFERENCE_TIME], (model,))
+    return (
+        Sample(traffic, "Sum"),
+        Sample(inference_time, "Average"),
+        Sample(inference_time, "Maximum"),
+    )
+
+
+def _in_production(pointer: ProductionPointer | None) -> InProduction | None:
+    if pointer is None:
+        return None
+    return InProduction(
+        version=pointer.version,
+        promoted_at=pointer.promoted_at,
+        metric=pointer.metric,
+        previous=pointer.previous,
+    )
+
+
+def _live(lines: Sequence[Record], pointer: ProductionPointer | None) -> LiveMetric | None:
+    """Take the newest measurement of the version in production, or say why there is none."""
+    measured = [
+        line
+        for line in lines
+        if isinstance(line, PerformanceRecord)
+        and pointer is not None
+        and line.model_version == pointer.version
+    ]
+    if not measured:
+        return None
+    newest = next((line for line in measured if line.value is not None), measured[0])
+    return LiveMetric(
+        measured_at=newest.timestamp,
+        value=newest.value,
+        interval_low=newest.interval_low,
+        interval_high=newest.interval_high,
+        labelled_rows=newest.labelled_rows,
+        degraded=newest.drifted,
+        reason=newest.reason,
+    )
+
+
+def _verdict(line: DecisionRecord) -> DriftVerdict:
+    return DriftVerdict(
+        check_id=line.check_id,
+        checked_at=line.timestamp,
+        model_version=line.model_version,
+        verdict=line.verdict,
+        rows=line.rows,
+        window_start=line.window_start,
+        window_end=line.window_end,
+        drifted_features=line.drifted_features,
+        start_retraining=line.start_retraining,
+        reason=line.reason,
+    )

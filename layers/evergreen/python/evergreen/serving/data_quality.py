@@ -1,0 +1,63 @@
+"""Values that are unlike those of training: counted for people to see, never refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evergreen.serving.requests import MISSING_CATEGORY
+
+if TYPE_CHECKING:
+    from evergreen.bundle.store import Signature
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.serving.requests import Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """How many values of a request are missing, or present and unlike those of training."""
+
+    missing: int
+    out_of_range: int
+    unseen_categories: int
+
+
+class QualityCheck:
+    """Counts findings for one model.
+
+    Parameters
+    ----------
+    definition
+        Says which range of a number is plausible (``min``, ``max``).
+    signature
+        Says which categories training saw.
+    """
+
+    def __init__(self, definition: ModelDefinition, signature: Signature) -> None:
+        self._numeric = definition.numeric_features
+        features = [definition.features[name] for name in self._numeric]
+        lows = [-np.inf if feature.min is None else feature.min for feature in features]
+        highs = [np.inf if feature.max is None else feature.max for feature in features]
+        self._low = np.array(lows, dtype=np.float32)[:, None]
+        self._high = np.array(highs, dtype=np.float32)[:, None]
+        self._known = {
+            feature.name: frozenset(feature.categories) | {MISSING_CATEGORY}
+            for feature in signature.features
+            if feature.categories is not None
+        }
+
+    def count(self, columns: Columns) -> Findings:
+        """Count over all rows; a missing value is neither out of range nor unseen."""
+        missing = out_of_range = unseen = 0
+        if self._numeric:
+            numbers = np.array([columns[name] for name in self._numeric])
+            missing = int(np.count_nonzero(np.isnan(numbers)))
+            outside = (numbers < self._low) | (numbers > self._high)
+            out_of_range = int(np.count_nonzero(outside))
+        for name, known in self._known.items():
+            values = columns[name].tolist()
+            missing += values.count(MISSING_CATEGORY)
+            unseen += sum(value not in known for value in values)
+        return Findings(missing, out_of_range, unseen)

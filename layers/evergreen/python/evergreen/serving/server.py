@@ -1,0 +1,279 @@
+"""A model in service: follows the production pointer, predicts, logs, and only then answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.store import load_bundle
+from evergreen.capture.request_log import request_records
+from evergreen.clock import Clock, utc_now
+from evergreen.errors import BundleError, EvergreenError, NoProductionModelError
+from evergreen.metrics.catalog import Metric
+from evergreen.serving.data_quality import QualityCheck
+from evergreen.serving.metric_groups import OutputGroups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from evergreen.bundle.predictor import Predictions
+    from evergreen.capture.request_log import RequestLog
+    from evergreen.metrics.catalog import Record
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import Production, ProductionPointer
+    from evergreen.serving.data_quality import Findings
+    from evergreen.serving.requests import PredictionRequest
+    from evergreen.shadow.scorer import ShadowScore, ShadowScorer
+    from evergreen.storage import Storage
+
+POLL_SECONDS = 10.0
+"""How long a promotion may go unnoticed by a function that serves already."""
+CHAMPION = "champion"
+SHADOW = "shadow"
+
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The model that serves, ready to predict."""
+
+    pointer: ProductionPointer
+    predictor: Predictor
+    quality: QualityCheck
+    groups: OutputGroups
+
+
+class ModelServer:
+    """Keeps the model that the production pointer names loaded.
+
+    Parameters
+    ----------
+    definition
+        The model served.
+    production, storage
+        Where the pointer and the bundles are.
+    record
+        Takes health, version, load times and load failures.
+    poll_seconds
+        For how long a pointer that was read is believed.
+    seconds
+        A monotonic clock, for tests.
+    """
+
+    def __init__(
+        self,
+        definition: ModelDefinition,
+        production: Production,
+        storage: Storage,
+        record: Record,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._definition = definition
+        self._production = production
+        self._storage = storage
+        self._record = record
+        self._poll_seconds = poll_seconds
+        self._seconds = seconds
+        self._champion: Champion | None = None
+        self._read_at: float | None = None
+
+    def champion(self) -> Champion:
+        """Return the model to serve with now.
+
+        A promoted bundle that will not load is reported by a metric, and the one that serves
+        goes on serving; so it does while the pointer cannot be read.
+
+        Raises
+        ------
+        NoProductionModelError
+            If nothing was promoted yet.
+        BundleError
+            If the promoted bundle will not load and none served before.
+        """
+        try:
+            champion = self._current()
+        except EvergreenError:
+            self._record(Metric.HEALTHY, 0)
+            raise
+        self._record(Metric.HEALTHY, 1)
+        if champion.pointer.version.isdecimal():
+            self._record(Metric.PRODUCTION_VERSION, int(champion.pointer.version))
+        return champion
+
+    def _current(self) -> Champion:
+        now = self._seconds()
+        fresh = self._read_at is not None and now - self._read_at < self._poll_seconds
+        if self._champion and fresh:
+            return self._champion
+        try:
+            champion = self._follow()
+        except (EvergreenError, ClientError, BotoCoreError) as error:
+            if isinstance(error, NoProductionModelError):
+                self._champion = None
+                raise
+            self._record(Metric.MODEL_LOAD_FAILURES, 1)
+            # Without the traceback, which ends in no new line: where a runtime's log is plain text,
+            # the invocation's metrics would be glued to it and lost.
+            _log.error("the promoted model of %s did not load: %s", self._definition.name, error)
+            if self._champion is None:
+                raise BundleError(
+                    "the promoted model did not load", where=self._definition.name
+                ) from error
+            champion = self._champion
+        # One assignment: a request has either the old model or the new one, never parts of both.
+        self._champion, self._read_at = champion, now
+        return champion
+
+    def _follow(self) -> Champion:
+        name = self._definition.name
+        pointer = self._production.read(name)
+        if pointer is None:
+            raise NoProductionModelError(
+                f"no version of {name!r} is in production yet", fix="Train one and promote it."
+            )
+        if self._champion and pointer.sha256 == self._champion.pointer.sha256:
+            return replace(self._champion, pointer=pointer)
+        started = time.perf_counter()
+        bundle = load_bundle(self._storage, pointer)
+        bundle.check_fits(self._definition)
+        champion = Champion(
+            pointer=pointer,
+            predictor=Predictor(bundle),
+            quality=QualityCheck(self._definition, bundle.signature),
+            groups=OutputGroups(bundle.signature),
+        )
+        self._record(Metric.MODEL_LOAD_TIME, (time.perf_counter() - started) * 1000)
+        return champion
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller gets back, in no protocol yet."""
+
+    request_id: str
+    champion: Champion
+    predictions: Predictions
+
+    @property
+    def model_version(self) -> str:
+        """Version of the model that predicted."""
+        return self.champion.pointer.version
+
+
+class PredictionService:
+    """Answers prediction requests of one model.
+
+    Parameters
+    ----------
+    definition
+        The model served.
+    server
+        Keeps it loaded.
+    request_log
+        Takes one record for each row before the answer goes out.
+    shadow
+        Scores the same rows with the challenger in the pointer's shadow slot.
+    record
+        Takes the metrics.
+    clock
+        The time of a request, for tests.
+    """
+
+    def __init__(
+        self,
+        definition: ModelDefinition,
+        server: ModelServer,
+        request_log: RequestLog,
+        shadow: ShadowScorer,
+        record: Record,
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._definition = definition
+        self._server = server
+        self._request_log = request_log
+        self._shadow = shadow
+        self._record = record
+        self._clock = clock
+
+    def predict(self, request: PredictionRequest, caller: Mapping[str, Any]) -> Answer:
+        """Predict every row, put every row into the request log, then answer.
+
+        Parameters
+        ----------
+        caller
+            What is known of the caller, for the log: ``source_ip`` and ``user_agent``.
+
+        Raises
+        ------
+        NoProductionModelError, BundleError
+            If there is nothing to predict with.
+        LogDeliveryError
+            If the rows could not be logged: without a record there is no answer.
+        """
+        timestamp = self._clock()
+        champion = self._server.champion()
+        started = time.perf_counter()
+        predictions = champion.predictor.predict(request.columns)
+        milliseconds = (time.perf_counter() - started) * 1000
+        # Not the caller's own id: two requests of the same name are still two requests.
+        answer = Answer(str(uuid.uuid4()), champion, predictions)
+        shadow = self._shadow.score(champion.pointer.shadow, request.columns, milliseconds)
+        named = {} if request.id is None else {"id": request.id}
+        about = {**request.metadata, **named, **caller, "batch_size": request.size}
+
+        def records(
+            role: str, version: str, said: Predictions, took: float, **more: object
+        ) -> list[dict[str, Any]]:
+            times = {"role": role, "inference_ms": round(took, 3)}
+            return request_records(
+                timestamp=timestamp,
+                request_id=answer.request_id,
+                definition=self._definition,
+                model_version=version,
+                rows=request.rows,
+                outputs=said.outputs,
+                confidences=said.confidences,
+                metadata={**about, **times, **more},
+            )
+
+        rows = records(
+            CHAMPION, answer.model_version, predictions, milliseconds, **_shadow_note(shadow)
+        )
+        if shadow and shadow.predictions and shadow.milliseconds is not None:
+            rows += records(SHADOW, shadow.slot.version, shadow.predictions, shadow.milliseconds)
+        report = self._request_log.deliver(rows)
+        if report.spilled:
+            self._record(Metric.LOG_SPILLS, report.spilled)
+        self._count(predictions, champion.quality.count(request.columns), milliseconds)
+        for group, number in champion.groups.count(predictions.outputs).items():
+            self._record(Metric.OUTPUTS, number, group)
+        return answer
+
+    def _count(self, predictions: Predictions, findings: Findings, milliseconds: float) -> None:
+        rows = len(predictions.outputs)
+        self._record(Metric.PREDICTIONS, rows)
+        self._record(Metric.BATCH_SIZE, rows)
+        self._record(Metric.INFERENCE_TIME, milliseconds)
+        self._record(Metric.MISSING_VALUES, findings.missing)
+        self._record(Metric.OUT_OF_RANGE, findings.out_of_range)
+        self._record(Metric.UNSEEN_CATEGORIES, findings.unseen_categories)
+        if predictions.confidences is not None:
+            self._record(Metric.CONFIDENCE, sum(predictions.confidences) / rows)
+
+
+def _shadow_note(score: ShadowScore | None) -> dict[str, object]:
+    """Return what a champion's record says of the challenger beside it: what it did, or why not."""
+    if score is None:
+        return {}
+    return {"shadow": {"version": score.slot.version, "outcome": score.outcome}}

@@ -1,0 +1,279 @@
+"""Champion and challenger on live traffic: what the shadow stage has shown, from the request log.
+
+The challenger scores the rows that the champion answers (:mod:`evergreen.shadow.scorer`), and both
+sides are in the log. There they are compared: whether the challenger kept up, how far its answers
+are from the champion's, and, where ground truth came in by then, which of the two was right.
+
+Being different is no fault: a challenger is trained because the champion should be replaced. It is
+refused when it fails, when it is slower than its budget, or when ground truth finds it worse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import ks_2samp
+
+from evergreen.bundle.store import load_bundle
+from evergreen.evaluation.bootstrap import resample_f1, resample_rmse
+from evergreen.evaluation.metrics import block_length, f1_score, rmse
+from evergreen.shadow.scorer import ERRORS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from evergreen.clock import Clock
+    from evergreen.lake.reader import Lake
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ShadowSlot
+    from evergreen.storage import Storage
+
+MIN_LABELLED = 50
+"""Below so many rows with ground truth, a resampling says little and refuses nobody."""
+_CHALLENGER = "challenger_"
+
+
+class ShadowComparison(BaseModel):
+    """What the shadow stage has shown so far, and what follows from it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Literal["waiting", "promote", "reject"]
+    reason: str
+    predictions: int
+    """Rows that the challenger was asked for."""
+    errors: int
+    """Rows of these that it did not score, or not within its budget."""
+    agreement: float | None
+    """Classification: share of rows with the same label. Else: concordance correlation (L. Lin,
+    "A concordance correlation coefficient to evaluate reproducibility", *Biometrics* 45, 1989)."""
+    output_distance: float | None
+    """Between the two distributions of outputs, 0 to 1: Jensen-Shannon distance (base 2) of labels,
+    Kolmogorov-Smirnov statistic of numbers."""
+    confidence_distance: float | None
+    """Kolmogorov-Smirnov statistic of the confidences, where there are any."""
+    champion_ms: float | None
+    """95th percentile of the time that one request's rows took, in milliseconds."""
+    challenger_ms: float | None
+    labelled: int
+    """Rows both have scored and whose ground truth is known."""
+    metric_champion: float | None
+    metric_challenger: float | None
+    probability_worse: float | None
+    """Share of the resamples in which the challenger is worse; None below :data:`MIN_LABELLED`."""
+
+
+def compare_shadow(
+    storage: Storage,
+    lake: Lake,
+    definition: ModelDefinition,
+    slot: ShadowSlot,
+    *,
+    clock: Clock,
+) -> ShadowComparison:
+    """Compare challenger and champion on the rows that both were asked for since the start.
+
+    Parameters
+    ----------
+    storage
+        The data bucket, for the challenger's classes.
+    lake
+        The read path of the request log.
+    definition
+        The model, with how many rows are asked for and what is tolerated.
+    slot
+        The challenger.
+    clock
+        Now: whether the time limit is over.
+
+    Raises
+    ------
+    BundleError
+        If the challenger's bundle is missing, incomplete or altered.
+    """
+    now = clock()
+    log = lake.predictions(definition, slot.started_at, now)
+    champion = log.filter(pc.equal(log["role"], "champion"))
+    about = [json.loads(text) for text in champion["metadata"].to_pylist()]
+    outcomes = [_outcome(entry, slot.version) for entry in about]
+    counts = Counter(outcomes)
+    errors = sum(counts[name] for name in ERRORS)
+    asked = counts["scored"] + errors
+    both = _paired(
+        champion.filter(pa.array([name == "scored" for name in outcomes], pa.bool_())), log, slot
+    )
+    seen = _differences(definition, both)
+    truth = _against_truth(storage, lake, definition, slot, both, now)
+    waiting = asked < definition.shadow.min_predictions
+    in_time = now < slot.started_at + definition.shadow.max_wait
+    verdict: Literal["waiting", "promote", "reject"]
+    if waiting and in_time:
+        verdict = "waiting"
+        reason = f"{asked} of {definition.shadow.min_predictions} predictions"
+    else:
+        refused = _objection(definition, both.num_rows, asked, errors, truth)
+        verdict = "reject" if refused else "promote"
+        reason = refused or _praise(asked, seen["agreement"], truth)
+    return ShadowComparison(
+        verdict=verdict, reason=reason, predictions=asked, errors=errors, **seen, **truth
+    )
+
+
+def _outcome(metadata: dict[str, Any], version: str) -> str:
+    note = metadata.get("shadow")
+    if not isinstance(note, dict) or note.get("version") != version:
+        return "none"
+    return str(note.get("outcome"))
+
+
+def _paired(champion: pa.Table, log: pa.Table, slot: ShadowSlot) -> pa.Table:
+    """Join the rows that both have scored; the challenger's columns carry its name in front."""
+    mine = pc.and_(pc.equal(log["role"], "shadow"), pc.equal(log["model_version"], slot.version))
+    columns = ["request_id", "row", "model_output", "confidence", "metadata"]
+    challenger = log.filter(mine).select(columns)
+    names = [*columns[:2], *(_CHALLENGER + name for name in columns[2:])]
+    joined = champion.select(["timestamp", *columns]).join(
+        challenger.rename_columns(names), keys=columns[:2], join_type="inner"
+    )
+    return joined.sort_by(
+        [("timestamp", "ascending"), ("request_id", "ascending"), ("row", "ascending")]
+    )
+
+
+def _differences(definition: ModelDefinition, both: pa.Table) -> dict[str, float | None]:
+    if not both.num_rows:
+        return dict.fromkeys(
+            ("agreement", "output_distance", "confidence_distance", "champion_ms", "challenger_ms")
+        )
+    first, second = (_outputs(both, prefix) for prefix in ("", _CHALLENGER))
+    if definition.task == "classification":
+        agreement = float(np.mean(first == second))
+        distance = _label_distance(first, second)
+    else:
+        agreement = concordance(first, second)
+        distance = _largest_gap(first, second)
+    sure, unsure = (both[f"{prefix}confidence"].drop_null() for prefix in ("", _CHALLENGER))
+    confident = len(sure) > 0 and len(unsure) > 0
+    return {
+        "agreement": agreement,
+        "output_distance": distance,
+        "confidence_distance": (
+            _largest_gap(sure.to_numpy(), unsure.to_numpy()) if confident else None
+        ),
+        "champion_ms": _latency(both, ""),
+        "challenger_ms": _latency(both, _CHALLENGER),
+    }
+
+
+def concordance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return Lin's concordance correlation of n pairs: 1 if all are equal, 0 if unrelated.
+
+    Two constant sides that are equal agree fully.
+    """
+    spread = float(np.var(first) + np.var(second) + (np.mean(first) - np.mean(second)) ** 2)
+    if spread == 0:
+        return 1.0
+    together = float(np.mean((first - np.mean(first)) * (second - np.mean(second))))
+    return 2 * together / spread
+
+
+def _label_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+    labels = sorted({*first, *second})
+    shares = [
+        np.array([np.mean(side == label) for label in labels], dtype=np.float64)
+        for side in (first, second)
+    ]
+    # Of one and the same distribution, rounding may leave the root of something below zero.
+    return float(np.nan_to_num(jensenshannon(shares[0], shares[1], base=2.0)))
+
+
+def _largest_gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the Kolmogorov-Smirnov statistic: the largest gap between the two distributions."""
+    return float(ks_2samp(first, second).statistic)
+
+
+def _outputs(both: pa.Table, prefix: str) -> NDArray[Any]:
+    values = both[prefix + "model_output"].to_pylist()
+    text = bool(values) and isinstance(values[0], str)
+    return np.array(values, dtype=object if text else np.float64)
+
+
+def _latency(both: pa.Table, prefix: str) -> float:
+    firsts = both.filter(pc.equal(both["row"], 0))[prefix + "metadata"].to_pylist()
+    times = [float(json.loads(text)["inference_ms"]) for text in firsts]
+    return float(np.quantile(times, 0.95)) if times else 0.0
+
+
+def _against_truth(
+    storage: Storage,
+    lake: Lake,
+    definition: ModelDefinition,
+    slot: ShadowSlot,
+    both: pa.Table,
+    now: datetime,
+) -> dict[str, Any]:
+    labels = lake.labels(definition, slot.started_at, now).select(["request_id", "row", "label"])
+    known = both.join(labels, keys=["request_id", "row"], join_type="inner").sort_by("timestamp")
+    found: dict[str, Any] = {
+        "labelled": known.num_rows,
+        **dict.fromkeys(("metric_champion", "metric_challenger", "probability_worse")),
+    }
+    if not known.num_rows:
+        return found
+    sides = [_outputs(known, prefix) for prefix in ("", _CHALLENGER)]
+    truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
+    if definition.metric == "f1":
+        classes = load_bundle(storage, slot).signature.classes or ()
+        metrics = [f1_score(truth, side, classes) for side in sides]
+    else:
+        metrics = [rmse(truth, side) for side in sides]
+    found |= {"metric_champion": metrics[0], "metric_challenger": metrics[1]}
+    if known.num_rows < MIN_LABELLED:
+        return found
+    if definition.metric == "f1":
+        draws = resample_f1(truth, sides[0], sides[1], classes)
+        worse = draws[1] < draws[0]
+    else:
+        block = block_length(definition, known.num_rows)
+        draws = resample_rmse(truth, sides[0], sides[1], block=block)
+        worse = draws[1] > draws[0]
+    return found | {"probability_worse": float(np.mean(worse))}
+
+
+def _objection(
+    definition: ModelDefinition, scored: int, asked: int, errors: int, truth: dict[str, Any]
+) -> str | None:
+    """Return why the challenger is refused, or None."""
+    most = definition.shadow.max_error_share
+    if errors > most * asked:
+        return (
+            f"in the shadow it failed, or was slower than its budget, for {errors} of {asked} "
+            f"predictions; at most {most:.1%} may"
+        )
+    if not scored:
+        return "in the shadow it was never asked before the time was over"
+    worse = truth["probability_worse"]
+    if worse is not None and worse >= definition.evaluation.confidence:
+        return (
+            f"in the shadow its {definition.metric} on {truth['labelled']} labelled rows was "
+            f"{truth['metric_challenger']:.4g} against {truth['metric_champion']:.4g} "
+            f"(worse with P {worse:.2f})"
+        )
+    return None
+
+
+def _praise(asked: int, agreement: float | None, truth: dict[str, Any]) -> str:
+    said = f"in the shadow it kept up for {asked} predictions (agreement {agreement or 0:.2f})"
+    if truth["labelled"]:
+        said += f", with {truth['metric_challenger']:.4g} against {truth['metric_champion']:.4g}"
+        said += f" on {truth['labelled']} labelled rows"
+    return said

@@ -1,0 +1,194 @@
+"""A challenger in the shadow, on the serving side: it scores the same rows and answers nobody.
+
+Whatever it does, the answer stays as it is and waits for it no longer than its budget. So the
+challenger loads and predicts in a thread of its own, one at a time; what is not there in time is
+given up. One that keeps failing is left alone for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.store import load_bundle
+from evergreen.metrics.catalog import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evergreen.bundle.predictor import Predictions
+    from evergreen.metrics.catalog import Record
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.production import ShadowSlot
+    from evergreen.serving.requests import Columns
+    from evergreen.storage import Storage
+
+PATIENCE = 5
+"""After so many requests in a row without a result, the challenger is left alone."""
+REST_SECONDS = 30.0
+"""For how long it is left alone then."""
+
+Outcome = Literal["scored", "loading", "late", "failed", "resting"]
+"""What became of the challenger's part in one request. ``loading`` is nobody's fault and happens
+once; ``late``, ``failed`` and ``resting`` count against the challenger."""
+ERRORS: frozenset[Outcome] = frozenset({"late", "failed", "resting"})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowScore:
+    """The challenger's part in one request."""
+
+    slot: ShadowSlot
+    outcome: Outcome
+    predictions: Predictions | None = None
+    milliseconds: float | None = None
+    """How long it took to predict; None if it did not."""
+
+
+class _Attempt[T]:
+    """One piece of work in a thread that nothing waits for at the end of the process."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._done = threading.Event()
+        self.result: T | None = None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except Exception:  # noqa: BLE001 - whatever the challenger does, it may not reach the answer
+            _log.exception("the challenger in the shadow failed")
+        finally:
+            self._done.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long; say whether the work has ended."""
+        return self._done.wait(seconds)
+
+
+class ShadowScorer:
+    """Scores requests with the challenger in the pointer's shadow slot, if there is one.
+
+    Parameters
+    ----------
+    definition
+        The model served, with the challenger's budget.
+    storage
+        Where the bundles are.
+    record
+        Takes how many rows were scored, and how many were not.
+    seconds
+        A monotonic clock, for tests.
+    """
+
+    def __init__(
+        self,
+        definition: ModelDefinition,
+        storage: Storage,
+        record: Record,
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._definition = definition
+        self._storage = storage
+        self._record = record
+        self._seconds = seconds
+        self._slot: ShadowSlot | None = None
+        self._loading: _Attempt[Predictor] | None = None
+        self._predicting: _Attempt[tuple[Predictions, float]] | None = None
+        self._failures = 0
+        self._rests_until = -math.inf
+
+    def score(
+        self, slot: ShadowSlot | None, columns: Columns, champion_ms: float
+    ) -> ShadowScore | None:
+        """Score the rows of one request; never raises, and returns within the budget.
+
+        Parameters
+        ----------
+        slot
+            The pointer's shadow slot.
+        columns
+            The rows, as the champion got them.
+        champion_ms
+            How long the champion took for them, in milliseconds.
+
+        Returns
+        -------
+        None if the slot is empty.
+        """
+        if slot != self._slot:
+            self._slot, self._loading, self._failures = slot, None, 0
+            self._rests_until = -math.inf
+        if slot is None:
+            return None
+        score = self._attempt(slot, columns, champion_ms)
+        rows = len(next(iter(columns.values())))
+        self._record(Metric.SHADOW_PREDICTIONS, rows if score.outcome == "scored" else 0)
+        self._record(Metric.SHADOW_ERRORS, rows if score.outcome in ERRORS else 0)
+        return score
+
+    def _attempt(self, slot: ShadowSlot, columns: Columns, champion_ms: float) -> ShadowScore:
+        if self._seconds() < self._rests_until:
+            return ShadowScore(slot, "resting")
+        shadow = self._definition.shadow
+        budget = max(shadow.budget_ms, shadow.budget_ratio * champion_ms) / 1000
+        until = time.monotonic() + budget
+        score = self._predict(slot, columns, until)
+        if score.outcome in ERRORS:
+            self._failures += 1
+            if self._failures >= PATIENCE:
+                self._rests_until = self._seconds() + REST_SECONDS
+                self._failures = 0
+        elif score.outcome == "scored":
+            self._failures = 0
+        return score
+
+    def _predict(self, slot: ShadowSlot, columns: Columns, until: float) -> ShadowScore:
+        if self._loading is None:
+            self._loading = _Attempt(lambda: self._load(slot))
+        if not self._loading.wait(_left(until)):
+            return ShadowScore(slot, "loading")
+        predictor = self._loading.result
+        if predictor is None:
+            self._loading = None  # tried again with the next request, until its patience is over
+            return ShadowScore(slot, "failed")
+        if self._predicting and not self._predicting.wait(0):
+            return ShadowScore(slot, "late")  # it is still busy with an earlier request
+        self._predicting = _Attempt(lambda: _timed(predictor, columns))
+        if not self._predicting.wait(_left(until)):
+            return ShadowScore(slot, "late")
+        found = self._predicting.result
+        if found is None or not _complete(found[0], columns):
+            return ShadowScore(slot, "failed")
+        return ShadowScore(slot, "scored", *found)
+
+    def _load(self, slot: ShadowSlot) -> Predictor:
+        bundle = load_bundle(self._storage, slot)
+        bundle.check_fits(self._definition)
+        return Predictor(bundle)
+
+
+def _timed(predictor: Predictor, columns: Columns) -> tuple[Predictions, float]:
+    started = time.perf_counter()
+    predictions = predictor.predict(columns)
+    return predictions, (time.perf_counter() - started) * 1000
+
+
+def _complete(predictions: Predictions, columns: Columns) -> bool:
+    """Say whether there is one output per row, and every number is one."""
+    outputs: list[Any] = [*predictions.outputs]
+    numbers = [output for output in outputs if isinstance(output, float)]
+    return len(outputs) == len(next(iter(columns.values()))) and all(map(math.isfinite, numbers))
+
+
+def _left(until: float) -> float:
+    return max(until - time.monotonic(), 0.0)

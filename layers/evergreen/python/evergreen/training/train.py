@@ -1,0 +1,204 @@
+"""Training a challenger: fitted by the model folder's own code, exported and logged as a run."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mlflow.sklearn
+import sklearn
+
+from evergreen.bundle.predictor import Predictor
+from evergreen.datasets.holdout_predictions import holdout_answers
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import HOLDOUT, TRAIN, rows_of
+from evergreen.evaluation.evaluate import scores_of
+from evergreen.registry.registration import Challenger, keep_bundle, register_challenger
+from evergreen.registry.writer import MODEL_ARTIFACT
+from evergreen.training.onnx_export import export_bundle
+from evergreen.training.recency import require_weights_taken
+from evergreen.training.trainer import fit, load_trainer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sklearn.base import BaseEstimator
+
+    from evergreen.bundle.store import Bundle
+    from evergreen.clock import Clock
+    from evergreen.datasets.store import DatasetManifest
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.registry.writer import Registry
+    from evergreen.storage import Storage
+
+SKOPS_TRUSTED_TYPES = [
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+]
+"""What a saved estimator may hold beyond skops' own list. A model file's own word on what to trust
+is never taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """A finished run: a model with everything that it takes to register it."""
+
+    run_id: str
+    dataset_id: str
+
+
+def train(
+    definition: ModelDefinition,
+    folder: Path,
+    manifest: DatasetManifest,
+    table: pa.Table,
+    *,
+    registry: Registry,
+    clock: Clock,
+) -> TrainedRun:
+    """Fit a challenger and keep all that it is made of in one run of MLflow.
+
+    The run holds parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle)
+    and the files of its bundle, proved equal to the estimator, beside its answers on the holdout.
+    It is finished only when all of it is there. Nothing is registered: see
+    :mod:`evergreen.registry.registration`.
+
+    Parameters
+    ----------
+    definition
+        The model to train.
+    folder
+        The model's folder, with ``training.py``.
+    manifest, table
+        The data set.
+    registry
+        Where the run goes.
+    clock
+        Gives the time of the metrics.
+
+    Raises
+    ------
+    ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
+        From the steps named above; the run is marked as failed then.
+    """
+    trainer = load_trainer(folder)
+    require_weights_taken(definition, trainer)  # before there is a run
+    about = run_tags(folder, manifest.dataset_id)
+    run_id = registry.start_run(definition.name, manifest.dataset_id, about)
+    try:
+        estimator = fit(definition, trainer, table)
+        registry.log_params(run_id, _parameters(estimator, manifest))
+        training = rows_of(table, TRAIN)
+        bundle = export_bundle(estimator, definition, to_columns(definition, training), run_id)
+        metrics = {
+            f"{split}_{name}": value
+            for split in (TRAIN, HOLDOUT)
+            if (rows := rows_of(table, split)).num_rows
+            for name, value in scores_of(definition, bundle, rows, training=training).items()
+        }
+        registry.log_metrics(run_id, metrics, clock())
+        answers = _on_holdout(definition, bundle, table)
+        _upload(estimator, bundle, answers, run_id, registry)
+    except Exception:
+        registry.end_run(run_id, failed=True)
+        raise
+    registry.end_run(run_id)
+    return TrainedRun(run_id=run_id, dataset_id=manifest.dataset_id)
+
+
+def find_trained(
+    definition: ModelDefinition, folder: Path, dataset_id: str, *, registry: Registry
+) -> TrainedRun | None:
+    """Return the finished run of this code on this data set, if there is one.
+
+    What an interrupted retraining has trained already is found by the next one on the same rows.
+    """
+    run_id = registry.finished_run(definition.name, run_tags(folder, dataset_id))
+    return None if run_id is None else TrainedRun(run_id=run_id, dataset_id=dataset_id)
+
+
+def train_challenger(
+    definition: ModelDefinition,
+    folder: Path,
+    manifest: DatasetManifest,
+    table: pa.Table,
+    *,
+    storage: Storage,
+    registry: Registry,
+    clock: Clock,
+) -> Challenger:
+    """Train a challenger and register it, in one go: :func:`train`, :func:`register_challenger`.
+
+    Parameters
+    ----------
+    definition, folder, manifest, table, registry, clock
+        As :func:`train` takes them.
+    storage
+        The data bucket, for the bundle.
+
+    Raises
+    ------
+    ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
+        From the two.
+    """
+    trained = train(definition, folder, manifest, table, registry=registry, clock=clock)
+    return register_challenger(
+        definition.name,
+        trained.run_id,
+        trained.dataset_id,
+        storage=storage,
+        registry=registry,
+        clock=clock,
+    )
+
+
+def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
+    """Return what tells a run's model apart: its data set, and the code that fits it.
+
+    The code is the model folder's Python and TOML files and the version of scikit-learn.
+    """
+    digest = hashlib.sha256(sklearn.__version__.encode())
+    for file in sorted([*folder.glob("*.py"), *folder.glob("*.toml")]):
+        digest.update(f"\0{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
+    return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
+
+
+def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> bytes:
+    rows = rows_of(table, HOLDOUT)
+    predictions = Predictor(bundle).predict(to_columns(definition, rows))
+    return holdout_answers(definition, rows, predictions)
+
+
+def _upload(
+    estimator: BaseEstimator, bundle: Bundle, answers: bytes, run_id: str, registry: Registry
+) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        saved = Path(scratch) / "model"
+        # Requirements are named, not inferred: inferring them loads the model in a new process.
+        mlflow.sklearn.save_model(
+            estimator,
+            str(saved),
+            serialization_format="skops",
+            skops_trusted_types=SKOPS_TRUSTED_TYPES,
+            pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
+        )
+        registry.upload(run_id, saved, MODEL_ARTIFACT)
+        keep_bundle(bundle, answers, run_id, Path(scratch), registry)
+
+
+def _parameters(estimator: BaseEstimator, manifest: DatasetManifest) -> dict[str, object]:
+    settings = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if value is None or isinstance(value, bool | int | float | str)
+    }
+    return {
+        "dataset_id": manifest.dataset_id,
+        "train_rows": manifest.train_rows,
+        "holdout_rows": manifest.holdout_rows,
+        **({"training_window": manifest.window.reason} if manifest.window else {}),
+        "estimator": type(estimator).__name__,
+        **settings,
+    }

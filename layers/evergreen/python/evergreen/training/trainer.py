@@ -1,0 +1,124 @@
+"""The model folder's own code on the rows of a data set: how a model is fitted."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import TRAIN, rows_of
+from evergreen.errors import ModelDefinitionError, NotEnoughDataError
+from evergreen.training.recency import WEIGHTS, recency_weights, require_weights_taken
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from sklearn.base import BaseEstimator
+
+    from evergreen.model_definition import ModelDefinition
+
+TRAINING_FILE = "training.py"
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+"""What ``str()`` makes of an integer, as far as 64 bits surely hold it."""
+
+
+class Trainer(Protocol):
+    """The function ``train`` of a model folder's ``training.py``."""
+
+    def __call__(self, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
+        """Return a fitted estimator.
+
+        Where ``retraining.recency_half_life`` is set, ``sample_weight`` (one weight for each row,
+        1 in the mean) is given too.
+        """
+        ...
+
+
+def load_trainer(folder: Path) -> Trainer:
+    """Load the function ``train`` from ``folder/training.py``, by path.
+
+    Raises
+    ------
+    ModelDefinitionError
+        If the file or the function is missing, or the file cannot be imported.
+    """
+    file = folder / TRAINING_FILE
+    if not file.is_file():
+        raise ModelDefinitionError(
+            "file not found", where=str(file), fix="Write train(features, target) there."
+        )
+    spec = importlib.util.spec_from_file_location(f"evergreen_model_{folder.name}", file)
+    if spec is None or spec.loader is None:
+        raise ModelDefinitionError("not a Python file", where=str(file))
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file raises
+        raise ModelDefinitionError(
+            f"cannot be imported: {type(error).__name__}: {error}", where=str(file)
+        ) from error
+    trainer = getattr(module, "train", None)
+    if not callable(trainer):
+        raise ModelDefinitionError("has no function train(features, target)", where=str(file))
+    return trainer  # type: ignore[no-any-return]
+
+
+def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseEstimator:
+    """Fit on the rows of a data set that are for training.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If no row is for training, or all of a classification's rows have one class.
+    ModelDefinitionError
+        If the definition weighs rows by recency and the trainer takes no weights.
+    """
+    require_weights_taken(definition, trainer)
+    rows = rows_of(table, TRAIN)
+    if not rows.num_rows:
+        raise NotEnoughDataError("no rows to train on", where=definition.name)
+    target = to_target(definition, rows)
+    if definition.task == "classification" and target.nunique() < 2:
+        raise NotEnoughDataError(
+            f"all {rows.num_rows} rows to train on have the same class", where=definition.name
+        )
+    weights = recency_weights(definition, rows)
+    if weights is None:
+        return trainer(to_features(definition, rows), target)
+    weighted: Any = trainer
+    return weighted(to_features(definition, rows), target, **{WEIGHTS: weights})
+
+
+def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
+    """Return the features as estimators see them: numbers float32, categories object."""
+    columns = to_columns(definition, table)
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
+    )
+
+
+def to_target(definition: ModelDefinition, table: pa.Table) -> pd.Series:
+    """Return the target: float64, or for classification the labels in the type they came in.
+
+    A data set keeps labels as text. Text that ``str()`` makes of integers or booleans becomes
+    these again, so that answers have the type that ground truth is given in.
+    """
+    values = table[definition.target].to_pylist()
+    if definition.task != "classification":
+        return pd.Series(values, name=definition.target, dtype=np.float64)
+    return pd.Series(_typed(values), name=definition.target)
+
+
+def _typed(labels: list[str]) -> np.ndarray[Any, Any]:
+    names = set(labels)
+    if names <= {"False", "True"}:
+        return np.array([label == "True" for label in labels])
+    if all(_INTEGER.fullmatch(name) for name in names):
+        return np.array([int(label) for label in labels], dtype=np.int64)
+    return np.array(labels, dtype=object)

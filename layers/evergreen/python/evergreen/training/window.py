@@ -1,0 +1,112 @@
+"""How far back training looks: all there is, or the newest part where older rows do harm.
+
+When the world has changed, the training rows still hold the old one for as long as the window is
+long, and a model of both is a poor model of either. So models of the newest half, quarter and
+eighth compete with the model of all rows on the very newest (R. Klinkenberg and T. Joachims,
+"Detecting concept drift with support vector machines", *ICML* 2000), and a shorter window is taken
+where it is as surely better as a challenger has to be. The holdout plays no part in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from evergreen.datasets.schema import to_columns
+from evergreen.datasets.store import HOLDOUT, TRAIN, TrainingWindow, rows_of, split_rows
+from evergreen.evaluation.evaluate import compare
+from evergreen.training.onnx_export import export_bundle
+from evergreen.training.trainer import fit
+
+if TYPE_CHECKING:
+    from evergreen.bundle.store import Bundle
+    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.model_definition import ModelDefinition
+    from evergreen.training.trainer import Trainer
+
+PARTS = (2, 4, 8)
+"""A half, a quarter and an eighth of the rows."""
+JUDGED = 1 / 20
+"""Share of the rows that the models are judged on: of the shortest window enough are left to learn
+from."""
+ROW_CAP = 20_000
+"""Beyond so many rows the models are made of every second, third, ... one. With fewer rows longer
+windows are at an advantage, so that a shorter one that wins would win with all of them."""
+
+_log = logging.getLogger(__name__)
+
+
+def choose_window(definition: ModelDefinition, trainer: Trainer, rows: pa.Table) -> TrainingWindow:
+    """Return how many of the newest rows to train on.
+
+    Of the shorter windows that keep ``retraining.min_training_rows`` and that win against all rows
+    by the rule of a challenger (``evaluation``: confidence, least improvement, protected segments)
+    the best one is chosen. Whatever a trainer raises on a part of the rows, that part is not
+    chosen; what it raises on all of them, training itself will say.
+
+    Parameters
+    ----------
+    definition
+        The model.
+    trainer
+        What fits it.
+    rows
+        n rows to train on, with their ``timestamp`` and target, oldest first.
+    """
+    count = rows.num_rows
+    least = definition.retraining.min_training_rows
+    parts = [part for part in PARTS if count // part >= least]
+    if not parts:
+        return _all(count, f"fewer than {PARTS[0]} times the {least} that are always kept")
+    thinned = _thin(rows)
+    learning, judged = _split(definition, thinned)
+    longest = _model(definition, trainer, learning, "all")
+    if longest is None:
+        return _all(count, "no model of them could be made to compare others with")
+    won: dict[int, Comparison] = {}
+    for part in parts:
+        left_out = thinned.num_rows - thinned.num_rows // part
+        shorter = _model(definition, trainer, learning.slice(left_out), f"1/{part}")
+        if shorter is None:
+            continue
+        comparison = compare(definition, judged, champion=longest, challenger=shorter)
+        if comparison.decision == "promote":
+            won[count // part] = comparison
+    if not won:
+        return _all(count, "no shorter window is surely better")
+    sign = 1 if definition.metric == "f1" else -1
+    best = max(won, key=lambda kept: sign * won[kept].metric_challenger)
+    reason = f"the newest {best} of {count} rows: {won[best].reason}"
+    return TrainingWindow(rows=best, of=count, reason=reason)
+
+
+def _all(count: int, reason: str) -> TrainingWindow:
+    return TrainingWindow(rows=count, of=count, reason=f"all {count} rows: {reason}")
+
+
+def _thin(rows: pa.Table) -> pa.Table:
+    step = max(-(-rows.num_rows // ROW_CAP), 1)
+    newest = rows.num_rows - 1
+    return rows.take(pa.array(np.arange(newest % step, newest + 1, step)))
+
+
+def _split(definition: ModelDefinition, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return rows to learn from, and newer ones to judge on."""
+    judged = {"holdout": "recent", "holdout_fraction": JUDGED, "max_holdout_rows": rows.num_rows}
+    evaluation = definition.evaluation.model_copy(update=judged)
+    split = split_rows(definition.model_copy(update={"evaluation": evaluation}), rows)
+    return rows_of(split, TRAIN), rows_of(split, HOLDOUT)
+
+
+def _model(
+    definition: ModelDefinition, trainer: Trainer, rows: pa.Table, name: str
+) -> Bundle | None:
+    try:
+        estimator = fit(definition, trainer, rows)
+        return export_bundle(estimator, definition, to_columns(definition, rows), name)
+    except Exception:  # noqa: BLE001 - whatever a trainer raises on so few rows
+        _log.warning("no model of %s of the rows", name, exc_info=True)
+        return None

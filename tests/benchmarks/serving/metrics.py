@@ -1,0 +1,115 @@
+"""What emitting metrics adds to an answer: `python -m tests.benchmarks.serving.metrics`.
+
+The prediction function answers the same request with metrics and without, in turns, so that
+whatever else the machine does meets both alike. Everything is the function's own code; only AWS is
+in memory, where it costs next to nothing and hides nothing. Medians, and their ratio.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import boto3
+
+from evergreen.production import Production
+from evergreen.storage import Storage
+from functions.predict import handler as entry
+from functions.predict import service as wiring
+from functions.shared.metrics import Recorder, ServiceWatch
+from tests.support.gateway_events import Context, event
+from tests.support.memory_aws import MemoryAws
+from tests.support.trained_models import ROW, TOML, promote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from evergreen.metrics.catalog import Metric
+
+TURNS = 400
+ROWS = (1, 100, 1000)
+
+
+class _Switched(Recorder):
+    """A recorder that can be switched off."""
+
+    on = True
+
+    def record(self, metric: Metric, value: float, by: str | None = None) -> None:
+        if self.on:
+            super().record(metric, value, by)
+
+    def flush(self) -> None:
+        if self.on:
+            super().flush()
+
+
+class _SwitchedWatch:
+    def __init__(self) -> None:
+        self._watch = ServiceWatch()
+
+    def watch(self, recorder: _Switched, context: Any) -> AbstractContextManager[None]:
+        return self._watch.watch(recorder, context) if recorder.on else nullcontext()
+
+
+def main() -> None:
+    """Measure and say what was found."""
+    account, recorder = MemoryAws(), _Switched("late_bus")
+    with tempfile.TemporaryDirectory() as models:
+        folder = Path(models) / "late_bus"
+        folder.mkdir()
+        (folder / "model.toml").write_text(TOML)
+        told = {
+            "EVERGREEN_STAGE": "dev",
+            "EVERGREEN_BUCKET": "data",
+            "EVERGREEN_MODEL": "late_bus",
+            "EVERGREEN_REQUEST_STREAM": "requests",
+            "EVERGREEN_LABEL_STREAM": "labels",
+            "EVERGREEN_MODELS": models,
+        }
+        with (
+            mock.patch.dict(os.environ, told),
+            mock.patch.object(boto3, "client", account.client),
+            mock.patch.object(wiring, "recorder", return_value=recorder),
+            mock.patch.object(entry, "recorder", return_value=recorder),
+            mock.patch.object(entry, "_watch", _SwitchedWatch()),
+        ):
+            promote(
+                Storage("data", account.client("s3")), Production("dev", account.client("ssm")), "1"
+            )
+            for rows in ROWS:
+                _compare(rows, recorder, account)
+
+
+def _compare(rows: int, recorder: _Switched, account: MemoryAws) -> None:
+    request = event("POST", "/models/late_bus/predict", {"instances": [ROW] * rows})
+    context: Any = Context()
+    times: dict[bool, list[float]] = {True: [], False: []}
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        for turn in range(TURNS):
+            recorder.on = turn % 2 == 0
+            times[recorder.on].append(_milliseconds(lambda: entry.handler(request, context)))
+            account.firehose.streams.clear()
+    with_, without = median(times[True]), median(times[False])
+    sys.stdout.write(
+        f"{rows:5} rows: {with_:.3f} ms with metrics, {without:.3f} ms without: "
+        f"{with_ - without:+.3f} ms, ratio {with_ / without:.2f}\n"
+    )
+
+
+def _milliseconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What tests share: helpers, servers and models of the tests' own."""

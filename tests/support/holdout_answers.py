@@ -1,0 +1,37 @@
+"""Models whose answers are made up, for the tests of what compares them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evergreen.evaluation.bootstrap import resample_f1, resample_rmse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def labels(values: Any) -> NDArray[np.object_]:
+    return np.array(values, dtype=object)
+
+
+def answers(seed: int, rows: int, champion: float, challenger: float) -> list[NDArray[Any]]:
+    """Return a truth and two models that are right with the given probabilities."""
+    random = np.random.default_rng(seed)
+    truth = random.random(rows) < 0.3
+    wrong = [random.random(rows) > right for right in (champion, challenger)]
+    return [
+        labels(np.where(side, "1", "0")) for side in (truth, truth ^ wrong[0], truth ^ wrong[1])
+    ]
+
+
+def gains_f1(*sides: Any, **rule: Any) -> NDArray[np.float64]:
+    """Return by how much the challenger is better in each resample."""
+    champion, challenger = resample_f1(*sides, **rule)
+    return np.array(challenger - champion)
+
+
+def gains_rmse(*sides: Any, **rule: Any) -> NDArray[np.float64]:
+    champion, challenger = resample_rmse(*sides, **rule)
+    return np.array(champion - challenger)

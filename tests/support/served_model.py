@@ -1,0 +1,65 @@
+"""A model in service in one process: everything real but AWS, which is in memory."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from evergreen.capture.delivery import Delivery
+from evergreen.production import Production
+from evergreen.serving.requests import RequestReader
+from evergreen.serving.server import ModelServer, PredictionService
+from evergreen.shadow.scorer import ShadowScorer
+from evergreen.storage import Storage
+from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.trained_models import DEFINITION, ROW
+
+if TYPE_CHECKING:
+    from evergreen.metrics.catalog import Metric
+    from evergreen.model_definition import ModelDefinition
+
+READER = RequestReader(DEFINITION)
+
+
+@dataclass
+class World:
+    aws: MemoryAws = field(default_factory=MemoryAws)
+    seconds: float = 100.0
+    recorded: dict[Metric, list[float]] = field(default_factory=lambda: defaultdict(list))
+    groups: dict[Metric, set[str]] = field(default_factory=lambda: defaultdict(set))
+    definition: ModelDefinition = DEFINITION
+
+    def __post_init__(self) -> None:
+        s3: Any = self.aws.s3
+        ssm: Any = self.aws.ssm
+        firehose: Any = self.aws.firehose
+        self.storage = Storage("data", s3)
+        self.production = Production("dev", ssm)
+        self.server = ModelServer(
+            self.definition,
+            self.production,
+            self.storage,
+            self.record,
+            seconds=lambda: self.seconds,
+        )
+        log = Delivery(firehose, "stream", self.storage, "raw/", pause=lambda _: None)
+        self.shadow = ShadowScorer(
+            self.definition, self.storage, self.record, seconds=lambda: self.seconds
+        )
+        self.service = PredictionService(
+            self.definition, self.server, log, self.shadow, self.record, clock=lambda: NOW
+        )
+
+    def record(self, metric: Metric, value: float, by: str | None = None) -> None:
+        self.recorded[metric].append(value)
+        if by is not None:
+            self.groups[metric].add(by)
+
+    def version(self) -> str:
+        return self.server.champion().pointer.version
+
+    def predict(self, *rows: dict[str, Any], **more: Any) -> Any:
+        request = READER.read(json.dumps({"instances": rows or [ROW], **more}).encode())
+        return self.service.predict(request, {"source_ip": "192.0.2.1", "user_agent": "curl"})

@@ -1,0 +1,68 @@
+"""What `evergreen predict` makes of its options, and refuses before it asks anybody."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.commands.predict import _body
+from cli.main import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROW = {"distance": 733, "carrier": "UA"}
+
+
+def test_a_row_becomes_one_instance() -> None:
+    assert _body("flight_delay", json.dumps(ROW), None) == {"instances": [ROW]}
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        (ROW, {"instances": [ROW]}),
+        ([ROW, ROW], {"instances": [ROW, ROW]}),
+        ({"inputs": {"distance": [733]}}, {"inputs": {"distance": [733]}}),
+    ],
+)
+def test_a_file_holds_a_row_or_rows_or_a_body(
+    tmp_path: Path, content: object, body: object
+) -> None:
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps(content))
+    assert _body("flight_delay", None, file) == body
+
+
+def test_without_either_the_example_gives_a_row_with_every_feature() -> None:
+    [row] = _body("daily_ridership", None, None)["instances"]
+    assert row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--row", "{"], "not JSON"),
+        (["--row", "[1]"], "a row is a JSON object"),
+        (["--file", "/nowhere/rows.json"], "does not exist"),
+    ],
+)
+def test_bad_input_is_named(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(app, ["predict", "flight_delay", *arguments])
+    assert result.exit_code == 2
+    text = " ".join(result.output.replace("│", " ").split())
+    assert says in text
+    assert arguments[0] in text
+
+
+def test_row_and_file_exclude_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    file.write_text("{}")
+    result = CliRunner().invoke(
+        app, ["predict", "flight_delay", "--row", "{}", "--file", str(file)]
+    )
+    assert result.exit_code == 2
+    assert "not both" in result.output

@@ -1,0 +1,182 @@
+"""What Grafana is given, read back with the Foundation SDK's own models.
+
+Reading a document into the models and writing it again must give the same document: a field that
+the schema does not know would be lost on the way. Every value is then held against its field's
+declared type, enumerations and literals included.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import typing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.alerting import ContactPoint, Rule
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from dashboards.building.build import PROVISIONING, SOURCES, provisioning, write
+from dashboards.building.layout import BOARDS
+from dashboards.checking.provisioned import read_alerts, read_dashboards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILES = provisioning()
+BOARD_FILES = [name for name in FILES if name.endswith(".json")]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _plugins() -> None:
+    register_default_plugins()
+
+
+def test_the_committed_files_are_current() -> None:
+    committed = {
+        str(path.relative_to(PROVISIONING)): path.read_text()
+        for path in PROVISIONING.rglob("*")
+        if path.is_file()
+    }
+    assert committed == dict(FILES), "run `python -m dashboards.building.build`"
+
+
+def test_there_are_four_dashboards_for_each_data_source() -> None:
+    expected = {f"dashboards/{source.key}/{board}.json" for source in SOURCES for board in BOARDS}
+    assert set(BOARD_FILES) == expected
+
+
+@pytest.mark.parametrize("name", BOARD_FILES)
+def test_a_dashboard_is_valid_by_the_schema(name: str) -> None:
+    document = json.loads(FILES[name])
+    model = Dashboard.from_json(document)
+    assert plain(model) == document
+    assert list(faults(model)) == []
+
+
+def test_the_schema_check_finds_faults() -> None:
+    document = json.loads(FILES["dashboards/cloudwatch/api.json"])
+    document["panels"][1]["titel"] = "unknown to the schema"
+    assert plain(Dashboard.from_json(document)) != document
+    document = json.loads(FILES["dashboards/cloudwatch/api.json"])
+    document["graphTooltip"] = "not one of the enumeration"
+    document["panels"][1]["targets"][0]["metricQueryType"] = 7
+    found = " ".join(faults(Dashboard.from_json(document)))
+    assert "graph_tooltip" in found
+    assert "metric_query_type" in found
+
+
+def test_alert_rules_are_valid_by_the_schema() -> None:
+    groups = yaml.safe_load(FILES["alerting/rules.yaml"])["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) >= 5
+    for rule in rules:
+        whole = {**rule, "folderUID": "f", "orgID": 1, "ruleGroup": "g"}
+        model = Rule.from_json(whole)
+        assert plain(model) == whole
+        assert list(faults(model)) == []
+
+
+def test_contact_points_are_an_email_and_a_webhook() -> None:
+    content = yaml.safe_load(FILES["alerting/contact_points.yaml"])
+    (point,) = content["contactPoints"]
+    for receiver in point["receivers"]:
+        model = ContactPoint.from_json(receiver)
+        assert plain(model) == receiver
+        assert list(faults(model)) == []
+    assert {receiver["type"] for receiver in point["receivers"]} == {"email", "webhook"}
+    assert [policy["receiver"] for policy in content["policies"]] == [point["name"]]
+
+
+def test_every_query_names_a_provisioned_data_source() -> None:
+    provisioned = {
+        (source["uid"], source["type"])
+        for name, text in FILES.items()
+        if name.startswith("datasources/")
+        for source in yaml.safe_load(text)["datasources"]
+    }
+    for name in BOARD_FILES:
+        board = json.loads(FILES[name])
+        for panel in board["panels"]:
+            for target in panel.get("targets", []):
+                used = target["datasource"]
+                assert (used["uid"], used["type"]) in provisioned
+    for queries in read_alerts(PROVISIONING):
+        used = queries.targets[0]["datasource"]
+        assert (used["uid"], used["type"]) in provisioned
+
+
+def test_uids_and_numbers_of_panels_are_unique() -> None:
+    boards = [json.loads(FILES[name]) for name in BOARD_FILES]
+    uids = [board["uid"] for board in boards]
+    assert len(set(uids)) == len(boards)
+    for board in boards:
+        assert 8 <= len(board["uid"]) <= 40
+        numbers = [panel["id"] for panel in board["panels"]]
+        assert len(set(numbers)) == len(numbers)
+
+
+def test_panels_do_not_overlap() -> None:
+    for name in BOARD_FILES:
+        taken: set[tuple[int, int]] = set()
+        for panel in json.loads(FILES[name])["panels"]:
+            at = panel["gridPos"]
+            cells = {
+                (x, y)
+                for x in range(at["x"], at["x"] + at["w"])
+                for y in range(at["y"], at["y"] + at["h"])
+            }
+            assert max(x for x, _ in cells) < 24, f"{name}: {panel['title']}"
+            assert not cells & taken, f"{name}: {panel['title']}"
+            taken |= cells
+
+
+def test_variables_are_replaced_everywhere() -> None:
+    for source in SOURCES:
+        variables = {"model": "m1", "period": "60"}
+        for queries in read_dashboards(PROVISIONING, source.key, variables):
+            assert "$model" not in json.dumps(queries.targets)
+            assert "$period" not in json.dumps(queries.targets)
+            assert "${period}" not in json.dumps(queries.targets)
+
+
+def test_writing_deletes_what_is_no_longer_built(tmp_path: Path) -> None:
+    left = tmp_path / "dashboards" / "cloudwatch" / "old.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("{}")
+    assert write(tmp_path)
+    assert not left.exists()
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == len(FILES)
+
+
+def plain(model: object) -> Any:
+    return json.loads(json.dumps(model, cls=JSONEncoder))
+
+
+def faults(model: object, path: str = "") -> Iterator[str]:
+    """Yield where a value, at any depth, is not of the type that the SDK declares."""
+    kind = type(model)
+    module = inspect.getmodule(kind)
+    if isinstance(model, dict | list):
+        for key, item in model.items() if isinstance(model, dict) else enumerate(model):
+            yield from faults(item, f"{path}[{key}]")
+        return
+    if module is None or not module.__name__.startswith("grafana_foundation_sdk.models"):
+        return
+    if not hasattr(model, "to_json"):
+        return
+    hints = typing.get_type_hints(kind, vars(module))
+    for name, hint in hints.items():
+        value = getattr(model, name)
+        here = f"{path}.{name}"
+        try:
+            adapter = TypeAdapter[Any](hint, config=ConfigDict(arbitrary_types_allowed=True))
+            adapter.validate_python(value)
+        except ValidationError as error:
+            yield f"{here}: {error.errors()[0]['msg']}"
+        yield from faults(value, here)

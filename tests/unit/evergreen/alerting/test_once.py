@@ -1,0 +1,52 @@
+"""Delivered once, whoever asks twice, and again only after whoever delivered has died."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from evergreen.alerting.once import PATIENCE, DeliveryInProgressError, deliver_once, mark_key
+from evergreen.storage import Storage
+from tests.support.memory_aws import NOW, MemoryAws
+
+KEY = mark_key("webhook", "m.data_drift.c1/x.detected")
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def storage() -> Storage:
+    return Storage("data", MemoryAws().client("s3"))
+
+
+def test_asked_twice_it_is_delivered_once(storage: Storage) -> None:
+    sent: list[str] = []
+    for _ in range(3):
+        deliver_once(storage, KEY, lambda: sent.append("it"), clock=lambda: NOW)
+    assert sent == ["it"]
+
+
+def test_what_failed_is_tried_again_at_once(storage: Storage) -> None:
+    def refuse() -> None:
+        raise OSError("down")
+
+    with pytest.raises(OSError, match="down"):
+        deliver_once(storage, KEY, refuse, clock=lambda: NOW)
+    assert deliver_once(storage, KEY, lambda: None, clock=lambda: NOW) is True
+    assert deliver_once(storage, KEY, lambda: None, clock=lambda: NOW) is False
+
+
+def test_while_one_delivers_another_waits_and_takes_over_when_it_has_died(
+    storage: Storage,
+) -> None:
+    def meanwhile() -> None:
+        with pytest.raises(DeliveryInProgressError, match=r"alerts/webhook/m\.data"):
+            deliver_once(storage, KEY, lambda: None, clock=lambda: NOW + PATIENCE - SECOND)
+        assert deliver_once(storage, KEY, lambda: None, clock=lambda: NOW + PATIENCE)
+
+    assert deliver_once(storage, KEY, meanwhile, clock=lambda: NOW)
+
+
+def test_channels_do_not_know_of_each_other() -> None:
+    assert mark_key("email", "a") != mark_key("webhook", "a")
+    assert mark_key("email", "../a/b").count("/") == 2

@@ -1,0 +1,126 @@
+"""A bundle comes back as it went in, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evergreen.bundle.store import (
+    Bundle,
+    Signature,
+    TrainedFeature,
+    delete_bundle,
+    load_bundle,
+    save_bundle,
+)
+from evergreen.errors import BundleError
+from evergreen.model_definition import ModelDefinition
+from evergreen.production import ProductionPointer
+from evergreen.storage import Storage
+from tests.support.memory_aws import NOW, MemoryS3
+
+BUNDLE = Bundle(
+    version="7",
+    signature=Signature(
+        task="regression",
+        target="y",
+        features=(TrainedFeature(name="a", type="float", min=-1.5, max=2),),
+    ),
+    onnx=b"onnx",
+)
+
+
+@pytest.fixture
+def s3() -> MemoryS3:
+    return MemoryS3()
+
+
+@pytest.fixture
+def storage(s3: Any) -> Storage:
+    return Storage("data", s3)
+
+
+@pytest.fixture
+def pointer(storage: Storage) -> ProductionPointer:
+    uri, sha256 = save_bundle(storage, "m", BUNDLE)
+    return ProductionPointer(
+        version="7",
+        bundle_uri=uri,
+        sha256=sha256,
+        reference_dataset_id="ds-1",
+        promoted_at=NOW,
+    )
+
+
+def test_what_was_saved_is_loaded(storage: Storage, pointer: ProductionPointer) -> None:
+    assert pointer.bundle_uri == "s3://data/bundles/m/7/"
+    assert load_bundle(storage, pointer) == BUNDLE
+
+
+def test_saving_again_gives_the_same_hash(storage: Storage, pointer: ProductionPointer) -> None:
+    assert save_bundle(storage, "m", BUNDLE) == (pointer.bundle_uri, pointer.sha256)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "signature.json", "manifest.json"])
+def test_an_altered_file_is_refused(
+    storage: Storage, s3: MemoryS3, pointer: ProductionPointer, name: str
+) -> None:
+    s3.objects[f"bundles/m/7/{name}"] += b" "
+    with pytest.raises(BundleError, match="SHA-256"):
+        load_bundle(storage, pointer)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "signature.json", "manifest.json"])
+def test_a_missing_file_is_refused(
+    storage: Storage, s3: MemoryS3, pointer: ProductionPointer, name: str
+) -> None:
+    del s3.objects[f"bundles/m/7/{name}"]
+    with pytest.raises(BundleError, match=f"{name}: file not found"):
+        load_bundle(storage, pointer)
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://other/bundles/m/7/", "s3://data/datasets/m/7/", "s3://data/bundles/m/7", "/etc/"]
+)
+def test_a_pointer_out_of_the_deployment_is_refused(
+    storage: Storage, pointer: ProductionPointer, uri: str
+) -> None:
+    with pytest.raises(BundleError, match="not a bundle of this deployment"):
+        load_bundle(storage, pointer.model_copy(update={"bundle_uri": uri}))
+
+
+def test_another_versions_bundle_is_refused(storage: Storage, pointer: ProductionPointer) -> None:
+    with pytest.raises(BundleError, match="not that of version 8"):
+        load_bundle(storage, pointer.model_copy(update={"version": "8"}))
+
+
+@pytest.mark.parametrize("version", ["", "../x", "a/b", "."])
+def test_a_version_that_is_no_name_is_refused(storage: Storage, version: str) -> None:
+    with pytest.raises(BundleError, match="is not a version"):
+        delete_bundle(storage, "m", version)
+
+
+def test_deleting_leaves_other_versions(
+    storage: Storage, s3: MemoryS3, pointer: ProductionPointer
+) -> None:
+    save_bundle(storage, "m", Bundle("70", BUNDLE.signature, b"other"))
+    delete_bundle(storage, "m", "7")
+    assert {key.rsplit("/", 1)[0] for key in s3.objects} == {"bundles/m/70"}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"b": {"type": "float"}},
+        {"a": {"type": "integer"}},
+        {"a": {"type": "float"}, "b": {"type": "float"}},
+    ],
+)
+def test_a_bundle_for_other_features_does_not_fit(features: Any) -> None:
+    shape = {"name": "m", "task": "regression", "target": "y"}
+    BUNDLE.check_fits(
+        ModelDefinition.model_validate({**shape, "features": {"a": {"type": "float"}}})
+    )
+    with pytest.raises(BundleError, match="Train and promote"):
+        BUNDLE.check_fits(ModelDefinition.model_validate({**shape, "features": features}))

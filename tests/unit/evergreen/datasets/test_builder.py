@@ -1,0 +1,344 @@
+"""Every labelled row is used once, whenever its ground truth comes in, and time is not leaked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evergreen.capture.delivery import encode
+from evergreen.capture.ground_truth import label_records
+from evergreen.capture.request_log import request_records
+from evergreen.datasets.builder import build_dataset
+from evergreen.datasets.store import (
+    GAP,
+    HOLDOUT,
+    TRAIN,
+    TrainingWindow,
+    read_dataset,
+    read_manifest,
+    rows_in_common,
+    rows_of,
+    split_rows,
+    write_dataset,
+)
+from evergreen.errors import NotEnoughDataError
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import LABELS, REQUEST_LOG
+from evergreen.model_definition import ModelDefinition
+from evergreen.production import ProductionPointer
+from evergreen.storage import Storage
+from tests.support.memory_aws import MemoryS3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+HAND_MADE = 30
+
+
+class Plant:
+    """A model whose traffic lands in a log: one row per request, labelled when the test says."""
+
+    def __init__(self, **changes: Any) -> None:
+        evaluation = {"min_labelled_rows": 20, "holdout": changes.pop("holdout", "recent")}
+        values = {
+            "name": "plant",
+            "task": "regression",
+            "target": "height",
+            "features": {"water": {"type": "float"}},
+            "evaluation": evaluation,
+            **changes,
+        }
+        self.definition = ModelDefinition.model_validate(values)
+        client: Any = MemoryS3()
+        self.storage = Storage("bucket", client)
+        self.now = START
+        by_hand = pa.table(
+            {
+                "water": [float(number) for number in range(HAND_MADE)],
+                "height": [0.0] * HAND_MADE,
+                "timestamp": pa.array(
+                    [START - (HAND_MADE - number) * DAY for number in range(HAND_MADE)],
+                    pa.timestamp("us", tz="UTC"),
+                ),
+            }
+        )
+        self.manifest = write_dataset(
+            self.storage,
+            self.definition,
+            split_rows(self.definition, by_hand),
+            sources=["made up"],
+            data_until=START,
+            clock=lambda: START,
+        )
+
+    def predict(self, number: int, at: datetime) -> None:
+        records = request_records(
+            timestamp=at,
+            request_id=f"r{number}",
+            definition=self.definition,
+            model_version="1",
+            rows=[{"water": float(number)}],
+            outputs=[0.0],
+            confidences=None,
+            metadata={"role": "champion"},
+        )
+        prefix = REQUEST_LOG.raw_prefix("plant", at.date())
+        self.storage.put(f"{prefix}{number}", b"".join(map(encode, records)))
+
+    def label(self, number: int, at: datetime, value: float | None = None, copy: int = 0) -> None:
+        label = float(number) if value is None else value
+        body = [{"request_id": f"r{number}", "row": 0, "label": label}]
+        records = label_records(body, definition=self.definition, timestamp=at)
+        prefix = LABELS.raw_prefix("plant", at.date())
+        name = f"{prefix}{number}-{at:%d%H%M%S}-{copy}"
+        self.storage.put(name, b"".join(map(encode, records)))
+
+    def build(
+        self, at: datetime, choose: Callable[[pa.Table], TrainingWindow] | None = None
+    ) -> pa.Table:
+        """Build a data set, promote what would be trained on it, and return its rows."""
+        pointer = ProductionPointer(
+            version="1",
+            bundle_uri="s3://bucket/bundle",
+            sha256="0",
+            reference_dataset_id=self.manifest.dataset_id,
+            promoted_at=START,
+        )
+        lake = Lake(self.storage, clock=lambda: at)
+        self.manifest = build_dataset(
+            self.storage, lake, self.definition, pointer, choose_window=choose, clock=lambda: at
+        )
+        assert self.manifest == read_manifest(self.storage, "plant", self.manifest.dataset_id)
+        return read_dataset(self.storage, "plant", self.manifest.dataset_id)
+
+
+def newest(count: int) -> Callable[[pa.Table], TrainingWindow]:
+    """Return what always chooses so many of the newest rows."""
+
+    def choose(rows: pa.Table) -> TrainingWindow:
+        assert rows["timestamp"].to_pylist() == sorted(rows["timestamp"].to_pylist())
+        assert set(rows["split"].to_pylist()) == {TRAIN}
+        return TrainingWindow(rows=count, of=rows.num_rows, reason="as asked")
+
+    return choose
+
+
+def numbers(table: pa.Table) -> list[int]:
+    """Return which rows of the log a table holds; those made by hand have no key."""
+    return sorted(
+        int(key.removeprefix("r")) for key in table["request_id"].to_pylist() if key is not None
+    )
+
+
+def test_ground_truth_that_comes_late_is_used_once() -> None:
+    plant = Plant()
+    for number in range(120):
+        plant.predict(number, START + number * timedelta(hours=1))
+    # Of the first 60 rows every third is labelled three days later, the others within minutes.
+    late = set(range(0, 60, 3))
+    for number in range(60):
+        if number not in late:
+            plant.label(number, START + number * timedelta(hours=1) + timedelta(minutes=5))
+    first = plant.build(START + 60 * timedelta(hours=1))
+    assert numbers(first) == [number for number in range(60) if number not in late]
+
+    for number in range(60, 120):
+        plant.label(number, START + number * timedelta(hours=1) + timedelta(minutes=5))
+    for number in late:
+        plant.label(number, START + number * timedelta(hours=1) + 3 * DAY)
+    second = plant.build(START + 6 * DAY)
+    assert numbers(second) == list(range(120))
+    fresh = rows_of(second, HOLDOUT)
+    assert numbers(fresh) == list(range(80, 120))  # half of 60 punctual and 20 late rows
+    assert second.num_rows == HAND_MADE + 120
+    assert plant.manifest.label_delay is not None
+    assert plant.manifest.label_delay.median == 300
+    assert plant.manifest.label_delay.max == 3 * DAY.total_seconds()
+
+
+def test_a_label_that_lands_after_later_ones_is_not_lost() -> None:
+    plant = Plant()
+    for number in range(60):
+        plant.predict(number, START + timedelta(minutes=number))
+    for number in range(60):
+        if number != 7:
+            plant.label(number, START + timedelta(minutes=number, seconds=5))
+    assert 7 not in numbers(plant.build(START + DAY / 2))
+    # It was sent in time; its delivery took longer than the others'.
+    plant.label(7, START + timedelta(minutes=7, seconds=5))
+    for number in range(60, 120):
+        plant.predict(number, START + DAY / 2 + timedelta(minutes=number))
+        plant.label(number, START + DAY / 2 + timedelta(minutes=number, seconds=5))
+    second = plant.build(START + DAY)
+    assert numbers(second) == list(range(120))
+    assert 7 in numbers(rows_of(second, TRAIN))
+
+
+def test_a_corrected_label_replaces_the_one_that_was_taken() -> None:
+    plant = Plant()
+    for number in range(60):
+        plant.predict(number, START + timedelta(minutes=number))
+        plant.label(number, START + timedelta(minutes=number, seconds=5))
+    plant.build(START + DAY / 4)
+    plant.label(3, START + DAY / 2, 300.0)
+    plant.label(4, START + DAY / 2, 4.0)  # said again, not changed
+    for number in range(60, 100):
+        plant.predict(number, START + DAY + timedelta(minutes=number))
+        plant.label(number, START + DAY + timedelta(minutes=number, seconds=5))
+    table = plant.build(START + 2 * DAY)
+    assert numbers(table) == list(range(100))
+    heights = dict(zip(table["request_id"].to_pylist(), table["height"].to_pylist(), strict=True))
+    assert (heights["r3"], heights["r4"], heights["r5"]) == (300.0, 4.0, 5.0)
+    assert plant.manifest.corrected_labels == 1
+
+
+MINUTES = st.integers(0, 60) | st.integers(0, 60 * 24 * 5)  # from prediction to label
+CORRECTIONS = st.sampled_from([None, 500.0, 700.0])  # instead of the outcome
+LABELS_OF_A_ROW = st.lists(st.tuples(MINUTES, st.booleans(), CORRECTIONS), max_size=3)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(LABELS_OF_A_ROW, min_size=60, max_size=60),
+    st.lists(st.integers(40, 70), min_size=2, max_size=3),
+)
+def test_whatever_comes_late_or_twice_time_is_not_leaked_and_no_row_is_used_twice(
+    labels: list[list[tuple[int, bool, float | None]]], hours: list[int]
+) -> None:
+    plant = Plant()
+    said: dict[int, dict[datetime, float]] = {}
+    predicted = {number: START + number * timedelta(hours=2) for number in range(60)}
+    for number, at in predicted.items():
+        plant.predict(number, at)
+        for delay, twice, correction in [(1, False, None), *labels[number]][: number % 4 + 1]:
+            came = at + timedelta(minutes=delay, seconds=number + 1)
+            if came in said.setdefault(number, {}):  # two labels of one moment have no order
+                continue
+            said[number][came] = float(number) if correction is None else correction
+            for copy in range(1 + twice):
+                plant.label(number, came, said[number][came], copy)
+    now = START
+    for wait in hours:
+        now += timedelta(hours=wait)
+        before = plant.manifest
+        try:
+            table = plant.build(now)
+        except NotEnoughDataError:
+            continue
+        used = numbers(table)
+        assert len(used) == len(set(used))
+        train, held_out = rows_of(table, TRAIN), rows_of(table, HOLDOUT)
+        assert not set(numbers(train)) & set(numbers(held_out))
+        assert rows_in_common(plant.definition, held_out, train) == 0
+        assert pc.max(train["timestamp"]).as_py() < pc.min(held_out["timestamp"]).as_py()
+        assert pc.min(held_out["timestamp"]).as_py() > before.last_timestamp
+        # Every label that had come in by then is in it, and the last one counts.
+        known = {
+            number: max(label for label in given.items() if label[0] <= now)[1]
+            for number, given in said.items()
+            if predicted[number] < now and min(given) <= now
+        }
+        heights = zip(table["request_id"].to_pylist(), table["height"].to_pylist(), strict=True)
+        assert {int(key[1:]): value for key, value in heights if key} == known
+
+
+@pytest.mark.parametrize("holdout", ["recent", "random"])
+def test_a_row_labelled_before_the_data_set_made_by_hand_is_left_to_it(holdout: str) -> None:
+    plant = Plant(holdout=holdout)
+    plant.predict(0, START - DAY)
+    plant.label(0, START - DAY / 2)
+    plant.predict(1, START - DAY)
+    plant.label(1, START + timedelta(minutes=1))
+    for number in range(2, 60):
+        plant.predict(number, START + timedelta(minutes=number))
+        plant.label(number, START + timedelta(minutes=number, seconds=5))
+    assert numbers(plant.build(START + DAY)) == list(range(1, 60))
+
+
+def test_nothing_later_than_the_holdout_is_trained_on() -> None:
+    plant = Plant()
+    for number in range(100):
+        plant.predict(number, START + number * timedelta(hours=1))
+    for number in range(40, 100):
+        plant.label(number, START + number * timedelta(hours=1))
+    plant.build(START + 5 * DAY)
+    # Only older rows get their labels: they can be trained on and prove nothing.
+    for number in range(40):
+        plant.label(number, START + 6 * DAY)
+    with pytest.raises(NotEnoughDataError, match=r"0 labelled rows since .* 20 are needed"):
+        plant.build(START + 7 * DAY)
+
+    for number in range(100, 130):
+        plant.predict(number, START + 7 * DAY + timedelta(hours=number))
+        plant.label(number, START + 7 * DAY + timedelta(hours=number, minutes=1))
+    table = plant.build(START + 14 * DAY)
+    train, held_out = rows_of(table, TRAIN), rows_of(table, HOLDOUT)
+    assert pc.max(train["timestamp"]).as_py() < pc.min(held_out["timestamp"]).as_py()
+    assert numbers(held_out) == list(range(100, 130))
+    assert numbers(train) == list(range(100))
+
+
+def test_ground_truth_is_not_waited_for_for_ever() -> None:
+    plant = Plant(retraining={"label_wait": "2 days"})
+    plant.predict(0, START + timedelta(minutes=1))
+    plant.label(0, START + 9 * DAY)
+    for number in range(1, 40):
+        plant.predict(number, START + 8 * DAY + timedelta(minutes=number))
+        plant.label(number, START + 8 * DAY + timedelta(minutes=number, seconds=5))
+    plant.build(START + 8 * DAY + DAY / 2)
+    for number in range(40, 80):
+        plant.predict(number, START + 9 * DAY + timedelta(minutes=number))
+        plant.label(number, START + 9 * DAY + timedelta(minutes=number, seconds=5))
+    assert numbers(plant.build(START + 10 * DAY)) == list(range(1, 80))
+
+
+def test_forecasts_whose_outcome_the_holdout_could_not_know_wait_for_the_next_time() -> None:
+    plant = Plant(task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"})
+    for number in range(40):
+        plant.predict(number, START + number * timedelta(hours=1))
+        plant.label(number, START + (number + 7) * timedelta(hours=1))
+    table = plant.build(START + 3 * DAY)
+    assert numbers(rows_of(table, HOLDOUT)) == list(range(20, 40))
+    assert numbers(rows_of(table, GAP)) == list(range(14, 20))
+    assert numbers(rows_of(table, TRAIN)) == list(range(14))
+    assert plant.manifest.train_rows == HAND_MADE + 14
+    assert plant.manifest.holdout_rows == 20
+
+    for number in range(40, 80):
+        plant.predict(number, START + 3 * DAY + number * timedelta(hours=1))
+        plant.label(number, START + 3 * DAY + (number + 7) * timedelta(hours=1))
+    table = plant.build(START + 9 * DAY)
+    assert numbers(rows_of(table, TRAIN)) == list(range(54))
+
+
+def test_of_the_rows_to_train_on_the_chosen_ones_are_kept() -> None:
+    plant = Plant(task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"})
+    for number in range(60):
+        plant.predict(number, START + number * DAY)
+        plant.label(number, START + number * DAY + timedelta(hours=1))
+    everything = plant.build(START + 60 * DAY, newest(20))
+    manifest = plant.manifest
+    assert manifest.window == TrainingWindow(rows=20, of=54, reason="as asked")
+    assert (manifest.rows, manifest.train_rows, manifest.holdout_rows) == (56, 20, 30)
+    # Held out are the newest rows, before them lies the gap, and before that what was chosen.
+    assert numbers(rows_of(everything, TRAIN)) == list(range(4, 24))
+    assert numbers(rows_of(everything, GAP)) == list(range(24, 30))
+    assert numbers(rows_of(everything, HOLDOUT)) == list(range(30, 60))
+
+
+def test_rows_that_are_held_out_at_random_have_no_newest() -> None:
+    plant = Plant(holdout="random")
+    for number in range(60):
+        plant.predict(number, START + number * DAY)
+        plant.label(number, START + number * DAY + timedelta(hours=1))
+    plant.build(START + 60 * DAY, newest(20))
+    assert plant.manifest.window is None
+    assert plant.manifest.rows == HAND_MADE + 60

@@ -1,0 +1,99 @@
+"""A version's answers on its holdout: kept as the log keeps later ones, beside its bundle."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from evergreen.bundle.predictor import Predictions, Predictor
+from evergreen.bundle.store import delete_bundle, save_bundle
+from evergreen.capture.request_log import request_records
+from evergreen.datasets.holdout_predictions import (
+    holdout_answers,
+    holdout_key,
+    read_holdout_answers,
+)
+from evergreen.lake.tables import REQUEST_LOG
+from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.storage import Storage
+from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.trained_models import DEFINITION, bundle, training_columns
+
+if TYPE_CHECKING:
+    from evergreen.serving.requests import Columns
+
+TIMES = pa.timestamp("us", tz="UTC")
+
+
+def definition(task: Any) -> ModelDefinition:
+    return ModelDefinition(name="m", task=task, target="y", features={"x": Feature(type="float")})
+
+
+def rows(target: list[Any]) -> pa.Table:
+    return pa.table({"timestamp": pa.array([NOW] * len(target), TIMES), "y": pa.array(target)})
+
+
+def stored() -> Storage:
+    return Storage("bucket", MemoryAws().client("s3"))
+
+
+def test_it_lies_beside_the_bundle_and_goes_with_it() -> None:
+    storage = stored()
+    save_bundle(storage, DEFINITION.name, bundle())
+    answers = holdout_answers(definition("regression"), rows([1.0]), Predictions([2.0], None))
+    storage.put(holdout_key(DEFINITION.name, "1"), answers)
+    assert holdout_key(DEFINITION.name, "1") == "bundles/late_bus/1/holdout_predictions.parquet"
+    found = read_holdout_answers(storage, DEFINITION.name, "1")
+    assert found is not None
+    assert found.to_pylist() == [
+        {"timestamp": NOW, "label": 1.0, "model_output": 2.0, "confidence": None}
+    ]
+    delete_bundle(storage, DEFINITION.name, "1")
+    assert read_holdout_answers(storage, DEFINITION.name, "1") is None
+
+
+@pytest.mark.parametrize(
+    ("outputs", "texts"), [([True, False], ["True", "False"]), ([1, 0], ["1", "0"])]
+)
+def test_a_class_is_the_text_that_log_and_ground_truth_have(outputs: Any, texts: list[str]) -> None:
+    body = holdout_answers(definition("classification"), rows(texts), Predictions(outputs, [1, 1]))
+    found = pq.read_table(io.BytesIO(body))
+    assert found["model_output"].to_pylist() == found["label"].to_pylist() == texts
+
+
+def first(columns: Columns, count: int) -> Columns:
+    return {name: values[:count] for name, values in columns.items()}
+
+
+def test_the_same_rows_served_give_the_same_answers_in_the_log() -> None:
+    predictions = Predictor(bundle()).predict(first(training_columns(), 50))
+    late = pa.table({"timestamp": pa.array([NOW] * 50, TIMES), "late": ["late"] * 50})
+    kept = pq.read_table(io.BytesIO(holdout_answers(DEFINITION, late, predictions)))
+    records = request_records(
+        timestamp=NOW,
+        request_id="r",
+        definition=DEFINITION,
+        model_version="1",
+        rows=[{}] * 50,
+        outputs=predictions.outputs,
+        confidences=predictions.confidences,
+        metadata={"role": "champion"},
+    )
+    logged = pa.Table.from_pylist(
+        [REQUEST_LOG._prediction(record, DEFINITION) for record in records]
+    )
+    assert logged["model_output"].to_pylist() == kept["model_output"].to_pylist()
+    assert np.array_equal(logged["confidence"], kept["confidence"])
+
+
+def test_nothing_held_out_is_a_file_without_rows() -> None:
+    predictions = Predictor(bundle()).predict(first(training_columns(), 0))
+    empty = pa.table({"timestamp": pa.array([], TIMES), "late": pa.array([], pa.string())})
+    kept = pq.read_table(io.BytesIO(holdout_answers(DEFINITION, empty, predictions)))
+    assert kept.num_rows == 0
+    assert kept.column_names == ["timestamp", "label", "model_output", "confidence"]

@@ -1,0 +1,70 @@
+"""Metrics over time: where each value goes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from evergreen.metrics.catalog import BY_METRIC, Metric
+from evergreen.metrics.cloudwatch import MAX_QUERIES, Sample, Series
+from evergreen.metrics.history import SPANS, MetricHistory, read_history
+from tests.support.memory_aws import NOW
+from tests.support.memory_cloudwatch import MemoryCloudWatch
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+PREDICTIONS = BY_METRIC[Metric.PREDICTIONS]
+
+
+def read(cloudwatch: MemoryCloudWatch, *wanted: Sample, span: str = "1h") -> list[MetricHistory]:
+    return read_history(cast("CloudWatchClient", cloudwatch), wanted, SPANS[span], NOW)
+
+
+def rows(model: str, statistic: str = "Sum") -> Sample:
+    return Sample(Series(PREDICTIONS, (model,)), statistic)
+
+
+def test_values_stand_at_their_time_and_gaps_stay_gaps() -> None:
+    cloudwatch = MemoryCloudWatch()
+    for minutes, value in ((0.5, 3), (0.9, 4), (2, 5), (59, 6), (60, 7), (90, 8)):
+        cloudwatch.put("Predictions", NOW - timedelta(minutes=minutes), value, model="m")
+    (history,) = read(cloudwatch, rows("m"))
+    assert len(history.values) == 60
+    found = {at: value for at, value in enumerate(history.values) if value is not None}
+    assert found == {58: 7, 57: 5, 0: 6}
+    assert history.start + 59 * timedelta(seconds=history.period_seconds) == NOW
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_the_running_period_is_the_last_one(span: str) -> None:
+    cloudwatch = MemoryCloudWatch()
+    now = NOW + timedelta(seconds=1)
+    cloudwatch.put("Predictions", NOW, 2, model="m")
+    (history,) = read_history(cast("CloudWatchClient", cloudwatch), [rows("m")], SPANS[span], now)
+    assert history.values[-1] == 2
+    assert len(history.values) == SPANS[span].periods
+    assert history.start.timestamp() % history.period_seconds == 0
+
+
+@pytest.mark.parametrize(("statistic", "expected"), [("Sum", 9), ("Average", 4.5), ("Maximum", 6)])
+def test_each_model_and_statistic_is_kept_apart(statistic: Any, expected: float) -> None:
+    cloudwatch = MemoryCloudWatch()
+    before = NOW - timedelta(seconds=1)
+    cloudwatch.put("Predictions", before, 3, 6, model="a")
+    cloudwatch.put("Predictions", before, 100, model="b")
+    a, b, c = read(cloudwatch, *(rows(name, statistic) for name in "abc"))
+    assert a.values[-2] == expected
+    assert b.values[-2] == 100
+    assert set(c.values) == {None}
+
+
+def test_more_than_one_request_takes_is_asked_for_in_several() -> None:
+    cloudwatch = MemoryCloudWatch()
+    names = [f"m{number}" for number in range(MAX_QUERIES + 1)]
+    cloudwatch.put("Predictions", NOW - timedelta(seconds=1), 1, model=names[-1])
+    histories = read(cloudwatch, *map(rows, names))
+    assert cloudwatch.largest_call == MAX_QUERIES
+    assert [each.values[-2] for each in histories] == [None] * MAX_QUERIES + [1]

@@ -1,0 +1,291 @@
+"""What the status says of a model in each of its states."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from evergreen.clock import to_text
+from evergreen.drift.episodes.store import advance
+from evergreen.drift.episodes.transitions import Findings
+from evergreen.drift.log import (
+    CheckContext,
+    Decision,
+    PerformanceTest,
+    UnivariateTest,
+    latest_checks,
+    record,
+    write_records,
+)
+from evergreen.evaluation.evaluate import Comparison
+from evergreen.metrics.history import SPANS
+from evergreen.production import Production, ProductionPointer
+from evergreen.release.decision_log import DecisionRecord, decision_key
+from evergreen.reporting.status import CHECKS, DECISIONS, ModelStatus, StatusReader
+from evergreen.storage import Storage
+from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.trained_models import DEFINITION
+
+if TYPE_CHECKING:
+    from evergreen.drift.log import Test, Trigger
+
+NAME = DEFINITION.name
+MINUTE = timedelta(minutes=1)
+BEFORE = NOW - timedelta(seconds=1)
+
+
+class Deployment:
+    def __init__(self) -> None:
+        self.aws = MemoryAws()
+        self.storage = Storage("data", self.aws.client("s3"))
+        self.production = Production("dev", self.aws.client("ssm"))
+
+    def read(self) -> ModelStatus:
+        reader = StatusReader(
+            stage="dev",
+            definitions={NAME: DEFINITION},
+            production=self.production,
+            storage=self.storage,
+            cloudwatch=self.aws.client("cloudwatch"),
+            clock=lambda: NOW,
+        )
+        (model,) = reader.read(SPANS["1h"]).models
+        return model
+
+    def promote(self, version: str) -> None:
+        pointer = ProductionPointer(
+            version=version,
+            bundle_uri="s3://data/bundles/",
+            sha256="0",
+            reference_dataset_id="ds-1",
+            promoted_at=NOW - timedelta(days=3),
+            metric=0.75,
+            previous="1",
+        )
+        self.production.write(NAME, pointer)
+
+    def check(self, ago: timedelta, version: str = "2", **performance: Any) -> str:
+        at = NOW - ago
+        context = CheckContext(
+            timestamp=at,
+            reference_dataset_id="ds-0",
+            subject_dataset_id="win-0",
+            check_id=f"{at:%Y%m%dT%H%M%S%fZ}-abc",
+            model=NAME,
+            model_version=version,
+            window_start=at - timedelta(days=1),
+            window_end=at,
+            rows=100,
+        )
+        decision = Decision(
+            verdict="drift", start_retraining=True, drifted_features=("wind",), reason="wind moved"
+        )
+        tests: list[Test | Decision] = [
+            UNIVARIATE,
+            *([measured(**performance)] if performance else []),
+            decision,
+        ]
+        write_records(self.storage, context, [record(context, each) for each in tests])
+        return context.check_id
+
+    def decide(self, ago: timedelta, challenger: str) -> None:
+        made = DecisionRecord(
+            model=NAME,
+            decision="promote",
+            decided_at=NOW - ago,
+            challenger=challenger,
+            champion="1",
+            reason="better",
+            comparison=Comparison(
+                decision="promote",
+                metric="f1",
+                metric_champion=0.4,
+                metric_challenger=0.5,
+                probability_better=0.97,
+                interval=(0.0, 0.2),
+                rows=100,
+                reason="better",
+            ),
+            dataset_id="ds-1",
+            run_id="r",
+            execution="arn:aws:states:eu-central-1:123456789012:execution:retrain:name-of-it",
+        )
+        self.storage.put_json(decision_key(made), made.model_dump(mode="json"))
+
+
+UNIVARIATE = UnivariateTest(
+    feature_name="wind",
+    method="ks",
+    drifted=True,
+    p_value=0.001,
+    p_value_corrected=0.002,
+    threshold=0.025,
+    effect_size=0.3,
+    effect_threshold=0.05,
+)
+
+
+def measured(*, value: float | None = None, reason: str | None = None) -> PerformanceTest:
+    return PerformanceTest(
+        metric="f1",
+        drifted=False,
+        value=value,
+        interval_low=value,
+        interval_high=value,
+        threshold=0.75,
+        labelled_rows=0 if value is None else 400,
+        reason=reason,
+    )
+
+
+def test_a_model_of_which_nothing_is_known_yet() -> None:
+    model = Deployment().read()
+    assert (model.name, model.metric, model.production, model.live) == (NAME, "f1", None, None)
+    assert (model.checks, model.decisions) == ((), ())
+    assert set(model.traffic.values) == {None}
+
+
+def test_what_is_in_production_and_what_it_does_now() -> None:
+    deployment = Deployment()
+    deployment.promote("2")
+    check_id = deployment.check(MINUTE, value=0.7)
+    deployment.aws.cloudwatch.put("Predictions", BEFORE, 40, model=NAME)
+    deployment.aws.cloudwatch.put("InferenceTime", BEFORE, 2, 4, model=NAME)
+    model = deployment.read()
+    assert model.production is not None
+    assert (model.production.version, model.production.metric) == ("2", 0.75)
+    assert model.live is not None
+    assert (model.live.value, model.live.labelled_rows) == (0.7, 400)
+    (check,) = model.checks
+    assert (check.check_id, check.verdict, check.reason) == (check_id, "drift", "wind moved")
+    assert model.traffic.values[-2] == 40
+    assert (model.inference_time.values[-2], model.slowest_inference.values[-2]) == (3, 4)
+
+
+def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is() -> None:
+    deployment = Deployment()
+    deployment.promote("2")
+    deployment.check(1 * MINUTE, "2", reason="too few labels")
+    deployment.check(2 * MINUTE, "2", value=0.6)
+    deployment.check(3 * MINUTE, "2", value=0.5)
+    deployment.check(0 * MINUTE, "1", value=0.1)
+    live = deployment.read().live
+    assert live is not None
+    assert (live.value, live.measured_at) == (0.6, NOW - 2 * MINUTE)
+
+
+def test_where_it_could_not_be_measured_the_reason_is_told() -> None:
+    deployment = Deployment()
+    deployment.promote("2")
+    deployment.check(MINUTE, value=None, reason="too few labels")
+    live = deployment.read().live
+    assert live is not None
+    assert (live.value, live.reason) == (None, "too few labels")
+
+
+def test_only_the_newest_checks_and_decisions_are_read_newest_first() -> None:
+    deployment = Deployment()
+    ages = [timedelta(hours=hours) for hours in range(0, 60, 5)]
+    for at, ago in enumerate(ages):
+        deployment.check(ago)
+        deployment.decide(ago, str(at))
+    model = deployment.read()
+    assert [NOW - check.checked_at for check in model.checks] == ages[:CHECKS]
+    assert [made.challenger for made in model.decisions] == ["0", "1", "2", "3", "4"][:DECISIONS]
+
+
+def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it() -> None:
+    deployment = Deployment()
+    made = DecisionRecord(
+        model=NAME,
+        decision="roll_back",
+        decided_at=NOW,
+        challenger="1",
+        champion="2",
+        reason="alarm LateServerErrors: 8 % are errors",
+        comparison=None,
+        dataset_id="ds-1",
+        run_id="r",
+        execution="arn:aws:cloudwatch:eu-central-1:123456789012:alarm:LateServerErrors",
+    )
+    deployment.storage.put_json(decision_key(made), made.model_dump(mode="json"))
+    [shown] = deployment.read().decisions
+    assert (shown.decision, shown.challenger, shown.champion) == ("roll_back", "1", "2")
+    assert (shown.reason, shown.execution) == (made.reason, "LateServerErrors")
+    assert shown.comparison is None
+
+
+@pytest.mark.parametrize(("count", "days", "found"), [(2, 7, 2), (9, 7, 3), (9, 3, 2), (9, 1, 1)])
+def test_checks_are_looked_for_over_so_many_days(count: int, days: int, found: int) -> None:
+    deployment = Deployment()
+    for ago in (0, 2, 6, 30):
+        deployment.check(timedelta(days=ago))
+    checks = latest_checks(deployment.storage, NAME, NOW, count=count, days=days)
+    assert [[line.timestamp for line in check][-1] for check in checks] == [
+        NOW - timedelta(days=ago) for ago in (0, 2, 6)
+    ][:found]
+
+
+def test_an_execution_is_named_without_its_account() -> None:
+    deployment = Deployment()
+    deployment.decide(MINUTE, "2")
+    model = deployment.read()
+    assert model.decisions[0].execution == "name-of-it"
+    assert "123456789012" not in model.model_dump_json()
+
+
+def test_times_are_written_as_everywhere() -> None:
+    deployment = Deployment()
+    deployment.promote("2")
+    body = json.loads(deployment.read().model_dump_json())
+    assert body["production"]["promoted_at"] == to_text(NOW - timedelta(days=3))
+
+
+def test_it_imports_nothing_that_the_inference_layer_lacks() -> None:
+    imported = "{name.split('.')[0] for name in sys.modules}"
+    code = f"import sys, evergreen.reporting.status; print(*{imported})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "pydantic" in done
+    assert not {"pandas", "sklearn", "evidently", "pyarrow", "scipy", "mlflow"} & {*done}
+
+
+def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared() -> None:
+    deployment = Deployment()
+    deployment.promote("2")
+    assert deployment.read().episodes == ()
+
+    def checked(ago: timedelta, *, drift: bool, version: str = "2") -> None:
+        context = CheckContext(
+            timestamp=NOW - ago,
+            reference_dataset_id="ds-0",
+            subject_dataset_id="win-0",
+            check_id=f"c{ago}",
+            model=NAME,
+            model_version=version,
+            window_start=NOW - ago - MINUTE,
+            window_end=NOW - ago,
+            rows=100,
+        )
+        moved: dict[Trigger, bool] = {"data_drift": drift}
+        advance(deployment.storage, Findings(context, NOW - ago, moved, {"data_drift": "critical"}))
+
+    checked(5 * MINUTE, drift=True)
+    checked(4 * MINUTE, drift=True)
+    (episode,) = deployment.read().episodes
+    assert (episode.kind, episode.since, episode.severity) == (
+        "data_drift",
+        NOW - 5 * MINUTE,
+        "critical",
+    )
+    deployment.promote("3")  # the first check of it has still to come
+    assert deployment.read().episodes == ()
+    deployment.promote("2")
+    checked(3 * MINUTE, drift=False)
+    assert deployment.read().episodes == ()

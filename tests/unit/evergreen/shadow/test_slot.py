@@ -1,0 +1,125 @@
+"""The shadow slot: who fills it, who empties it, and that it never changes what serves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from evergreen.errors import BundleError, NoProductionModelError
+from evergreen.model_definition import Shadow
+from evergreen.production import Production, ProductionPointer, ShadowSlot
+from evergreen.shadow.slot import heal, seconds_to_wait, start, stop
+from evergreen.storage import Storage
+from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.trained_models import DEFINITION, promote
+
+MODEL = DEFINITION.name
+
+
+class Trial:
+    """Version 1 serves, version 2 is in its shadow."""
+
+    def __init__(self, owner: str | None = None) -> None:
+        self.aws = MemoryAws()
+        s3: Any = self.aws.s3
+        ssm: Any = self.aws.ssm
+        self.storage, self.production = Storage("data", s3), Production("dev", ssm)
+        self.champion = promote(self.storage, self.production, "1")
+        self.other = promote(self.storage, self.production, "2")
+        self.production.write(MODEL, self.champion)
+        self.slot = ShadowSlot(
+            version="2",
+            bundle_uri=self.other.bundle_uri,
+            sha256=self.other.sha256,
+            started_at=NOW,
+            owner=owner,
+        )
+        start(self.storage, self.production, MODEL, self.slot)
+
+    def now(self) -> ProductionPointer:
+        pointer = self.production.read(MODEL)
+        assert pointer is not None
+        return pointer
+
+
+def test_starting_twice_keeps_the_first_time() -> None:
+    trial = Trial()
+    again = trial.slot.model_copy(update={"started_at": NOW + timedelta(hours=1)})
+    assert start(trial.storage, trial.production, MODEL, again) == trial.slot
+    assert trial.now().shadow == trial.slot
+
+
+def test_a_broken_bundle_does_not_start() -> None:
+    trial = Trial()
+    broken = trial.slot.model_copy(update={"version": "3", "sha256": "0" * 64})
+    with pytest.raises(BundleError):
+        start(trial.storage, trial.production, MODEL, broken)
+    assert trial.now().shadow == trial.slot
+
+
+def test_stopping_empties_the_slot_once_and_only_of_the_version_meant() -> None:
+    trial = Trial()
+    assert not stop(trial.production, MODEL, "9")
+    assert stop(trial.production, MODEL, "2")
+    assert not stop(trial.production, MODEL)
+    assert trial.now() == trial.champion
+    assert [item.version for item in trial.production.history(MODEL)] == ["1", "2", "1"]
+
+
+def test_the_next_execution_empties_what_an_ended_one_left_and_nothing_else() -> None:
+    trial = Trial(owner="arn:1")
+    assert not heal(trial.production, MODEL, "arn:1")
+    assert heal(trial.production, MODEL, "arn:2")
+    assert trial.now().shadow is None
+    assert not heal(trial.production, MODEL, "arn:2")
+    by_hand = Trial(owner=None)
+    assert not heal(by_hand.production, MODEL, "arn:2")
+    assert by_hand.now().shadow == by_hand.slot
+
+
+def test_nothing_in_production_has_no_shadow() -> None:
+    client: Any = MemoryAws().ssm
+    production = Production("dev", client)
+    assert not stop(production, MODEL)
+    assert not heal(production, MODEL, "arn:1")
+    with pytest.raises(NoProductionModelError):
+        production.set_shadow(MODEL, None)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_promotion_that_comes_between_is_not_undone_by_the_slot(
+    monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    trial = Trial()
+    put = trial.aws.ssm.put_parameter
+    left = times
+
+    def promoted_meanwhile(**what: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            promoted = trial.other.model_copy(update={"version": str(9 - left)})
+            put(Name=what["Name"], Value=promoted.model_dump_json())
+        return put(**what)
+
+    monkeypatch.setattr(trial.aws.ssm, "put_parameter", promoted_meanwhile)
+    assert stop(trial.production, MODEL)
+    assert trial.now() == trial.other.model_copy(update={"version": "9"})
+
+
+@pytest.mark.parametrize(
+    ("limit", "passed", "seconds"),
+    [
+        (timedelta(days=1), timedelta(0), 432),
+        (timedelta(days=30), timedelta(0), 900),
+        (timedelta(minutes=1), timedelta(0), 5),
+        (timedelta(days=1), timedelta(days=1) - timedelta(seconds=10), 11),
+        (timedelta(days=1), timedelta(days=2), 1),
+    ],
+)
+def test_the_wait_fits_the_time_limit(limit: timedelta, passed: timedelta, seconds: int) -> None:
+    definition = DEFINITION.model_copy(update={"shadow": Shadow(max_wait=limit)})
+    slot = ShadowSlot(version="2", bundle_uri="", sha256="", started_at=NOW)
+    assert seconds_to_wait(definition, slot, NOW + passed) == seconds

@@ -1,0 +1,180 @@
+"""ONNX says what scikit-learn says, or there is no bundle."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+
+from evergreen.bundle.predictor import Predictor
+from evergreen.errors import BundleError
+from evergreen.model_definition import ModelDefinition
+from evergreen.training.onnx_export import export_bundle
+from tests.support.trained_models import (
+    DEFINITION,
+    bundle,
+    frame,
+    pipeline,
+    signal,
+    training_columns,
+)
+
+NUMBERS = ["wind", "stops", "express"]
+HIGH, LOW = "late", "on time"
+
+
+def fitted(estimator: Any, target: Any, *, impute: bool, encoder: Any = None) -> Pipeline:
+    numbers = SimpleImputer() if impute else "passthrough"
+    encoder = encoder or OneHotEncoder(handle_unknown="ignore")
+    columns = ColumnTransformer([("n", numbers, NUMBERS), ("c", encoder, ["line"])])
+    steps = Pipeline([("columns", columns), ("estimator", estimator)])
+    return steps.fit(frame(training_columns()), target)
+
+
+def defined(task: str) -> ModelDefinition:
+    forecast = {"horizon": 1, "seasonal_naive": "wind"} if task == "time_series" else None
+    changes = {"task": task, "forecast": forecast}
+    return ModelDefinition.model_validate({**DEFINITION.model_dump(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("estimator", "impute"),
+    [
+        (HistGradientBoostingClassifier(max_iter=10, random_state=0), False),
+        (LogisticRegression(max_iter=1000), True),
+        (RandomForestClassifier(20, max_depth=8, random_state=0), True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("labels", "classes", "kind", "outputs"),
+    [
+        (np.array([LOW, HIGH], dtype=object), (HIGH, LOW), "string", {HIGH, LOW}),
+        (np.array([3, 11]), ("3", "11"), "integer", {3, 11}),
+        (np.array([False, True]), ("False", "True"), "boolean", {False, True}),
+    ],
+)
+def test_classifiers_keep_their_labels_and_probabilities(
+    estimator: Any, impute: bool, labels: Any, classes: Any, kind: str, outputs: Any
+) -> None:
+    model = fitted(estimator, labels[(signal() > 0.3).astype(int)], impute=impute)
+    exported = export_bundle(model, DEFINITION, training_columns(), "1")
+    assert (exported.signature.classes, exported.signature.class_type) == (classes, kind)
+    predictions = Predictor(exported).predict(training_columns())
+    assert set(predictions.outputs) == outputs
+    assert {type(output) for output in predictions.outputs} == {type(labels.tolist()[0])}
+    expected = model.predict_proba(frame(training_columns()))
+    np.testing.assert_allclose(np.array(predictions.confidences), expected.max(axis=1), atol=1e-5)
+    probabilities = Predictor(exported).probabilities(training_columns())
+    assert probabilities is not None
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "impute"),
+    [(HistGradientBoostingRegressor(max_iter=10, random_state=0), False), (Ridge(), True)],
+)
+@pytest.mark.parametrize("task", ["regression", "time_series"])
+def test_regressors_give_numbers_without_confidence(
+    estimator: Any, impute: bool, task: str
+) -> None:
+    model = fitted(estimator, signal(), impute=impute)
+    exported = export_bundle(model, defined(task), training_columns(), "1")
+    predictions = Predictor(exported).predict(training_columns())
+    said = model.predict(frame(training_columns()))
+    assert exported.signature.output_range == pytest.approx((said.min(), said.max()))
+    assert predictions.confidences is None
+    assert Predictor(exported).probabilities(training_columns()) is None
+    np.testing.assert_allclose(
+        np.array(predictions.outputs),
+        model.predict(frame(training_columns())),
+        rtol=1e-3,
+        atol=1e-4,
+    )
+
+
+def test_a_classifier_without_probabilities_has_no_confidence() -> None:
+    model = fitted(RidgeClassifier(), np.where(signal() > 0, HIGH, LOW), impute=True)
+    exported = export_bundle(model, DEFINITION, training_columns(), "1")
+    assert Predictor(exported).predict(training_columns()).confidences is None
+
+
+def test_the_signature_tells_what_training_saw() -> None:
+    wind, stops, line, express = bundle().signature.features
+    columns = training_columns()
+    assert (wind.min, wind.max) == (np.nanmin(columns["wind"]), np.nanmax(columns["wind"]))
+    assert (stops.type, stops.max, express.max) == ("integer", 39, 1)
+    assert (line.categories, line.min) == (("", "S7", "U1", "U2"), None)
+
+
+def test_an_estimator_that_cannot_be_converted_is_refused() -> None:
+    odd = Pipeline([("odd", FunctionTransformer(lambda x: x[["stops"]])), ("line", Ridge())]).fit(
+        frame(training_columns()), signal()
+    )
+    with pytest.raises(BundleError, match="cannot be converted to ONNX"):
+        export_bundle(odd, defined("regression"), training_columns(), "1")
+
+
+def test_infrequent_categories_are_refused_with_the_reason() -> None:
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=495)
+    model = fitted(LogisticRegression(max_iter=1000), signal() > 0, impute=True, encoder=encoder)
+    with pytest.raises(BundleError, match="Infrequent categories"):
+        export_bundle(model, DEFINITION, training_columns(), "1")
+
+
+def test_a_conversion_that_says_something_else_is_refused() -> None:
+    model = copy(pipeline())
+    other = {HIGH: LOW, LOW: HIGH}
+    honest = model.predict
+    model.predict = lambda features: np.array([other[each] for each in honest(features)])
+    with pytest.raises(BundleError, match=r"differ on 100\.00% of 2000 rows"):
+        export_bundle(model, DEFINITION, training_columns(), "1")
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler, MaxAbsScaler, MinMaxScaler, RobustScaler])
+def test_a_forest_behind_a_scaler_keeps_its_probabilities(scaler: Any) -> None:
+    # Values with few digits lie close to thresholds: where scaling rounds differently, trees turn.
+    columns = dict(training_columns())
+    columns["wind"] = np.nan_to_num(columns["wind"]).round(2).astype(np.float32)
+    steps = ColumnTransformer(
+        [("n", scaler(), NUMBERS), ("c", OneHotEncoder(handle_unknown="ignore"), ["line"])]
+    )
+    forest = RandomForestClassifier(20, min_samples_leaf=2, random_state=0)
+    model = Pipeline([("columns", steps), ("forest", forest)]).fit(frame(columns), signal() > 0.3)
+    exported = export_bundle(model, DEFINITION, columns, "1")
+    said = Predictor(exported).probabilities(columns)
+    gaps = np.abs(said - model.predict_proba(frame(columns))).max(axis=1)
+    assert np.mean(gaps > 1e-3) <= 0.001
+
+
+def test_probabilities_that_differ_are_refused_with_the_usual_cause() -> None:
+    model = copy(pipeline())
+    honest = model.predict_proba
+    off = np.where(np.arange(2000) < 5, 0.01, 0.0)[:, np.newaxis]  # 0.25 % of the rows
+    model.predict_proba = lambda features: np.abs(honest(features) - off)
+    with pytest.raises(BundleError, match=r"probabilities .* differ on 0\.25% .*pass numbers"):
+        export_bundle(model, DEFINITION, training_columns(), "1")
+
+
+def test_labels_that_are_no_json_classes_are_refused() -> None:
+    model = fitted(LogisticRegression(max_iter=1000), np.where(signal() > 0, 1.0, 2.0), impute=True)
+    with pytest.raises(BundleError, match="Train on strings, integers or booleans"):
+        export_bundle(model, DEFINITION, training_columns(), "1")

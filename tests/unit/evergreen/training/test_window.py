@@ -1,0 +1,134 @@
+"""How far back training looks: as far as the world has been the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from evergreen.model_definition import ModelDefinition
+from evergreen.training import window
+from evergreen.training.window import choose_window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def definition(task: str = "regression", **changes: Any) -> ModelDefinition:
+    values = {
+        "name": "plant",
+        "task": task,
+        "target": "height",
+        "features": {"water": {"type": "float"}},
+        "retraining": {"min_training_rows": 100},
+        **changes,
+    }
+    return ModelDefinition.model_validate(values)
+
+
+def world(count: int, changed: int, *, task: str = "regression", seed: int = 0) -> pa.Table:
+    """Return rows of which the newest ``changed`` follow another law than those before."""
+    random = np.random.default_rng(seed)
+    water = random.normal(size=count)
+    sign = np.where(np.arange(count) < count - changed, 1.0, -1.0)
+    height = sign * water + random.normal(scale=0.5, size=count)
+    target = np.where(height > 0, "tall", "short") if task == "classification" else height
+    moments = [START + timedelta(hours=row) for row in range(count)]
+    return pa.table(
+        {
+            "water": water.astype(np.float32),
+            "height": target,
+            "timestamp": pa.array(moments, pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+class Trainer:
+    """A linear model, and a record of what it was given."""
+
+    def __init__(self, *, least: int = 0) -> None:
+        self.least = least
+        self.seen: list[pd.DataFrame] = []
+
+    def __call__(self, features: pd.DataFrame, target: pd.Series) -> Pipeline:
+        self.seen.append(features)
+        if len(features) < self.least:
+            raise ZeroDivisionError
+        kind = LinearRegression if target.dtype == np.float64 else LogisticRegression
+        columns = ColumnTransformer([("all", "passthrough", ["water"])])
+        return Pipeline([("columns", columns), ("model", kind())]).fit(features, target)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_where_the_world_has_changed_the_rows_before_are_left_out(task: str) -> None:
+    chosen = choose_window(definition(task), Trainer(), world(1600, 400, task=task))
+    assert (chosen.rows, chosen.of) in {(400, 1600), (200, 1600)}
+    assert f"the newest {chosen.rows} of 1600 rows: " in chosen.reason
+    assert "better with probability 1.000, which reaches 0.95" in chosen.reason
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_where_nothing_has_changed_all_rows_are_kept(task: str, seed: int) -> None:
+    chosen = choose_window(definition(task), Trainer(), world(1600, 0, task=task, seed=seed))
+    assert (chosen.rows, chosen.of) == (1600, 1600)
+    assert chosen.reason == "all 1600 rows: no shorter window is surely better"
+
+
+def test_a_window_is_as_sure_to_be_better_as_a_challenger_has_to_be() -> None:
+    demanding = definition(evaluation={"min_improvement": 100.0})
+    chosen = choose_window(demanding, Trainer(), world(1600, 400))
+    assert chosen.rows == 1600
+
+
+@pytest.mark.parametrize(("least", "rows"), [(800, 800), (801, 1600)])
+def test_training_never_looks_at_fewer_rows_than_it_is_asked_to(least: int, rows: int) -> None:
+    model = definition(retraining={"min_training_rows": least})
+    trainer = Trainer()
+    assert choose_window(model, trainer, world(1600, 400)).rows == rows
+    # A window that may not be chosen is not trained on either.
+    assert len(trainer.seen) == (0 if rows == 1600 else 2)
+
+
+def test_what_a_trainer_cannot_fit_is_not_chosen() -> None:
+    trainer = Trainer(least=300)
+    assert choose_window(definition(), trainer, world(1600, 400)).rows == 400
+    nothing = choose_window(definition(), Trainer(least=2000), world(1600, 400))
+    assert nothing.rows == 1600
+    assert "no model of them could be made" in nothing.reason
+
+
+def test_one_class_among_the_newest_rows_is_no_window() -> None:
+    rows = world(1600, 0, task="classification")
+    height = rows["height"].to_numpy().copy()
+    height[-700:] = "tall"
+    rows = rows.set_column(1, "height", pa.array(height))
+    assert choose_window(definition("classification"), Trainer(), rows).rows in {800, 1600}
+
+
+def test_neither_judged_rows_nor_what_a_forecast_could_not_know_are_learnt_from() -> None:
+    series = definition("time_series", forecast={"horizon": 7, "seasonal_naive": "water"})
+    rows = world(1600, 400)
+    trainer = Trainer()
+    assert choose_window(series, trainer, rows).rows in {200, 400}
+    water = rows["water"].to_numpy()
+    assert len(trainer.seen) == 4
+    for given, kept in zip(trainer.seen, (1600, 800, 400, 200), strict=True):
+        # Judged are the newest 80; the horizon of 7 keeps the 6 before them apart.
+        np.testing.assert_array_equal(given["water"], water[1600 - kept : 1600 - 80 - 6])
+
+
+def test_of_very_many_rows_some_of_all_times_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "ROW_CAP", 2000)
+    trainer = Trainer()
+    chosen = choose_window(definition(), trainer, world(16_001, 4000))
+    assert (chosen.rows, chosen.of) in {(4000, 16_001), (2000, 16_001)}
+    assert max(map(len, trainer.seen)) < 2000

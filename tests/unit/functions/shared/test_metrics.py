@@ -1,0 +1,136 @@
+"""What is written at the end of an invocation, and that CloudWatch would take it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evergreen.metrics.catalog import DIMENSIONS, SPECS, Metric
+from functions.emf_bridge.handler import metric_data
+from functions.shared.metrics import Recorder, ServiceWatch
+from tests.support.gateway_events import Context
+
+CONTEXT: Any = Context()
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def data(lines: list[str]) -> list[tuple[str, frozenset[tuple[str, str]], float]]:
+    """Return (metric, dimensions, sum) as CloudWatch would keep them."""
+    return [
+        (
+            datum["MetricName"],
+            frozenset((each["Name"], each["Value"]) for each in datum.get("Dimensions", [])),
+            sum(datum.get("Values", [])),
+        )
+        for line in lines
+        for _, datum in metric_data(line)
+    ]
+
+
+def test_a_total_and_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder("bus")
+    recorder.record(Metric.PREDICTIONS, 5)
+    recorder.record(Metric.OUTPUTS, 3, "late")
+    recorder.record(Metric.OUTPUTS, 2, "on time")
+    recorder.record(Metric.REQUESTS, 1, "/ping")
+    recorder.flush()
+    bus, late, on_time = ("model", "bus"), ("output", "late"), ("output", "on time")
+    assert sorted(data(written(capsys)), key=str) == sorted(
+        [
+            ("Predictions", frozenset([bus]), 5),
+            ("Outputs", frozenset([bus]), 3),
+            ("Outputs", frozenset([bus]), 2),
+            ("Outputs", frozenset([bus, late]), 3),
+            ("Outputs", frozenset([bus, on_time]), 2),
+            ("Requests", frozenset([bus]), 1),
+            ("Requests", frozenset([bus, ("endpoint", "/ping")]), 1),
+        ],
+        key=str,
+    )
+
+
+def test_one_line_carries_all_that_has_one_value(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder("bus")
+    for spec in SPECS:
+        recorder.record(spec.metric, 1, "one" if spec.by else None)
+    recorder.flush()
+    (line,) = written(capsys)
+    assert {name for name, _, _ in data([line])} == set(Metric)
+    assert max(len(each["Metrics"]) for each in json.loads(line)["_aws"]["CloudWatchMetrics"]) < 100
+
+
+def test_nothing_is_written_twice_and_nothing_without_a_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recorder = Recorder("bus")
+    recorder.flush()
+    recorder.record(Metric.PREDICTIONS, 1)
+    recorder.flush()
+    recorder.flush()
+    assert len(written(capsys)) == 1
+
+
+def test_counters_are_written_as_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder("bus", [Metric.LOG_SPILLS, Metric.PREDICTIONS])
+    recorder.record(Metric.PREDICTIONS, 4)
+    recorder.flush()
+    recorder.flush()
+    sums = [(name, total) for name, _, total in data(written(capsys))]
+    assert sums == [("Predictions", 4), ("LogSpills", 0), ("LogSpills", 0), ("Predictions", 0)]
+
+
+@pytest.mark.parametrize(("metric", "by"), [(Metric.REQUESTS, None), (Metric.PREDICTIONS, "x")])
+def test_what_the_table_does_not_say_is_refused(metric: Metric, by: str | None) -> None:
+    with pytest.raises(ValueError, match=metric):
+        Recorder("bus").record(metric, 1, by)
+
+
+@given(st.text())
+def test_any_class_is_a_dimension_that_cloudwatch_takes(text: str) -> None:
+    recorder = Recorder("bus")
+    recorder.record(Metric.OUTPUTS, 1, text)
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr("sys.stdout.write", lines.append)
+        recorder.flush()
+    (line,) = lines
+    value = json.loads(line)["output"]
+    assert value.strip()
+    assert value.isascii()
+    assert len(value) <= 1024
+    assert not value.startswith(":")
+    assert line.count("\n") == 1
+
+
+def test_every_second_dimension_is_explained() -> None:
+    assert {spec.by for spec in SPECS if spec.by} == set(DIMENSIONS)
+
+
+def test_an_environment_is_new_once(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder, watch = Recorder("bus"), ServiceWatch()
+    for _ in range(2):
+        with watch.watch(recorder, CONTEXT):
+            sum(range(100_000))
+        recorder.flush()
+    first, second = (json.loads(line) for line in written(capsys))
+    assert (first["ColdStarts"], second["ColdStarts"]) == ([1], [0])
+    assert second["Uptime"][0] > first["Uptime"][0] > 0
+    assert first["CpuUtilization"][0] > 0
+    limit = CONTEXT.memory_limit_in_mb * 2**20
+    assert first["MemoryUtilization"][0] == pytest.approx(first["MemoryUsed"][0] * 1e8 / limit)
+    assert {*first} >= {"DiskRead", "DiskWritten"}
+
+
+def test_an_invocation_that_fails_is_watched_too(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder("bus")
+    with pytest.raises(KeyError), ServiceWatch().watch(recorder, CONTEXT):
+        raise KeyError
+    recorder.flush()
+    assert len(written(capsys)) == 1
