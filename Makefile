@@ -51,10 +51,11 @@ apt: ## install what only apt has, for the tests: Prometheus, its companions, a 
 test: setup apt check ## every check and every test
 	@$(bin)/python -m pytest
 
-check: setup ## linters and types
+check: setup ## linters, types, and who may import whom
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
+	@$(bin)/lint-imports
 
 bench-loop: setup ## replay whole series under five policies of retraining; QUICK=1 for fewer rows
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)

@@ -118,7 +118,7 @@ class RetrainingStack(Stack):
             placement=ours.placement if ours else None,
         )
         if ours:
-            ours.let_in(worker)
+            ours.let_in(worker.role)
         return worker
 
     def _grant(self, storage: StorageStack) -> None:

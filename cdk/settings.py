@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from cdk.constructs.building.layers import Architecture, machine_architecture
+from cdk.architecture import Architecture, machine_architecture
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import ModelDefinition, Period, load_definitions

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-    from cdk.constructs.building.functions import ImageFunction
-    from cdk.constructs.retraining.training_job import TrainingJob
     from cdk.network_stack import NetworkStack
 
 ADMIN = "admin"
@@ -92,14 +90,14 @@ class TrackingStack(Stack):
             "MLFLOW_CREDENTIALS_SECRET": self.admin.secret_arn,
         }
 
-    def let_in(self, caller: ImageFunction | TrainingJob) -> None:
-        """Let a function or a training job read what it signs in with."""
+    def let_in(self, role: iam.Role) -> None:
+        """Let a role of whoever uses the server read what it signs in with."""
         # Not grant_read: it would name the role, of a stack behind this one, in the key's policy.
         for action, arn in (
             ("secretsmanager:GetSecretValue", self.admin.secret_arn),
             ("kms:Decrypt", self._key.key_arn),
         ):
-            caller.role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[arn]))
+            role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[arn]))
 
     def _secret(self, name: str, what: str, *, user: str | None = None) -> secretsmanager.Secret:
         in_json = {

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from evergreen.clock import to_text
-from evergreen.evaluation.evaluate import Comparison
+from evergreen.evaluation.comparison import Comparison
 from evergreen.release.promotion import reject
 from functions.shared.release_context import Judged, count, desk
 

@@ -1,7 +1,7 @@
 """Lambda: compare champion and challenger on the holdout of the challenger's data set.
 
 Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison
-(:class:`evergreen.evaluation.evaluate.Comparison`), ``decision`` and ``reason`` first. The report
+(:class:`evergreen.evaluation.comparison.Comparison`), ``decision`` and ``reason`` first. The report
 with every
 number and picture goes to the challenger's run in MLflow.
 """
@@ -21,9 +21,10 @@ from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation.evaluate import evaluate
-from evergreen.evaluation.report import Trial, keep_report
+from evergreen.evaluation.report import Trial
 from evergreen.model_definition import find_definition
 from evergreen.production import Production, ProductionPointer
+from evergreen.registry.reports import keep_report
 from evergreen.registry.writer import Registry
 from evergreen.release.promotion import candidate_pointer
 from evergreen.storage import Storage

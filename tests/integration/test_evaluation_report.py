@@ -11,8 +11,9 @@ import pytest
 from evergreen.clock import utc_now
 from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation.evaluate import evaluate
-from evergreen.evaluation.report import ARTIFACT, DATA, PAGE, Trial, keep_report
+from evergreen.evaluation.report import ARTIFACT, DATA, PAGE, Trial
 from evergreen.model_definition import Evaluation
+from evergreen.registry.reports import keep_report
 from evergreen.release.promotion import reject
 
 if TYPE_CHECKING:

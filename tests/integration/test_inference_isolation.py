@@ -31,7 +31,7 @@ from tests.support.memory_aws import NOW
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
     from local.stack import Stack
 
 MODEL = "flight_delay"

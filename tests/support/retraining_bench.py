@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from evergreen.clock import utc_now
 from evergreen.datasets.store import read_dataset, split_rows, write_dataset
-from evergreen.evaluation.evaluate import Comparison
+from evergreen.evaluation.comparison import Comparison
 from evergreen.events import Events
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition, Retraining
 from evergreen.production import Production

@@ -20,7 +20,7 @@ from evergreen.training.onnx_export import export_bundle
 from tests.support.memory_aws import NOW
 
 if TYPE_CHECKING:
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
     from evergreen.storage import Storage
 
 TOML = """\

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
+from cdk.architecture import machine_architecture
 from cdk.constructs.building.assets import (
     BUILD,
     ROOT,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-Architecture = Literal["x86_64", "arm64"]
+    from cdk.architecture import Architecture
 
 PYTHON = "3.13"
 LIBRARY = "evergreen"
@@ -58,11 +58,6 @@ _AWS_SERVICES = {
     "sts",
     "stepfunctions",
 }
-
-
-def machine_architecture() -> Architecture:
-    """Return this machine's architecture under Lambda's name for it."""
-    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def build_layer(name: str, architecture: Architecture | None = None) -> Path:

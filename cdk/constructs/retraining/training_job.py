@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -16,8 +16,8 @@ from cdk.constructs.building.assets import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cdk.constructs.building.functions import Placement
     from cdk.storage_stack import StorageStack
-    from cdk.tracking_stack import TrackingStack
     from evergreen.model_definition import ModelDefinition
 
 NETWORK_ACTIONS = (
@@ -40,6 +40,20 @@ def asks_for_sagemaker(definition: ModelDefinition) -> bool:
     return definition.retraining.compute == "sagemaker"
 
 
+class TrackingServer(Protocol):
+    """What a training job asks of the MLflow server that its run is written to."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where a job must stand to reach the server."""
+
+    def client_environment(self) -> dict[str, str]:
+        """Return what a job that uses the server is told."""
+
+    def let_in(self, role: iam.Role) -> None:
+        """Let a job's role read what it signs in with."""
+
+
 class TrainingJob(Construct):
     """The image, the role and the state of the training jobs of all models that ask for them.
 
@@ -57,7 +71,7 @@ class TrainingJob(Construct):
         self,
         scope: Construct,
         storage: StorageStack,
-        tracking: TrackingStack | None,
+        tracking: TrackingServer | None,
         models: Iterable[ModelDefinition],
     ) -> None:
         super().__init__(scope, "TrainingJob")
@@ -92,7 +106,7 @@ class TrainingJob(Construct):
                     "SecurityGroupIds": [placement.group.security_group_id],
                 }
             }
-            tracking.let_in(self)
+            tracking.let_in(self.role)
             self.role.add_to_policy(
                 iam.PolicyStatement(actions=[*NETWORK_ACTIONS], resources=["*"])
             )

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from evergreen.bundle.store import Bundle
     from evergreen.datasets.store import DatasetManifest
     from evergreen.drift.check import CheckResult
-    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.lake.tables import TableKind
     from evergreen.model_definition import ModelDefinition
     from tests.benchmarks.loop.series import Series

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AwareDatetime, PlainSerializer
 
 Clock = Callable[[], datetime]
 """A function that returns the current time, aware and in UTC; tests pass their own."""
@@ -32,6 +35,10 @@ def to_text(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone")
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(to_text, return_type=str, when_used="json")]
+"""The type of a time in a record: aware when read, written by :func:`to_text`."""
 
 
 def from_text(text: str) -> datetime:

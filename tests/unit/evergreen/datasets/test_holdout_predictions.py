@@ -25,7 +25,7 @@ from tests.support.memory_aws import NOW, MemoryAws
 from tests.support.trained_models import DEFINITION, bundle, training_columns
 
 if TYPE_CHECKING:
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
 
 TIMES = pa.timestamp("us", tz="UTC")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

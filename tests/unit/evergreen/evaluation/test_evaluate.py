@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evergreen.evaluation.evaluate import Comparison, judge
+from evergreen.evaluation.evaluate import judge
 from evergreen.evaluation.metrics import f1_score
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 from tests.support.holdout_answers import answers, gains_f1
+
+if TYPE_CHECKING:
+    from evergreen.evaluation.comparison import Comparison
 
 
 def definition(**rule: Any) -> ModelDefinition:

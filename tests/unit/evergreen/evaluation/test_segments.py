@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.evaluation.segments import MISSING, SegmentResult, judge_segments, segments
+from evergreen.evaluation.segments import MISSING, judge_segments, segments
 from evergreen.model_definition import ModelDefinition
 from tests.support.holdout_answers import labels
+
+if TYPE_CHECKING:
+    from evergreen.evaluation.comparison import SegmentResult
 
 
 def definition(task: str = "classification", **rule: Any) -> ModelDefinition:

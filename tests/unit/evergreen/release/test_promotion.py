@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.evaluation.evaluate import Comparison
+from evergreen.evaluation.comparison import Comparison
 from evergreen.registry.reader import RegisteredVersion
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.release.promotion import candidate_pointer

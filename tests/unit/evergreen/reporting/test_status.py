@@ -22,7 +22,7 @@ from evergreen.drift.log import (
     record,
     write_records,
 )
-from evergreen.evaluation.evaluate import Comparison
+from evergreen.evaluation.comparison import Comparison
 from evergreen.metrics.history import SPANS
 from evergreen.production import Production, ProductionPointer
 from evergreen.release.decision_log import DecisionRecord, decision_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,11 +17,13 @@ from evergreen.serving.requests import (
     MAX_BYTES,
     MAX_METADATA_BYTES,
     MAX_ROWS,
-    Columns,
     PredictionRequest,
     RequestReader,
     fault,
 )
+
+if TYPE_CHECKING:
+    from evergreen.columns import Columns
 
 DEFINITION = ModelDefinition.model_validate(
     {

@@ -22,7 +22,7 @@ from tests.support.trained_models import DEFINITION, ROW, bundle, promote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
 
 PATIENT = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1000)})
 HASTY = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1, budget_ratio=0)})

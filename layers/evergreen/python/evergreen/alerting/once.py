@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.drift.log import Moment
+from evergreen.clock import Moment
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:

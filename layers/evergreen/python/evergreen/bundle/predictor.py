@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.bundle.store import Bundle
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
 
 # A Lambda of 1,769 MB has one virtual CPU; more threads than that only wait for each other.
 _THREADS = 1
@@ -86,7 +86,7 @@ class Predictor:
         ----------
         columns
             One array of shape (rows,) for each feature, encoded as
-            :data:`evergreen.serving.requests.Columns` says.
+            :data:`evergreen.columns.Columns` says.
         """
         feed = {name: columns[name].reshape(-1, 1) for name in self._fed}
         results = self._session.run(self._outputs, feed)

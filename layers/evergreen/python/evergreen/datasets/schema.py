@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from evergreen.columns import MISSING_CATEGORY, Columns
 from evergreen.errors import EvergreenError, NotEnoughDataError
-from evergreen.serving.requests import MISSING_CATEGORY, Columns
 
 if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition

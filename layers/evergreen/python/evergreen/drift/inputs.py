@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from evergreen.columns import Columns
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
-    from evergreen.serving.requests import Columns
     from evergreen.storage import Storage
 
 _SEED = 20130101

@@ -6,16 +6,15 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from evergreen.clock import to_text
+from evergreen.clock import Moment, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evergreen.storage import Storage
 
-Moment = Annotated[AwareDatetime, PlainSerializer(to_text, return_type=str, when_used="json")]
 Verdict = Literal["drift", "no_drift", "insufficient_data"]
 Trigger = Literal["data_drift", "performance"]
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from evergreen.columns import Columns
     from evergreen.model_definition import ModelDefinition
-    from evergreen.serving.requests import Columns
 
 MODEL_OUTPUT = "model_output"
 CONFIDENCE = "confidence"

@@ -9,17 +9,17 @@ protected segment (:mod:`evergreen.evaluation.segments`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from evergreen.datasets.store import rows_in_common
 from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
+from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.metrics import block_length
 from evergreen.evaluation.rolling_origin import OriginWindow, rolling_origins
 from evergreen.evaluation.scoring import Answers, answers_of, classes_of, truth_of
-from evergreen.evaluation.segments import SegmentResult, judge_segments
+from evergreen.evaluation.segments import judge_segments
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,38 +30,6 @@ if TYPE_CHECKING:
 
 SHOWN_SEGMENTS = 5
 """Segments that a comparison names itself; all of them are in the report."""
-
-
-class Comparison(BaseModel):
-    """Which of two models won, and on what evidence. Small: it goes from state to state."""
-
-    model_config = ConfigDict(frozen=True)
-
-    decision: Literal["promote", "reject"]
-    metric: Literal["f1", "rmse"]
-    metric_champion: float | None
-    """None where nothing was in production to compare with."""
-    metric_challenger: float
-    probability_better: float | None
-    """Share of the resamples in which the challenger is better by more than is asked for."""
-    interval: tuple[float, float] | None
-    """Central percentile interval of the improvement, at the definition's confidence."""
-    rows: int
-    reason: str
-    beside_champion: dict[str, float] = {}
-    """Metrics that do not decide, by name: see :mod:`evergreen.evaluation.metrics`."""
-    beside_challenger: dict[str, float] = {}
-    seen_by_champion: int | None = None
-    """How many of the rows the champion was trained on; None where that is not known."""
-    seen_by_challenger: int | None = None
-    segments: tuple[SegmentResult, ...] = ()
-    """The protected segments that say most against the challenger, at most five."""
-    segments_judged: int = 0
-    """In how many it was compared in a way that could have refused it."""
-    champion: str | None = None
-    """The version that was in production then."""
-    report_uri: str | None = None
-    """Where the report with all segments and the pictures is, once there is one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

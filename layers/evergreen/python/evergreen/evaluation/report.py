@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from string import Template
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from evergreen.evaluation.evaluate import Comparison, Evidence
+    from evergreen.evaluation.comparison import Comparison
+    from evergreen.evaluation.evaluate import Evidence
     from evergreen.evaluation.scoring import Answers
-    from evergreen.registry.writer import Registry
 
 ARTIFACT = "evaluation"
 PAGE, DATA = "report.html", "report.json"
@@ -47,24 +46,6 @@ class Trial:
     champion: str | None
     dataset_id: str
     at: datetime
-
-
-def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Comparison:
-    """Keep the report in the challenger's run; return the comparison, which now names it.
-
-    Keeping it again writes the same files.
-
-    Raises
-    ------
-    RegistryError
-        If MLflow refused or cannot be reached.
-    """
-    uri = f"runs:/{trial.run_id}/{ARTIFACT}/{PAGE}"
-    with TemporaryDirectory() as scratch:
-        for name, body in report_files(evidence, trial).items():
-            (Path(scratch) / name).write_bytes(body)
-        registry.upload(trial.run_id, Path(scratch), ARTIFACT)
-    return evidence.comparison.model_copy(update={"report_uri": uri})
 
 
 def report_files(evidence: Evidence, trial: Trial) -> dict[str, bytes]:

@@ -27,12 +27,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
 from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
+from evergreen.evaluation.comparison import SegmentResult
 from evergreen.evaluation.metrics import block_length, f1_score, rmse
-from evergreen.serving.requests import MISSING_CATEGORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,35 +50,6 @@ _FEW_VALUES = 12
 _MAX_NAME = 60
 MISSING = "(missing)"
 _BOOLEANS = {"0": "false", "1": "true"}
-
-
-class SegmentResult(BaseModel):
-    """How both models did on one segment of the holdout."""
-
-    model_config = ConfigDict(frozen=True)
-
-    feature: str
-    segment: str
-    """The value, or for a number the range; at most 60 characters."""
-    rows: int
-    champion: float
-    challenger: float
-    probability_worse: float | None = None
-    """That the challenger is worse by more than is allowed; None: too few rows to be judged."""
-    refused: bool = False
-    """Whether this refuses the challenger."""
-
-    def explain(self, metric: str) -> str:
-        """Say how the challenger did here."""
-        sure = (
-            "too few rows to judge"
-            if self.probability_worse is None
-            else f"probability {self.probability_worse:.4f}"
-        )
-        return (
-            f"{self.feature} = {self.segment} ({metric} {self.challenger:.4g} against "
-            f"{self.champion:.4g} on {self.rows} rows, {sure})"
-        )
 
 
 def judge_segments(

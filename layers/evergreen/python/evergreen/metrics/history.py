@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.drift.log import Moment
+from evergreen.clock import Moment
 from evergreen.metrics.catalog import Metric
 from evergreen.metrics.cloudwatch import Window, read_values
 

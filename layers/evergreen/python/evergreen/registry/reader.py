@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.exceptions import MlflowException
 
 from evergreen.errors import RegistryError
-from evergreen.evaluation.evaluate import Comparison
+from evergreen.evaluation.comparison import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.registry.reader import RegisteredVersion
 
 CHAMPION = "champion"

@@ -20,7 +20,7 @@ from evergreen.release.decision_log import DecisionRecord
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.registry.reader import RegisteredVersion
     from evergreen.release.context import Desk
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
-    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.production import ProductionPointer
     from evergreen.registry.reader import VersionEntry
     from evergreen.release.context import Desk

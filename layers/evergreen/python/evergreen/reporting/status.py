@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from evergreen.clock import Moment
 from evergreen.drift.episodes.state import read_episodes
 from evergreen.drift.log import (
     DecisionRecord,
-    Moment,
     PerformanceRecord,
     Record,
     Trigger,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.serving.requests import MISSING_CATEGORY
+from evergreen.columns import MISSING_CATEGORY
 
 if TYPE_CHECKING:
     from evergreen.bundle.store import Signature
+    from evergreen.columns import Columns
     from evergreen.model_definition import ModelDefinition
-    from evergreen.serving.requests import Columns
 
 
 @dataclass(frozen=True, slots=True)

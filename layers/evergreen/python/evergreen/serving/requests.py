@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic_core import from_json, to_json
 
+from evergreen.columns import MISSING_CATEGORY, Columns
 from evergreen.errors import FieldError, RequestError
 from evergreen.serving.request_forms import (
     ABSENT,
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import Feature, ModelDefinition
 
-Columns = dict[str, np.ndarray]
-"""Feature name to a one-dimensional array of n rows, in the model's order.
-
-Numbers, integers and booleans are float32 with NaN for missing; categories are object arrays of
-str with :data:`MISSING_CATEGORY` for missing. Training, ONNX and drift all see this encoding.
-"""
-
-MISSING_CATEGORY = ""
 MAX_ROWS = 5000
 MAX_BYTES = 5 * 1024 * 1024
 """Lambda takes 6 MB with everything around the body."""

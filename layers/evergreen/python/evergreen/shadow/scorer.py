@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evergreen.bundle.predictor import Predictions
+    from evergreen.columns import Columns
     from evergreen.metrics.catalog import Record
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ShadowSlot
-    from evergreen.serving.requests import Columns
     from evergreen.storage import Storage
 
 PATIENCE = 5

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
+    from evergreen.columns import Columns
     from evergreen.model_definition import ModelDefinition
-    from evergreen.serving.requests import Columns
 
 MAX_DIFFERENT = 0.001
 """Share of rows whose output, or whose probabilities, may differ between scikit-learn and ONNX."""

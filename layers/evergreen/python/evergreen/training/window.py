@@ -23,7 +23,7 @@ from evergreen.training.trainer import fit
 
 if TYPE_CHECKING:
     from evergreen.bundle.store import Bundle
-    from evergreen.evaluation.evaluate import Comparison
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer
 

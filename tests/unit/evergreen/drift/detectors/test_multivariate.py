@@ -11,7 +11,7 @@ from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.model_definition import Feature
 
 if TYPE_CHECKING:
-    from evergreen.serving.requests import Columns
+    from evergreen.columns import Columns
 
 
 ALPHA = 0.025

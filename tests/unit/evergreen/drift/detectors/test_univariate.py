@@ -15,9 +15,9 @@ from evergreen.model_definition import Feature
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from evergreen.columns import Columns
     from evergreen.drift.detectors.univariate import UnivariateOutcome
     from evergreen.drift.log import UnivariateTest
-    from evergreen.serving.requests import Columns
 
 
 FEATURES = {

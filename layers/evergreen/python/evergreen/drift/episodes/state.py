@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.drift.log import Moment, Trigger
+from evergreen.clock import Moment
+from evergreen.drift.log import Trigger
 from evergreen.drift.policy.severity import Severity
 
 if TYPE_CHECKING:

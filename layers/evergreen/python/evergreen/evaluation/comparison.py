@@ -1,0 +1,68 @@
+"""The comparison of champion and challenger, as data: small, it goes from state to state."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class SegmentResult(BaseModel):
+    """How both models did on one segment of the holdout."""
+
+    model_config = ConfigDict(frozen=True)
+
+    feature: str
+    segment: str
+    """The value, or for a number the range; at most 60 characters."""
+    rows: int
+    champion: float
+    challenger: float
+    probability_worse: float | None = None
+    """That the challenger is worse by more than is allowed; None: too few rows to be judged."""
+    refused: bool = False
+    """Whether this refuses the challenger."""
+
+    def explain(self, metric: str) -> str:
+        """Say how the challenger did here."""
+        sure = (
+            "too few rows to judge"
+            if self.probability_worse is None
+            else f"probability {self.probability_worse:.4f}"
+        )
+        return (
+            f"{self.feature} = {self.segment} ({metric} {self.challenger:.4g} against "
+            f"{self.champion:.4g} on {self.rows} rows, {sure})"
+        )
+
+
+class Comparison(BaseModel):
+    """Which of two models won, and on what evidence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: Literal["promote", "reject"]
+    metric: Literal["f1", "rmse"]
+    metric_champion: float | None
+    """None where nothing was in production to compare with."""
+    metric_challenger: float
+    probability_better: float | None
+    """Share of the resamples in which the challenger is better by more than is asked for."""
+    interval: tuple[float, float] | None
+    """Central percentile interval of the improvement, at the definition's confidence."""
+    rows: int
+    reason: str
+    beside_champion: dict[str, float] = {}
+    """Metrics that do not decide, by name: see :mod:`evergreen.evaluation.metrics`."""
+    beside_challenger: dict[str, float] = {}
+    seen_by_champion: int | None = None
+    """How many of the rows the champion was trained on; None where that is not known."""
+    seen_by_challenger: int | None = None
+    segments: tuple[SegmentResult, ...] = ()
+    """The protected segments that say most against the challenger, at most five."""
+    segments_judged: int = 0
+    """In how many it was compared in a way that could have refused it."""
+    champion: str | None = None
+    """The version that was in production then."""
+    report_uri: str | None = None
+    """Where the report with all segments and the pictures is, once there is one."""

@@ -1,0 +1,33 @@
+"""Evaluation reports, kept in the challenger's run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from evergreen.evaluation.report import ARTIFACT, PAGE, report_files
+
+if TYPE_CHECKING:
+    from evergreen.evaluation.comparison import Comparison
+    from evergreen.evaluation.evaluate import Evidence
+    from evergreen.evaluation.report import Trial
+    from evergreen.registry.writer import Registry
+
+
+def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Comparison:
+    """Keep the report in the challenger's run; return the comparison, which now names it.
+
+    Keeping it again writes the same files.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow refused or cannot be reached.
+    """
+    uri = f"runs:/{trial.run_id}/{ARTIFACT}/{PAGE}"
+    with TemporaryDirectory() as scratch:
+        for name, body in report_files(evidence, trial).items():
+            (Path(scratch) / name).write_bytes(body)
+        registry.upload(trial.run_id, Path(scratch), ARTIFACT)
+    return evidence.comparison.model_copy(update={"report_uri": uri})
