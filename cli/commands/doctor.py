@@ -46,18 +46,18 @@ def command(
     """
     # MLflow takes seconds to import: only when it is needed.
     with Steps() as steps, steps.step("doctor", "Examine") as say:
-        from cli.shared.manual_release import desk_of
+        from cli.shared.manual_release import release_context_of
         from evergreen.repair.consistency import examine
 
         period = _period(grace)
         names = [find_definition(MODELS, model).name] if model else [*load_definitions(MODELS)]
         target = choose(aws=aws, stage=stage)
-        desk = desk_of(target)
+        context = release_context_of(target)
         findings: list[Finding] = []
         for name in names:
             say(name)
             findings += examine(
-                desk,
+                context,
                 name,
                 is_running=lambda execution: executions.is_running(target, execution),
                 grace=period,

@@ -23,7 +23,7 @@ from evergreen.evaluation.evaluate import compare
 from evergreen.events import Events
 from evergreen.production import Production
 from evergreen.registry.writer import Registry
-from evergreen.release.context import Desk
+from evergreen.release.context import ReleaseContext
 from evergreen.release.promotion import candidate_pointer, promote
 from evergreen.training.train import train_challenger
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from evergreen.release.decision_log import DecisionRecord
 
 
-def desk_of(target: Target) -> Desk:
+def release_context_of(target: Target) -> ReleaseContext:
     """Return everything that a decision is written to, of one deployment.
 
     Raises
@@ -54,7 +54,7 @@ def desk_of(target: Target) -> Desk:
         )
     # Its bars would run through the display of our own steps.
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
-    return Desk(
+    return ReleaseContext(
         storage=target.storage,
         production=Production(target.stage, target.client("ssm")),
         registry=Registry(MlflowClient(tracking_uri=target.mlflow_uri)),
@@ -103,20 +103,20 @@ def train_by_hand(
     folder, data, source, say
         As :func:`train_and_promote` takes them.
     """
-    desk = desk_of(target)
+    context = release_context_of(target)
     say("writing the data set")
     table = split_rows(definition, pa.Table.from_pandas(data, preserve_index=False))
     manifest = write_dataset(
-        desk.storage, definition, table, sources=[source], data_until=utc_now(), clock=utc_now
+        context.storage, definition, table, sources=[source], data_until=utc_now(), clock=utc_now
     )
     say(f"training on {manifest.train_rows:,} rows")
     return train_challenger(
         definition,
         folder,
         manifest,
-        read_dataset(desk.storage, definition.name, manifest.dataset_id),
-        storage=desk.storage,
-        registry=desk.registry,
+        read_dataset(context.storage, definition.name, manifest.dataset_id),
+        storage=context.storage,
+        registry=context.registry,
         clock=utc_now,
     )
 
@@ -133,31 +133,33 @@ def promote_by_hand(
     RegistryError
         If there is no such version with a bundle, or it was in production before.
     """
-    desk, name = desk_of(target), definition.name
-    registered = desk.registry.find(name, version)
-    pointer = desk.production.read(name)
+    context, name = release_context_of(target), definition.name
+    registered = context.registry.find(name, version)
+    pointer = context.production.read(name)
     if pointer and pointer.version == version:  # interrupted: nothing is left to compare it with
-        return promote(desk, name, version, desk.registry.comparison_of(registered.run_id))
+        return promote(context, name, version, context.registry.comparison_of(registered.run_id))
     say("comparing it with the champion" if pointer else "measuring it")
-    rows = read_dataset(desk.storage, name, registered.dataset_id)
+    rows = read_dataset(context.storage, name, registered.dataset_id)
     candidate = candidate_pointer(registered, promoted_at=utc_now())
     comparison = compare(
         definition,
         rows_of(rows, HOLDOUT),
-        champion=load_bundle(desk.storage, pointer) if pointer else None,
-        challenger=load_bundle(desk.storage, candidate),
+        champion=load_bundle(context.storage, pointer) if pointer else None,
+        challenger=load_bundle(context.storage, candidate),
         training=rows_of(rows, TRAIN),
-        champion_training=_trained_on(desk, name, pointer),
+        champion_training=_trained_on(context, name, pointer),
     )
     if pointer:
         reason = f"promoted by hand; {comparison.reason}"
         comparison = comparison.model_copy(update={"decision": "promote", "reason": reason})
-    desk.registry.log_comparison(registered, comparison, utc_now())
+    context.registry.log_comparison(registered, comparison, utc_now())
     say("promoting")
-    return promote(desk, name, version, comparison)
+    return promote(context, name, version, comparison)
 
 
-def _trained_on(desk: Desk, model: str, pointer: ProductionPointer | None) -> pa.Table | None:
+def _trained_on(
+    context: ReleaseContext, model: str, pointer: ProductionPointer | None
+) -> pa.Table | None:
     if pointer is None:
         return None
-    return rows_of(read_dataset(desk.storage, model, pointer.reference_dataset_id), TRAIN)
+    return rows_of(read_dataset(context.storage, model, pointer.reference_dataset_id), TRAIN)

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import to_text
 from evergreen.evaluation.comparison import Comparison
 from evergreen.release.promotion import reject
-from functions.shared.release_context import Judged, count, desk
+from functions.shared.release_context import Judged, count, release_context
 
 logger = Logger()
 
@@ -24,7 +24,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Reject."""
     lost = Judged.model_validate(event)
     comparison = Comparison.model_validate(event)
-    record = reject(desk(), lost.model, lost.challenger, comparison, execution=lost.execution)
+    record = reject(
+        release_context(), lost.model, lost.challenger, comparison, execution=lost.execution
+    )
     count(lost.model, record.decision)
     logger.info("rejected", extra=record.model_dump(mode="json"))
     return event | {"decided_at": to_text(record.decided_at)}

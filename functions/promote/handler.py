@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import to_text
 from evergreen.evaluation.comparison import Comparison
 from evergreen.release.promotion import promote
-from functions.shared.release_context import Judged, count, desk
+from functions.shared.release_context import Judged, count, release_context
 
 logger = Logger()
 
@@ -24,7 +24,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Promote."""
     won = Judged.model_validate(event)
     comparison = Comparison.model_validate(event)
-    record = promote(desk(), won.model, won.challenger, comparison, execution=won.execution)
+    record = promote(
+        release_context(), won.model, won.challenger, comparison, execution=won.execution
+    )
     count(won.model, record.decision)
     logger.info("promoted", extra=record.model_dump(mode="json"))
     return event | {"decided_at": to_text(record.decided_at)}

@@ -19,7 +19,7 @@ from evergreen.release.rollback import roll_back
 from evergreen.release.watch_period import why_not
 from functions.roll_back.alarm import Alarm
 from functions.roll_back.settings import settings
-from functions.shared.release_context import count, desk
+from functions.shared.release_context import count, release_context
 
 logger = Logger()
 
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def _of_alarm(alarm: Alarm) -> dict[str, Any]:
     definition = find_definition(settings().models, alarm.model)
-    pointer = desk().production.read(definition.name)
+    pointer = release_context().production.read(definition.name)
     kept = why_not(definition.rollback, pointer, alarm.at) if alarm.state == "ALARM" else "no alarm"
     if kept:
         logger.info("kept", extra={"model": definition.name, "alarm": alarm.name, "why": kept})
@@ -60,7 +60,7 @@ def _rolled_back(
 ) -> dict[str, Any]:
     before = _serving(model)
     try:
-        record = roll_back(desk(), model, reason, to=to, execution=execution)
+        record = roll_back(release_context(), model, reason, to=to, execution=execution)
     finally:
         # Counted when production moved, even if MLflow did not answer afterwards.
         moved = before != _serving(model)
@@ -72,5 +72,5 @@ def _rolled_back(
 
 
 def _serving(model: str) -> str | None:
-    pointer = desk().production.read(model)
+    pointer = release_context().production.read(model)
     return pointer.version if pointer else None

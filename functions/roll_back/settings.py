@@ -1,4 +1,4 @@
-"""What the rollback function is told by its environment, beside what the desk is."""
+"""What the rollback function is told by its environment, beside its release context."""
 
 from __future__ import annotations
 

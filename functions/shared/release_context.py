@@ -1,4 +1,4 @@
-"""What the functions that decide share: their environment, the desk, the request, the counters."""
+"""What the functions that decide share: environment, release context, request and counters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evergreen.events import Events
 from evergreen.metrics.catalog import Metric
 from evergreen.production import Production
 from evergreen.registry.writer import Registry
-from evergreen.release.context import Desk
+from evergreen.release.context import ReleaseContext
 from evergreen.storage import Storage
 from functions.shared.environment import Environment
 from functions.shared.metrics import Recorder
@@ -29,7 +29,7 @@ _COUNTERS: dict[Decision, Metric] = {
 }
 
 
-class DeskSettings(Environment):
+class ReleaseSettings(Environment):
     """Environment of a function that decides."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
@@ -50,10 +50,10 @@ class Judged(BaseModel):
 
 
 @cache
-def desk() -> Desk:
-    """Return everything that a decision is written to."""
-    settings = DeskSettings.read()
-    return Desk(
+def release_context() -> ReleaseContext:
+    """Return the release context: everything that a decision reads and is written to."""
+    settings = ReleaseSettings.read()
+    return ReleaseContext(
         storage=Storage(settings.bucket, boto3.client("s3")),
         production=Production(settings.stage, boto3.client("ssm")),
         registry=Registry(tracking_client(settings.tracking_uri, settings.tracking_secret)),

@@ -23,7 +23,7 @@ from onnx import TensorProto, helper
 from cdk.constructs.building.assets import archive
 from cdk.constructs.building.functions import build_function
 from cli.shared.demo_steps import MODELS, OnceAround, Story, example_row
-from cli.shared.manual_release import desk_of, train_and_promote
+from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.progress import Steps
 from evergreen.bundle.store import Bundle, load_bundle, save_bundle
 from evergreen.clock import utc_now
@@ -68,10 +68,10 @@ class Stage:
 
     @property
     def champion(self) -> Bundle:
-        desk = desk_of(self.target)
-        pointer = desk.production.read(MODEL)
+        context = release_context_of(self.target)
+        pointer = context.production.read(MODEL)
         assert pointer is not None
-        return load_bundle(desk.storage, pointer)
+        return load_bundle(context.storage, pointer)
 
     def ask(self, rows: int = 1) -> dict[str, Any]:
         answer = httpx.post(
@@ -87,22 +87,22 @@ class Stage:
     @contextmanager
     def shadow(self, challenger: Bundle) -> Iterator[ShadowSlot]:
         """Put a bundle into the shadow by the library, and wait until it may have been noticed."""
-        desk = desk_of(self.target)
-        uri, sha256 = save_bundle(desk.storage, MODEL, challenger)
+        context = release_context_of(self.target)
+        uri, sha256 = save_bundle(context.storage, MODEL, challenger)
         slot = ShadowSlot(
             version=challenger.version, bundle_uri=uri, sha256=sha256, started_at=utc_now()
         )
-        start(desk.storage, desk.production, MODEL, slot)
+        start(context.storage, context.production, MODEL, slot)
         time.sleep(POLL_SECONDS + 1)
         try:
             yield slot
         finally:
-            stop(desk.production, MODEL)
-            desk.storage.delete_below(f"bundles/{MODEL}/{challenger.version}/")
+            stop(context.production, MODEL)
+            context.storage.delete_below(f"bundles/{MODEL}/{challenger.version}/")
 
     def compared(self, slot: ShadowSlot, done: Callable[[ShadowComparison], bool]) -> Any:
         """Compare until Firehose has brought what is waited for."""
-        storage = desk_of(self.target).storage
+        storage = release_context_of(self.target).storage
         deadline = time.monotonic() + 180
         while True:
             seen = compare_shadow(storage, Lake(storage), self.definition, slot, clock=utc_now)
@@ -111,7 +111,9 @@ class Stage:
             time.sleep(3)
 
     def rows(self, since: datetime, role: str) -> list[dict[str, Any]]:
-        table = Lake(desk_of(self.target).storage).predictions(self.definition, since, utc_now())
+        table = Lake(release_context_of(self.target).storage).predictions(
+            self.definition, since, utc_now()
+        )
         return [row for row in table.to_pylist() if row["role"] == role]
 
 
@@ -139,7 +141,7 @@ def _pack(deployed: Target, models: Path) -> None:
 @pytest.fixture(scope="module")
 def served(stage: Stage) -> Stage:
     """With a champion, whatever ran before."""
-    if desk_of(stage.target).production.read(MODEL) is None:
+    if release_context_of(stage.target).production.read(MODEL) is None:
         example = Story(MODEL, fraction=0.05).example()
         data = example.load(example.trained_on, example.fraction)
         train_and_promote(
@@ -250,7 +252,7 @@ def test_a_retraining_goes_through_the_shadow_before_it_promotes(stage: Stage) -
 
     def keep_asking() -> None:
         while not over.wait(1.0):
-            if desk_of(stage.target).production.read(MODEL) is not None:
+            if release_context_of(stage.target).production.read(MODEL) is not None:
                 stage.ask(rows=2)
 
     traffic = threading.Thread(target=keep_asking)
@@ -263,11 +265,11 @@ def test_a_retraining_goes_through_the_shadow_before_it_promotes(stage: Stage) -
         over.set()
         traffic.join()
     assert summary.promoted == 1
-    desk = desk_of(stage.target)
-    pointer = desk.production.read(MODEL)
+    context = release_context_of(stage.target)
+    pointer = context.production.read(MODEL)
     assert pointer is not None
     assert pointer.shadow is None
-    records = read_records(desk.storage, MODEL)
+    records = read_records(context.storage, MODEL)
     (last,) = [item for item in records if item.decided_at > began and item.execution]
     assert last.challenger == pointer.version
     assert "in the shadow it kept up for" in last.reason

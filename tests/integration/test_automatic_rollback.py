@@ -20,7 +20,7 @@ from cli.shared import executions
 from cli.shared.demo_steps import example_row
 from cli.shared.examples import find_example
 from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import desk_of, train_and_promote
+from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.traffic import Api
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 from evergreen.registry.writer import CHAMPION, PREVIOUS
@@ -45,7 +45,7 @@ PATIENCE = 120
 def promoted(deployed: Target) -> Iterator[list[str]]:
     """Two versions, the second one in production."""
     yield [put_into_production(deployed), put_into_production(deployed)]
-    production = desk_of(deployed).production
+    production = release_context_of(deployed).production
     deployed.client("ssm").delete_parameter(Name=production.parameter(MODEL))
 
 
@@ -98,7 +98,7 @@ def put_into_production(target: Target) -> str:
 
 
 def pointer_of(target: Target) -> ProductionPointer:
-    pointer = desk_of(target).production.read(MODEL)
+    pointer = release_context_of(target).production.read(MODEL)
     assert pointer is not None
     return pointer
 
@@ -145,7 +145,7 @@ def test_an_alarm_within_the_watch_period_puts_the_version_before_back(
     assert record.execution.endswith(f":alarm:{alarm}")
     [event] = told()
     assert (event["model"], event["challenger"], event["champion"]) == (MODEL, first, second)
-    registry = desk_of(deployed).registry
+    registry = release_context_of(deployed).registry
     assert registry.in_stage(MODEL) == [first]
     assert registry.with_alias(MODEL, CHAMPION) == first
     assert registry.with_alias(MODEL, PREVIOUS) == second
@@ -254,11 +254,11 @@ def test_the_doctor_finds_what_is_wrong_and_puts_it_right(
 ) -> None:
     assert promoted
     assert evergreen("doctor", MODEL) == []
-    desk = desk_of(deployed)
-    desk.storage.put_json(
+    context = release_context_of(deployed)
+    context.storage.put_json(
         f"locks/{MODEL}.json", {"owner": "arn:gone", "taken_at": "2026-01-01T00:00:00Z"}
     )
-    desk.registry.set_production(MODEL, pointer_of(deployed).previous or "", None)
+    context.registry.set_production(MODEL, pointer_of(deployed).previous or "", None)
     found = evergreen("doctor", MODEL, code=1)
     assert len(found) == 2
     assert "arn:gone" in found[0]["found"]
@@ -266,7 +266,7 @@ def test_the_doctor_finds_what_is_wrong_and_puts_it_right(
     fixed = evergreen("doctor", MODEL, "--fix")
     assert [each["fixed"] for each in fixed] == [True, True]
     assert evergreen("doctor", MODEL) == []
-    assert desk.registry.in_stage(MODEL) == [pointer_of(deployed).version]
+    assert context.registry.in_stage(MODEL) == [pointer_of(deployed).version]
 
 
 def test_a_version_is_trained_and_promoted_by_hand(

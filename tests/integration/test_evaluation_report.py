@@ -29,7 +29,7 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
     manifest = bench.dataset(seed=1)
     good = bench.train(manifest)
     wrong = bench.challenger(2, flipped=True)
-    rows = read_dataset(bench.desk.storage, bench.definition.name, manifest.dataset_id)
+    rows = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     rule = Evaluation(min_labelled_rows=20, segments=("colour",), min_segment_rows=20)
     evidence = evaluate(
         bench.definition.model_copy(update={"evaluation": rule}),
@@ -40,8 +40,8 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
         champion_training=rows_of(rows, TRAIN),
     )
     trial = Trial(wrong.run_id, wrong.version, good.version, manifest.dataset_id, utc_now())
-    keep_report(evidence, trial, bench.desk.registry)
-    comparison = keep_report(evidence, trial, bench.desk.registry)  # again: the same files
+    keep_report(evidence, trial, bench.context.registry)
+    comparison = keep_report(evidence, trial, bench.context.registry)  # again: the same files
     assert comparison.report_uri == f"runs:/{wrong.run_id}/{ARTIFACT}/{PAGE}"
     assert {segment.refused for segment in comparison.segments} == {True}
     assert "worse than allowed in the protected segment colour = " in comparison.reason
@@ -55,9 +55,9 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
     data = json.loads((kept / DATA).read_text())
     assert {segment["segment"] for segment in data["segments"]} == {"red", "green", "(missing)"}
 
-    bench.desk.registry.log_comparison(
-        bench.desk.registry.find(bench.definition.name, wrong.version), comparison, utc_now()
+    bench.context.registry.log_comparison(
+        bench.context.registry.find(bench.definition.name, wrong.version), comparison, utc_now()
     )
-    reject(bench.desk, bench.definition.name, wrong.version, comparison)
+    reject(bench.context, bench.definition.name, wrong.version, comparison)
     (record,) = bench.records()
     assert record.comparison == comparison

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 
 def test_a_version_has_its_answers_on_rows_it_was_never_trained_on(bench: Bench) -> None:
-    storage, definition = bench.desk.storage, bench.definition
+    storage, definition = bench.context.storage, bench.definition
     manifest = bench.dataset(seed=11)
     challenger = bench.train(manifest)
     answers = read_holdout_answers(storage, definition.name, challenger.version)

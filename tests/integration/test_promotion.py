@@ -41,7 +41,7 @@ def test_a_promotion_killed_at_any_step_is_finished_by_the_next(
 ) -> None:
     name = bench.definition.name
     first, second = bench.challenger(seed=1), bench.challenger(seed=2)
-    promote(bench.desk, name, first.version, comparison("promote", None))
+    promote(bench.context, name, first.version, comparison("promote", None))
     assert [event["detail-type"] for event in bench.read_events()] == ["Model Promoted"]
 
     with pytest.raises(Killed):
@@ -51,15 +51,15 @@ def test_a_promotion_killed_at_any_step_is_finished_by_the_next(
             second.version,
             comparison("promote"),
         )
-    assert len(bench.desk.registry.in_stage(name)) <= 1
-    record = promote(bench.desk, name, second.version, comparison("promote"))
+    assert len(bench.context.registry.in_stage(name)) <= 1
+    record = promote(bench.context, name, second.version, comparison("promote"))
 
-    pointer = bench.desk.production.read(name)
+    pointer = bench.context.production.read(name)
     assert pointer is not None
     assert (pointer.version, pointer.previous) == (second.version, first.version)
-    assert load_bundle(bench.desk.storage, pointer).version == second.version
-    assert [item.version for item in bench.desk.production.history(name)] == ["1", "2"]
-    registry = bench.desk.registry
+    assert load_bundle(bench.context.storage, pointer).version == second.version
+    assert [item.version for item in bench.context.production.history(name)] == ["1", "2"]
+    registry = bench.context.registry
     assert registry.in_stage(name) == [second.version]
     assert registry.with_alias(name, CHAMPION) == second.version
     assert registry.with_alias(name, PREVIOUS) == first.version
@@ -73,10 +73,10 @@ def test_a_promotion_killed_at_any_step_is_finished_by_the_next(
 
 def assert_linked(bench: Bench, record: DecisionRecord) -> None:
     """Check that record, version, run and data set lead to each other."""
-    uri = bench.desk.storage.uri(decision_key(record))
+    uri = bench.context.storage.uri(decision_key(record))
     run = bench.mlflow.get_run(record.run_id)
     version = bench.mlflow.get_model_version(record.model, record.challenger)
-    folder = bench.desk.storage.uri(folder_key(record.model, record.dataset_id))
+    folder = bench.context.storage.uri(folder_key(record.model, record.dataset_id))
     for tags in (run.data.tags, version.tags):
         assert tags["decision"] == record.decision
         assert tags["decision_record"] == uri
@@ -89,28 +89,28 @@ def assert_linked(bench: Bench, record: DecisionRecord) -> None:
 def test_a_promotion_without_a_whole_bundle_changes_nothing(bench: Bench) -> None:
     name = bench.definition.name
     challenger = bench.challenger(seed=1)
-    bench.desk.storage.put(f"bundles/{name}/{challenger.version}/model.onnx", b"something else")
+    bench.context.storage.put(f"bundles/{name}/{challenger.version}/model.onnx", b"something else")
     with pytest.raises(BundleError):
-        promote(bench.desk, name, challenger.version, comparison("promote", None))
-    assert bench.desk.production.read(name) is None
-    assert bench.desk.registry.in_stage(name) == []
+        promote(bench.context, name, challenger.version, comparison("promote", None))
+    assert bench.context.production.read(name) is None
+    assert bench.context.registry.in_stage(name) == []
     assert bench.records() == []
 
 
 def test_a_challenger_that_beat_a_version_no_longer_there_is_not_promoted(bench: Bench) -> None:
     name = bench.definition.name
     first, second, third = (bench.challenger(seed=seed).version for seed in (1, 2, 3))
-    promote(bench.desk, name, first, comparison("promote", None))
-    promote(bench.desk, name, second, comparison("promote"))
+    promote(bench.context, name, first, comparison("promote", None))
+    promote(bench.context, name, second, comparison("promote"))
     judged = comparison("promote").model_copy(update={"champion": second})
-    roll_back(bench.desk, name, "it errs")
+    roll_back(bench.context, name, "it errs")
     with pytest.raises(OutdatedComparisonError, match=f"version {second}, and version {first} is"):
-        promote(bench.desk, name, third, judged)
-    assert bench.desk.registry.in_stage(name) == [first]
+        promote(bench.context, name, third, judged)
+    assert bench.context.registry.in_stage(name) == [first]
     against_first = judged.model_copy(update={"champion": first})
-    assert promote(bench.desk, name, third, against_first).champion == first
+    assert promote(bench.context, name, third, against_first).champion == first
     # Interrupted after the pointer was written, the same call finishes it.
-    assert promote(bench.desk, name, third, against_first).challenger == third
+    assert promote(bench.context, name, third, against_first).challenger == third
 
 
 def test_a_challenger_that_was_compared_with_nothing_does_not_replace_what_came_meanwhile(
@@ -118,10 +118,10 @@ def test_a_challenger_that_was_compared_with_nothing_does_not_replace_what_came_
 ) -> None:
     name = bench.definition.name
     by_hand, judged = (bench.challenger(seed=seed).version for seed in (1, 2))
-    promote(bench.desk, name, by_hand, None, reason="put there by hand")
+    promote(bench.context, name, by_hand, None, reason="put there by hand")
     with pytest.raises(OutdatedComparisonError, match=f"with nothing, and version {by_hand} is"):
-        promote(bench.desk, name, judged, comparison("promote", None))
-    assert bench.desk.registry.in_stage(name) == [by_hand]
+        promote(bench.context, name, judged, comparison("promote", None))
+    assert bench.context.registry.in_stage(name) == [by_hand]
 
 
 REJECTION_STEPS = [
@@ -143,9 +143,9 @@ REJECTION_STEPS = [
 def test_a_rejection_killed_at_any_step_is_finished_by_the_next(
     bench: Bench, part: str, method: str, after: bool, call: int
 ) -> None:
-    name, storage = bench.definition.name, bench.desk.storage
+    name, storage = bench.definition.name, bench.context.storage
     first, second = bench.challenger(seed=1), bench.challenger(seed=2)
-    promote(bench.desk, name, first.version, comparison("promote", None))
+    promote(bench.context, name, first.version, comparison("promote", None))
     before = {item.key for item in storage.list("datasets/")}
 
     with pytest.raises(Killed):
@@ -155,10 +155,10 @@ def test_a_rejection_killed_at_any_step_is_finished_by_the_next(
             second.version,
             comparison("reject"),
         )
-    record = reject(bench.desk, name, second.version, comparison("reject"))
+    record = reject(bench.context, name, second.version, comparison("reject"))
 
     left = {item.key for item in storage.list("datasets/")}
-    dataset = bench.desk.registry.find(name, second.version).dataset_id
+    dataset = bench.context.registry.find(name, second.version).dataset_id
     gone = {folder_key(name, dataset) + file for file in ("data.parquet", "manifest.json")}
     assert left == before - gone
     assert len(left) == 2
@@ -167,8 +167,8 @@ def test_a_rejection_killed_at_any_step_is_finished_by_the_next(
     version = bench.mlflow.get_model_version(name, second.version)
     assert version.tags["stage"] == "archived"
     assert version.tags["archived_reason"] == record.reason
-    assert bench.desk.registry.with_alias(name, CHALLENGER) is None
-    assert bench.desk.registry.in_stage(name) == [first.version]
+    assert bench.context.registry.with_alias(name, CHALLENGER) is None
+    assert bench.context.registry.in_stage(name) == [first.version]
     assert bench.records()[1:] == [record]
     assert_linked(bench, record)
 
@@ -176,21 +176,21 @@ def test_a_rejection_killed_at_any_step_is_finished_by_the_next(
 def test_what_is_finished_is_not_told_again(bench: Bench) -> None:
     name = bench.definition.name
     first, second = bench.challenger(seed=1), bench.challenger(seed=2)
-    promote(bench.desk, name, first.version, comparison("promote", None))
-    reject(bench.desk, name, second.version, comparison("reject"))
+    promote(bench.context, name, first.version, comparison("promote", None))
+    reject(bench.context, name, second.version, comparison("reject"))
     assert len(bench.read_events()) == 2
-    promote(bench.desk, name, first.version, comparison("promote", None))
-    reject(bench.desk, name, second.version, comparison("reject"))
+    promote(bench.context, name, first.version, comparison("promote", None))
+    reject(bench.context, name, second.version, comparison("reject"))
     assert bench.read_events() == []
 
 
 def test_a_rejection_empties_the_shadow_slot_and_a_promotion_does_too(bench: Bench) -> None:
-    name, production = bench.definition.name, bench.desk.production
+    name, production = bench.definition.name, bench.context.production
     first, second, third = (bench.challenger(seed=seed) for seed in (1, 2, 3))
-    promote(bench.desk, name, first.version, comparison("promote", None))
+    promote(bench.context, name, first.version, comparison("promote", None))
 
     def cast_shadow(version: str) -> None:
-        found = bench.desk.registry.find(name, version)
+        found = bench.context.registry.find(name, version)
         slot = ShadowSlot(
             version=version,
             bundle_uri=found.bundle_uri,
@@ -205,34 +205,34 @@ def test_a_rejection_empties_the_shadow_slot_and_a_promotion_does_too(bench: Ben
         return pointer.shadow.version if pointer.shadow else None
 
     cast_shadow(third.version)
-    reject(bench.desk, name, second.version, comparison("reject"))
+    reject(bench.context, name, second.version, comparison("reject"))
     assert shadow() == third.version
-    reject(bench.desk, name, third.version, comparison("reject"))
+    reject(bench.context, name, third.version, comparison("reject"))
     assert shadow() is None
     fourth = bench.challenger(seed=4)
     cast_shadow(fourth.version)
-    promote(bench.desk, name, fourth.version, comparison("promote"))
+    promote(bench.context, name, fourth.version, comparison("promote"))
     assert shadow() is None
 
 
 def test_a_rejection_spares_the_data_set_of_another_challenger(bench: Bench) -> None:
-    name, storage = bench.definition.name, bench.desk.storage
+    name, storage = bench.definition.name, bench.context.storage
     first = bench.challenger(seed=1)
-    promote(bench.desk, name, first.version, comparison("promote", None))
+    promote(bench.context, name, first.version, comparison("promote", None))
     manifest = bench.dataset(seed=2)
     second, third = bench.train(manifest), bench.train(manifest)
-    reject(bench.desk, name, second.version, comparison("reject"))
+    reject(bench.context, name, second.version, comparison("reject"))
     assert read_dataset(storage, name, manifest.dataset_id).num_rows == 400
-    reject(bench.desk, name, third.version, comparison("reject"))
+    reject(bench.context, name, third.version, comparison("reject"))
     assert list(storage.list(folder_key(name, manifest.dataset_id))) == []
 
 
 def test_a_rejection_spares_what_production_stands_on(bench: Bench) -> None:
-    name, storage = bench.definition.name, bench.desk.storage
+    name, storage = bench.definition.name, bench.context.storage
     manifest = bench.dataset(seed=1)
     first, second = bench.train(manifest), bench.train(manifest)
-    promote(bench.desk, name, first.version, comparison("promote", None))
-    reject(bench.desk, name, second.version, comparison("reject"))
+    promote(bench.context, name, first.version, comparison("promote", None))
+    reject(bench.context, name, second.version, comparison("reject"))
     assert read_dataset(storage, name, manifest.dataset_id).num_rows == 400
     with pytest.raises(RegistryError, match="in production"):
-        reject(bench.desk, name, first.version, comparison("reject"))
+        reject(bench.context, name, first.version, comparison("reject"))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from evergreen.datasets.store import DatasetManifest
     from evergreen.registry.registration import Challenger
-    from evergreen.release.context import Desk
+    from evergreen.release.context import ReleaseContext
     from evergreen.training.train import TrainedRun
     from local.stack import Stack
 
@@ -48,25 +48,25 @@ min_labelled_rows = 20
 def trained(
     bench: Bench, manifest: DatasetManifest, registry: Registry | None = None
 ) -> TrainedRun:
-    table = read_dataset(bench.desk.storage, bench.definition.name, manifest.dataset_id)
+    table = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     return train(
         bench.definition,
         bench.folder,
         manifest,
         table,
-        registry=registry or bench.desk.registry,
+        registry=registry or bench.context.registry,
         clock=utc_now,
     )
 
 
-def registered(bench: Bench, run: TrainedRun, desk: Desk | None = None) -> Challenger:
-    desk = desk or bench.desk
+def registered(bench: Bench, run: TrainedRun, context: ReleaseContext | None = None) -> Challenger:
+    context = context or bench.context
     return register_challenger(
         bench.definition.name,
         run.run_id,
         run.dataset_id,
-        storage=desk.storage,
-        registry=desk.registry,
+        storage=context.storage,
+        registry=context.registry,
         clock=utc_now,
     )
 
@@ -77,7 +77,7 @@ def versions(bench: Bench) -> list[Any]:
 
 def found(bench: Bench, manifest: DatasetManifest) -> TrainedRun | None:
     return find_trained(
-        bench.definition, bench.folder, manifest.dataset_id, registry=bench.desk.registry
+        bench.definition, bench.folder, manifest.dataset_id, registry=bench.context.registry
     )
 
 
@@ -134,19 +134,19 @@ def test_a_registration_killed_at_any_step_is_finished_by_the_next(
         registered(bench, run, interrupt(bench, part, method, after=after, call=call))
     challenger = registered(bench, run)
     assert [item.version for item in versions(bench)] == [challenger.version] == ["1"]
-    name, registry = bench.definition.name, bench.desk.registry
+    name, registry = bench.definition.name, bench.context.registry
     assert registry.with_alias(name, CHALLENGER) == "1"
     version = registry.find(name, "1")
     assert (version.run_id, version.dataset_id) == (run.run_id, run.dataset_id)
     pointer = candidate_pointer(version, promoted_at=utc_now())
-    assert load_bundle(bench.desk.storage, pointer) == challenger.bundle
+    assert load_bundle(bench.context.storage, pointer) == challenger.bundle
     assert registered(bench, run) == challenger
 
 
 def test_a_run_whose_version_was_put_aside_becomes_a_new_one(bench: Bench) -> None:
     run = trained(bench, bench.dataset(seed=1))
     first = registered(bench, run)
-    bench.desk.registry.archive(bench.definition.name, first.version, "lost", utc_now())
+    bench.context.registry.archive(bench.definition.name, first.version, "lost", utc_now())
     assert registered(bench, run).version == "2"
 
 
@@ -155,21 +155,21 @@ def test_files_that_are_not_those_of_the_training_are_refused(bench: Bench, tmp_
     altered = tmp_path / "altered"
     altered.mkdir()
     (altered / "model.onnx").write_bytes(b"something else")
-    bench.desk.registry.upload(run.run_id, altered, "bundle")
+    bench.context.registry.upload(run.run_id, altered, "bundle")
     with pytest.raises(BundleError, match="not those that training left"):
         registered(bench, run)
     assert versions(bench) == []
 
 
 def test_a_run_without_a_bundle_is_refused(bench: Bench) -> None:
-    run_id = bench.desk.registry.start_run(bench.definition.name, "a run", {})
+    run_id = bench.context.registry.start_run(bench.definition.name, "a run", {})
     with pytest.raises(RegistryError, match="the run has no bundle"):
         register_challenger(
             bench.definition.name,
             run_id,
             "ds-1",
-            storage=bench.desk.storage,
-            registry=bench.desk.registry,
+            storage=bench.context.storage,
+            registry=bench.context.registry,
             clock=utc_now,
         )
 
@@ -186,7 +186,7 @@ class Container:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "EVERGREEN_BUCKET": bench.desk.storage.bucket,
+            "EVERGREEN_BUCKET": bench.context.storage.bucket,
             "EVERGREEN_MODELS": str(bench.folder.parent),
             "MLFLOW_TRACKING_URI": stack.mlflow_uri,
             "POWERTOOLS_SERVICE_NAME": "train",
@@ -233,8 +233,8 @@ def test_a_model_that_was_decided_on_is_no_challenger_again(bench: Bench) -> Non
     model = bench.definition.name
     for seed in (1, 2):
         run = trained(bench, bench.dataset(seed=seed))
-        promote(bench.desk, model, registered(bench, run).version, None, reason="by hand")
-    roll_back(bench.desk, model, "it was worse")
+        promote(bench.context, model, registered(bench, run).version, None, reason="by hand")
+    roll_back(bench.context, model, "it was worse")
     with pytest.raises(NotEnoughDataError, match=r"no rows have come in since version 2"):
         registered(bench, run)
     assert len(versions(bench)) == 2

@@ -50,7 +50,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 
 def test_a_data_set_comes_back_as_it_was_written_and_keeps_its_first_manifest(bench: Bench) -> None:
-    storage, definition = bench.desk.storage, bench.definition
+    storage, definition = bench.context.storage, bench.definition
     manifest = bench.dataset(seed=1)
     table = read_dataset(storage, definition.name, manifest.dataset_id)
     assert table.num_rows == manifest.rows == 400
@@ -78,7 +78,7 @@ def test_a_data_set_comes_back_as_it_was_written_and_keeps_its_first_manifest(be
 
 
 def test_an_altered_data_set_is_refused(bench: Bench) -> None:
-    storage, name = bench.desk.storage, bench.definition.name
+    storage, name = bench.context.storage, bench.definition.name
     manifest = bench.dataset(seed=1)
     key = folder_key(name, manifest.dataset_id) + "data.parquet"
     body = storage.get(key)
@@ -113,10 +113,10 @@ class LabelledRows:
 
 
 def test_a_challenger_gets_the_champions_rows_and_is_judged_on_new_ones_only(bench: Bench) -> None:
-    storage, definition = bench.desk.storage, bench.definition
+    storage, definition = bench.context.storage, bench.definition
     champion = bench.train(bench.dataset(seed=1))
-    promote(bench.desk, definition.name, champion.version, comparison("promote", None))
-    pointer = bench.desk.production.read(definition.name)
+    promote(bench.context, definition.name, champion.version, comparison("promote", None))
+    pointer = bench.context.production.read(definition.name)
     assert pointer is not None
     fresh_from = START + timedelta(minutes=400)
     lake: Any = LabelledRows(make_rows(2, 100, start=fresh_from))
@@ -139,12 +139,12 @@ def test_a_challenger_gets_the_champions_rows_and_is_judged_on_new_ones_only(ben
 def test_after_the_world_has_turned_a_challenger_is_trained_on_the_new_one_and_wins(
     bench: Bench,
 ) -> None:
-    storage = bench.desk.storage
+    storage = bench.context.storage
     patient = Retraining(training_window_rows=1000, min_training_rows=100)
     definition = bench.definition.model_copy(update={"retraining": patient})
     champion = bench.train(bench.dataset(seed=1))
-    promote(bench.desk, definition.name, champion.version, comparison("promote", None))
-    pointer = bench.desk.production.read(definition.name)
+    promote(bench.context, definition.name, champion.version, comparison("promote", None))
+    pointer = bench.context.production.read(definition.name)
     assert pointer is not None
     lake: Any = LabelledRows(make_rows(2, 400, flipped=True, start=START + timedelta(minutes=400)))
     choose = partial(choose_window, definition, load_trainer(bench.folder))
@@ -182,14 +182,16 @@ def test_training_leaves_a_run_a_version_and_a_bundle_that_predicts(bench: Bench
     assert "model/model.skops" in files
     assert not [path for path in files if path.endswith(".pkl")]
 
-    registered = bench.desk.registry.find(bench.definition.name, challenger.version)
+    registered = bench.context.registry.find(bench.definition.name, challenger.version)
     assert registered.dataset_id == manifest.dataset_id
     pointer = candidate_pointer(registered, promoted_at=utc_now())
-    bundle = load_bundle(bench.desk.storage, pointer)
-    table = read_dataset(bench.desk.storage, bench.definition.name, manifest.dataset_id)
+    bundle = load_bundle(bench.context.storage, pointer)
+    table = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     outputs = Predictor(bundle).predict(to_columns(bench.definition, table)).outputs
     assert set(outputs) == {0, 1}
-    assert bench.desk.registry.with_alias(bench.definition.name, CHALLENGER) == challenger.version
+    assert (
+        bench.context.registry.with_alias(bench.definition.name, CHALLENGER) == challenger.version
+    )
 
 
 def test_a_training_that_fails_leaves_a_failed_run_and_no_version(bench: Bench) -> None:
@@ -216,7 +218,7 @@ def test_a_challenger_that_cannot_be_exported_leaves_no_version(bench: Bench) ->
 def test_the_better_model_wins_and_the_same_model_does_not(bench: Bench) -> None:
     old, new = bench.challenger(seed=1), bench.challenger(seed=2, flipped=True)
     manifest = bench.dataset(seed=3, flipped=True)
-    table = read_dataset(bench.desk.storage, bench.definition.name, manifest.dataset_id)
+    table = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     holdout = rows_of(table, HOLDOUT)
     better = compare(bench.definition, holdout, champion=old.bundle, challenger=new.bundle)
     assert better.decision == "promote"
@@ -229,7 +231,7 @@ def test_the_better_model_wins_and_the_same_model_does_not(bench: Bench) -> None
 
 
 def test_one_execution_at_a_time_holds_the_lock(bench: Bench) -> None:
-    storage, running = bench.desk.storage, {"arn:1", "arn:2"}
+    storage, running = bench.context.storage, {"arn:1", "arn:2"}
 
     def take(owner: str) -> None:
         take_lock(storage, "fruit", owner, is_running=running.__contains__, clock=utc_now)
@@ -247,7 +249,7 @@ def test_one_execution_at_a_time_holds_the_lock(bench: Bench) -> None:
 
 
 def test_of_two_that_take_over_a_stale_lock_one_wins(bench: Bench) -> None:
-    storage = bench.desk.storage
+    storage = bench.context.storage
     take_lock(storage, "fruit", "arn:dead", is_running=lambda _: True, clock=utc_now)
 
     def running(owner: str) -> bool:

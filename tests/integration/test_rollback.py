@@ -29,13 +29,13 @@ def promote_new(bench: Bench, *seeds: int) -> list[str]:
     for seed in seeds:
         version = bench.challenger(seed=seed).version
         evidence = comparison("promote", 0.5 if versions else None)
-        promote(bench.desk, bench.definition.name, version, evidence)
+        promote(bench.context, bench.definition.name, version, evidence)
         versions.append(version)
     return versions
 
 
 def pointer_of(bench: Bench) -> ProductionPointer:
-    pointer = bench.desk.production.read(bench.definition.name)
+    pointer = bench.context.production.read(bench.definition.name)
     assert pointer is not None
     return pointer
 
@@ -65,16 +65,20 @@ def test_a_rollback_killed_at_any_step_is_finished_by_the_next(
 
     with pytest.raises(Killed):
         roll_back(interrupt(bench, part, method, after=after, call=call), name, "it errs")
-    assert len(bench.desk.registry.in_stage(name)) <= 1
-    record = roll_back(bench.desk, name, "it errs")
+    assert len(bench.context.registry.in_stage(name)) <= 1
+    record = roll_back(bench.context, name, "it errs")
 
     pointer = pointer_of(bench)
     assert (pointer.version, pointer.previous, pointer.rolled_back) == (first, second, True)
     assert pointer.metric == 0.6
-    assert load_bundle(bench.desk.storage, pointer).version == first
-    assert read_dataset(bench.desk.storage, name, pointer.reference_dataset_id).num_rows == 400
-    assert [item.version for item in bench.desk.production.history(name)] == [first, second, first]
-    registry = bench.desk.registry
+    assert load_bundle(bench.context.storage, pointer).version == first
+    assert read_dataset(bench.context.storage, name, pointer.reference_dataset_id).num_rows == 400
+    assert [item.version for item in bench.context.production.history(name)] == [
+        first,
+        second,
+        first,
+    ]
+    registry = bench.context.registry
     assert registry.in_stage(name) == [first]
     assert registry.with_alias(name, CHAMPION) == first
     assert registry.with_alias(name, PREVIOUS) == second
@@ -101,13 +105,13 @@ def test_production_goes_back_before_mlflow_is_asked_for_anything(
 
 
 def test_the_history_tells_who_replaced_whom_recorded_or_not(bench: Bench) -> None:
-    name, desk = bench.definition.name, bench.desk
+    name, context = bench.definition.name, bench.context
     first, second = promote_new(bench, 1, 2)
     third = bench.challenger(seed=3).version
-    reject(desk, name, third, comparison("reject"))
+    reject(context, name, third, comparison("reject"))
     with pytest.raises(Killed):
         roll_back(interrupt(bench, "production", "write", after=True), name, "it errs")
-    turns = read_history(desk.storage, desk.production, name)
+    turns = read_history(context.storage, context.production, name)
     assert [(turn.decision, turn.version, turn.against) for turn in turns] == [
         ("promote", first, None),
         ("promote", second, first),
@@ -117,25 +121,25 @@ def test_the_history_tells_who_replaced_whom_recorded_or_not(bench: Bench) -> No
     assert [turn.metric_against for turn in turns] == [None, 0.5, 0.5, None]
     assert [turn.metric_version for turn in turns] == [0.6, 0.6, 0.6, None]
     assert (turns[-1].reason, turns[-1].record) == (UNRECORDED, None)
-    roll_back(desk, name, "it errs")
-    turns = read_history(desk.storage, desk.production, name)
+    roll_back(context, name, "it errs")
+    turns = read_history(context.storage, context.production, name)
     assert [turn.reason for turn in turns[-2:]] == ["because the test says so", "it errs"]
-    assert all(turn.record and desk.storage.uri("decisions/") in turn.record for turn in turns)
+    assert all(turn.record and context.storage.uri("decisions/") in turn.record for turn in turns)
 
 
 def test_a_rollback_given_twice_goes_back_once(bench: Bench) -> None:
     name = bench.definition.name
     first, second = promote_new(bench, 1, 2)
     bench.read_events()
-    record = roll_back(bench.desk, name, "it errs")
+    record = roll_back(bench.context, name, "it errs")
     pointer = pointer_of(bench)
     assert len(bench.read_events()) == 1
-    assert roll_back(bench.desk, name, "another reason") == record
-    assert roll_back(bench.desk, name, "another reason", to=first) == record
+    assert roll_back(bench.context, name, "another reason") == record
+    assert roll_back(bench.context, name, "another reason", to=first) == record
     assert pointer_of(bench) == pointer
     assert bench.records()[2:] == [record]
     assert bench.read_events() == []
-    forward = roll_back(bench.desk, name, "it was not the model", to=second)
+    forward = roll_back(bench.context, name, "it was not the model", to=second)
     assert (forward.challenger, forward.champion) == (second, first)
     assert pointer_of(bench).version == second
 
@@ -143,66 +147,66 @@ def test_a_rollback_given_twice_goes_back_once(bench: Bench) -> None:
 def test_production_goes_back_to_any_version_that_was_there(bench: Bench) -> None:
     name = bench.definition.name
     first, _, third = promote_new(bench, 1, 2, 3)
-    record = roll_back(bench.desk, name, "two bad ones", to=first)
+    record = roll_back(bench.context, name, "two bad ones", to=first)
     assert (record.challenger, record.champion) == (first, third)
     newest = bench.challenger(seed=4).version
-    promote(bench.desk, name, newest, comparison("promote"))
-    back = roll_back(bench.desk, name, "bad again")
+    promote(bench.context, name, newest, comparison("promote"))
+    back = roll_back(bench.context, name, "bad again")
     assert (back.challenger, back.champion) == (first, newest)
 
 
 def test_a_version_taken_out_does_not_come_back_by_the_promotion_run_again(bench: Bench) -> None:
     name = bench.definition.name
     first, second = promote_new(bench, 1, 2)
-    roll_back(bench.desk, name, "it errs")
+    roll_back(bench.context, name, "it errs")
     with pytest.raises(RegistryError, match=f"rollback {name} --to {second}"):
-        promote(bench.desk, name, second, comparison("promote"))
+        promote(bench.context, name, second, comparison("promote"))
     assert pointer_of(bench).version == first
     with pytest.raises(RegistryError, match="was in production"):
-        reject(bench.desk, name, second, comparison("reject"))
+        reject(bench.context, name, second, comparison("reject"))
 
 
 def test_a_version_that_parameter_store_has_forgotten_is_found_by_its_decision(
     bench: Bench, clients: Callable[[str], Any]
 ) -> None:
-    name, production = bench.definition.name, bench.desk.production
+    name, production = bench.definition.name, bench.context.production
     first, second = promote_new(bench, 1, 2)
     pointer = pointer_of(bench)
     clients("ssm").delete_parameter(Name=production.parameter(name))
     production.write(name, pointer)
     with pytest.raises(RegistryError, match="was in production"):
-        reject(bench.desk, name, first, comparison("reject"))
+        reject(bench.context, name, first, comparison("reject"))
     with pytest.raises(RegistryError, match="was in production before"):
-        promote(bench.desk, name, first, comparison("promote"))
-    roll_back(bench.desk, name, "it errs", to=first)
+        promote(bench.context, name, first, comparison("promote"))
+    roll_back(bench.context, name, "it errs", to=first)
     assert (pointer_of(bench).version, pointer_of(bench).previous) == (first, second)
 
 
 def test_there_must_be_something_to_go_back_to(bench: Bench) -> None:
     name = bench.definition.name
     with pytest.raises(NoProductionModelError, match="nothing is in production"):
-        roll_back(bench.desk, name, "why not")
+        roll_back(bench.context, name, "why not")
     (first,) = promote_new(bench, 1)
     with pytest.raises(NoProductionModelError, match="before version 1"):
-        roll_back(bench.desk, name, "why not")
+        roll_back(bench.context, name, "why not")
     with pytest.raises(RegistryError, match="is in production now"):
-        roll_back(bench.desk, name, "why not", to=first)
+        roll_back(bench.context, name, "why not", to=first)
     other = bench.challenger(seed=2).version
     with pytest.raises(RegistryError, match=r"never in production.*that were: none"):
-        roll_back(bench.desk, name, "why not", to=other)
+        roll_back(bench.context, name, "why not", to=other)
     assert pointer_of(bench).version == first
 
 
 def test_what_it_would_stand_on_must_be_whole(bench: Bench) -> None:
-    name, storage = bench.definition.name, bench.desk.storage
+    name, storage = bench.definition.name, bench.context.storage
     first, second = promote_new(bench, 1, 2)
-    dataset = bench.desk.registry.find(name, first).dataset_id
+    dataset = bench.context.registry.find(name, first).dataset_id
     delete_dataset(storage, name, dataset)
     with pytest.raises(EvergreenError, match="data set not found"):
-        roll_back(bench.desk, name, "it errs")
+        roll_back(bench.context, name, "it errs")
     delete_bundle(storage, name, first)
     with pytest.raises(BundleError):
-        roll_back(bench.desk, name, "it errs")
+        roll_back(bench.context, name, "it errs")
     assert pointer_of(bench).version == second
     assert len(bench.records()) == 2
-    assert bench.desk.registry.in_stage(name) == [second]
+    assert bench.context.registry.in_stage(name) == [second]

@@ -21,7 +21,7 @@ from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evergreen.release.context import Desk
+    from evergreen.release.context import ReleaseContext
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -39,9 +39,9 @@ def orphans(
     return find_orphans(later(bench), bench.definition.name, is_running=is_running, grace=grace)
 
 
-def later(bench: Bench) -> Desk:
-    """Return the desk a second later: S3 tells times in whole seconds."""
-    return replace(bench.desk, clock=lambda: utc_now() + timedelta(seconds=1))
+def later(bench: Bench) -> ReleaseContext:
+    """Return the release context a second later: S3 tells times in whole seconds."""
+    return replace(bench.context, clock=lambda: utc_now() + timedelta(seconds=1))
 
 
 def found(bench: Bench) -> list[str]:
@@ -63,24 +63,24 @@ def repair(bench: Bench) -> list[str]:
 def judged(bench: Bench, seed: int) -> str:
     """Train a challenger and log a comparison to its run, as an evaluation does."""
     version = bench.challenger(seed=seed).version
-    registered = bench.desk.registry.find(bench.definition.name, version)
-    bench.desk.registry.log_comparison(registered, comparison("reject"), utc_now())
+    registered = bench.context.registry.find(bench.definition.name, version)
+    bench.context.registry.log_comparison(registered, comparison("reject"), utc_now())
     return version
 
 
 def test_whole_promotions_rejections_and_rollbacks_leave_no_orphan(bench: Bench) -> None:
     name = bench.definition.name
     first = bench.challenger(seed=1)
-    promote(bench.desk, name, first.version, comparison("promote", None))
+    promote(bench.context, name, first.version, comparison("promote", None))
     for seed in (2, 3):
-        reject(bench.desk, name, judged(bench, seed), comparison("reject"))
-    promote(bench.desk, name, bench.challenger(seed=4).version, comparison("promote"))
-    roll_back(bench.desk, name, "it errs")
+        reject(bench.context, name, judged(bench, seed), comparison("reject"))
+    promote(bench.context, name, bench.challenger(seed=4).version, comparison("promote"))
+    roll_back(bench.context, name, "it errs")
     assert orphans(bench) == []
     assert found(bench) == []
-    kept = {item.key.split("/")[2] for item in bench.desk.storage.list(f"bundles/{name}/")}
+    kept = {item.key.split("/")[2] for item in bench.context.storage.list(f"bundles/{name}/")}
     assert kept == {"1", "4"}
-    assert len(list(bench.desk.storage.list(f"datasets/{name}/"))) == 4
+    assert len(list(bench.context.storage.list(f"datasets/{name}/"))) == 4
 
 
 @pytest.mark.parametrize(
@@ -97,29 +97,29 @@ def test_a_training_killed_midway_is_swept(
     bench: Bench, part: str, method: str, call: int, kinds: set[str]
 ) -> None:
     name = bench.definition.name
-    promote(bench.desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    promote(bench.context, name, bench.challenger(seed=1).version, comparison("promote", None))
     manifest = bench.dataset(seed=2)
-    killed = replace(bench, desk=interrupt(bench, part, method, after=True, call=call))
+    killed = replace(bench, context=interrupt(bench, part, method, after=True, call=call))
     with pytest.raises(Killed):
         killed.train(manifest)
 
     assert {each.kind for each in orphans(bench)} == kinds
     assert orphans(bench, grace=timedelta(hours=1)) == []
     for orphan in orphans(bench):
-        remove(bench.desk, orphan)
-        remove(bench.desk, orphan)
+        remove(bench.context, orphan)
+        remove(bench.context, orphan)
     # The version's data set was its own until it was put aside, and went with it.
     assert orphans(bench) == []
-    assert len(list(bench.desk.storage.list(f"datasets/{name}/"))) == 2
-    assert bench.desk.registry.with_alias(name, CHALLENGER) is None
+    assert len(list(bench.context.storage.list(f"datasets/{name}/"))) == 2
+    assert bench.context.registry.with_alias(name, CHALLENGER) is None
     if "version" in kinds:
         record = bench.records()[-1]
         assert (record.decision, record.reason, record.comparison) == ("reject", ABANDONED, None)
 
 
 def test_what_a_running_retraining_works_on_is_left_to_it(bench: Bench) -> None:
-    name, storage = bench.definition.name, bench.desk.storage
-    promote(bench.desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    name, storage = bench.definition.name, bench.context.storage
+    promote(bench.context, name, bench.challenger(seed=1).version, comparison("promote", None))
     # As late in its second as can be: S3 says of what follows that it was written before.
     taken_at = utc_now().replace(microsecond=999_999)
     storage.put_json(lock_key(name), {"owner": "arn:1", "taken_at": to_text(taken_at)})
@@ -130,7 +130,7 @@ def test_what_a_running_retraining_works_on_is_left_to_it(bench: Bench) -> None:
 
 
 def test_bundles_and_data_sets_of_no_version_are_orphans(bench: Bench) -> None:
-    name, storage = bench.definition.name, bench.desk.storage
+    name, storage = bench.definition.name, bench.context.storage
     storage.put(f"bundles/{name}/77/model.onnx", b"x")
     manifest = bench.dataset(seed=1)
     assert orphans(bench) == [
@@ -159,13 +159,13 @@ def test_the_doctor_completes_what_moved_production(
 ) -> None:
     name = bench.definition.name
     first, second = bench.challenger(seed=1).version, judged(bench, seed=2)
-    promote(bench.desk, name, first, comparison("promote", None))
+    promote(bench.context, name, first, comparison("promote", None))
     if what == "roll_back":
-        promote(bench.desk, name, second, comparison("promote"))
-    desk = interrupt(bench, part, method, after=True, call=call)
+        promote(bench.context, name, second, comparison("promote"))
+    context = interrupt(bench, part, method, after=True, call=call)
     steps: dict[str, Callable[[], object]] = {
-        "promote": lambda: promote(desk, name, second, comparison("promote")),
-        "roll_back": lambda: roll_back(desk, name, "it errs"),
+        "promote": lambda: promote(context, name, second, comparison("promote")),
+        "roll_back": lambda: roll_back(context, name, "it errs"),
     }
     with pytest.raises(Killed):
         steps[what]()
@@ -173,7 +173,7 @@ def test_the_doctor_completes_what_moved_production(
     assert found(bench) == [f"version {serving} is in production and {expected}"]
     repair(bench)
     assert found(bench) == []
-    assert bench.desk.registry.in_stage(name) == [serving]
+    assert bench.context.registry.in_stage(name) == [serving]
     record = bench.records()[-1]
     assert (record.decision, record.challenger) == (what, serving)
     if what == "promote":
@@ -185,14 +185,14 @@ def test_the_doctor_completes_what_moved_production(
 def test_the_doctor_sees_an_mlflow_that_shows_something_else(bench: Bench) -> None:
     name = bench.definition.name
     first, second = bench.challenger(seed=1).version, bench.challenger(seed=2).version
-    promote(bench.desk, name, first, comparison("promote", None))
-    promote(bench.desk, name, second, comparison("promote"))
+    promote(bench.context, name, first, comparison("promote", None))
+    promote(bench.context, name, second, comparison("promote"))
     bench.read_events()
     bench.mlflow.set_model_version_tag(name, first, "stage", "prod")
     assert found(bench) == [f"version {second} is in production and MLflow shows something else"]
     repair(bench)
     assert found(bench) == []
-    assert bench.desk.registry.in_stage(name) == [second]
+    assert bench.context.registry.in_stage(name) == [second]
     assert bench.read_events() == []
 
 
@@ -207,7 +207,7 @@ def test_the_doctor_sees_an_mlflow_that_shows_something_else(bench: Bench) -> No
 )
 def test_the_doctor_completes_a_rejection(bench: Bench, part: str, method: str, call: int) -> None:
     name = bench.definition.name
-    promote(bench.desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    promote(bench.context, name, bench.challenger(seed=1).version, comparison("promote", None))
     version = judged(bench, seed=2)
     with pytest.raises(Killed):
         reject(
@@ -225,10 +225,10 @@ def test_the_doctor_completes_a_rejection(bench: Bench, part: str, method: str, 
 
 
 def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(bench: Bench) -> None:
-    name, desk = bench.definition.name, bench.desk
-    promote(desk, name, bench.challenger(seed=1).version, comparison("promote", None))
+    name, context = bench.definition.name, bench.context
+    promote(context, name, bench.challenger(seed=1).version, comparison("promote", None))
     version = bench.challenger(seed=2).version
-    registered = desk.registry.find(name, version)
+    registered = context.registry.find(name, version)
     slot = ShadowSlot(
         version=version,
         bundle_uri=registered.bundle_uri,
@@ -236,8 +236,8 @@ def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(ben
         started_at=utc_now(),
         owner="arn:1",
     )
-    desk.production.set_shadow(name, slot)
-    desk.storage.put_json(
+    context.production.set_shadow(name, slot)
+    context.storage.put_json(
         lock_key(name), {"owner": "arn:1", "taken_at": to_text(datetime(2026, 1, 1, tzinfo=UTC))}
     )
     running = examine(later(bench), name, is_running=lambda _: True, grace=NO_GRACE)
@@ -248,8 +248,8 @@ def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(ben
         f"version {version} was never decided about",
     ]
     assert found(bench) == []
-    assert read_lock(desk.storage, name) is None
-    pointer = desk.production.read(name)
+    assert read_lock(context.storage, name) is None
+    pointer = context.production.read(name)
     assert pointer is not None
     assert pointer.shadow is None
 
@@ -257,7 +257,7 @@ def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(ben
 def test_a_version_that_failed_is_no_interrupted_rejection(bench: Bench) -> None:
     name = bench.definition.name
     version = bench.challenger(seed=1).version
-    bench.desk.registry.archive(name, version, "not finished: no room", utc_now())
+    bench.context.registry.archive(name, version, "not finished: no room", utc_now())
     assert {each.kind for each in orphans(bench)} == {"bundle", "data set"}
     repair(bench)
     assert found(bench) == []

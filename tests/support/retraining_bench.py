@@ -20,7 +20,7 @@ from evergreen.events import Events
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition, Retraining
 from evergreen.production import Production
 from evergreen.registry.writer import Registry
-from evergreen.release.context import Desk
+from evergreen.release.context import ReleaseContext
 from evergreen.release.decision_log import DecisionRecord, read_records
 from evergreen.storage import Storage
 from evergreen.training.train import train_challenger
@@ -54,7 +54,7 @@ def train(features, target):
 class Bench:
     """Clients of the stack, and a bucket, bus and model of this test's own."""
 
-    desk: Desk
+    context: ReleaseContext
     mlflow: MlflowClient
     definition: ModelDefinition
     folder: Path
@@ -63,7 +63,7 @@ class Bench:
     def dataset(self, seed: int, rows: int = 400, *, flipped: bool = False) -> DatasetManifest:
         table = split_rows(self.definition, make_rows(seed, rows, flipped=flipped))
         return write_dataset(
-            self.desk.storage,
+            self.context.storage,
             self.definition,
             table,
             sources=["made up"],
@@ -76,9 +76,9 @@ class Bench:
             self.definition,
             self.folder,
             manifest,
-            read_dataset(self.desk.storage, self.definition.name, manifest.dataset_id),
-            storage=self.desk.storage,
-            registry=self.desk.registry,
+            read_dataset(self.context.storage, self.definition.name, manifest.dataset_id),
+            storage=self.context.storage,
+            registry=self.context.registry,
             clock=utc_now,
         )
 
@@ -86,7 +86,7 @@ class Bench:
         return self.train(self.dataset(seed, flipped=flipped))
 
     def records(self) -> list[DecisionRecord]:
-        return read_records(self.desk.storage, self.definition.name)
+        return read_records(self.context.storage, self.definition.name)
 
 
 def make_rows(seed: int, rows: int, *, flipped: bool = False, start: datetime = START) -> pa.Table:
@@ -143,7 +143,7 @@ def open_bench(clients: Any, mlflow_uri: str, folder: Path) -> Iterator[Bench]:
     mlflow = MlflowClient(mlflow_uri)
     storage = Storage(bucket, s3)
     yield Bench(
-        desk=Desk(
+        context=ReleaseContext(
             storage=storage,
             production=Production("test", clients("ssm")),
             registry=Registry(mlflow),
@@ -206,10 +206,12 @@ class Interrupted:
         return call
 
 
-def interrupt(bench: Bench, part: str, method: str, *, after: bool, call: int = 1) -> Desk:
+def interrupt(
+    bench: Bench, part: str, method: str, *, after: bool, call: int = 1
+) -> ReleaseContext:
     if part == "mlflow":
         client: Any = Interrupted(bench.mlflow, method, after=after, call=call)
-        return replace(bench.desk, registry=Registry(client))
-    inner = getattr(bench.desk, part)
+        return replace(bench.context, registry=Registry(client))
+    inner = getattr(bench.context, part)
     changed: dict[str, Any] = {part: Interrupted(inner, method, after=after, call=call)}
-    return replace(bench.desk, **changed)
+    return replace(bench.context, **changed)

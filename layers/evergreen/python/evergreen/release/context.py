@@ -1,4 +1,4 @@
-"""What every decision is written to, and what earlier ones left there."""
+"""The release context: where decisions are written, and what earlier ones left there."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Everything a decision is written to."""
+class ReleaseContext:
+    """The clients that a decision is written with: data bucket, pointer, registry and events."""
 
     storage: Storage
     production: Production
@@ -39,45 +39,49 @@ class Desk:
     clock: Clock
 
 
-def served_versions(desk: Desk, model: str) -> dict[str, str]:
+def served_versions(context: ReleaseContext, model: str) -> dict[str, str]:
     """Return every version that is or was in production, and its reference data set's id.
 
     A version counts if a pointer named it (Parameter Store keeps the last hundred) or a decision
     record says that it was promoted (they stay for good). Nothing that one of these stands on is
     ever deleted: production can go back to it.
     """
-    records = read_records(desk.storage, model)
+    records = read_records(context.storage, model)
     served = {item.challenger: item.dataset_id for item in records if item.decision != "reject"}
-    return served | {item.version: item.reference_dataset_id for item in pointers_of(desk, model)}
+    return served | {
+        item.version: item.reference_dataset_id for item in pointers_of(context, model)
+    }
 
 
-def was_served(desk: Desk, model: str, version: str) -> bool:
+def was_served(context: ReleaseContext, model: str, version: str) -> bool:
     """Say whether a version is or was in production, without reading every decision there is."""
-    if any(item.version == version for item in pointers_of(desk, model)):
+    if any(item.version == version for item in pointers_of(context, model)):
         return True
-    keys = [item.key for item in desk.storage.list(decisions_prefix(model))]
-    records = [read_record(desk.storage, key) for key in keys if key.endswith(f"-{version}.json")]
+    keys = [item.key for item in context.storage.list(decisions_prefix(model))]
+    records = [
+        read_record(context.storage, key) for key in keys if key.endswith(f"-{version}.json")
+    ]
     return any(record is not None and record.decision != "reject" for record in records)
 
 
-def pointers_of(desk: Desk, model: str) -> list[ProductionPointer]:
+def pointers_of(context: ReleaseContext, model: str) -> list[ProductionPointer]:
     """Return every pointer that Parameter Store still has, oldest first."""
-    return desk.production.history(model) if desk.production.read(model) else []
+    return context.production.history(model) if context.production.read(model) else []
 
 
-def publish(desk: Desk, record: DecisionRecord) -> DecisionRecord:
+def publish(context: ReleaseContext, record: DecisionRecord) -> DecisionRecord:
     """Record a decision once, tell of it, and link it to its run and version."""
     key = decision_key(record)
-    known = read_record(desk.storage, key)
+    known = read_record(context.storage, key)
     if known:
         record = known  # the first call's evidence and reason stay
     else:
-        desk.storage.put_json(key, record.model_dump(mode="json"))
-    uri = desk.storage.uri(key)
-    if desk.registry.decision_of(record.model, record.challenger) == uri:
+        context.storage.put_json(key, record.model_dump(mode="json"))
+    uri = context.storage.uri(key)
+    if context.registry.decision_of(record.model, record.challenger) == uri:
         return record
     evidence = record.comparison.model_dump(mode="json") if record.comparison else {}
-    desk.events.put(
+    context.events.put(
         _KINDS[record.decision],
         record.model,
         {
@@ -94,7 +98,7 @@ def publish(desk: Desk, record: DecisionRecord) -> DecisionRecord:
         },
     )
     folder = folder_key(record.model, record.dataset_id)
-    desk.registry.link_decision(
-        record.model, record.challenger, record.decision, uri, desk.storage.uri(folder)
+    context.registry.link_decision(
+        record.model, record.challenger, record.decision, uri, context.storage.uri(folder)
     )
     return record

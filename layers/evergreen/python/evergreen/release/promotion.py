@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from evergreen.evaluation.comparison import Comparison
     from evergreen.registry.reader import RegisteredVersion
-    from evergreen.release.context import Desk
+    from evergreen.release.context import ReleaseContext
 
 
 def candidate_pointer(
@@ -45,7 +45,7 @@ def candidate_pointer(
 
 
 def promote(
-    desk: Desk,
+    context: ReleaseContext,
     model: str,
     version: str,
     comparison: Comparison | None,
@@ -62,7 +62,7 @@ def promote(
 
     Parameters
     ----------
-    desk
+    context
         Storage, pointer, registry, events and clock.
     model
         The model's name.
@@ -86,11 +86,11 @@ def promote(
     BundleError
         If the bundle is missing, incomplete or altered; nor then.
     """
-    challenger = desk.registry.find(model, version)
-    pointer = desk.production.read(model)
+    challenger = context.registry.find(model, version)
+    pointer = context.production.read(model)
     if pointer is None or pointer.version != version:
         _check_current(model, version, pointer, comparison)
-        if was_served(desk, model, version):
+        if was_served(context, model, version):
             raise RegistryError(
                 "the version was in production before, so it is no challenger",
                 where=f"{model} {version}",
@@ -98,13 +98,13 @@ def promote(
             )
         pointer = candidate_pointer(
             challenger,
-            promoted_at=desk.clock(),
+            promoted_at=context.clock(),
             metric=comparison.metric_challenger if comparison else None,
             previous=pointer.version if pointer else None,
         )
-        load_bundle(desk.storage, pointer)
-        desk.production.write(model, pointer)
-    desk.registry.set_production(model, version, pointer.previous)
+        load_bundle(context.storage, pointer)
+        context.production.write(model, pointer)
+    context.registry.set_production(model, version, pointer.previous)
     record = DecisionRecord(
         model=model,
         decision="promote",
@@ -117,11 +117,11 @@ def promote(
         run_id=challenger.run_id,
         execution=execution,
     )
-    return publish(desk, record)
+    return publish(context, record)
 
 
 def reject(
-    desk: Desk,
+    context: ReleaseContext,
     model: str,
     version: str,
     comparison: Comparison | None,
@@ -137,7 +137,7 @@ def reject(
 
     Parameters
     ----------
-    desk
+    context
         Storage, pointer, registry, events and clock.
     model
         The model's name.
@@ -155,27 +155,27 @@ def reject(
     RegistryError
         If the version is or was in production, or the registry does not hold it.
     """
-    if was_served(desk, model, version):
+    if was_served(context, model, version):
         raise RegistryError(
             "a version that is or was in production cannot be rejected",
             where=f"{model} {version}",
             fix="Roll production back to another version instead.",
         )
-    versions = {item.version: item for item in desk.registry.versions(model)}
+    versions = {item.version: item for item in context.registry.versions(model)}
     if version not in versions:
         raise RegistryError("there is no such version", where=f"{model} {version}")
     challenger = versions[version]
-    pointer = desk.production.read(model)
+    pointer = context.production.read(model)
     if pointer and pointer.shadow and pointer.shadow.version == version:
-        desk.production.set_shadow(model, None)
+        context.production.set_shadow(model, None)
     why = reason or (comparison.reason if comparison else "no reason is known")
-    decided_at = desk.registry.archive(model, version, why, desk.clock())
-    delete_bundle(desk.storage, model, version)
+    decided_at = context.registry.archive(model, version, why, context.clock())
+    delete_bundle(context.storage, model, version)
     # Versions that were in production are never archived: they are among these.
     others = (item for item in versions.values() if not item.archived and item.version != version)
-    kept = {item.reference_dataset_id for item in pointers_of(desk, model)}
+    kept = {item.reference_dataset_id for item in pointers_of(context, model)}
     if challenger.dataset_id not in kept | {item.dataset_id for item in others}:
-        delete_dataset(desk.storage, model, challenger.dataset_id)
+        delete_dataset(context.storage, model, challenger.dataset_id)
     record = DecisionRecord(
         model=model,
         decision="reject",
@@ -188,7 +188,7 @@ def reject(
         run_id=challenger.run_id,
         execution=execution,
     )
-    return publish(desk, record)
+    return publish(context, record)
 
 
 def _check_current(

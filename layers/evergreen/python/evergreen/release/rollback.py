@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evergreen.bundle.store import load_bundle
 from evergreen.datasets.store import folder_key, read_manifest
 from evergreen.errors import EvergreenError, NoProductionModelError, RegistryError
-from evergreen.release.context import Desk, publish, served_versions, was_served
+from evergreen.release.context import ReleaseContext, publish, served_versions, was_served
 from evergreen.release.decision_log import DecisionRecord
 from evergreen.release.promotion import candidate_pointer
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def roll_back(
-    desk: Desk,
+    context: ReleaseContext,
     model: str,
     reason: str,
     *,
@@ -40,7 +40,7 @@ def roll_back(
 
     Parameters
     ----------
-    desk
+    context
         Storage, pointer, registry, events and clock.
     model
         The model's name.
@@ -62,13 +62,13 @@ def roll_back(
     EvergreenError
         If its reference data set is gone; nothing has been changed then either.
     """
-    pointer = desk.production.read(model)
+    pointer = context.production.read(model)
     if pointer is None:
         raise NoProductionModelError("nothing is in production", where=model)
     if not (pointer.rolled_back and to in (None, pointer.version)):
-        pointer = _pointer_back(desk, model, pointer, to)
-        desk.production.write(model, pointer)
-    desk.registry.set_production(model, pointer.version, pointer.previous)
+        pointer = _pointer_back(context, model, pointer, to)
+        context.production.write(model, pointer)
+    context.registry.set_production(model, pointer.version, pointer.previous)
     record = DecisionRecord(
         model=model,
         decision="roll_back",
@@ -78,14 +78,14 @@ def roll_back(
         reason=reason,
         comparison=None,
         dataset_id=pointer.reference_dataset_id,
-        run_id=desk.registry.find(model, pointer.version).run_id,
+        run_id=context.registry.find(model, pointer.version).run_id,
         execution=execution,
     )
-    return publish(desk, record)
+    return publish(context, record)
 
 
 def _pointer_back(
-    desk: Desk, model: str, pointer: ProductionPointer, to: str | None
+    context: ReleaseContext, model: str, pointer: ProductionPointer, to: str | None
 ) -> ProductionPointer:
     version = to or pointer.previous
     if version is None:
@@ -94,8 +94,8 @@ def _pointer_back(
         )
     if version == pointer.version:
         raise RegistryError("the version is in production now", where=f"{model} {version}")
-    if not was_served(desk, model, version):
-        served = served_versions(desk, model)
+    if not was_served(context, model, version):
+        served = served_versions(context, model)
         others = ", ".join(sorted(served.keys() - {pointer.version})) or "none"
         raise RegistryError(
             "the version was never in production",
@@ -104,22 +104,22 @@ def _pointer_back(
         )
     # Its own former pointer has all it takes, so that going back does not wait for MLflow; only a
     # version that Parameter Store has forgotten is asked for there.
-    former = [item for item in desk.production.history(model) if item.version == version]
+    former = [item for item in context.production.history(model) if item.version == version]
     base = (
         former[-1]
         if former
-        else candidate_pointer(desk.registry.find(model, version), promoted_at=desk.clock())
+        else candidate_pointer(context.registry.find(model, version), promoted_at=context.clock())
     )
     back = base.model_copy(
         update={
-            "promoted_at": desk.clock(),
+            "promoted_at": context.clock(),
             "previous": pointer.version,
             "rolled_back": True,
             "shadow": pointer.shadow,
         }
     )
-    load_bundle(desk.storage, back)
-    _check_reference(desk.storage, model, back.reference_dataset_id)
+    load_bundle(context.storage, back)
+    _check_reference(context.storage, model, back.reference_dataset_id)
     return back
 
 

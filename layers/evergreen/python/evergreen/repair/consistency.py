@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
     from evergreen.production import ProductionPointer
     from evergreen.registry.reader import VersionEntry
-    from evergreen.release.context import Desk
+    from evergreen.release.context import ReleaseContext
     from evergreen.repair.orphans import Orphan
 
 _LOST = "the reason was lost when it was interrupted"
@@ -52,7 +52,11 @@ class Finding:
 
 
 def examine(
-    desk: Desk, model: str, *, is_running: Callable[[str], bool], grace: timedelta = GRACE
+    context: ReleaseContext,
+    model: str,
+    *,
+    is_running: Callable[[str], bool],
+    grace: timedelta = GRACE,
 ) -> list[Finding]:
     """Return what is wrong with a model, in the order to repair it.
 
@@ -60,7 +64,7 @@ def examine(
 
     Parameters
     ----------
-    desk
+    context
         Everything that decisions are written to.
     model
         The model's name.
@@ -69,7 +73,7 @@ def examine(
     grace
         How old something must be to be called abandoned.
     """
-    lock = read_lock(desk.storage, model)
+    lock = read_lock(context.storage, model)
     busy = lock is not None and is_running(lock.owner)
     findings: list[Finding] = []
     if lock and not busy:
@@ -78,26 +82,29 @@ def examine(
                 model,
                 f"the lock is held by {lock.owner}, which no longer runs",
                 "delete the lock",
-                lambda: release_stale(desk.storage, model, is_running),
+                lambda: release_stale(context.storage, model, is_running),
             )
         )
-    pointer = desk.production.read(model)
+    pointer = context.production.read(model)
     if pointer:
-        findings += _shadow(desk, model, pointer, is_running)
+        findings += _shadow(context, model, pointer, is_running)
     if not busy:
-        findings += _production(desk, model, pointer) if pointer else []
-        findings += _rejections(desk, model)
-    orphans = find_orphans(desk, model, is_running=is_running, grace=grace)
-    return [*findings, *(_orphan(desk, orphan) for orphan in orphans)]
+        findings += _production(context, model, pointer) if pointer else []
+        findings += _rejections(context, model)
+    orphans = find_orphans(context, model, is_running=is_running, grace=grace)
+    return [*findings, *(_orphan(context, orphan) for orphan in orphans)]
 
 
 def _shadow(
-    desk: Desk, model: str, pointer: ProductionPointer, is_running: Callable[[str], bool]
+    context: ReleaseContext,
+    model: str,
+    pointer: ProductionPointer,
+    is_running: Callable[[str], bool],
 ) -> Iterator[Finding]:
     slot = pointer.shadow
     if slot is None:
         return
-    alive = {item.version for item in desk.registry.versions(model) if not item.archived}
+    alive = {item.version for item in context.registry.versions(model) if not item.archived}
     if slot.owner and not is_running(slot.owner):
         why = f"put there by {slot.owner}, which no longer runs"
     elif slot.version not in alive:
@@ -108,14 +115,16 @@ def _shadow(
         model,
         f"the shadow slot holds version {slot.version}, {why}",
         "empty the slot",
-        lambda: desk.production.set_shadow(model, None),
+        lambda: context.production.set_shadow(model, None),
     )
 
 
-def _production(desk: Desk, model: str, pointer: ProductionPointer) -> Iterator[Finding]:
-    version, registry = pointer.version, desk.registry
+def _production(
+    context: ReleaseContext, model: str, pointer: ProductionPointer
+) -> Iterator[Finding]:
+    version, registry = pointer.version, context.registry
     key = record_key(model, pointer.promoted_at, version)
-    record = read_record(desk.storage, key)
+    record = read_record(context.storage, key)
     mirrored = (
         registry.in_stage(model) == [version]
         and registry.with_alias(model, CHAMPION) == version
@@ -126,47 +135,47 @@ def _production(desk: Desk, model: str, pointer: ProductionPointer) -> Iterator[
         what = f"version {version} is in production and no decision record says so"
     elif not mirrored:
         what = f"version {version} is in production and MLflow shows something else"
-    elif registry.decision_of(model, version) != desk.storage.uri(key):
+    elif registry.decision_of(model, version) != context.storage.uri(key):
         what = f"version {version} is in production and its decision was not announced"
     else:
         return
 
     def complete() -> None:
         if pointer.rolled_back:
-            roll_back(desk, model, record.reason if record else _LOST, to=version)
+            roll_back(context, model, record.reason if record else _LOST, to=version)
             return
-        evidence = record.comparison if record else _evidence(desk, model, version)
-        promote(desk, model, version, evidence, reason=None if evidence else _LOST)
+        evidence = record.comparison if record else _evidence(context, model, version)
+        promote(context, model, version, evidence, reason=None if evidence else _LOST)
 
     done = "rollback" if pointer.rolled_back else "promotion"
     yield Finding(model, what, f"complete the {done}", complete)
 
 
-def _rejections(desk: Desk, model: str) -> Iterator[Finding]:
+def _rejections(context: ReleaseContext, model: str) -> Iterator[Finding]:
     """Find versions whose archiving was the last that happened to them."""
-    for item in desk.registry.versions(model):
+    for item in context.registry.versions(model):
         if not item.archived or item.decision_record:
             continue
-        evidence = desk.registry.comparison_of(item.run_id)
+        evidence = context.registry.comparison_of(item.run_id)
         # A version that failed before it was judged was archived, and that was all to be done.
         if evidence or item.archived_reason == ABANDONED:
-            yield _rejection(desk, model, item, evidence)
+            yield _rejection(context, model, item, evidence)
 
 
 def _rejection(
-    desk: Desk, model: str, version: VersionEntry, evidence: Comparison | None
+    context: ReleaseContext, model: str, version: VersionEntry, evidence: Comparison | None
 ) -> Finding:
     return Finding(
         model,
         f"the rejection of version {version.version} was interrupted",
         "complete the rejection",
         lambda: reject(
-            desk, model, version.version, evidence, reason=version.archived_reason or _LOST
+            context, model, version.version, evidence, reason=version.archived_reason or _LOST
         ),
     )
 
 
-def _orphan(desk: Desk, orphan: Orphan) -> Finding:
+def _orphan(context: ReleaseContext, orphan: Orphan) -> Finding:
     what, fix = {
         "version": ("was never decided about", "archive it, delete its bundle and data set"),
         "bundle": ("belongs to no version that may serve", "delete it"),
@@ -177,9 +186,9 @@ def _orphan(desk: Desk, orphan: Orphan) -> Finding:
         orphan.model,
         f"{orphan.kind} {orphan.name} {what}",
         fix,
-        lambda: remove(desk, orphan),
+        lambda: remove(context, orphan),
     )
 
 
-def _evidence(desk: Desk, model: str, version: str) -> Comparison | None:
-    return desk.registry.comparison_of(desk.registry.find(model, version).run_id)
+def _evidence(context: ReleaseContext, model: str, version: str) -> Comparison | None:
+    return context.registry.comparison_of(context.registry.find(model, version).run_id)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.registry.reader import VersionEntry
-    from evergreen.release.context import Desk
+    from evergreen.release.context import ReleaseContext
 
 GRACE = timedelta(hours=2)
 """Longer than a retraining takes: the state machine ends after ninety minutes."""
@@ -51,13 +51,17 @@ class Orphan:
 
 
 def find_orphans(
-    desk: Desk, model: str, *, is_running: Callable[[str], bool], grace: timedelta = GRACE
+    context: ReleaseContext,
+    model: str,
+    *,
+    is_running: Callable[[str], bool],
+    grace: timedelta = GRACE,
 ) -> list[Orphan]:
     """Return what of a model nobody needs any more, in the order to remove it.
 
     Parameters
     ----------
-    desk
+    context
         Storage, pointer, registry and clock.
     model
         The model's name.
@@ -66,9 +70,9 @@ def find_orphans(
     grace
         How old something must be; a training by hand takes no lock and needs it.
     """
-    before = _old_before(desk, model, is_running, grace)
-    served = served_versions(desk, model)
-    versions = desk.registry.versions(model)
+    before = _old_before(context, model, is_running, grace)
+    served = served_versions(context, model)
+    versions = context.registry.versions(model)
     abandoned = [item for item in versions if _is_abandoned(item, served, before)]
     # Of an abandoned version too: they go when it is put aside.
     alive = [item for item in versions if not item.archived]
@@ -78,19 +82,19 @@ def find_orphans(
         *(Orphan("version", model, item.version) for item in abandoned),
         *(
             Orphan("bundle", model, name)
-            for name in _old_folders(desk, f"bundles/{model}/", before)
+            for name in _old_folders(context, f"bundles/{model}/", before)
             if name not in bundles
         ),
         *(
             Orphan("data set", model, name)
-            for name in _old_folders(desk, f"datasets/{model}/", before)
+            for name in _old_folders(context, f"datasets/{model}/", before)
             if name not in datasets
         ),
-        *(Orphan("run", model, name) for name in desk.registry.open_runs(model, before)),
+        *(Orphan("run", model, name) for name in context.registry.open_runs(model, before)),
     ]
 
 
-def remove(desk: Desk, orphan: Orphan) -> None:
+def remove(context: ReleaseContext, orphan: Orphan) -> None:
     """Remove an orphan; doing it again changes nothing.
 
     A version is rejected, so that a record says what became of it. A run is marked as failed, and
@@ -99,29 +103,29 @@ def remove(desk: Desk, orphan: Orphan) -> None:
     if orphan.kind == "version":
         run = next(
             item.run_id
-            for item in desk.registry.versions(orphan.model)
+            for item in context.registry.versions(orphan.model)
             if item.version == orphan.name
         )
-        evidence = desk.registry.comparison_of(run)
-        reject(desk, orphan.model, orphan.name, evidence, reason=ABANDONED)
+        evidence = context.registry.comparison_of(run)
+        reject(context, orphan.model, orphan.name, evidence, reason=ABANDONED)
     elif orphan.kind == "bundle":
-        delete_bundle(desk.storage, orphan.model, orphan.name)
+        delete_bundle(context.storage, orphan.model, orphan.name)
     elif orphan.kind == "data set":
-        delete_dataset(desk.storage, orphan.model, orphan.name)
+        delete_dataset(context.storage, orphan.model, orphan.name)
     else:
-        desk.registry.end_run(orphan.name, failed=True)
+        context.registry.end_run(orphan.name, failed=True)
 
 
 def _old_before(
-    desk: Desk, model: str, is_running: Callable[[str], bool], grace: timedelta
+    context: ReleaseContext, model: str, is_running: Callable[[str], bool], grace: timedelta
 ) -> datetime:
     """Return the moment from which on everything may still be in use.
 
     S3 tells in whole seconds when something was written, so that what was written within the second
     after that moment may look older than it.
     """
-    before = desk.clock() - grace
-    lock = read_lock(desk.storage, model)
+    before = context.clock() - grace
+    lock = read_lock(context.storage, model)
     if lock and is_running(lock.owner):
         before = min(before, lock.taken_at)
     return before.replace(microsecond=0)
@@ -131,10 +135,10 @@ def _is_abandoned(version: VersionEntry, served: dict[str, str], before: datetim
     return not version.archived and version.version not in served and version.created_at < before
 
 
-def _old_folders(desk: Desk, prefix: str, before: datetime) -> list[str]:
+def _old_folders(context: ReleaseContext, prefix: str, before: datetime) -> list[str]:
     """Return the folders directly below a prefix in which nothing was written lately."""
     newest: dict[str, datetime] = {}
-    for item in desk.storage.list(prefix):
+    for item in context.storage.list(prefix):
         name = item.key.removeprefix(prefix).partition("/")[0]
         newest[name] = max(newest.get(name, item.modified), item.modified)
     return [name for name, modified in newest.items() if modified < before]
