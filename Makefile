@@ -1,6 +1,6 @@
-# Everything needs Python 3.13 and nothing else prepared: `make demo` or `make test` do the rest.
-# Each step leaves a stamp when it is finished, so a second run is instant and an interrupted one
-# is taken up again; a changed lock makes its step run anew.
+# You need Python 3.13 and nothing else: `make demo` and `make test` install the rest.
+# Each set-up step writes a stamp file when it is done. A second run skips finished steps, and an
+# interrupted step runs again. A step also runs again when its lock has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,14 +13,14 @@ uv := $(bootstrap)/bin/uv
 bin := .venv/bin
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
-# OpenMP threads that spin while they wait starve each other on two cores.
+# Waiting OpenMP threads must sleep: on two cores, threads that spin slow each other down.
 export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
-# What neither PyPI nor npm has; each package's program has the package's name.
+# Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test check bench-loop bench-drift check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr check bench-loop bench-drift check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -32,10 +32,10 @@ help: ## show this
 
 setup: .venv/.done node_modules/.done ## install everything the commands need, from the locks
 
-demo: setup ## the whole loop once, on real data: serve, drift, retrain, promote
+demo: setup ## run the whole loop once on real data: serve, drift, retrain, promote
 	@$(bin)/evergreen demo
 
-apt: ## install what only apt has, for the tests: Prometheus, its companions, a browser
+apt: ## install what the tests need from apt: Prometheus, Alertmanager, node exporter, Chromium
 	@missing=""; for program in $(apt_packages); do \
 	  command -v "$$program" >/dev/null || missing+=" $$program"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
@@ -48,25 +48,29 @@ apt: ## install what only apt has, for the tests: Prometheus, its companions, a 
 	  echo "Missing, and the tests that need them will fail:$$missing" >&2; \
 	  echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends$$missing" >&2; fi
 
-test: setup apt check ## every check and every test
+test: setup apt check ## run every check and every test
 	@$(bin)/python -m pytest
 
-check: setup ## linters, types, and who may import whom
+# Needs neither LocalStack nor a network. The coverage is printed and is no gate.
+pr: check ## run what a pull request needs: check, unit and infrastructure tests, coverage
+	@$(bin)/python -m pytest tests/unit tests/infrastructure -n 2 --cov --cov-report=term
+
+check: setup ## run the linters, the type checker and the import contracts
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
 	@$(bin)/lint-imports
 
-bench-loop: setup ## replay whole series under five policies of retraining; QUICK=1 for fewer rows
+bench-loop: setup ## replay whole series under five retraining policies (QUICK=1: fewer rows)
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.checking.check
 
-bench-drift: setup ## measure the drift check beside others (QUICK=1: under ten minutes)
+bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
-format: setup ## write the code the way the linters want it
+format: setup ## format the code and apply the linters' fixes
 	@$(bin)/ruff check --fix-only --exit-zero
 	@$(bin)/ruff format
 
@@ -77,12 +81,12 @@ locks: setup ## refresh requirements/*.lock and package-lock.json
 down: ## stop the local stack
 	@if [ -x $(bin)/evergreen ]; then $(bin)/evergreen down; else echo "Nothing is installed, so nothing runs."; fi
 
-clean: ## stop the local stack and delete everything that was built or recorded
+clean: ## stop the local stack and delete everything it built or recorded
 	@if [ -x $(bin)/evergreen ]; then $(bin)/evergreen down --clean; fi
 	@rm -rf $(state) .venv node_modules cdk.out
 	@echo "Deleted: $(state) .venv node_modules cdk.out"
 
-# The one tool that installs all the others, into an environment of its own.
+# uv installs everything else. It has an environment of its own.
 $(bootstrap)/.done: requirements/bootstrap.lock
 	@rm -rf $(bootstrap); mkdir -p $(bootstrap)
 	@python=""; for candidate in python3.13 python3 python; do \
@@ -97,7 +101,8 @@ $(bootstrap)/.done: requirements/bootstrap.lock
 	@$(bootstrap)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Interrupted means there without its stamp: to uv a half-installed package may look whole.
+# An environment without its stamp was interrupted. It is deleted, because uv may take a
+# half-installed package for a complete one.
 .venv/.done: requirements/dev.lock pyproject.toml | $(bootstrap)/.done
 	@echo "setup: the Python environment in .venv (2.3 GB, some minutes the first time)"
 	@[ -e $@ ] || rm -rf .venv; rm -f $@
