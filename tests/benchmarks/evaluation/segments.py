@@ -97,7 +97,9 @@ def line(case: Case) -> str:
 
 def main() -> None:
     """Print the table, line after line."""
-    sys.stdout.write("| metric | segments of rows | luck shared | first is worse by | refused |\n")
+    sys.stdout.write(
+        "| metric | segments of rows | shared randomness | first segment is worse by | rejected |\n"
+    )
     sys.stdout.write("|---|---|---|---|---|\n")
     for case in CASES:
         sys.stdout.write(line(case))

@@ -101,7 +101,10 @@ def line(series: Series, new: int) -> str:
 
 def main() -> None:
     """Print the table, line after line."""
-    sys.stdout.write("| stream | rows since the change | shorter | all rows | chosen rows |\n")
+    sys.stdout.write(
+        "| stream | rows since the change | shorter window chosen "
+        "| metric with all rows | with the chosen rows |\n"
+    )
     sys.stdout.write("|---|---|---|---|---|\n")
     with threadpool_limits(1):
         for series in (streams.abrupt(), streams.recurring()):
