@@ -31,23 +31,23 @@ This page is generated: `python -m cdk.reference.metrics` writes it, and a test 
 code.
 
 Every metric is in the CloudWatch namespace `{NAMESPACE}` under the dimension `{MODEL_DIMENSION}`.
-One that is told apart by a second dimension is there twice: under `{MODEL_DIMENSION}` alone, as the
-total, and under both. Requests that are for no model (health, documentation, the list of models)
-count for the model `{NO_MODEL}`. The functions write them to their log in the embedded metric
-format, once per invocation; CloudWatch reads them from there. LocalStack does not, so there a
-function that is subscribed to the logs puts them.
+A metric with a second dimension is there twice: under `{MODEL_DIMENSION}` alone as the total, and
+under both dimensions. Requests that name no model (health, documentation, the list of models) count
+for the model `{NO_MODEL}`. A function writes its metrics to its log in the embedded metric format,
+once per invocation, and CloudWatch reads them from the log. LocalStack does not read them, so there
+a function that is subscribed to the logs puts them.
 
-Counters are written as zero too where they can be: no data means that nothing ran.
+Where possible, a counter is also written when it is zero. So no data means that nothing ran.
 
-No dimension is the stage's: two stages in one account and region would add up in each other's
-alarms and dashboards. Give each an account, or at least a region, of its own.
+There is no dimension for the stage. The metrics of two stages in one account and region add up in
+their alarms and dashboards. Use another account, or at least another region, for each stage.
 """
 _ALARMS = """\
 ## Alarms
 
-Each tells the alert topic when it begins and when it ends, and its description says what to do.
-`MODEL` stands for each model. LocalStack's CloudWatch knows no percentiles: there the maximum takes
-the place of p99, and alarms look every minute.
+Each alarm notifies the alert topic when it begins and when it ends. Its description says what to
+do. `MODEL` stands for each model. LocalStack's CloudWatch has no percentiles: there the maximum
+replaces p99. LocalStack evaluates alarms every minute.
 """
 
 
@@ -79,7 +79,7 @@ def _metrics() -> Iterable[str]:
 
 def _dimensions() -> Iterable[str]:
     yield "## Second dimensions\n"
-    yield "Every value is a metric of its own, and paid for, so each has a bound.\n"
+    yield "AWS charges for each value as a metric, so the number of values has a limit.\n"
     yield _table(("Dimension", "Its values"), [(f"`{n}`", text) for n, text in DIMENSIONS.items()])
 
 

@@ -1,9 +1,9 @@
-"""The alarms: one table, and what makes each line of it an alarm.
+"""The alarms: one table, and the construct that creates an alarm from each line.
 
-LocalStack's CloudWatch answers neither percentiles nor metric math. No alarm here needs the second;
-where the table asks for a percentile, the emulator's alarm looks at the maximum, which is what a
-99th percentile is of fewer than a hundred requests. Its alarms also look every minute instead of
-every five, so that whoever tries one need not wait long.
+LocalStack's CloudWatch answers neither percentiles nor metric math. No alarm needs metric math.
+Where the table names a percentile, the emulator's alarm uses the maximum. For fewer than a hundred
+requests the maximum equals the 99th percentile. The emulator's alarms have periods of one minute
+instead of five, so that trying one is quick.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PERCENTILE = cloudwatch.Stats.p(99)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The names by which CloudWatch knows what is watched.
+    """The names that CloudWatch uses for the watched resources.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Watched:
     predict
         Its function, by model.
     functions
-        Every function by its folder, those of the models excepted.
+        Every function by its folder, except the functions of the models.
     rest_api, state_machine
         The API's name and the state machine's ARN.
     dead_letters
@@ -74,15 +74,15 @@ class AlarmSpec:
     name
         Unique within the deployment.
     namespace, metric, dimensions, statistic
-        What is looked at.
+        What is measured.
     threshold
-        At or above it is alarm, or below it if ``below``.
+        The alarm is on at or above this value, or below it if ``below``.
     todo
         What happened, and what to do now.
     seconds, periods
-        How long one period is, and how many in a row it takes.
+        The length of one period, and the number of periods in a row before the alarm is on.
     silence
-        Whether no data is alarm too.
+        Whether missing data turns the alarm on.
     """
 
     name: str
@@ -99,7 +99,7 @@ class AlarmSpec:
     own_pace: bool = False
     """Whether its period is one of the deployment's own schedules, on the emulator too."""
     takes_back: bool = False
-    """Whether it takes back a promotion that it follows within the model's watch period."""
+    """Whether it rolls back a promotion if it begins within the model's watch period."""
 
 
 def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
@@ -113,14 +113,14 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
         {"ApiName": watched.rest_api},
         cloudwatch.Stats.AVERAGE,
         0.05,
-        "One request in twenty or more failed with a 5xx status, whichever function it was for. "
-        "Look at the API's access log for the path, then at that function's log.",
+        "At least one request in twenty failed with a 5xx status, over all functions. Find the "
+        "path in the API's access log. Then read the log of that function.",
     )
     for folder, function in watched.functions.items():
         yield from _of_function(folder, function)
     for metric, happened in (
         ("ExecutionsFailed", "failed"),
-        ("ExecutionsTimedOut", "ran into its time limit"),
+        ("ExecutionsTimedOut", "reached its time limit"),
     ):
         yield AlarmSpec(
             f"Retraining{metric.removeprefix('Executions')}",
@@ -129,9 +129,9 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
             {"StateMachineArn": watched.state_machine},
             cloudwatch.Stats.SUM,
             1,
-            f"A retraining {happened}; the champion goes on serving. Open the execution in Step "
-            "Functions: the red state names the function and its error. Then start a new one with "
-            'the input {"model": "<its name>"}.',
+            f"A retraining {happened}. The champion still serves. Open the execution in Step "
+            "Functions: the red state names the function and its error. Then start a new execution "
+            'with the input {"model": "<its name>"}.',
         )
     for stack, queue in watched.dead_letters.items():
         yield AlarmSpec(
@@ -141,9 +141,9 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
             {"QueueName": queue},
             cloudwatch.Stats.MAXIMUM,
             1,
-            f"An event could not be handed to its target and lies in {queue}. Read it there (its "
-            "attributes name the rule and the error), repair the target, send it again (alerts: "
-            "`evergreen alerts --redeliver`) or delete it.",
+            f"An event was not delivered to its target. It is in the queue {queue}. Read it there: "
+            "its attributes name the rule and the error. Repair the target. Then send the event "
+            "again (alerts: `evergreen alerts --redeliver`) or delete it.",
         )
 
 
@@ -158,14 +158,14 @@ def _of_model(
 
     automatic = definition.rollback.automatic
     watch = period_text(definition.rollback.watch)
-    rollback = f"`evergreen rollback {model}` puts the version before back into production" + (
-        f"; within {watch} after a promotion that is done by itself." if automatic else "."
+    rollback = f"`evergreen rollback {model}` puts the previous version back into production." + (
+        f" Within {watch} after a promotion this happens automatically." if automatic else ""
     )
     errors = of(
         Metric.SERVER_ERRORS,
         cloudwatch.Stats.AVERAGE,  # each answer counts 1 or 0, so their mean is the rate
         0.05,
-        f"One answer in twenty or more of {model} has a 5xx status. The log of "
+        f"At least one answer in twenty of {model} has a 5xx status. The log of "
         f"{watched.predict[model]} has the error. If it began with a promotion: {rollback}",
     )
     yield replace(errors, takes_back=automatic)
@@ -173,23 +173,24 @@ def _of_model(
         Metric.RESPONSE_TIME,
         PERCENTILE,
         1000,
-        f"The slowest hundredth of answers of {model} takes a second or longer. See on the "
-        "dashboard whether inference, batches or cold starts grew; more memory is more CPU.",
+        f"One answer in a hundred of {model} takes a second or longer. See on the dashboard "
+        "whether inference time, batches or cold starts grew. More memory also gives more CPU.",
         periods=1 if settings.emulator else 3,
     )
     yield of(
         Metric.LOG_SPILLS,
         cloudwatch.Stats.SUM,
         1,
-        f"Firehose refused records of {model}; they were written to S3 instead, so none is lost. "
-        "Look for throttling of its streams; if that lasts, have their limits raised.",
+        f"Firehose refused records of {model}. They were written to S3 instead, so none is lost. "
+        "Check whether its streams are throttled. If that lasts, ask AWS for higher limits.",
     )
     load_failures = of(
         Metric.MODEL_LOAD_FAILURES,
         cloudwatch.Stats.SUM,
         1,
-        f"The promoted bundle of {model} does not load; what served before goes on serving, new "
-        f"environments answer 503. The function's log says why; until that is repaired: {rollback}",
+        f"The promoted bundle of {model} does not load. Running environments still serve the "
+        f"previous bundle; new environments answer 503. The function's log has the error. "
+        f"Until it is repaired: {rollback}",
     )
     yield replace(load_failures, takes_back=automatic)
     yield AlarmSpec(
@@ -199,8 +200,8 @@ def _of_model(
         {"FunctionName": watched.predict[model]},
         cloudwatch.Stats.SUM,
         1,
-        f"Lambda turned requests for {model} away: the account's or the function's concurrency is "
-        "used up. Have the limit raised, or send larger batches.",
+        f"Lambda rejected requests for {model}: the concurrency of the account or of the function "
+        "is used up. Ask AWS for a higher limit, or send larger batches.",
     )
     yield _drift_check_missing(model, definition, settings)
     if settings.no_traffic_after is not None:
@@ -211,9 +212,9 @@ def _of_model(
             {MODEL_DIMENSION: model},
             cloudwatch.Stats.SUM,
             1,
-            f"No request for {model} arrived. If callers should be calling: does `GET /ping` "
-            "answer, is their API key valid, is the usage plan's quota left? If not, set "
-            "`no_traffic_after` in cdk.json to a longer period or to nothing.",
+            f"No request for {model} arrived. If you expect requests, check that `GET /ping` "
+            "answers, that the API key is valid, and that the usage plan's quota is not used up. "
+            "If you expect none, set `no_traffic_after` in cdk.json to a longer period, or empty.",
             seconds=_whole_minutes(settings.no_traffic_after),
             below=True,
             silence=True,
@@ -231,8 +232,8 @@ def _drift_check_missing(model: str, definition: ModelDefinition, settings: Sett
         {MODEL_DIMENSION: model},
         cloudwatch.Stats.SAMPLE_COUNT,
         1,
-        f"Two drift checks of {model} in a row did not report. Is its rule enabled, does the "
-        "function's log end in an error? To run one by hand, call the function with "
+        f"Two drift checks of {model} in a row did not report. Check that its rule is enabled, and "
+        "read the end of the function's log. To run a check by hand, call the function with "
         f'{{"model": "{model}", "window": "24 hours"}}.',
         seconds=seconds,
         periods=min(2, _LONGEST_WATCHED // seconds),
@@ -250,13 +251,13 @@ def _of_function(folder: str, function: str) -> Iterator[AlarmSpec]:
         {"FunctionName": function},
         cloudwatch.Stats.SUM,
         1,
-        f"{function} raised an error or ran out of time or memory; its log has which. It is tried "
-        "again by itself; if it stays, call it by hand with the event from the log.",
+        f"{function} raised an error, or ran out of time or memory. Its log says which. Lambda "
+        "tries again. If the error stays, call the function by hand with the event from the log.",
     )
 
 
 def _whole_minutes(period: timedelta) -> int:
-    """Return seconds as CloudWatch takes them: whole minutes, a day at most."""
+    """Return a period in seconds, in whole minutes and at most a day, as CloudWatch requires."""
     return min(60 * math.ceil(period.total_seconds() / 60), _DAY)
 
 

@@ -1,10 +1,10 @@
-"""The one table of Evergreen's metrics: names, units, dimensions, and what each one says.
+"""The table of Evergreen's metrics: names, units, dimensions and meanings.
 
-Emission, dashboards, alarms, the Prometheus exporter and the reference page are all made from this
-table, so none of them can miss a metric or name one that nobody emits.
+Emission, dashboards, alarms, the Prometheus exporter and the reference page all come from this
+table. So none of them can miss a metric, or name one that nobody emits.
 
-Every metric is there under the dimension ``model`` alone. One with a second dimension (``by``) is
-there twice: under ``[model]`` as the total, and under ``[model, <by>]`` by its values.
+Every metric has the dimension ``model``. A metric with a second dimension (``by``) is emitted
+twice: under ``[model]`` as the total, and under ``[model, <by>]`` by its values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 NAMESPACE = "Evergreen"
 MODEL_DIMENSION = "model"
 NO_MODEL = "-"
-"""The model of requests that are for none: health, documentation, the list of models."""
+"""The model of requests that name no model: health, documentation, the list of models."""
 
 Unit = Literal["Count", "Milliseconds", "Seconds", "Percent", "Megabytes", "Bytes", "None"]
 Kind = Literal["counter", "gauge", "distribution"]
@@ -76,7 +76,7 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """What one metric is.
+    """One metric of the table.
 
     Parameters
     ----------
@@ -85,11 +85,11 @@ class MetricSpec:
     unit
         Its CloudWatch unit.
     kind
-        A counter is summed, a gauge averaged, of a distribution percentiles are looked at too.
+        A counter is summed, a gauge is averaged, and a distribution is also read as percentiles.
     board
         The dashboard that shows it.
     says
-        What it says, for people, as half a sentence.
+        What it measures, as half a sentence for people.
     by
         A second dimension beside ``model``; see :data:`DIMENSIONS`.
     emitter
@@ -106,7 +106,7 @@ class MetricSpec:
 
 
 class Record(Protocol):
-    """Takes one value of a metric; ``by`` is the value of its second dimension, if it has one."""
+    """Records one value of a metric; ``by`` is the value of its second dimension, if it has one."""
 
     def __call__(self, metric: Metric, value: float, by: str | None = None) -> None:
         """Add one value."""
@@ -115,20 +115,30 @@ class Record(Protocol):
 DIMENSIONS = {
     "endpoint": "the template of the route, such as `/models/{model}/predict`, or `other`",
     "status": "the HTTP status code",
-    "origin": "the block that the caller's address is in: IPv4 /8, IPv6 /16, or `unknown`",
-    "feature": "the feature's name; at most 50, those that moved the most",
-    "output": "the class (at most 20, and `other`), or at most 10 ranges of a number",
+    "origin": "the network of the caller's address: IPv4 /8, IPv6 /16, or `unknown`",
+    "feature": "the name of the feature; at most 50, those with the largest effects",
+    "output": "the class (at most 20, and `other`), or one of at most 10 ranges of a number",
 }
-"""The second dimensions and what bounds their values: every value is a metric that is paid for."""
+"""The second dimensions, and the limit of their values: AWS charges for each value as a metric."""
 
 _M = Metric
 SPECS: tuple[MetricSpec, ...] = (
-    MetricSpec(_M.HEALTHY, "Count", "gauge", "service", "1 if a model was there to answer, else 0"),
+    MetricSpec(
+        _M.HEALTHY,
+        "Count",
+        "gauge",
+        "service",
+        "1 if a model was loaded and could answer, otherwise 0",
+    ),
     MetricSpec(_M.UPTIME, "Seconds", "gauge", "service", "age of the execution environment"),
     MetricSpec(_M.COLD_STARTS, "Count", "counter", "service", "new execution environments"),
-    MetricSpec(_M.CPU, "Percent", "gauge", "service", "processor time per time of an invocation"),
+    MetricSpec(
+        _M.CPU, "Percent", "gauge", "service", "CPU time as a share of the time of an invocation"
+    ),
     MetricSpec(_M.MEMORY_USED, "Megabytes", "gauge", "service", "resident memory"),
-    MetricSpec(_M.MEMORY, "Percent", "gauge", "service", "resident memory of what is configured"),
+    MetricSpec(
+        _M.MEMORY, "Percent", "gauge", "service", "resident memory as a share of the memory size"
+    ),
     MetricSpec(_M.DISK_READ, "Bytes", "counter", "service", "bytes read from disk"),
     MetricSpec(_M.DISK_WRITTEN, "Bytes", "counter", "service", "bytes written to disk"),
     MetricSpec(_M.REQUESTS, "Count", "counter", "api", "requests, by endpoint", by="endpoint"),
@@ -143,15 +153,17 @@ SPECS: tuple[MetricSpec, ...] = (
     MetricSpec(_M.PREDICTIONS, "Count", "counter", "data", "predicted rows"),
     MetricSpec(_M.BATCH_SIZE, "Count", "distribution", "data", "rows per request"),
     MetricSpec(_M.MISSING_VALUES, "Count", "counter", "data", "missing values in requests"),
-    MetricSpec(_M.INVALID_VALUES, "Count", "counter", "data", "values refused in requests"),
+    MetricSpec(_M.INVALID_VALUES, "Count", "counter", "data", "refused values in requests"),
     MetricSpec(_M.OUT_OF_RANGE, "Count", "counter", "data", "values outside min and max"),
-    MetricSpec(_M.UNSEEN_CATEGORIES, "Count", "counter", "data", "categories unknown in training"),
+    MetricSpec(
+        _M.UNSEEN_CATEGORIES, "Count", "counter", "data", "categories that training did not have"
+    ),
     MetricSpec(
         _M.WINDOW_ROWS,
         "Count",
         "gauge",
         "data",
-        "rows of a drift check's window",
+        "rows in the window of a drift check",
         emitter="check_drift",
     ),
     MetricSpec(
@@ -175,7 +187,7 @@ SPECS: tuple[MetricSpec, ...] = (
         "None",
         "gauge",
         "data",
-        "how well a classifier tells window from reference",
+        "accuracy of the classifier that tells the window from the reference",
         emitter="check_drift",
     ),
     MetricSpec(
@@ -183,7 +195,7 @@ SPECS: tuple[MetricSpec, ...] = (
         "None",
         "gauge",
         "data",
-        "how far a feature has moved",
+        "size of the drift of a feature, as an effect",
         by="feature",
         emitter="check_drift",
     ),
@@ -192,20 +204,26 @@ SPECS: tuple[MetricSpec, ...] = (
         "Count",
         "gauge",
         "data",
-        "episodes of drift or degraded performance that go on",
+        "open episodes of drift or degraded performance",
         emitter="check_drift",
     ),
     MetricSpec(_M.PRODUCTION_VERSION, "None", "gauge", "model", "version in production"),
-    MetricSpec(_M.MODEL_LOAD_TIME, "Milliseconds", "distribution", "model", "time to load it"),
+    MetricSpec(
+        _M.MODEL_LOAD_TIME, "Milliseconds", "distribution", "model", "time to load a bundle"
+    ),
     MetricSpec(_M.MODEL_LOAD_FAILURES, "Count", "counter", "model", "bundles that did not load"),
     MetricSpec(_M.INFERENCE_TIME, "Milliseconds", "distribution", "model", "time to predict"),
     MetricSpec(_M.OUTPUTS, "Count", "counter", "model", "outputs, by class or range", by="output"),
     MetricSpec(_M.CONFIDENCE, "None", "distribution", "model", "mean confidence of a request"),
     MetricSpec(
-        _M.SHADOW_PREDICTIONS, "Count", "counter", "model", "rows that a shadow scored as well"
+        _M.SHADOW_PREDICTIONS, "Count", "counter", "model", "rows that the shadow scored too"
     ),
     MetricSpec(
-        _M.SHADOW_ERRORS, "Count", "counter", "model", "rows that a shadow could not score in time"
+        _M.SHADOW_ERRORS,
+        "Count",
+        "counter",
+        "model",
+        "rows that the shadow did not score, or not in time",
     ),
     MetricSpec(
         _M.DRIFT_RETRAININGS,
@@ -234,7 +252,7 @@ SPECS: tuple[MetricSpec, ...] = (
         "Count",
         "counter",
         "model",
-        "times an older version went back into production",
+        "rollbacks to an older version",
         emitter="roll_back",
     ),
 )
