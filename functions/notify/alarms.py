@@ -32,5 +32,5 @@ def _alert(alarm: Mapping[str, Any], *, began: bool) -> Alert:
         title=f"{name}: {'alarm' if began else 'alarm is over'}",
         says=str(alarm.get("NewStateReason") or "CloudWatch gives no reason."),
         facts=(Fact("Since" if began else "At", at),),
-        todo=str(alarm.get("AlarmDescription") or "") if began else "Nothing is asked of you.",
+        todo=str(alarm.get("AlarmDescription") or "") if began else "You need to do nothing.",
     )

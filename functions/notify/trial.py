@@ -12,5 +12,5 @@ def trial(identity: str) -> Alert:
         severity="info",
         title="Evergreen: a test",
         says="Alerts of this deployment arrive here.",
-        todo="Nothing is asked of you.",
+        todo="You need to do nothing.",
     )

@@ -262,7 +262,7 @@ def test_the_doctor_finds_what_is_wrong_and_puts_it_right(
     found = evergreen("doctor", MODEL, code=1)
     assert len(found) == 2
     assert "arn:gone" in found[0]["found"]
-    assert "MLflow shows something else" in found[1]["found"]
+    assert "MLflow shows another state" in found[1]["found"]
     fixed = evergreen("doctor", MODEL, "--fix")
     assert [each["fixed"] for each in fixed] == [True, True]
     assert evergreen("doctor", MODEL) == []

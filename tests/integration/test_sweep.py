@@ -147,8 +147,8 @@ def test_bundles_and_data_sets_of_no_version_are_orphans(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("part", "method", "call", "expected"),
     [
-        ("production", "write", 1, "no decision record says so"),
-        ("mlflow", "set_registered_model_alias", 1, "no decision record says so"),
+        ("production", "write", 1, "without a decision record"),
+        ("mlflow", "set_registered_model_alias", 1, "without a decision record"),
         ("storage", "put_json", 1, "its decision was not announced"),
         ("events", "put", 1, "its decision was not announced"),
     ],
@@ -189,7 +189,7 @@ def test_the_doctor_sees_an_mlflow_that_shows_something_else(bench: Bench) -> No
     promote(bench.context, name, second, comparison("promote"))
     bench.read_events()
     bench.mlflow.set_model_version_tag(name, first, "stage", "prod")
-    assert found(bench) == [f"version {second} is in production and MLflow shows something else"]
+    assert found(bench) == [f"version {second} is in production, but MLflow shows another state"]
     repair(bench)
     assert found(bench) == []
     assert bench.context.registry.in_stage(name) == [second]
@@ -245,7 +245,7 @@ def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(ben
     assert repair(bench) == [
         "the lock is held by arn:1, which no longer runs",
         f"the shadow slot holds version {version}, put there by arn:1, which no longer runs",
-        f"version {version} was never decided about",
+        f"version {version} has no decision",
     ]
     assert found(bench) == []
     assert read_lock(context.storage, name) is None

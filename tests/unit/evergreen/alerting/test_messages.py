@@ -92,7 +92,7 @@ def test_what_moved_since_when_and_why_nothing_was_started() -> None:
     assert "evergreen retrain m" in text
     assert "Report: https://example.com/report" in text
     started = alert_of("Data Drift Detected", EPISODE | {"start_retraining": True}, "event-1")
-    assert "has been started" in started.todo
+    assert "A retraining has started" in started.todo
 
 
 def test_of_a_hundred_features_a_few_are_named() -> None:
@@ -119,7 +119,9 @@ def test_the_same_news_has_the_same_identity() -> None:
 
 
 def test_an_event_that_nobody_is_told_of_is_refused() -> None:
-    with pytest.raises(EvergreenError, match="no words for an event 'Retraining Skipped'"):
+    with pytest.raises(
+        EvergreenError, match="there is no alert for the event 'Retraining Skipped'"
+    ):
         alert_of("Retraining Skipped", {}, "1")
 
 

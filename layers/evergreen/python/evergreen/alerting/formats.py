@@ -1,4 +1,4 @@
-"""An alert as an e-mail, and as the body of a Slack-compatible webhook."""
+"""Alert formats: an e-mail, and the body of a Slack-compatible webhook."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def headline(alert: Alert) -> str:
 
 
 def as_subject(alert: Alert) -> str:
-    """Return the subject of an e-mail, as SNS takes it."""
+    """Return the subject of an e-mail, in the form that SNS accepts."""
     plain = headline(alert).encode("ascii", "replace").decode()
     return "".join(each for each in plain if each.isprintable())[:_LONGEST_SUBJECT]
 
@@ -40,7 +40,7 @@ def as_text(alert: Alert, link: str | None) -> str:
 def as_slack(alert: Alert, link: str | None) -> dict[str, Any]:
     """Return the body of a Slack-compatible webhook.
 
-    ``text`` is what a notification shows and what receivers use that know no blocks.
+    Notifications show ``text``. Receivers that do not support blocks use it too.
     """
     blocks: list[dict[str, Any]] = [
         {
@@ -64,12 +64,12 @@ def as_slack(alert: Alert, link: str | None) -> dict[str, Any]:
 
 
 def _markdown(text: str, longest: int, before: str = "") -> dict[str, str]:
-    # Cut before it is escaped, so that no half of an entity is left; room for the longest entity.
+    # Cut before escaping, so that no entity is cut in half. An entity has at most five characters.
     return {"type": "mrkdwn", "text": before + _escape(_cut(text, longest // 5))}
 
 
 def _escape(text: str) -> str:
-    """Escape what Slack would take for a mention, a channel or a link."""
+    """Escape characters that Slack reads as a mention, a channel or a link."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

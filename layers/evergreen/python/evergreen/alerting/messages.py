@@ -1,4 +1,4 @@
-"""What people are told when something happened to a model: an event, in words."""
+"""Alert messages: what people read when something happens to a model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 Severity = Literal["info", "warning", "critical"]
 
 _LONGEST = 1_000
-"""Characters of a text that comes from elsewhere, such as an error's cause."""
+"""Longest text from another source, such as the cause of an error, in characters."""
 _MOST_FEATURES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A name and a value."""
+    """One named value in an alert."""
 
     name: str
     value: str
@@ -34,19 +34,19 @@ class Alert:
     Parameters
     ----------
     id
-        The same whenever the same news is told again.
+        Identifies the news; a repeated event of the same news has the same id.
     severity
-        ``info`` asks nothing of anybody.
+        ``info`` needs no action.
     title
         What happened, and to which model.
     says
-        The same in a sentence, with the reason.
+        What happened as a sentence, with the reason.
     facts
         The numbers.
     todo
         What the reader can do now.
     report
-        Key of the page with all there is to see, in the data bucket.
+        Key of the report in the data bucket.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Alert:
 
 
 def alert_of(kind: str, detail: Mapping[str, Any], event_id: str) -> Alert:
-    """Put an event into words.
+    """Return the alert of an event.
 
     Parameters
     ----------
@@ -68,22 +68,24 @@ def alert_of(kind: str, detail: Mapping[str, Any], event_id: str) -> Alert:
     detail
         Its detail.
     event_id
-        What makes it one of a kind, if nothing in its detail does.
+        Identifies the event, if its detail has no id of its own.
 
     Raises
     ------
     EvergreenError
-        If it is no event that people are told of.
+        If there is no alert for this kind of event.
     """
     tell = _TELLERS.get(kind)
     if tell is None:
         known = ", ".join(sorted(_TELLERS))
-        raise EvergreenError(f"no words for an event {kind!r}", fix=f"There are: {known}.")
+        raise EvergreenError(
+            f"there is no alert for the event {kind!r}", fix=f"There are alerts for: {known}."
+        )
     return tell(detail, _identity(kind, detail, event_id))
 
 
 def _identity(kind: str, detail: Mapping[str, Any], event_id: str) -> str:
-    """Return what two deliveries, or two events, of the same news have in common."""
+    """Return the id that two deliveries, or two events, of the same news share."""
     if "episode_id" in detail:
         return f"{detail['episode_id']}.{detail['episode_state']}"
     for name in ("decision_record", "execution"):
@@ -128,10 +130,10 @@ def _degraded(detail: Mapping[str, Any], identity: str) -> Alert:
 def _of_episode(detail: Mapping[str, Any], identity: str, what: str, facts: list[Fact]) -> Alert:
     model = detail["model"]
     if detail["start_retraining"]:
-        todo = "A retraining has been started; how it ends is told in another message."
+        todo = "A retraining has started. Another message will tell you its result."
     else:
         todo = (
-            "No retraining was started, for the reason above. Read the report; to start one "
+            "No retraining was started, for the reason above. Read the report. To start one "
             f"anyway: evergreen retrain {model}"
         )
     window = f"{_time(detail['window_start'])} to {_time(detail['window_end'])}"
@@ -159,15 +161,15 @@ def _over(what: str) -> Callable[[Mapping[str, Any], str], Alert]:
             severity="info",
             title=f"{detail['model']}: {what}",
             says=(
-                f"Version {detail['model_version']}, which it was about, has been replaced."
+                f"Version {detail['model_version']}, which had it, has been replaced."
                 if replaced
-                else "In every window that showed it, nothing has moved since."
+                else "Each window length that showed it now has a newer window without it."
             ),
             facts=(
                 Fact("Version", str(detail["model_version"])),
                 Fact("Lasted", f"{_time(detail['since'])} to {_time(detail['ended_at'])}"),
             ),
-            todo="Nothing is asked of you.",
+            todo="You need to do nothing.",
             report=detail.get("report"),
         )
 
@@ -182,8 +184,8 @@ def _failed(detail: Mapping[str, Any], identity: str) -> Alert:
         says=f"{detail['reason']}: {_short(detail.get('message'))}",
         facts=_known(Fact("Execution", _name(detail.get("execution")))),
         todo=(
-            "The version in production goes on serving. Open the execution in Step Functions, "
-            f"repair what its red state names, then: evergreen retrain {detail['model']}"
+            "The version in production still serves. Open the execution in Step Functions and "
+            f"repair what its red state names. Then run: evergreen retrain {detail['model']}"
         ),
     )
 
@@ -197,7 +199,7 @@ def _decided(what: str, severity: Severity, todo: str) -> Callable[[Mapping[str,
             title=f"{model}: version {version} {what}",
             says=_sentence(_short(detail.get("reason")) or f"Version {version} {what}"),
             facts=_known(
-                Fact("Version before", str(detail.get("champion") or "")),
+                Fact("Previous version", str(detail.get("champion") or "")),
                 Fact(str(detail.get("metric", "")).upper(), _scores(detail)),
                 Fact("Execution", _name(detail.get("execution"))),
             ),
@@ -211,7 +213,7 @@ def _scores(detail: Mapping[str, Any]) -> str:
     new, old = detail.get("metric_challenger"), detail.get("metric_champion")
     if not isinstance(new, (int, float)):
         return ""
-    against = f", {old:.4g} of the version before" if isinstance(old, (int, float)) else ""
+    against = f", {old:.4g} for the previous version" if isinstance(old, (int, float)) else ""
     return f"{new:.4g}{against}"
 
 
@@ -245,16 +247,16 @@ _TELLERS: Mapping[str, Callable[[Mapping[str, Any], str], Alert]] = {
     EventType.MODEL_PROMOTED: _decided(
         "is in production",
         "info",
-        "Nothing is asked of you. To go back to the version before: evergreen rollback {model}",
+        "You need to do nothing. To go back to the previous version: evergreen rollback {model}",
     ),
     EventType.CHALLENGER_REJECTED: _decided(
-        "was not better", "info", "Nothing is asked of you: the champion goes on serving."
+        "was not better", "info", "You need to do nothing: the champion still serves."
     ),
     EventType.MODEL_ROLLED_BACK: _decided(
         "serves again",
         "warning",
-        "Find out what was wrong with the version that was taken out: evergreen history {model}",
+        "Find out what was wrong with the version that was removed: evergreen history {model}",
     ),
 }
 ALERTED = tuple(EventType(kind) for kind in _TELLERS)
-"""The events that people are told of."""
+"""The events that become alerts."""

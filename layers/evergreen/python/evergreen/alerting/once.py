@@ -1,8 +1,8 @@
-"""Deliver something once, though it is asked for twice and whoever delivers may die.
+"""Delivery once, although a delivery may be requested twice and the process may die.
 
-A mark per delivery in the data bucket: taken before, by conditional write, and closed after. A
-mark that was taken and not closed is taken over when its time is up, so what is lost is found
-again; only who dies between delivering and closing makes a second delivery.
+Each delivery has a mark in the data bucket. The mark is created by conditional write before the
+delivery and closed after it. A mark that is not closed in time is taken over, so no delivery is
+lost. A second delivery happens only if the process dies between delivering and closing the mark.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 PATIENCE = timedelta(minutes=2)
-"""How long a delivery may take; longer than the function that delivers may run."""
+"""The longest time of a delivery; it is longer than the timeout of the delivering function."""
 
 
 class DeliveryInProgressError(EvergreenError):
-    """Another one is delivering the same thing right now."""
+    """Another process is delivering the same thing now."""
 
 
 class _Mark(BaseModel):
@@ -48,23 +48,23 @@ def mark_key(channel: str, identity: str) -> str:
 def deliver_once(
     storage: Storage, key: str, deliver: Callable[[], object], *, clock: Clock
 ) -> bool:
-    """Call ``deliver`` unless that has been done before; say whether it was called.
+    """Call ``deliver`` unless an earlier call has delivered; return whether it was called.
 
     Parameters
     ----------
     storage
         The data bucket.
     key
-        Where the delivery is marked; see :func:`mark_key`.
+        The key of the mark; see :func:`mark_key`.
     deliver
-        Delivers, or raises; then it may be tried again.
+        Delivers, or raises. After an error the delivery may be tried again.
     clock
         Gives the time noted in the mark.
 
     Raises
     ------
     DeliveryInProgressError
-        If another one is delivering, for less than :data:`PATIENCE`.
+        If another process has been delivering for less than :data:`PATIENCE`.
     """
     if not _take(storage, key, clock):
         return False
@@ -89,4 +89,4 @@ def _take(storage: Storage, key: str, clock: Clock) -> bool:
         waiting = mark.state == "delivering" and clock() - mark.at < PATIENCE
         if not waiting and storage.put_if_unchanged(key, mine, found[1]):
             return True
-    raise DeliveryInProgressError("it is being delivered right now", where=storage.uri(key))
+    raise DeliveryInProgressError("another process is delivering it now", where=storage.uri(key))

@@ -1,7 +1,7 @@
-"""What interruptions leave behind, and how each of them is completed or undone.
+"""Consistency checks: find interrupted operations, and complete or undo them.
 
-Nothing here is needed for the loop to go on: the next retraining takes over a stale lock and
-finishes what it meets. The doctor finds it without waiting for one.
+The loop works without these checks: the next retraining takes over a stale lock and finishes
+interrupted operations. The doctor finds them without waiting for a retraining.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOST = "the reason was lost when it was interrupted"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One inconsistency, and its repair.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Finding:
     fix
         What its repair does.
     repair
-        Does it; safe to call again.
+        Repairs it. It is safe to call it again.
     """
 
     model: str
@@ -58,9 +58,9 @@ def examine(
     is_running: Callable[[str], bool],
     grace: timedelta = GRACE,
 ) -> list[Finding]:
-    """Return what is wrong with a model, in the order to repair it.
+    """Return the findings about a model, in the order of repair.
 
-    While a retraining runs, what it may be working on is left to it.
+    While a retraining runs, nothing that it may be using is reported.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def examine(
     is_running
         Says whether an execution is still running.
     grace
-        How old something must be to be called abandoned.
+        The age from which something undecided counts as abandoned.
     """
     lock = read_lock(context.storage, model)
     busy = lock is not None and is_running(lock.owner)
@@ -132,11 +132,11 @@ def _production(
         and pointer.previous in (None, registry.with_alias(model, PREVIOUS))
     )
     if record is None:
-        what = f"version {version} is in production and no decision record says so"
+        what = f"version {version} is in production without a decision record"
     elif not mirrored:
-        what = f"version {version} is in production and MLflow shows something else"
+        what = f"version {version} is in production, but MLflow shows another state"
     elif registry.decision_of(model, version) != context.storage.uri(key):
-        what = f"version {version} is in production and its decision was not announced"
+        what = f"version {version} is in production, but its decision was not announced"
     else:
         return
 
@@ -152,12 +152,12 @@ def _production(
 
 
 def _rejections(context: ReleaseContext, model: str) -> Iterator[Finding]:
-    """Find versions whose archiving was the last that happened to them."""
+    """Find archived versions whose rejection was not finished."""
     for item in context.registry.versions(model):
         if not item.archived or item.decision_record:
             continue
         evidence = context.registry.comparison_of(item.run_id)
-        # A version that failed before it was judged was archived, and that was all to be done.
+        # A version that failed before its evaluation only has to be archived. That is done.
         if evidence or item.archived_reason == ABANDONED:
             yield _rejection(context, model, item, evidence)
 
@@ -177,10 +177,10 @@ def _rejection(
 
 def _orphan(context: ReleaseContext, orphan: Orphan) -> Finding:
     what, fix = {
-        "version": ("was never decided about", "archive it, delete its bundle and data set"),
+        "version": ("has no decision", "archive it, delete its bundle and data set"),
         "bundle": ("belongs to no version that may serve", "delete it"),
         "data set": ("belongs to no version that may serve", "delete it"),
-        "run": ("began and never ended", "mark it as failed"),
+        "run": ("started and never ended", "mark it as failed"),
     }[orphan.kind]
     return Finding(
         orphan.model,

@@ -1,8 +1,8 @@
-"""What nobody needs any more: versions left without a decision, bundles and data sets of none.
+"""Orphans: versions without a decision, and bundles and data sets that no version needs.
 
-A version needs its bundle and its data set while it may serve: as long as it is not archived, and
-for good once it was in production. A version that nobody decided about is abandoned when it is
-older than a grace period, and than the retraining that runs now. Everything younger is left alone.
+A version needs its bundle and its data set while it may serve. It may serve until it is archived,
+and forever if it was ever in production. A version without a decision is abandoned if it is older
+than a grace period and older than the running retraining. Everything younger is left alone.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ ABANDONED = "abandoned: its retraining ended before a decision"
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """Something of a model that nobody needs any more.
+    """Something of a model that is no longer needed.
 
     Parameters
     ----------
     kind
-        A version in the registry that was not decided about, a bundle, a data set, or a run that
-        never ended.
+        A version in the registry without a decision, a bundle, a data set, or a run that never
+        ended.
     model
         The model's name.
     name
@@ -57,7 +57,7 @@ def find_orphans(
     is_running: Callable[[str], bool],
     grace: timedelta = GRACE,
 ) -> list[Orphan]:
-    """Return what of a model nobody needs any more, in the order to remove it.
+    """Return the orphans of a model, in the order of removal.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def find_orphans(
     is_running
         Says whether an execution is still running.
     grace
-        How old something must be; a training by hand takes no lock and needs it.
+        The minimum age of an orphan. It protects a training by hand, which takes no lock.
     """
     before = _old_before(context, model, is_running, grace)
     served = served_versions(context, model)
     versions = context.registry.versions(model)
     abandoned = [item for item in versions if _is_abandoned(item, served, before)]
-    # Of an abandoned version too: they go when it is put aside.
+    # Abandoned versions count as alive here: their rejection deletes bundle and data set.
     alive = [item for item in versions if not item.archived]
     bundles = {*served, *(item.version for item in alive)}
     datasets = {*served.values(), *(item.dataset_id for item in alive)}
@@ -95,10 +95,9 @@ def find_orphans(
 
 
 def remove(context: ReleaseContext, orphan: Orphan) -> None:
-    """Remove an orphan; doing it again changes nothing.
+    """Remove an orphan; a second call changes nothing.
 
-    A version is rejected, so that a record says what became of it. A run is marked as failed, and
-    stays.
+    A version is rejected, so that it has a decision record. A run is marked as failed and kept.
     """
     if orphan.kind == "version":
         run = next(
@@ -119,10 +118,10 @@ def remove(context: ReleaseContext, orphan: Orphan) -> None:
 def _old_before(
     context: ReleaseContext, model: str, is_running: Callable[[str], bool], grace: timedelta
 ) -> datetime:
-    """Return the moment from which on everything may still be in use.
+    """Return the time from which everything may still be in use.
 
-    S3 tells in whole seconds when something was written, so that what was written within the second
-    after that moment may look older than it.
+    S3 reports the time of a write in whole seconds. So an object written less than a second after
+    this time may look older than it. The result is rounded down for that reason.
     """
     before = context.clock() - grace
     lock = read_lock(context.storage, model)
@@ -136,7 +135,7 @@ def _is_abandoned(version: VersionEntry, served: dict[str, str], before: datetim
 
 
 def _old_folders(context: ReleaseContext, prefix: str, before: datetime) -> list[str]:
-    """Return the folders directly below a prefix in which nothing was written lately."""
+    """Return the folders directly below a prefix without a write since ``before``."""
     newest: dict[str, datetime] = {}
     for item in context.storage.list(prefix):
         name = item.key.removeprefix(prefix).partition("/")[0]

@@ -1,4 +1,4 @@
-"""Reporting: how each model is doing, gathered for people.
+"""Reporting: the status of each model, collected for people.
 
 In: drift log, decisions, episodes, pointer and metrics. Out: one document for the status page.
 The function ``describe_api`` calls it.

@@ -1,4 +1,4 @@
-"""How each model is doing, from what the loop has written down: for people, on one page."""
+"""The status of each model, read from the logs and metrics of the loop, for the status page."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 CHECKS = 8
-"""How many of the newest drift checks are read."""
+"""The number of newest drift checks that are read."""
 CHECK_DAYS = 7
-"""How many days back a drift check is looked for."""
+"""How many days back drift checks are searched."""
 DECISIONS = 5
-"""How many of the newest decisions are shown."""
+"""The number of newest decisions that are shown."""
 
 
 class _Frozen(BaseModel):
@@ -46,7 +46,7 @@ class _Frozen(BaseModel):
 
 
 class InProduction(_Frozen):
-    """What serves, and since when."""
+    """The version in production, and since when it serves."""
 
     version: str
     promoted_at: Moment
@@ -56,7 +56,7 @@ class InProduction(_Frozen):
 
 
 class LiveMetric(_Frozen):
-    """The metric of the version in production on labelled traffic, by the newest check of it."""
+    """The metric of the version in production on labelled traffic, from its newest check."""
 
     measured_at: Moment
     value: float | None
@@ -69,7 +69,7 @@ class LiveMetric(_Frozen):
 
 
 class DriftVerdict(_Frozen):
-    """What one drift check concluded."""
+    """The verdict of one drift check."""
 
     check_id: str
     checked_at: Moment
@@ -84,7 +84,7 @@ class DriftVerdict(_Frozen):
 
 
 class OpenEpisode(_Frozen):
-    """Drift, or worse performance, that goes on."""
+    """An open episode of drift or degraded performance."""
 
     kind: Trigger
     since: Moment
@@ -102,7 +102,7 @@ class Evidence(_Frozen):
 
 
 class DecisionMade(_Frozen):
-    """A decision record, as far as it is shown."""
+    """The parts of a decision record that the page shows."""
 
     decision: str
     decided_at: Moment
@@ -116,12 +116,12 @@ class DecisionMade(_Frozen):
     @field_validator("execution", mode="before")
     @classmethod
     def _name_alone(cls, arn: str | None) -> str | None:
-        # Whoever may call the API need not learn the account's number.
+        # The ARN has the AWS account's number, which callers of the API need not know.
         return arn.rpartition(":")[2] if arn else None
 
 
 class ModelStatus(_Frozen):
-    """Everything there is to see of one model."""
+    """The status of one model."""
 
     name: str
     task: str
@@ -132,7 +132,7 @@ class ModelStatus(_Frozen):
     checks: tuple[DriftVerdict, ...]
     """Newest first."""
     episodes: tuple[OpenEpisode, ...]
-    """Of the version in production, those that go on."""
+    """The open episodes of the version in production."""
     traffic: MetricHistory
     inference_time: MetricHistory
     slowest_inference: MetricHistory
@@ -141,7 +141,7 @@ class ModelStatus(_Frozen):
 
 
 class Status(_Frozen):
-    """Everything there is to see of a deployment."""
+    """The status of a deployment."""
 
     stage: str
     generated_at: Moment
@@ -159,9 +159,9 @@ class StatusReader:
     definitions
         The models of the deployment by name.
     production, storage, cloudwatch
-        Where the pointers, the logs and the metrics are.
+        Give the pointers, the logs and the metrics.
     clock
-        Gives the time up to which is looked.
+        Gives the end of the period that is read.
     """
 
     stage: str
@@ -203,7 +203,7 @@ class StatusReader:
         )
 
     def _episodes(self, name: str, pointer: ProductionPointer | None) -> tuple[OpenEpisode, ...]:
-        # The first check of a new version ends what the version before it had.
+        # An episode of an older version stays open until the first check of the new version.
         return tuple(
             OpenEpisode.model_validate(each.model_dump())
             for each in read_episodes(self.storage, name).open
@@ -218,7 +218,7 @@ class StatusReader:
 
 @dataclass(frozen=True, slots=True)
 class _Charts:
-    """The series of one model, in the order in which they are asked for."""
+    """The series of one model, in the order of the query."""
 
     traffic: MetricHistory
     inference_time: MetricHistory
@@ -247,7 +247,7 @@ def _in_production(pointer: ProductionPointer | None) -> InProduction | None:
 
 
 def _live(lines: Sequence[Record], pointer: ProductionPointer | None) -> LiveMetric | None:
-    """Take the newest measurement of the version in production, or say why there is none."""
+    """Return the newest measurement of the version in production, or the reason for none."""
     measured = [
         line
         for line in lines
