@@ -235,6 +235,6 @@ def test_a_model_that_was_decided_on_is_no_challenger_again(bench: Bench) -> Non
         run = trained(bench, bench.dataset(seed=seed))
         promote(bench.context, model, registered(bench, run).version, None, reason="by hand")
     roll_back(bench.context, model, "it was worse")
-    with pytest.raises(NotEnoughDataError, match=r"no rows have come in since version 2"):
+    with pytest.raises(NotEnoughDataError, match=r"there are no new rows since version 2"):
         registered(bench, run)
     assert len(versions(bench)) == 2

@@ -1,4 +1,4 @@
-"""What the model registry knows: versions, their tags and aliases, and the runs they came from."""
+"""Reading the model registry: versions, their tags and aliases, and their runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COMPARISON_FILE = "comparison.json"
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """One version of a model that got as far as a bundle."""
+    """One version of a model that has a bundle."""
 
     model: str
     version: str
@@ -45,7 +45,7 @@ class RegisteredVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionEntry:
-    """One version of a model as the registry lists it, however far its training got."""
+    """One version of a model in the registry's list, with or without a bundle."""
 
     version: str
     run_id: str
@@ -54,11 +54,12 @@ class VersionEntry:
     archived: bool
     archived_reason: str | None
     decision_record: str | None
-    """URI of the newest decision about it; None before its link, the last step, is written."""
+    """URI of the newest decision about it. This link is the last step of a decision; None before.
+    """
 
 
 class RegistryReader:
-    """Answers questions about runs and versions; changes nothing.
+    """Reads runs and versions; changes nothing.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ class RegistryReader:
         Raises
         ------
         RegistryError
-            If there is no such version, or its training never got as far as a bundle.
+            If there is no such version, or it has no bundle.
         """
         with explained(f"{model} {version}"):
             found = self._client.get_model_version(model, version)
@@ -99,7 +100,7 @@ class RegistryReader:
         )
 
     def versions(self, model: str) -> list[VersionEntry]:
-        """Return every version of a model, oldest first; none of a model that is not known."""
+        """Return every version of a model, oldest first; an unknown model has none."""
         with explained(model):
             found = self._versions(model)
         entries = [
@@ -131,13 +132,13 @@ class RegistryReader:
         )
 
     def decision_of(self, model: str, version: str) -> str | None:
-        """Return the URI of the newest decision record that a version is linked to, or None."""
+        """Return the URI of the newest decision record linked to a version, or None."""
         with explained(f"{model} {version}"):
             tags = self._client.get_model_version(model, version).tags
         return tags.get(DECISION_RECORD)
 
     def comparison_of(self, run_id: str) -> Comparison | None:
-        """Return the comparison that was logged to a run, or None if there was none."""
+        """Return the comparison logged to a run, or None without one."""
         with explained(run_id), tempfile.TemporaryDirectory() as scratch:
             if COMPARISON_FILE not in {item.path for item in self._client.list_artifacts(run_id)}:
                 return None
@@ -145,7 +146,7 @@ class RegistryReader:
             return Comparison.model_validate_json(file.read_bytes())
 
     def open_runs(self, model: str, before: datetime) -> list[str]:
-        """Return the runs of a model that began before a moment and have not ended."""
+        """Return the open runs of a model that started before ``before``."""
         with explained(model):
             experiment = self._client.get_experiment_by_name(model)
             if experiment is None:
@@ -168,7 +169,7 @@ class RegistryReader:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn what MLflow raises into an error that says where."""
+    """Turn an error of MLflow into a :class:`RegistryError` that says where it happened."""
     try:
         yield
     except MlflowException as error:

@@ -1,8 +1,8 @@
-"""Registering what was trained: from a finished run to a version with a bundle, done once.
+"""Registration: makes a version with a bundle from a finished run, once.
 
-A run is trained before there is a version; a bundle belongs to a version. So training keeps the
-bundle's files in its run, and registration makes the version and its bundle of them. Every step
-can be taken again: interrupted anywhere, calling with the same run finishes the job.
+A bundle belongs to a version, but at training time there is only a run. So training keeps the
+bundle's files in its run. Registration makes the version and its bundle from these files. Every
+step is safe to repeat: after an interruption, a call with the same run finishes the registration.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DIGEST = "bundle_digest"
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """A trained, registered and exported model that has not been judged yet."""
+    """A trained, registered and exported model without a decision."""
 
     version: str
     run_id: str
@@ -38,14 +38,14 @@ class Challenger:
 def keep_bundle(
     bundle: Bundle, answers: bytes, run_id: str, scratch: Path, registry: Registry
 ) -> None:
-    """Keep the files of a bundle in a run, and the digest that they are known by.
+    """Keep the files of a bundle and their digest in a run.
 
     Parameters
     ----------
     bundle
-        Whatever version it says it has, that is not kept.
+        The bundle; its version is not kept.
     answers
-        What it answers on its holdout: see :mod:`evergreen.datasets.holdout_predictions`.
+        Its predictions on its holdout; see :mod:`evergreen.datasets.holdout_predictions`.
     scratch
         An existing folder to write to.
 
@@ -92,18 +92,18 @@ def register_challenger(
     Raises
     ------
     NotEnoughDataError
-        If the run's model was promoted or rejected already: the same code on the same rows makes
-        the same model, and nothing else has come in.
+        If the run's model was already promoted or rejected. The same code on the same rows makes
+        the same model, and there are no new rows.
     RegistryError
-        If the run did not get as far as a bundle, or MLflow cannot be reached.
+        If the run has no bundle, or MLflow cannot be reached.
     BundleError
-        If the files in the run are not those that training left.
+        If the files in the run are not those that training stored.
     """
     notes = registry.notes(run_id)
     if decided := notes.get(DECISION_RECORD):
         raise NotEnoughDataError(
-            f"no rows have come in since version {notes.get('model_version')} was trained on data "
-            f"set {dataset_id}, and that one has been decided on: {decided}",
+            f"there are no new rows since version {notes.get('model_version')} was trained on data "
+            f"set {dataset_id}, and that version already has a decision: {decided}",
             where=model,
             fix="Wait for more labelled rows.",
         )
@@ -115,8 +115,8 @@ def register_challenger(
     with tempfile.TemporaryDirectory() as scratch:
         folder = registry.download(run_id, BUNDLE_ARTIFACT, Path(scratch))
         files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    answers = files.pop(HOLDOUT_FILE, None)  # no part of what serves, so not of the digest either
-    unpack(files, digest, run_id)  # before there is a version that nobody could use
+    answers = files.pop(HOLDOUT_FILE, None)  # it does not serve, so the digest does not cover it
+    unpack(files, digest, run_id)  # first, so that no version without a usable bundle is made
     version = registry.register(model, run_id, dataset_id)
     try:
         bundle = unpack(files, digest, version)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Comparison:
-    """Keep the report in the challenger's run; return the comparison, which now names it.
+    """Keep the report in the challenger's run; return the comparison with the report's URI.
 
-    Keeping it again writes the same files.
+    A second call writes the same files.
 
     Raises
     ------

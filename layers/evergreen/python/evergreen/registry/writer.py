@@ -1,7 +1,7 @@
-"""The model registry: runs and versions in MLflow, a mirror of what production points at.
+"""Writing the model registry: runs and versions in MLflow, a mirror of the production pointer.
 
-Which version serves is decided by the production pointer alone. MLflow shows the same to people:
-tag ``stage=prod`` on exactly one version, and the aliases ``champion``, ``challenger`` and
+Only the production pointer decides which version serves. MLflow shows it to people: the tag
+``stage=prod`` on exactly one version, and the aliases ``champion``, ``challenger`` and
 ``previous``.
 """
 
@@ -47,7 +47,7 @@ _ARCHIVED_AT = "archived_at"
 
 
 class Registry(RegistryReader):
-    """Runs, versions, tags and aliases, in Evergreen's words.
+    """Reads and writes runs, versions, tags and aliases.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Registry(RegistryReader):
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
-        """Write parameters of a run: the first hundred, shortened to what MLflow takes."""
+        """Write parameters of a run: the first hundred, shortened to MLflow's limit."""
         entries = [
             Param(name, str(value)[:_MAX_PARAM_LENGTH])
             for name, value in list(params.items())[:_MAX_PARAMS]
@@ -95,7 +95,7 @@ class Registry(RegistryReader):
     def log_comparison(
         self, challenger: RegisteredVersion, comparison: Comparison, at: datetime
     ) -> None:
-        """Write a comparison to the challenger's run: its numbers as metrics, all of it as JSON."""
+        """Write a comparison to the challenger's run: numbers as metrics, and the whole as JSON."""
         numbers = {
             "comparison_champion": comparison.metric_champion,
             "comparison_challenger": comparison.metric_challenger,
@@ -122,7 +122,7 @@ class Registry(RegistryReader):
             self._client.log_artifacts(run_id, str(folder), name)
 
     def download(self, run_id: str, name: str, folder: Path) -> Path:
-        """Fetch the run's artifact ``name`` into ``folder`` and return where it is.
+        """Download the run's artifact ``name`` into ``folder`` and return its path.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Registry(RegistryReader):
             return dict(self._client.get_run(run_id).data.tags)
 
     def finished_run(self, model: str, tags: Mapping[str, str]) -> str | None:
-        """Return the newest run of the model that is finished and has these tags, or None."""
+        """Return the newest finished run of the model with these tags, or None."""
         asked = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
         with explained(model):
             experiment = self._client.get_experiment_by_name(model)
@@ -161,8 +161,8 @@ class Registry(RegistryReader):
     def register(self, model: str, run_id: str, dataset_id: str) -> str:
         """Register the model that a run has uploaded, as challenger, and return the version.
 
-        Doing it again returns the same version, unless that has been archived in between: then
-        there is a new one.
+        A second call returns the same version. If that version was archived in between, the call
+        makes a new one.
 
         Raises
         ------
@@ -190,16 +190,16 @@ class Registry(RegistryReader):
             return version
 
     def attach_bundle(self, model: str, version: str, uri: str, sha256: str) -> None:
-        """Note where the version's bundle is and what its manifest must hash to."""
+        """Write the URI of the version's bundle and the SHA-256 of its manifest."""
         with explained(f"{model} {version}"):
             self._client.set_model_version_tag(model, version, BUNDLE_URI, uri)
             self._client.set_model_version_tag(model, version, BUNDLE_SHA256, sha256)
 
     def set_production(self, model: str, version: str, previous: str | None) -> None:
-        """Show ``version`` as the one in production; doing it again changes nothing.
+        """Show ``version`` as the one in production; a second call changes nothing.
 
-        Old tags are taken away before the new one is set: interrupted in between, no version is
-        tagged, never two.
+        Old tags are removed before the new one is set. After an interruption in between, no
+        version has the tag, but never two.
 
         Raises
         ------
@@ -217,9 +217,9 @@ class Registry(RegistryReader):
             self._drop_challenger(model, version)
 
     def archive(self, model: str, version: str, reason: str, at: datetime) -> datetime:
-        """Put a version aside for good and return since when it is.
+        """Archive a version for good, and return the time of its archiving.
 
-        A version that is archived already keeps its time and reason.
+        A version that is already archived keeps its time and reason.
 
         Raises
         ------
@@ -240,9 +240,9 @@ class Registry(RegistryReader):
     def link_decision(
         self, model: str, version: str, decision: str, record: str, dataset: str
     ) -> None:
-        """Let run and version say what was decided about them, and where it is written down.
+        """Link a run and its version to their decision record.
 
-        The version's own link is written last: where it is there, all of it is.
+        The link of the version is written last. If it is there, the linking is complete.
 
         Parameters
         ----------

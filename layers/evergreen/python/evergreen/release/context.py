@@ -1,4 +1,4 @@
-"""The release context: where decisions are written, and what earlier ones left there."""
+"""The release context: the clients that a decision needs, and the versions that have served."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class ReleaseContext:
 def served_versions(context: ReleaseContext, model: str) -> dict[str, str]:
     """Return every version that is or was in production, and its reference data set's id.
 
-    A version counts if a pointer named it (Parameter Store keeps the last hundred) or a decision
-    record says that it was promoted (they stay for good). Nothing that one of these stands on is
-    ever deleted: production can go back to it.
+    A version counts if a pointer named it (Parameter Store keeps the last hundred pointers), or if
+    a decision record says that it was promoted (records are kept forever). The bundle and the data
+    set of such a version are never deleted, because production can go back to it.
     """
     records = read_records(context.storage, model)
     served = {item.challenger: item.dataset_id for item in records if item.decision != "reject"}
@@ -54,7 +54,7 @@ def served_versions(context: ReleaseContext, model: str) -> dict[str, str]:
 
 
 def was_served(context: ReleaseContext, model: str, version: str) -> bool:
-    """Say whether a version is or was in production, without reading every decision there is."""
+    """Return whether a version is or was in production, without reading every decision record."""
     if any(item.version == version for item in pointers_of(context, model)):
         return True
     keys = [item.key for item in context.storage.list(decisions_prefix(model))]
@@ -65,16 +65,16 @@ def was_served(context: ReleaseContext, model: str, version: str) -> bool:
 
 
 def pointers_of(context: ReleaseContext, model: str) -> list[ProductionPointer]:
-    """Return every pointer that Parameter Store still has, oldest first."""
+    """Return the pointers that Parameter Store still has, oldest first."""
     return context.production.history(model) if context.production.read(model) else []
 
 
 def publish(context: ReleaseContext, record: DecisionRecord) -> DecisionRecord:
-    """Record a decision once, tell of it, and link it to its run and version."""
+    """Record a decision once, send its event, and link it to its run and version."""
     key = decision_key(record)
     known = read_record(context.storage, key)
     if known:
-        record = known  # the first call's evidence and reason stay
+        record = known  # the first call's evidence and reason are kept
     else:
         context.storage.put_json(key, record.model_dump(mode="json"))
     uri = context.storage.uri(key)

@@ -1,6 +1,6 @@
-"""Decision records: what was decided about a model's versions, kept for good.
+"""Decision records: every decision about a model's versions, kept forever.
 
-One JSON object each at ``decisions/model=<model>/``, named so that a listing is in order of time.
+Each record is one JSON object below ``decisions/model=<model>/``. The keys sort by time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Decision = Literal["promote", "reject", "roll_back"]
 
 
 class DecisionRecord(BaseModel):
-    """What was decided about a version, when, on what evidence."""
+    """One decision about a version, with its time and its evidence."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,21 +28,21 @@ class DecisionRecord(BaseModel):
     decision: Decision
     decided_at: datetime
     challenger: str
-    """The version that was promoted, rejected or gone back to."""
+    """The version that was promoted or rejected, or that a rollback restored."""
     champion: str | None
-    """The version it was judged against, or whose place it took."""
+    """The version it was compared with, or replaced."""
     reason: str
     comparison: Comparison | None
-    """The evidence; None of a rollback, and of a version that was put aside before it was judged.
+    """The evidence; None for a rollback, and for a version that was archived before its evaluation.
     """
     dataset_id: str
     run_id: str
     execution: str | None
-    """ARN of the execution, or name of the alarm, that decided; None where a person did."""
+    """ARN of the execution, or name of the alarm, that decided; None if a person did."""
 
 
 def decisions_prefix(model: str) -> str:
-    """Return the prefix below which a model's decision records live, with the slash."""
+    """Return the prefix of a model's decision records, with the slash."""
     return f"decisions/model={model}/"
 
 
@@ -57,7 +57,7 @@ def decision_key(record: DecisionRecord) -> str:
 
 
 def read_record(storage: Storage, key: str) -> DecisionRecord | None:
-    """Read one decision record, or return None where there is none."""
+    """Read one decision record, or return None if there is none."""
     body = storage.get(key)
     return None if body is None else DecisionRecord.model_validate_json(body)
 

@@ -1,4 +1,4 @@
-"""Executions of the state machine, as others see them."""
+"""Executions of the state machine: whether one is running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}
 
 
 def is_running(client: SFNClient, execution: str) -> bool:
-    """Say whether an execution is running; one that Step Functions does not know is not."""
+    """Return whether an execution is running; one that Step Functions does not know is not."""
     try:
         answer = client.describe_execution(executionArn=execution)
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Who replaced whom in production, when, why and with what numbers."""
+"""The release history: every decision about a model, with time, reason and numbers."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ UNRECORDED = "no decision record was written: it was interrupted"
 
 
 class Turn(BaseModel):
-    """One decision about a model, in the words of its history."""
+    """One decision in the history of a model."""
 
     model_config = ConfigDict(frozen=True)
 
     at: datetime
     decision: Decision
     version: str
-    """The version that was promoted, rejected or gone back to."""
+    """The version that was promoted or rejected, or that a rollback restored."""
     against: str | None
     """The version it replaced, or lost against."""
     reason: str
     metric: str | None = None
-    """Name of the deciding metric; None where there is no evidence."""
+    """Name of the deciding metric; None without evidence."""
     metric_against: float | None = None
     metric_version: float | None = None
     probability_better: float | None = None
     rows: int | None = None
     """Rows of the holdout."""
     execution: str | None = None
-    """ARN of the execution or alarm that decided; None where a person did."""
+    """ARN of the execution or alarm that decided; None if a person did."""
     record: str | None = None
     """URI of the decision record."""
 
@@ -45,8 +45,8 @@ class Turn(BaseModel):
 def read_history(storage: Storage, production: Production, model: str) -> list[Turn]:
     """Return every decision about a model, oldest first.
 
-    Decision records tell all of it. A change of the production pointer that no record tells of is
-    there too, with what the pointer alone says.
+    Decisions come from the decision records. A change of the production pointer without a record is
+    included too, with the values of the pointer.
 
     Parameters
     ----------

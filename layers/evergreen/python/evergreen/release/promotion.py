@@ -1,9 +1,9 @@
-"""Promotion and rejection: what becomes of a challenger, each safe to run again.
+"""Promotion and rejection of a challenger, each safe to run again.
 
-A promotion commits when the production pointer is written; a rejection when the version is
-archived. Everything before can be abandoned, everything after is done again by the next
-call: interrupted at any step, calling with the same arguments finishes the job. The link from the
-registry to the decision record is written last; where it is there, nothing is left to do.
+A promotion commits when it writes the production pointer. A rejection commits when it archives the
+version. An interruption before the commit changes nothing. After the commit, a call with the same
+arguments finishes the remaining steps. The link from the registry to the decision record is written
+last. If it is there, nothing is left to do.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def promote(
 ) -> DecisionRecord:
     """Put a challenger into production.
 
-    Order: bundle verified, pointer written (from here on it serves; a shadow's slot is empty),
-    MLflow mirrored, decision recorded, event put, decision linked to run and version. What was
-    done already is found done, so the record keeps its one key; the event alone may be put once
-    more.
+    Order: verify the bundle, write the pointer (now the challenger serves, and the shadow slot is
+    empty), update MLflow, record the decision, send the event, link the decision to run and
+    version. A repeated call skips finished steps, so there is one record. Only the event may be
+    sent twice.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def promote(
     version
         The challenger's version in the registry.
     comparison
-        The evidence it is promoted on; None only where that was lost.
+        The evidence; None only if it was lost.
     reason
         Why; the comparison's own reason if not given.
     execution
@@ -78,13 +78,13 @@ def promote(
     Raises
     ------
     RegistryError
-        If the registry does not hold the version with a bundle, or if it was in production before
-        and no longer is: going back is a rollback.
+        If the registry has no such version with a bundle, or if the version was in production
+        before and no longer is: use a rollback to go back.
     OutdatedComparisonError
-        If something else is in production than it was compared with: it may be worse than that.
-        Nothing has been changed then either.
+        If production has another version than the one it was compared with. The challenger may be
+        worse than that version. Nothing has been changed.
     BundleError
-        If the bundle is missing, incomplete or altered; nor then.
+        If the bundle is missing, incomplete or altered. Nothing has been changed.
     """
     challenger = context.registry.find(model, version)
     pointer = context.production.read(model)
@@ -92,7 +92,7 @@ def promote(
         _check_current(model, version, pointer, comparison)
         if was_served(context, model, version):
             raise RegistryError(
-                "the version was in production before, so it is no challenger",
+                "the version was in production before, so it is not a challenger",
                 where=f"{model} {version}",
                 fix=f"Go back to it with `evergreen rollback {model} --to {version}`.",
             )
@@ -129,11 +129,12 @@ def reject(
     reason: str | None = None,
     execution: str | None = None,
 ) -> DecisionRecord:
-    """Put a challenger aside: nothing of it stays but its run and the decision.
+    """Reject a challenger: only its run and the decision are kept.
 
-    Order: shadow slot emptied if it holds the version, version archived with the reason, bundle
-    deleted, data set deleted (unless production refers or has referred to the same one, or another
-    version that may still be promoted does), decision recorded, event put, decision linked.
+    Order: empty the shadow slot if it holds the version, archive the version with the reason,
+    delete the bundle, delete the data set, record the decision, send the event, link the decision.
+    The data set is kept if a pointer names or has named it, or if another version that may still
+    be promoted uses it.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def reject(
     version
         The challenger's version in the registry, with or without a bundle.
     comparison
-        The evidence it is rejected on; None if it was never judged.
+        The evidence; None if the challenger was never evaluated.
     reason
         Why; the comparison's own reason if not given.
     execution
@@ -153,7 +154,7 @@ def reject(
     Raises
     ------
     RegistryError
-        If the version is or was in production, or the registry does not hold it.
+        If the version is or was in production, or the registry does not have it.
     """
     if was_served(context, model, version):
         raise RegistryError(
@@ -171,7 +172,7 @@ def reject(
     why = reason or (comparison.reason if comparison else "no reason is known")
     decided_at = context.registry.archive(model, version, why, context.clock())
     delete_bundle(context.storage, model, version)
-    # Versions that were in production are never archived: they are among these.
+    # These include all versions that were in production, because they are never archived.
     others = (item for item in versions.values() if not item.archived and item.version != version)
     kept = {item.reference_dataset_id for item in pointers_of(context, model)}
     if challenger.dataset_id not in kept | {item.dataset_id for item in others}:
@@ -194,7 +195,7 @@ def reject(
 def _check_current(
     model: str, version: str, pointer: ProductionPointer | None, comparison: Comparison | None
 ) -> None:
-    """Make sure that the evidence is about what the challenger would replace."""
+    """Check that the challenger was compared with the version that it would replace."""
     if comparison is None:
         return
     compared, present = comparison.champion, pointer.version if pointer else None
@@ -205,5 +206,5 @@ def _check_current(
     raise OutdatedComparisonError(
         f"it was compared with {beaten}, and {serving} is in production now",
         where=f"{model} {version}",
-        fix="Compare it with what is in production.",
+        fix="Compare it with the version in production.",
     )

@@ -1,7 +1,7 @@
-"""One retraining per model at a time: a lock object in the data bucket.
+"""The retraining lock: an object in the data bucket that allows one retraining per model at a time.
 
-The owner is the ARN of a Step Functions execution. A lock whose owner no longer runs is taken
-over, so an execution that died without releasing it blocks nobody.
+The owner is the ARN of a Step Functions execution. If the owner no longer runs, the next execution
+takes the lock over. So an execution that died without releasing the lock blocks nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ATTEMPTS = 5
 
 
 class Lock(BaseModel):
-    """Who retrains a model, and since when."""
+    """The execution that retrains a model, and since when."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ def take_lock(
     is_running: Callable[[str], bool],
     clock: Clock,
 ) -> None:
-    """Make ``owner`` the one that retrains ``model``; taking it twice is no error.
+    """Give the lock of ``model`` to ``owner``; taking it twice is no error.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ def take_lock(
     owner
         ARN of the execution that wants the lock.
     is_running
-        Says whether an execution is still running.
+        Returns whether an execution is still running.
     clock
         Gives the time noted in the lock.
 
     Raises
     ------
     RetrainingInProgressError
-        If another running execution holds the lock, or others keep taking it first.
+        If another running execution holds the lock, or others take it first at every attempt.
     """
     key = lock_key(model)
     body = json.dumps({"owner": owner, "taken_at": to_text(clock())}).encode()
@@ -89,18 +89,18 @@ def take_lock(
 
 
 def read_lock(storage: Storage, model: str) -> Lock | None:
-    """Return the model's lock, or None where nobody holds it."""
+    """Return the model's lock, or None if nobody holds it."""
     body = storage.get(lock_key(model))
     return None if body is None else Lock.model_validate_json(body)
 
 
 def release_stale(storage: Storage, model: str, is_running: Callable[[str], bool]) -> bool:
-    """Delete the lock of an execution that no longer runs; say whether there was one."""
+    """Delete the lock of an execution that no longer runs; return whether there was one."""
     key = lock_key(model)
     found = storage.get_with_etag(key)
     if found is None or is_running(json.loads(found[0])["owner"]):
         return False
-    # Written first: an execution that has taken it over since it was read keeps it.
+    # The write fails if another execution has taken the lock over since the read.
     if storage.put_if_unchanged(key, found[0] + b"\n", found[1]):
         storage.delete(key)
         return True

@@ -1,7 +1,7 @@
-"""Rollback: how production goes back to a version that was there before, safe to run again.
+"""Rollback: puts an earlier version back into production; safe to run again.
 
-It commits when the production pointer is written; interrupted after that, calling it again finishes
-the job.
+It commits when it writes the production pointer. After an interruption, a second call finishes the
+remaining steps.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def roll_back(
     to: str | None = None,
     execution: str | None = None,
 ) -> DecisionRecord:
-    """Put a version that was in production before back there.
+    """Put an earlier version back into production.
 
-    Order: bundle verified and reference data set found, pointer written (from here on the old
-    version serves), MLflow mirrored, decision recorded, event put, decision linked. Up to the
-    pointer MLflow is not needed.
+    Order: verify the bundle and find the reference data set, write the pointer (now the older
+    version serves), update MLflow, record the decision, send the event, link the decision. The
+    steps up to the pointer do not need MLflow.
 
-    The pointer says that it came from a rollback. Called again, with the same version or none, it
-    finishes what is left of that rollback and goes nowhere else, so a command given twice does not
-    go forth and back; to go further, name the version.
+    The pointer records that it came from a rollback. A second call with the same version, or with
+    none, only finishes that rollback. So the same command given twice does not go back twice. To go
+    further back, name the version.
 
     Parameters
     ----------
@@ -45,22 +45,22 @@ def roll_back(
     model
         The model's name.
     reason
-        Why, for the record; of a repeated call the first one's stays.
+        Why, for the record. A repeated call keeps the first reason.
     to
-        The version to go back to; the one before the present one if not given.
+        The version to go back to; the previous version if not given.
     execution
-        What decided, if no person did.
+        The execution or alarm that decided; None if a person did.
 
     Raises
     ------
     NoProductionModelError
-        If nothing is in production, or nothing was before.
+        If nothing is in production, or there is no previous version.
     RegistryError
-        If the version was never in production or is there now, or the registry lacks it.
+        If the version was never in production, is in production now, or is not in the registry.
     BundleError
-        If its bundle is missing, incomplete or altered; nothing has been changed then.
+        If its bundle is missing, incomplete or altered. Nothing has been changed.
     EvergreenError
-        If its reference data set is gone; nothing has been changed then either.
+        If its reference data set is gone. Nothing has been changed.
     """
     pointer = context.production.read(model)
     if pointer is None:
@@ -102,8 +102,8 @@ def _pointer_back(
             where=f"{model} {version}",
             fix=f"Versions that were: {others}.",
         )
-    # Its own former pointer has all it takes, so that going back does not wait for MLflow; only a
-    # version that Parameter Store has forgotten is asked for there.
+    # An earlier pointer of the version has all the values, so a rollback does not need MLflow. Only
+    # a version that Parameter Store no longer has is read from MLflow.
     former = [item for item in context.production.history(model) if item.version == version]
     base = (
         former[-1]
@@ -124,7 +124,7 @@ def _pointer_back(
 
 
 def _check_reference(storage: Storage, model: str, dataset_id: str) -> None:
-    """Make sure that drift can be looked for against the version's own data set."""
+    """Check that the version's own data set is there, as the reference for drift checks."""
     manifest = read_manifest(storage, model, dataset_id)
     folder = folder_key(model, manifest.dataset_id)
     if len(list(storage.list(folder))) < 2:

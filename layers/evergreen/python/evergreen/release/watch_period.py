@@ -1,4 +1,4 @@
-"""Whether an alarm takes a promotion back: only a recent one, and only once."""
+"""The watch period of a promotion: whether an alarm rolls the promotion back."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def why_not(rollback: Rollback, pointer: ProductionPointer | None, at: datetime) -> str | None:
-    """Return why an alarm does not take production back, or None if it does.
+    """Return why an alarm does not roll production back, or None if it does.
 
-    An alarm that is older than the rollback in production may be the one that caused it, called
-    again after it was interrupted: it is told to go on, and finds what is done already done. Any
-    later alarm is about the version gone back to, and a rollback is not rolled back.
+    An alarm that is older than the current rollback may have caused it: its call was interrupted
+    and is repeated. Then the answer is None, and the repeated rollback skips its finished steps.
+    Any later alarm is about the restored version, and a rollback is never rolled back.
 
     Parameters
     ----------
     rollback
-        What the model's definition says.
+        The section of the model's definition.
     pointer
-        What is in production, if anything is.
+        The production pointer, or None.
     at
         When the alarm began.
     """
@@ -34,9 +34,9 @@ def why_not(rollback: Rollback, pointer: ProductionPointer | None, at: datetime)
     version, promoted_at = pointer.version, pointer.promoted_at
     reasons = (
         (not rollback.automatic, "automatic rollback is off for this model"),
-        (pointer.rolled_back, f"version {version} is what production was rolled back to"),
+        (pointer.rolled_back, f"production was rolled back to version {version}"),
         (pointer.previous is None, f"nothing was in production before version {version}"),
         (at < promoted_at, f"the alarm began before version {version} was promoted"),
-        (at > promoted_at + rollback.watch, f"version {version} has outlived its watch period"),
+        (at > promoted_at + rollback.watch, f"the watch period of version {version} is over"),
     )
     return next((why for applies, why in reasons if applies), None)
