@@ -41,12 +41,12 @@ def command(
     Next: `evergreen rollback MODEL --to VERSION` goes back to a version that was in production.
     """
     from evergreen.production import Production
-    from evergreen.release.history import read_history
+    from evergreen.release.history import read_release_history
 
     find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
     production = Production(target.stage, target.client("ssm"))
-    turns = read_history(target.storage, production, model)
+    turns = read_release_history(target.storage, production, model)
     pointer = production.read(model)
     if json:
         console.document(

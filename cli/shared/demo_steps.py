@@ -12,7 +12,7 @@ from cli.shared.loop_observation import Execution, Loop
 from cli.shared.manual_release import train_and_promote
 from cli.shared.traffic import Api, replay, split_form
 from evergreen.clock import utc_now
-from evergreen.drift.log import read_decisions
+from evergreen.drift.log import read_drift_decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ class OnceAround:
         rows_logged = self._count(began, rows_served)
         last = executions[-1].output if executions else {}
         pointer = self._loop().pointer()
-        checks = read_decisions(self.target.storage, self.definition.name, began, utc_now())
+        checks = read_drift_decisions(self.target.storage, self.definition.name, began, utc_now())
         return Summary(
             model=self.definition.name,
             rows_served=rows_served,

@@ -13,7 +13,7 @@ from cli.shared import histograms
 from cli.shared.histograms import Categories, Numbers
 from evergreen.clock import from_text
 from evergreen.drift.log import (
-    DecisionRecord,
+    DriftDecisionRecord,
     MultivariateRecord,
     PerformanceRecord,
     UnivariateRecord,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from evergreen.drift.log import Record
+    from evergreen.drift.log import DriftRecord
 
 TOP = 10
 """How many of the features that moved have a line."""
@@ -60,15 +60,15 @@ class CheckView:
         A histogram for each feature that is to be explained.
     """
 
-    records: Sequence[Record]
+    records: Sequence[DriftRecord]
     episodes: Mapping[str, Mapping[str, str]]
     min_rows: int
     pictures: Mapping[str, Numbers | Categories] = field(default_factory=dict)
 
     @property
-    def decision(self) -> DecisionRecord:
+    def decision(self) -> DriftDecisionRecord:
         """What the check concluded."""
-        return next(item for item in self.records if isinstance(item, DecisionRecord))
+        return next(item for item in self.records if isinstance(item, DriftDecisionRecord))
 
     @property
     def moved(self) -> list[UnivariateRecord]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from evergreen.clock import utc_now
-from evergreen.drift.log import read_decisions
+from evergreen.drift.log import read_drift_decisions
 from evergreen.errors import EvergreenError
 from evergreen.lake.reader import Lake
 from evergreen.production import Production
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cli.shared.target import Target
     from cli.shared.traffic import Api
-    from evergreen.drift.log import DecisionRecord
+    from evergreen.drift.log import DriftDecisionRecord
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
 
@@ -93,7 +93,7 @@ class Loop:
 
         self._poll(serving, seconds, f"the API does not serve version {version}")
 
-    def wait_for_check(self, since: datetime, *, seconds: float = 300) -> DecisionRecord:
+    def wait_for_check(self, since: datetime, *, seconds: float = 300) -> DriftDecisionRecord:
         """Wait for a drift check whose window ends after ``since``, and return its decision.
 
         Raises
@@ -103,9 +103,9 @@ class Loop:
         """
         storage = self.target.storage
 
-        def decision() -> DecisionRecord | None:
+        def decision() -> DriftDecisionRecord | None:
             self.tick("waiting for the scheduled drift check")
-            found = read_decisions(storage, self.model, since, utc_now())
+            found = read_drift_decisions(storage, self.model, since, utc_now())
             return next((item for item in found if item.window_end >= since), None)
 
         return self._poll(decision, seconds, "no drift check was made")

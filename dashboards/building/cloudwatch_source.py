@@ -19,7 +19,7 @@ from dashboards.building.grafana import Ready
 from dashboards.building.layout import Calculation, Panel, Part
 from dashboards.building.source import REFERENCES
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric, MetricSpec, Unit
-from evergreen.metrics.event_marks import EVENTS, MARK_PERIOD_SECONDS, Event
+from evergreen.metrics.event_marks import EVENT_MARKS, MARK_PERIOD_SECONDS, EventMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,13 +103,13 @@ class CloudWatch:
 
         The data source has no other kind of annotation.
         """
-        return [self._annotation(event) for event in EVENTS]
+        return [self._annotation(event) for event in EVENT_MARKS]
 
     def alert_query(self, spec: MetricSpec, statistic: str) -> MetricsQuery:
         """Return a query of one metric for all models, and all values of its other dimension."""
         return self._query(spec, statistic, model="*", period="300", label=_label(spec, "*", None))
 
-    def _annotation(self, event: Event) -> Builder[models.AnnotationQuery]:
+    def _annotation(self, event: EventMark) -> Builder[models.AnnotationQuery]:
         target = AnnotationQuery(
             query_mode=QueryMode.ANNOTATIONS,
             ref_id=event.title.replace(" ", ""),

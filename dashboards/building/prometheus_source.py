@@ -15,7 +15,7 @@ from dashboards.building.layout import Calculation, Panel, Part
 from dashboards.building.source import REFERENCES
 from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, Metric, Unit
 from evergreen.metrics.cloudwatch import dimensions
-from evergreen.metrics.event_marks import EVENTS, Event
+from evergreen.metrics.event_marks import EVENT_MARKS, EventMark
 from evergreen.metrics.prometheus import prometheus_name
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class Prometheus:
 
     def annotations(self) -> Sequence[Builder[models.AnnotationQuery]]:
         """Return the marks of events: whenever their counters have moved, or while they last."""
-        return [self._event(event) for event in EVENTS]
+        return [self._event(event) for event in EVENT_MARKS]
 
-    def _event(self, event: Event) -> Builder[models.AnnotationQuery]:
+    def _event(self, event: EventMark) -> Builder[models.AnnotationQuery]:
         calculation = Calculation.MEAN if event.lasts else Calculation.SUM
         shown = expression(Part(event.metric, calculation, event.title))
         return self._annotation(event.title, event.says, event.colour, f"{shown} > 0")

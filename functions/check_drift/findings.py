@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import to_text
-from evergreen.drift.episodes.transitions import Findings
+from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.policy.severity import drift_severity, performance_severity
 from evergreen.events import EventType
 
@@ -31,7 +31,7 @@ _EVENTS: dict[tuple[Trigger, News], EventType] = {
 _STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
 
 
-def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime) -> Findings:
+def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime) -> CheckFindings:
     """Return what a check means for the episodes of its model.
 
     With too few rows nothing is known about either kind, and about performance nothing without a
@@ -46,7 +46,7 @@ def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime)
         if performance is not None and performance.value is not None:
             moved["performance"] = "performance" in decision.triggers
             severity["performance"] = performance_severity(performance)
-    return Findings(
+    return CheckFindings(
         context=result.context,
         now=now,
         moved=moved,

@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 
 from evergreen.metrics.catalog import SPECS, Metric, MetricSpec
 from evergreen.metrics.cloudwatch import (
-    Sample,
     Series,
+    SeriesStatistic,
     Window,
     dimensions,
     find_series,
@@ -70,14 +70,16 @@ class CloudWatchCollector(Collector):
                     self._add(family, series, values)
             yield family
 
-    def _read(self, found: Sequence[Series]) -> dict[Sample, float]:
+    def _read(self, found: Sequence[Series]) -> dict[SeriesStatistic, float]:
         now = self._clock()
         totals = [
             *_samples(found, "counter", "Sum"),
             *_samples(found, "distribution", "Sum", "SampleCount"),
         ]
         spread = _samples(found, "distribution", *self._quantiles)
-        gauges = [Sample(each, _gauge(each.spec)) for each in found if each.spec.kind == "gauge"]
+        gauges = [
+            SeriesStatistic(each, _gauge(each.spec)) for each in found if each.spec.kind == "gauge"
+        ]
         values = dict.fromkeys(totals, 0.0)
         values |= read_newest(self._client, totals, Window.today(now))
         values |= read_newest(self._client, spread, Window.back(now, *_QUANTILES))
@@ -86,11 +88,11 @@ class CloudWatchCollector(Collector):
         values |= read_newest(self._client, seldom, Window.back(now, *_HOURS))
         return {sample: value * _scale(sample) for sample, value in values.items()}
 
-    def _add(self, family: Family, series: Series, values: dict[Sample, float]) -> None:
+    def _add(self, family: Family, series: Series, values: dict[SeriesStatistic, float]) -> None:
         labels = dict(zip(dimensions(series.spec), series.values, strict=True))
 
         def add(statistic: str, suffix: str = "", **more: str) -> None:
-            value = values.get(Sample(series, statistic))
+            value = values.get(SeriesStatistic(series, statistic))
             if value is not None:
                 family.add_sample(family.name + suffix, labels | more, value)
 
@@ -124,16 +126,16 @@ def _known(listed: Iterable[Series]) -> set[Series]:
     return known | {Series(spec, model) for spec in plain for model in models}
 
 
-def _samples(found: Sequence[Series], kind: str, *statistics: str) -> list[Sample]:
+def _samples(found: Sequence[Series], kind: str, *statistics: str) -> list[SeriesStatistic]:
     return [
-        Sample(series, statistic)
+        SeriesStatistic(series, statistic)
         for series in found
         if series.spec.kind == kind
         for statistic in statistics
     ]
 
 
-def _scale(sample: Sample) -> float:
+def _scale(sample: SeriesStatistic) -> float:
     return 1.0 if sample.statistic == "SampleCount" else prometheus_scale(sample.series.spec)
 
 

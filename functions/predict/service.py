@@ -61,8 +61,8 @@ def build_service(told: Settings) -> Service:
     firehose = boto3.client("firehose")
     record = recorder().record
     server = ModelServer(definition, Production(told.stage, boto3.client("ssm")), storage, record)
-    log_prefix = request_log.landing_prefix(definition.name)
-    label_prefix = ground_truth.landing_prefix(definition.name)
+    log_prefix = request_log.request_log_landing_prefix(definition.name)
+    label_prefix = ground_truth.labels_landing_prefix(definition.name)
     return Service(
         definition=definition,
         reader=RequestReader(definition),

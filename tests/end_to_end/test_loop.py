@@ -16,14 +16,14 @@ from cli.shared.demo_steps import MODEL, MODELS, OnceAround, Story, Summary, exa
 from cli.shared.progress import Steps
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import Episodes
-from evergreen.drift.episodes.transitions import Findings, step
-from evergreen.drift.log import read_decisions
+from evergreen.drift.episodes.transitions import CheckFindings, step
+from evergreen.drift.log import read_drift_decisions
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, SPECS
 from evergreen.model_definition import find_definition
 from evergreen.production import Production
-from evergreen.release.decision_log import read_records
+from evergreen.release.decision_log import read_decision_records
 from tests.support.executions import statuses_since
 from tests.support.webhook_receiver import Receiver
 
@@ -131,12 +131,12 @@ def test_people_are_told_once_of_each_episode_and_of_the_promotion(
 ) -> None:
     promotion = f"[info] {MODEL}: version {once.summary.champion_after} is in production"
     receiver.wait_for(promotion, f"[info] {MODEL}: drift has cleared")
-    decisions = read_decisions(deployed.storage, MODEL, once.began, utc_now())
+    decisions = read_drift_decisions(deployed.storage, MODEL, once.began, utc_now())
     state = Episodes(model=MODEL)
     for each in decisions:
         known = each.verdict != "insufficient_data"
         moved: dict[Trigger, bool] = {"data_drift": each.verdict == "drift"} if known else {}
-        state = step(state, Findings(each, each.timestamp, moved))
+        state = step(state, CheckFindings(each, each.timestamp, moved))
     # Of the version that is checked no more: of the next one, another may have begun since.
     version = once.summary.champion_before
     begun = [
@@ -175,7 +175,7 @@ def test_a_challenger_that_beat_what_is_no_longer_there_is_not_promoted(
 ) -> None:
     (won,) = [
         item
-        for item in read_records(deployed.storage, MODEL)
+        for item in read_decision_records(deployed.storage, MODEL)
         if item.execution and item.decision == "promote" and item.decided_at >= once.began
     ]
     assert won.comparison is not None

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from cli.shared.demo_steps import OnceAround, Story, Summary, example_row
 from cli.shared.progress import Steps
 from evergreen.clock import utc_now
-from evergreen.drift.log import read_decisions
+from evergreen.drift.log import read_drift_decisions
 from evergreen.evaluation.report import ARTIFACT, DATA, PAGE
 from evergreen.production import Production
 from tests.support.executions import statuses_since
@@ -66,7 +66,7 @@ def test_drift_is_checked_and_the_retraining_comes_to_a_decision(
 ) -> None:
     model, summary = once.model, once.summary
     assert summary.drift_detected >= 1
-    verdicts = read_decisions(deployed.storage, model, once.began, utc_now())
+    verdicts = read_drift_decisions(deployed.storage, model, once.began, utc_now())
     assert any(verdict.start_retraining for verdict in verdicts)
     assert summary.retrainings >= 1
     assert summary.metric == "rmse"

@@ -30,7 +30,7 @@ from evergreen.clock import utc_now
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
-from evergreen.release.decision_log import read_records
+from evergreen.release.decision_log import read_decision_records
 from evergreen.serving.server import POLL_SECONDS
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow
 from evergreen.shadow.slot import start, stop
@@ -269,7 +269,7 @@ def test_a_retraining_goes_through_the_shadow_before_it_promotes(stage: Stage) -
     pointer = context.production.read(MODEL)
     assert pointer is not None
     assert pointer.shadow is None
-    records = read_records(context.storage, MODEL)
+    records = read_decision_records(context.storage, MODEL)
     (last,) = [item for item in records if item.decided_at > began and item.execution]
     assert last.challenger == pointer.version
     assert "in the shadow it kept up for" in last.reason

@@ -14,7 +14,7 @@ from evergreen.alerting.once import DeliveryInProgressError, deliver_once, mark_
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import read_episodes
 from evergreen.drift.episodes.store import advance, told
-from evergreen.drift.episodes.transitions import Findings
+from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.log import CheckContext
 from evergreen.storage import Storage
 
@@ -47,7 +47,7 @@ def test_checks_that_end_at_once_are_all_counted_and_begin_one_episode(storage: 
             window_end=now,
             rows=100,
         )
-        advance(storage, Findings(context, now, {"data_drift": True}))
+        advance(storage, CheckFindings(context, now, {"data_drift": True}))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(check, range(1, AT_ONCE + 1)))

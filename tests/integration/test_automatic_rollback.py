@@ -24,7 +24,7 @@ from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.traffic import Api
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 from evergreen.registry.writer import CHAMPION, PREVIOUS
-from evergreen.release.decision_log import read_records
+from evergreen.release.decision_log import read_decision_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +108,7 @@ def alarm_of(target: Target, metric: Metric) -> str:
 
 
 def newest_record(target: Target) -> DecisionRecord:
-    return read_records(target.storage, MODEL)[-1]
+    return read_decision_records(target.storage, MODEL)[-1]
 
 
 def wait_until_back(target: Target, version: str) -> ProductionPointer:
@@ -195,7 +195,7 @@ def test_a_bundle_that_does_not_load_is_taken_out_by_its_own_alarm(
 
 def test_each_rollback_is_counted(deployed: Target, promoted: list[str]) -> None:
     assert promoted
-    records = read_records(deployed.storage, MODEL)
+    records = read_decision_records(deployed.storage, MODEL)
     expected = sum(record.decision == "roll_back" for record in records)
     until = time.monotonic() + PATIENCE
     while (

@@ -19,7 +19,7 @@ from dashboards.checking.check import NoTrafficError, Outcome, check
 from evergreen.clock import utc_now
 from evergreen.metrics.catalog import NAMESPACE, NO_MODEL, SPECS, Metric
 from evergreen.metrics.cloudwatch import dimensions
-from evergreen.metrics.event_marks import EVENTS, MARK_PERIOD_SECONDS
+from evergreen.metrics.event_marks import EVENT_MARKS, MARK_PERIOD_SECONDS
 from functions.export_metrics.collector import CloudWatchCollector
 from local.ports import pick
 from tests.support.prometheus_server import need_prometheus, select, wait
@@ -72,7 +72,7 @@ def backend(local_stack: Stack) -> CloudWatchBackend:
             if spec.metric in {Metric.REQUESTS, Metric.RESPONSES, Metric.RESPONSE_TIME}
         ],
     )
-    for event in EVENTS:
+    for event in EVENT_MARKS:
         client.put_metric_alarm(
             AlarmName=f"{MODEL}-{event.metric}",
             Namespace=NAMESPACE,

@@ -19,7 +19,7 @@ from cdk.constructs.building.functions import build_function
 from cdk.constructs.building.layers import LIBRARY, build_layer
 from cli.shared.target import Target
 from evergreen.bundle.store import save_bundle
-from evergreen.capture.request_log import landing_prefix
+from evergreen.capture.request_log import request_log_landing_prefix
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import Production, ProductionPointer
 from evergreen.storage import Storage
@@ -194,7 +194,7 @@ def test_it_predicts_and_logs(predict: Sandbox, local_stack: Stack) -> None:
         ExtendedS3DestinationConfiguration={
             "RoleARN": "arn:aws:iam::000000000000:role/stream",
             "BucketARN": f"arn:aws:s3:::{bucket}",
-            "Prefix": landing_prefix(MODEL),
+            "Prefix": request_log_landing_prefix(MODEL),
         },
     )
     storage = Storage(bucket, s3)
@@ -217,7 +217,7 @@ def test_it_predicts_and_logs(predict: Sandbox, local_stack: Stack) -> None:
     assert answer["statusCode"] == 200, content
     assert content["model_version"] == "4"
     assert content["predictions"] == pipeline.predict(pd.DataFrame(columns))[:20].tolist()
-    landed = [item.key for item in storage.list(landing_prefix(MODEL))]
+    landed = [item.key for item in storage.list(request_log_landing_prefix(MODEL))]
     lines = b"".join(storage.get(key) or b"" for key in landed).splitlines()
     records = [json.loads(line) for line in lines]
     assert [record["request_id"] for record in records] == [content["request_id"]] * 20

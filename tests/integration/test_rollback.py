@@ -10,7 +10,7 @@ from evergreen.bundle.store import delete_bundle, load_bundle
 from evergreen.datasets.store import delete_dataset, read_dataset
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError, RegistryError
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
-from evergreen.release.history import UNRECORDED, read_history
+from evergreen.release.history import UNRECORDED, read_release_history
 from evergreen.release.promotion import promote, reject
 from evergreen.release.rollback import roll_back
 from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
@@ -111,7 +111,7 @@ def test_the_history_tells_who_replaced_whom_recorded_or_not(bench: Bench) -> No
     reject(context, name, third, comparison("reject"))
     with pytest.raises(Killed):
         roll_back(interrupt(bench, "production", "write", after=True), name, "it errs")
-    turns = read_history(context.storage, context.production, name)
+    turns = read_release_history(context.storage, context.production, name)
     assert [(turn.decision, turn.version, turn.against) for turn in turns] == [
         ("promote", first, None),
         ("promote", second, first),
@@ -122,7 +122,7 @@ def test_the_history_tells_who_replaced_whom_recorded_or_not(bench: Bench) -> No
     assert [turn.metric_version for turn in turns] == [0.6, 0.6, 0.6, None]
     assert (turns[-1].reason, turns[-1].record) == (UNRECORDED, None)
     roll_back(context, name, "it errs")
-    turns = read_history(context.storage, context.production, name)
+    turns = read_release_history(context.storage, context.production, name)
     assert [turn.reason for turn in turns[-2:]] == ["because the test says so", "it errs"]
     assert all(turn.record and context.storage.uri("decisions/") in turn.record for turn in turns)
 

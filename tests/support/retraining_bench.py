@@ -21,7 +21,7 @@ from evergreen.model_definition import Evaluation, Feature, ModelDefinition, Ret
 from evergreen.production import Production
 from evergreen.registry.writer import Registry
 from evergreen.release.context import ReleaseContext
-from evergreen.release.decision_log import DecisionRecord, read_records
+from evergreen.release.decision_log import DecisionRecord, read_decision_records
 from evergreen.storage import Storage
 from evergreen.training.train import train_challenger
 
@@ -86,7 +86,7 @@ class Bench:
         return self.train(self.dataset(seed, flipped=flipped))
 
     def records(self) -> list[DecisionRecord]:
-        return read_records(self.context.storage, self.definition.name)
+        return read_decision_records(self.context.storage, self.definition.name)
 
 
 def make_rows(seed: int, rows: int, *, flipped: bool = False, start: datetime = START) -> pa.Table:

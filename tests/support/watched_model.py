@@ -15,7 +15,7 @@ from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
 from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
-from evergreen.drift.log import read_records
+from evergreen.drift.log import read_check_records
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, RequestLog
 from evergreen.production import ProductionPointer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.log import Record
+    from evergreen.drift.log import DriftRecord
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -149,5 +149,5 @@ class WatchedModel:
             **options,
         )
 
-    def logged(self) -> list[Record]:
-        return list(read_records(self.storage, "toy", END - DAY, END + DAY))
+    def logged(self) -> list[DriftRecord]:
+        return list(read_check_records(self.storage, "toy", END - DAY, END + DAY))

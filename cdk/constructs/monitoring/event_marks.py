@@ -13,12 +13,12 @@ from constructs import Construct
 
 from cdk.constructs.serving.model_endpoint import camel_case
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE
-from evergreen.metrics.event_marks import EVENTS, MARK_PERIOD_SECONDS
+from evergreen.metrics.event_marks import EVENT_MARKS, MARK_PERIOD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evergreen.metrics.event_marks import Event
+    from evergreen.metrics.event_marks import EventMark
 
 
 class EventMarks(Construct):
@@ -27,10 +27,10 @@ class EventMarks(Construct):
     def __init__(self, scope: Construct, models: Iterable[str]) -> None:
         super().__init__(scope, "EventMarks")
         for model in models:
-            for event in EVENTS:
+            for event in EVENT_MARKS:
                 self._mark(model, event)
 
-    def _mark(self, model: str, event: Event) -> None:
+    def _mark(self, model: str, event: EventMark) -> None:
         metric = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=event.metric,

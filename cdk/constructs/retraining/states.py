@@ -8,7 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 
-from evergreen.events import SCHEMA_VERSION, SOURCE, EventType
+from evergreen.events import EVENT_SCHEMA_VERSION, SOURCE, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +119,7 @@ class States:
                     detail_type=kind,
                     detail=sfn.TaskInput.from_object(
                         {
-                            "schema_version": SCHEMA_VERSION,
+                            "schema_version": EVENT_SCHEMA_VERSION,
                             "model.$": "$.model",
                             "execution.$": "$.execution",
                             **detail,

@@ -15,7 +15,7 @@ from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
 from evergreen.lake.compaction import commit
 from evergreen.lake.reader import Lake
-from evergreen.lake.tables import REQUEST_LOG, TIMESTAMP
+from evergreen.lake.tables import REQUEST_LOG, TIMESTAMP_TYPE
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
@@ -104,4 +104,6 @@ def _logged(definition: ModelDefinition, window: Columns) -> pa.Table:
 def _times(rows: int, start: datetime) -> pa.Array:
     """Spread moments evenly over the day from ``start``."""
     first = int(start.timestamp() * 1e6)
-    return pa.array(first + np.arange(rows) * 86_400_000_000 // rows, pa.int64()).cast(TIMESTAMP)
+    return pa.array(first + np.arange(rows) * 86_400_000_000 // rows, pa.int64()).cast(
+        TIMESTAMP_TYPE
+    )

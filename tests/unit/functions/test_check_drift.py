@@ -16,10 +16,10 @@ from evergreen.drift.check import CheckResult
 from evergreen.drift.detectors.univariate import UnivariateOutcome
 from evergreen.drift.episodes.state import Episodes, read_episodes
 from evergreen.drift.episodes.store import advance
-from evergreen.drift.episodes.transitions import Findings, step
+from evergreen.drift.episodes.transitions import CheckFindings, step
 from evergreen.drift.log import (
     CheckContext,
-    Decision,
+    DriftDecision,
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
@@ -61,7 +61,7 @@ def result(verdict: Any, triggers: Any, *, starts: bool) -> CheckResult:
         window_end=NOON,
         rows=500,
     )
-    decision = Decision(
+    decision = DriftDecision(
         verdict=verdict, start_retraining=starts, triggers=triggers, reason="because"
     )
     joint = MultivariateTest(
@@ -128,7 +128,7 @@ def test_an_event_names_episode_evidence_and_what_starts() -> None:
     assert wanted <= set(detail)
 
 
-def checked(at: int, verdict: Any, *, starts: bool = False, version: str = "3") -> Findings:
+def checked(at: int, verdict: Any, *, starts: bool = False, version: str = "3") -> CheckFindings:
     found = result(verdict, ("data_drift",) if verdict == "drift" else (), starts=starts)
     moment = NOON + timedelta(hours=at)
     context = found.context.model_copy(

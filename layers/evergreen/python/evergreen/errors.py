@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_FIELD_ERRORS = 20
+"""How many faults of one request an answer names; one body could have a million."""
+
 
 class EvergreenError(Exception):
     """Base of all errors that a user can act on.

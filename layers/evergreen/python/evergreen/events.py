@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 SOURCE = "evergreen"
-SCHEMA_VERSION = 1
+EVENT_SCHEMA_VERSION = 1
 
 
 class EventType(StrEnum):
@@ -56,7 +56,7 @@ class Events:
         EvergreenError
             If EventBridge did not take it.
         """
-        body = {"schema_version": SCHEMA_VERSION, "model": model, **detail}
+        body = {"schema_version": EVENT_SCHEMA_VERSION, "model": model, **detail}
         answer = self._client.put_events(
             Entries=[
                 {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_features
-from evergreen.drift.log import CheckContext, Decision
+from evergreen.drift.log import CheckContext, DriftDecision
 from evergreen.drift.policy.decision import decide
 from evergreen.model_definition import Drift, Feature, Retraining
 
@@ -33,7 +33,7 @@ def decision(reference: Columns, window: Columns) -> dict[str, bool]:
     return {"ours: multivariate": joint.drifted, "ours: decision": decided.verdict == "drift"}
 
 
-def conclude(single: UnivariateOutcome, joint: MultivariateTest, *, rows: int) -> Decision:
+def conclude(single: UnivariateOutcome, joint: MultivariateTest, *, rows: int) -> DriftDecision:
     """Take the decision over one window."""
     context = CheckContext(
         timestamp=_START + timedelta(days=2),

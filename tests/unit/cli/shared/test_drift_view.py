@@ -13,11 +13,11 @@ from cli.shared.drift_view import CheckView, bins_for
 from cli.shared.histograms import of_categories, of_numbers
 from evergreen.drift.log import (
     CheckContext,
-    Decision,
+    DriftDecision,
+    DriftRecord,
     FeatureImportance,
     MultivariateTest,
     PerformanceTest,
-    Record,
     UnivariateTest,
     record,
 )
@@ -68,9 +68,9 @@ def feature(
     )
 
 
-def decided(verdict: str, *, starts: bool = False) -> Decision:
+def decided(verdict: str, *, starts: bool = False) -> DriftDecision:
     drift = verdict == "drift"
-    return Decision.model_validate(
+    return DriftDecision.model_validate(
         {
             "verdict": verdict,
             "start_retraining": starts,
@@ -82,8 +82,8 @@ def decided(verdict: str, *, starts: bool = False) -> Decision:
 
 
 def lines_of(
-    *outcomes: UnivariateTest | MultivariateTest | PerformanceTest | Decision,
-) -> list[Record]:
+    *outcomes: UnivariateTest | MultivariateTest | PerformanceTest | DriftDecision,
+) -> list[DriftRecord]:
     return [record(CONTEXT, outcome) for outcome in outcomes]
 
 

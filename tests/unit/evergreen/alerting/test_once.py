@@ -6,7 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from evergreen.alerting.once import PATIENCE, DeliveryInProgressError, deliver_once, mark_key
+from evergreen.alerting.once import (
+    DELIVERY_TIMEOUT,
+    DeliveryInProgressError,
+    deliver_once,
+    mark_key,
+)
 from evergreen.storage import Storage
 from tests.support.memory_aws import NOW, MemoryAws
 
@@ -41,8 +46,8 @@ def test_while_one_delivers_another_waits_and_takes_over_when_it_has_died(
 ) -> None:
     def meanwhile() -> None:
         with pytest.raises(DeliveryInProgressError, match=r"alerts/webhook/m\.data"):
-            deliver_once(storage, KEY, lambda: None, clock=lambda: NOW + PATIENCE - SECOND)
-        assert deliver_once(storage, KEY, lambda: None, clock=lambda: NOW + PATIENCE)
+            deliver_once(storage, KEY, lambda: None, clock=lambda: NOW + DELIVERY_TIMEOUT - SECOND)
+        assert deliver_once(storage, KEY, lambda: None, clock=lambda: NOW + DELIVERY_TIMEOUT)
 
     assert deliver_once(storage, KEY, meanwhile, clock=lambda: NOW)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evergreen.capture.ground_truth import MAX_LABELS, MAX_REPORTED, label_records
-from evergreen.errors import RequestError
+from evergreen.capture.ground_truth import MAX_LABELS, label_records
+from evergreen.errors import MAX_FIELD_ERRORS, RequestError
 from evergreen.model_definition import ModelDefinition
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,4 +85,4 @@ def test_limits() -> None:
     assert caught.value.status == 413
     with pytest.raises(RequestError) as caught:
         _read([{}] * 1000)
-    assert len(caught.value.fields) == MAX_REPORTED
+    assert len(caught.value.fields) == MAX_FIELD_ERRORS

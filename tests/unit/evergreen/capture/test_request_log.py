@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evergreen.capture.request_log import landing_prefix, request_records
+from evergreen.capture.request_log import request_log_landing_prefix, request_records
 from evergreen.model_definition import ModelDefinition
 
 DEFINITION = ModelDefinition.model_validate(
@@ -63,4 +63,4 @@ def test_a_row_without_an_output_is_never_dropped_silently() -> None:
 
 
 def test_the_landing_prefix_is_the_contract() -> None:
-    assert landing_prefix("m") == "request-log/raw/model=m/"
+    assert request_log_landing_prefix("m") == "request-log/raw/model=m/"

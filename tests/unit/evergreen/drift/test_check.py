@@ -258,7 +258,7 @@ def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row
 def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "ROW_CAP", 300)
+    monkeypatch.setattr(inputs, "DRIFT_ROW_CAP", 300)
     model = WatchedModel(tmp_path)
     model.serve(400)
     found = inputs.gather(

@@ -18,7 +18,7 @@ from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
 from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
-from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_records
+from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_check_records
 from evergreen.errors import ModelDefinitionError
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, load_definition
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.log import Record, Verdict
+    from evergreen.drift.log import DriftRecord, Verdict
 
 HOUR = timedelta(hours=1)
 DEFINITION = ModelDefinition(
@@ -62,7 +62,9 @@ def draw(count: int, seed: int = 0, **columns: Any) -> list[Row]:
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
 
 
-def checked(reference: Sequence[Row], window: Sequence[Row]) -> tuple[CheckResult, list[Record]]:
+def checked(
+    reference: Sequence[Row], window: Sequence[Row]
+) -> tuple[CheckResult, list[DriftRecord]]:
     """Check rows of a log against rows of a data set, and read the drift log back."""
     storage = Storage("bucket", MemoryAws().client("s3"))
     schema = pa.schema(
@@ -117,10 +119,10 @@ def checked(reference: Sequence[Row], window: Sequence[Row]) -> tuple[CheckResul
         end=NOW,
         clock=lambda: NOW,
     )
-    return result, list(read_records(storage, "toy", NOW - HOUR, NOW))
+    return result, list(read_check_records(storage, "toy", NOW - HOUR, NOW))
 
 
-def complete(lines: Sequence[Record], rows: int) -> None:
+def complete(lines: Sequence[DriftRecord], rows: int) -> None:
     """Nothing is passed over, and what has no verdict has a reason."""
     univariate = [line for line in lines if isinstance(line, UnivariateRecord)]
     (joint,) = (line for line in lines if isinstance(line, MultivariateRecord))

@@ -10,12 +10,12 @@ import pytest
 
 from evergreen.drift.log import (
     CheckContext,
-    Decision,
+    DriftDecision,
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
-    read_decisions,
-    read_records,
+    read_check_records,
+    read_drift_decisions,
     record,
     window_id,
     write_records,
@@ -56,8 +56,10 @@ PERFORMANCE = PerformanceTest(
     threshold=0.5,
     labelled_rows=100,
 )
-DECISION = Decision(verdict="drift", start_retraining=True, triggers=("data_drift",), reason="a")
-OUTCOMES: list[Test | Decision] = [UNIVARIATE, MULTIVARIATE, PERFORMANCE, DECISION]
+DECISION = DriftDecision(
+    verdict="drift", start_retraining=True, triggers=("data_drift",), reason="a"
+)
+OUTCOMES: list[Test | DriftDecision] = [UNIVARIATE, MULTIVARIATE, PERFORMANCE, DECISION]
 
 
 class Shelf:
@@ -136,7 +138,7 @@ def test_a_check_reads_back_as_it_was_written() -> None:
     lines = [record(context(), outcome) for outcome in OUTCOMES]
     key = write_records(shelf, context(), lines)
     assert key == "drift/log/model=m/dt=2026-03-01/c1.jsonl"
-    assert list(read_records(shelf, "m", NOON, NOON)) == lines
+    assert list(read_check_records(shelf, "m", NOON, NOON)) == lines
 
 
 def test_decisions_come_oldest_first_within_the_time_asked_for() -> None:
@@ -145,7 +147,7 @@ def test_decisions_come_oldest_first_within_the_time_asked_for() -> None:
         at = NOON - timedelta(days=days)
         write_records(shelf, context(at, f"c{-days}"), [record(context(at), DECISION)])
     write_records(shelf, context(model="other"), [record(context(), DECISION)])
-    found = read_decisions(shelf, "m", NOON - timedelta(days=3), NOON)
+    found = read_drift_decisions(shelf, "m", NOON - timedelta(days=3), NOON)
     assert [(NOON - item.timestamp).days for item in found] == [3, 2, 1]
 
 
@@ -154,7 +156,7 @@ def test_partitions_are_utc_days_wherever_the_clock_stands() -> None:
     at = datetime(2026, 3, 2, 1, tzinfo=timezone(timedelta(hours=2)))
     key = write_records(shelf, context(at), [record(context(at), DECISION)])
     assert "dt=2026-03-01" in key
-    assert len(read_decisions(shelf, "m", at, at)) == 1
+    assert len(read_drift_decisions(shelf, "m", at, at)) == 1
 
 
 def test_a_window_is_named_by_what_it_holds() -> None:

@@ -9,33 +9,33 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.drift.sampling import Sample
-from evergreen.lake.tables import LABELS, TIMESTAMP
+from evergreen.drift.sampling import RowSample
+from evergreen.lake.tables import LABELS, TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SCHEMA = pa.schema({"timestamp": TIMESTAMP, "request_id": pa.string(), "row": pa.int64()})
+SCHEMA = pa.schema({"timestamp": TIMESTAMP_TYPE, "request_id": pa.string(), "row": pa.int64()})
 
 
 def table(numbers: Sequence[int]) -> pa.Table:
     """Three rows a request, a request a microsecond."""
     columns = {
-        "timestamp": pa.array([number // 3 for number in numbers], TIMESTAMP),
+        "timestamp": pa.array([number // 3 for number in numbers], TIMESTAMP_TYPE),
         "request_id": [f"r{number // 3}" for number in numbers],
         "row": [number % 3 for number in numbers],
     }
     return pa.table(columns, schema=SCHEMA)
 
 
-def sample(parts: Iterable[Sequence[int]], cap: int) -> Sample:
-    found = Sample(LABELS, SCHEMA, cap)
+def sample(parts: Iterable[Sequence[int]], cap: int) -> RowSample:
+    found = RowSample(LABELS, SCHEMA, cap)
     for part in parts:
         found.add(table(part))
     return found
 
 
-def numbers(found: Sample) -> list[int]:
+def numbers(found: RowSample) -> list[int]:
     rows = found.table()
     return [
         3 * int(request[1:]) + row
@@ -85,7 +85,7 @@ def test_every_row_is_as_likely_as_any_other() -> None:
 
 
 def test_no_more_than_a_few_times_the_cap_is_held() -> None:
-    found = Sample(LABELS, SCHEMA, 100)
+    found = RowSample(LABELS, SCHEMA, 100)
     held = []
     for start in range(0, 20_000, 200):
         found.add(table(range(start, start + 200)))

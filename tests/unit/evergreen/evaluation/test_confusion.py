@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.evaluation.confusion import MAX_CLASSES, OTHERS, confusion
+from evergreen.evaluation.confusion import MAX_CONFUSION_CLASSES, OTHERS, confusion
 from tests.support.holdout_answers import labels
 
 PAIRS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), min_size=1)
@@ -24,7 +24,7 @@ def test_each_pair_of_true_and_said_is_counted(pairs: list[tuple[Any, Any]]) -> 
 
 def test_of_many_classes_the_rare_ones_are_taken_together() -> None:
     random = np.random.default_rng(1)
-    often = [f"c{number:02}" for number in range(MAX_CLASSES - 1)] * 9
+    often = [f"c{number:02}" for number in range(MAX_CONFUSION_CLASSES - 1)] * 9
     truth = labels([*often, *(f"r{number}" for number in range(20))])
     said = random.permutation(truth)
     table = confusion(truth, said)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evergreen.capture.delivery import encode
 from evergreen.capture.ground_truth import label_records
-from evergreen.capture.request_log import landing_prefix, request_records
+from evergreen.capture.request_log import request_log_landing_prefix, request_records
 from evergreen.clock import to_text
 from evergreen.lake.tables import LABELS, REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
@@ -113,6 +113,6 @@ def test_the_label_that_came_last_counts(order: list[int]) -> None:
 
 def test_prefixes_are_the_contract() -> None:
     day = date(2026, 3, 1)
-    assert REQUEST_LOG.raw_prefix("m", day) == landing_prefix("m") + "2026/03/01/"
+    assert REQUEST_LOG.raw_prefix("m", day) == request_log_landing_prefix("m") + "2026/03/01/"
     assert REQUEST_LOG.partition("m", day) == "request-log/table/model=m/dt=2026-03-01/"
     assert to_text(START).startswith("2026-03-01")

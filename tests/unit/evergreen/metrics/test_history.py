@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from evergreen.metrics.catalog import BY_METRIC, Metric
-from evergreen.metrics.cloudwatch import MAX_QUERIES, Sample, Series
-from evergreen.metrics.history import SPANS, MetricHistory, read_history
+from evergreen.metrics.cloudwatch import MAX_QUERIES, Series, SeriesStatistic
+from evergreen.metrics.history import SPANS, MetricHistory, read_metric_history
 from tests.support.memory_aws import NOW
 from tests.support.memory_cloudwatch import MemoryCloudWatch
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 PREDICTIONS = BY_METRIC[Metric.PREDICTIONS]
 
 
-def read(cloudwatch: MemoryCloudWatch, *wanted: Sample, span: str = "1h") -> list[MetricHistory]:
-    return read_history(cast("CloudWatchClient", cloudwatch), wanted, SPANS[span], NOW)
+def read(
+    cloudwatch: MemoryCloudWatch, *wanted: SeriesStatistic, span: str = "1h"
+) -> list[MetricHistory]:
+    return read_metric_history(cast("CloudWatchClient", cloudwatch), wanted, SPANS[span], NOW)
 
 
-def rows(model: str, statistic: str = "Sum") -> Sample:
-    return Sample(Series(PREDICTIONS, (model,)), statistic)
+def rows(model: str, statistic: str = "Sum") -> SeriesStatistic:
+    return SeriesStatistic(Series(PREDICTIONS, (model,)), statistic)
 
 
 def test_values_stand_at_their_time_and_gaps_stay_gaps() -> None:
@@ -43,7 +45,9 @@ def test_the_running_period_is_the_last_one(span: str) -> None:
     cloudwatch = MemoryCloudWatch()
     now = NOW + timedelta(seconds=1)
     cloudwatch.put("Predictions", NOW, 2, model="m")
-    (history,) = read_history(cast("CloudWatchClient", cloudwatch), [rows("m")], SPANS[span], now)
+    (history,) = read_metric_history(
+        cast("CloudWatchClient", cloudwatch), [rows("m")], SPANS[span], now
+    )
     assert history.values[-1] == 2
     assert len(history.values) == SPANS[span].periods
     assert history.start.timestamp() % history.period_seconds == 0

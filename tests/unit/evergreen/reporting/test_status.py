@@ -12,10 +12,10 @@ import pytest
 
 from evergreen.clock import to_text
 from evergreen.drift.episodes.store import advance
-from evergreen.drift.episodes.transitions import Findings
+from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.log import (
     CheckContext,
-    Decision,
+    DriftDecision,
     PerformanceTest,
     UnivariateTest,
     latest_checks,
@@ -82,10 +82,10 @@ class Deployment:
             window_end=at,
             rows=100,
         )
-        decision = Decision(
+        decision = DriftDecision(
             verdict="drift", start_retraining=True, drifted_features=("wind",), reason="wind moved"
         )
-        tests: list[Test | Decision] = [
+        tests: list[Test | DriftDecision] = [
             UNIVARIATE,
             *([measured(**performance)] if performance else []),
             decision,
@@ -274,7 +274,9 @@ def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared() ->
             rows=100,
         )
         moved: dict[Trigger, bool] = {"data_drift": drift}
-        advance(deployment.storage, Findings(context, NOW - ago, moved, {"data_drift": "critical"}))
+        advance(
+            deployment.storage, CheckFindings(context, NOW - ago, moved, {"data_drift": "critical"})
+        )
 
     checked(5 * MINUTE, drift=True)
     checked(4 * MINUTE, drift=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evergreen.bundle.store import Signature
 from evergreen.serving.metric_groups import (
-    MAX_CLASSES,
+    MAX_COUNTED_CLASSES,
     MAX_RANGES,
     OTHER,
     OutputGroups,
@@ -86,7 +86,7 @@ def test_classes_beyond_the_twentieth_are_one_group(outputs: list[int]) -> None:
     groups = OutputGroups(
         Signature(task="classification", target="y", features=(), classes=classes)
     )
-    expected = Counter(str(each) if each < MAX_CLASSES else OTHER for each in outputs)
+    expected = Counter(str(each) if each < MAX_COUNTED_CLASSES else OTHER for each in outputs)
     assert groups.count(outputs) == expected
 
 

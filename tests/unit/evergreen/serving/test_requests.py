@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.errors import RequestError
+from evergreen.errors import MAX_FIELD_ERRORS, RequestError
 from evergreen.model_definition import ModelDefinition
-from evergreen.serving.request_forms import MAX_REPORTED
 from evergreen.serving.requests import (
     MAX_BYTES,
     MAX_METADATA_BYTES,
@@ -232,17 +231,17 @@ def test_missing_and_unknown_features_are_all_named() -> None:
 
 
 def test_at_most_twenty_faults_are_reported() -> None:
-    assert len(paths({"instances": [{**GOOD, "weight": "x"}] * 100})) == MAX_REPORTED
-    assert len(paths({"instances": [{**GOOD, "x": 1}] * 100})) == MAX_REPORTED
-    assert len(paths({"instances": [1] * 100})) == MAX_REPORTED
+    assert len(paths({"instances": [{**GOOD, "weight": "x"}] * 100})) == MAX_FIELD_ERRORS
+    assert len(paths({"instances": [{**GOOD, "x": 1}] * 100})) == MAX_FIELD_ERRORS
+    assert len(paths({"instances": [1] * 100})) == MAX_FIELD_ERRORS
     strange = {f"x{number}": [1] for number in range(100)}
-    assert len(paths({"instances": [strange]})) == MAX_REPORTED
-    assert len(paths({"inputs": strange})) == MAX_REPORTED
-    assert len(paths({"dataframe_split": {"columns": [*strange], "data": []}})) == MAX_REPORTED
+    assert len(paths({"instances": [strange]})) == MAX_FIELD_ERRORS
+    assert len(paths({"inputs": strange})) == MAX_FIELD_ERRORS
+    assert len(paths({"dataframe_split": {"columns": [*strange], "data": []}})) == MAX_FIELD_ERRORS
     split = {"columns": ["weight"], "data": [[]] * 100}
-    assert len(paths({"dataframe_split": split})) == MAX_REPORTED
-    assert len(paths({"inputs": [{}] * 100}, open_inference=True)) == MAX_REPORTED
-    assert len(paths({"instances": [GOOD], **strange})) == MAX_REPORTED
+    assert len(paths({"dataframe_split": split})) == MAX_FIELD_ERRORS
+    assert len(paths({"inputs": [{}] * 100}, open_inference=True)) == MAX_FIELD_ERRORS
+    assert len(paths({"instances": [GOOD], **strange})) == MAX_FIELD_ERRORS
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from evergreen.model_definition import Shadow
 from evergreen.production import ShadowSlot
 from evergreen.serving.server import POLL_SECONDS
 from evergreen.shadow import scorer
-from evergreen.shadow.scorer import PATIENCE, REST_SECONDS
+from evergreen.shadow.scorer import MAX_FAILURES_IN_A_ROW, REST_SECONDS
 from tests.support.memory_aws import NOW
 from tests.support.served_model import READER, World
 from tests.support.trained_models import DEFINITION, ROW, bundle, promote
@@ -189,14 +189,14 @@ def test_a_bundle_that_is_not_the_one_promised_never_scores(damage: Any) -> None
 def test_one_that_keeps_failing_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     world = shadowed(World(definition=PATIENT))
     model = scripted(world, monkeypatch, lambda _: 1 / 0)
-    for _ in range(PATIENCE + 2):
+    for _ in range(MAX_FAILURES_IN_A_ROW + 2):
         world.predict()
-    assert model.calls == PATIENCE
-    assert outcomes(world)[PATIENCE:] == ["resting", "resting"]
-    assert sum(world.recorded[Metric.SHADOW_ERRORS]) == PATIENCE + 2
+    assert model.calls == MAX_FAILURES_IN_A_ROW
+    assert outcomes(world)[MAX_FAILURES_IN_A_ROW:] == ["resting", "resting"]
+    assert sum(world.recorded[Metric.SHADOW_ERRORS]) == MAX_FAILURES_IN_A_ROW + 2
     world.seconds += REST_SECONDS
     world.predict()
-    assert model.calls == PATIENCE + 1
+    assert model.calls == MAX_FAILURES_IN_A_ROW + 1
 
 
 def test_an_emptied_slot_ends_it() -> None:

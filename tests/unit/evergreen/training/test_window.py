@@ -127,7 +127,7 @@ def test_neither_judged_rows_nor_what_a_forecast_could_not_know_are_learnt_from(
 
 
 def test_of_very_many_rows_some_of_all_times_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "ROW_CAP", 2000)
+    monkeypatch.setattr(window, "WINDOW_SEARCH_ROW_CAP", 2000)
     trainer = Trainer()
     chosen = choose_window(definition(), trainer, world(16_001, 4000))
     assert (chosen.rows, chosen.of) in {(4000, 16_001), (2000, 16_001)}

@@ -12,7 +12,7 @@ from evergreen.events import EventType
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Severity = Literal["info", "warning", "critical"]
+AlertSeverity = Literal["info", "warning", "critical"]
 
 _LONGEST = 1_000
 """Longest text from another source, such as the cause of an error, in characters."""
@@ -50,7 +50,7 @@ class Alert:
     """
 
     id: str
-    severity: Severity
+    severity: AlertSeverity
     title: str
     says: str
     facts: tuple[Fact, ...] = ()
@@ -190,7 +190,9 @@ def _failed(detail: Mapping[str, Any], identity: str) -> Alert:
     )
 
 
-def _decided(what: str, severity: Severity, todo: str) -> Callable[[Mapping[str, Any], str], Alert]:
+def _decided(
+    what: str, severity: AlertSeverity, todo: str
+) -> Callable[[Mapping[str, Any], str], Alert]:
     def tell(detail: Mapping[str, Any], identity: str) -> Alert:
         model, version = detail["model"], detail["challenger"]
         return Alert(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evergreen.clock import Clock
     from evergreen.storage import Storage
 
-PATIENCE = timedelta(minutes=2)
+DELIVERY_TIMEOUT = timedelta(minutes=2)
 """The longest time of a delivery; it is longer than the timeout of the delivering function."""
 
 
@@ -64,7 +64,7 @@ def deliver_once(
     Raises
     ------
     DeliveryInProgressError
-        If another process has been delivering for less than :data:`PATIENCE`.
+        If another process has been delivering for less than :data:`DELIVERY_TIMEOUT`.
     """
     if not _take(storage, key, clock):
         return False
@@ -86,7 +86,7 @@ def _take(storage: Storage, key: str, clock: Clock) -> bool:
         mark = _Mark.model_validate_json(found[0])
         if mark.state == "delivered":
             return False
-        waiting = mark.state == "delivering" and clock() - mark.at < PATIENCE
+        waiting = mark.state == "delivering" and clock() - mark.at < DELIVERY_TIMEOUT
         if not waiting and storage.put_if_unchanged(key, mine, found[1]):
             return True
     raise DeliveryInProgressError("another process is delivering it now", where=storage.uri(key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import from_text, to_text
-from evergreen.errors import FieldError, RequestError
+from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 MAX_LABELS = 5000
-MAX_REPORTED = 20
 MAX_REQUEST_ID = 128
 _FIELDS = ("request_id", "row", "label", "observed_at")
 
 
-def landing_prefix(model: str) -> str:
+def labels_landing_prefix(model: str) -> str:
     """Return the S3 prefix at which Firehose lands the model's ground truth."""
     return f"labels/raw/model={model}/"
 
@@ -63,10 +62,10 @@ def label_records(
                     "observed_at": to_text(from_text(observed) if observed else timestamp),
                 }
             )
-        if len(faults) >= MAX_REPORTED:
+        if len(faults) >= MAX_FIELD_ERRORS:
             break
     if faults:
-        raise RequestError(422, "ground truth is not valid", tuple(faults[:MAX_REPORTED]))
+        raise RequestError(422, "ground truth is not valid", tuple(faults[:MAX_FIELD_ERRORS]))
     return records
 
 

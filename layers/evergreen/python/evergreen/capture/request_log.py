@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evergreen.capture.delivery import Delivery
 from evergreen.clock import to_text
 
 if TYPE_CHECKING:
@@ -13,12 +12,10 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import ModelDefinition
 
-SCHEMA_VERSION = 1
-RequestLog = Delivery
-"""Where request-log records are delivered."""
+REQUEST_LOG_SCHEMA_VERSION = 1
 
 
-def landing_prefix(model: str) -> str:
+def request_log_landing_prefix(model: str) -> str:
     """Return the S3 prefix at which Firehose lands the model's request log."""
     return f"request-log/raw/model={model}/"
 
@@ -55,7 +52,7 @@ def request_records(
     scores = [None] * len(rows) if confidences is None else confidences
     moment = to_text(timestamp)
     redact = frozenset(definition.request_log.redact)
-    about = {**metadata, "schema_version": SCHEMA_VERSION}
+    about = {**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION}
     return [
         {
             "timestamp": moment,

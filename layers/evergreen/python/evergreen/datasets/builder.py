@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.clock import to_text
-from evergreen.datasets.schema import KEY, SPLIT, TIME_TYPE, TIMESTAMP, normalise
+from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise
 from evergreen.datasets.store import (
     HOLDOUT,
     TRAIN,
@@ -25,6 +25,7 @@ from evergreen.datasets.store import (
     write_dataset,
 )
 from evergreen.errors import NotEnoughDataError
+from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def build_dataset(
     taken = _among(labelled, old)
     fresh = labelled.filter(pc.invert(taken))
     recent = definition.evaluation.holdout == "recent"
-    newest = pa.scalar(champion.last_timestamp, TIME_TYPE)
+    newest = pa.scalar(champion.last_timestamp, TIMESTAMP_TYPE)
     usable = fresh.filter(pc.greater(fresh[TIMESTAMP], newest)) if recent else fresh
     needed = definition.evaluation.min_labelled_rows
     if usable.num_rows < needed:
@@ -129,7 +130,9 @@ def _labelled_since(
     # A label may land after later ones: look back further, the champion's rows are known by key.
     since = max(champion.data_until - _LATEST_DELIVERY, champion.log_from)
     labelled = lake.labelled(definition, since - definition.retraining.label_wait, until)
-    return labelled.filter(pc.greater_equal(labelled[_LABELLED_AT], pa.scalar(since, TIME_TYPE)))
+    return labelled.filter(
+        pc.greater_equal(labelled[_LABELLED_AT], pa.scalar(since, TIMESTAMP_TYPE))
+    )
 
 
 def _among(labelled: pa.Table, old: pa.Table) -> pa.Array:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.schema import TIMESTAMP
-from evergreen.lake.tables import TIMESTAMP as TIME_TYPE
+from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from evergreen.bundle.predictor import Predictions
@@ -50,7 +50,7 @@ def holdout_answers(definition: ModelDefinition, rows: pa.Table, predictions: Pr
     confidences = predictions.confidences or pa.nulls(rows.num_rows)
     table = pa.table(
         {
-            "timestamp": rows[TIMESTAMP].cast(TIME_TYPE),
+            "timestamp": rows[TIMESTAMP].cast(TIMESTAMP_TYPE),
             "label": rows[definition.target].cast(outcome),
             "model_output": pa.array(outputs, outcome),
             "confidence": pa.array(confidences, pa.float64()),

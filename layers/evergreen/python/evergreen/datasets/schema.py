@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from evergreen.columns import MISSING_CATEGORY, Columns
 from evergreen.errors import EvergreenError, NotEnoughDataError
+from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 TIMESTAMP = "timestamp"
 SPLIT = "split"
 KEY = ("request_id", "row")
-TIME_TYPE = pa.timestamp("us", tz="UTC")
 
 
 def to_columns(definition: ModelDefinition, table: pa.Table) -> Columns:
@@ -65,7 +65,7 @@ def schema(definition: ModelDefinition) -> pa.Schema:
                 for name, feature in definition.features.items()
             ),
             (definition.target, pa.string() if classification else pa.float64()),
-            (TIMESTAMP, TIME_TYPE),
+            (TIMESTAMP, TIMESTAMP_TYPE),
             (SPLIT, pa.string()),
             ("request_id", pa.string()),
             ("row", pa.int64()),

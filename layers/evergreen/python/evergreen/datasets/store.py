@@ -24,12 +24,12 @@ from evergreen.clock import to_text
 from evergreen.datasets.schema import (
     KEY,
     SPLIT,
-    TIME_TYPE,
     TIMESTAMP,
     normalise,
     to_parquet,
 )
 from evergreen.errors import EvergreenError
+from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +155,7 @@ def split_rows(
     times = table[TIMESTAMP].take(pa.array(order))
     held_out = pc.greater_equal(times, times[count - wanted])
     if newer_than is not None:
-        held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIME_TYPE)))
+        held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIMESTAMP_TYPE)))
     first = count - pc.sum(held_out).as_py()
     gap = definition.forecast.horizon - 1 if definition.forecast else 0
     split = np.full(count, TRAIN, dtype=object)

@@ -11,12 +11,12 @@ from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_feat
 from evergreen.drift.inputs import could_be_judged, gather
 from evergreen.drift.log import (
     CheckContext,
-    Decision,
+    DriftDecision,
+    DriftRecord,
     MultivariateTest,
     PerformanceTest,
-    Record,
     Test,
-    read_decisions,
+    read_drift_decisions,
     record,
     window_id,
     write_records,
@@ -40,7 +40,7 @@ class CheckResult:
     """Everything a check found and where it was written."""
 
     context: CheckContext
-    decision: Decision
+    decision: DriftDecision
     univariate: UnivariateOutcome
     multivariate: MultivariateTest
     performance: PerformanceTest | None
@@ -113,7 +113,7 @@ def check(
     if labelled.num_rows or "performance" in definition.retraining.on:
         performance = compare_performance(definition, labelled, holdout, alpha=alpha)
     since = now - history_needed(definition.drift, definition.retraining, end - start)
-    history = read_decisions(storage, definition.name, since, now)
+    history = read_drift_decisions(storage, definition.name, since, now)
     last = history[-1] if history else None
     skipped = (
         last is not None
@@ -139,13 +139,13 @@ def check(
             context, decision, univariate.tests, multivariate, performance, figures
         )
         storage.put(page, html.encode())
-    outcomes: list[Test | Decision] = [
+    outcomes: list[Test | DriftDecision] = [
         *univariate.tests,
         multivariate,
         *([performance] if performance else []),
         decision,
     ]
-    lines: list[Record] = [record(context, outcome) for outcome in outcomes]
+    lines: list[DriftRecord] = [record(context, outcome) for outcome in outcomes]
     log = write_records(storage, context, lines)
     return CheckResult(context, decision, univariate, multivariate, performance, log, page)
 

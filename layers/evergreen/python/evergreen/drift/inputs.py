@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from evergreen.datasets.holdout_predictions import read_holdout_answers
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import read_dataset, read_manifest
-from evergreen.drift.detectors.univariate import ROW_CAP
+from evergreen.drift.detectors.univariate import DRIFT_ROW_CAP
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, Outputs, outputs_of
-from evergreen.drift.sampling import Sample
+from evergreen.drift.sampling import RowSample
 from evergreen.lake.tables import LABELS, REQUEST_LOG
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Evidence:
     """Rows of the window, sampled or not."""
     reference: Columns
     window: Columns
-    """The features of at most :data:`ROW_CAP` rows each."""
+    """The features of at most :data:`DRIFT_ROW_CAP` rows each."""
     outputs: Outputs
     labelled: pa.Table
     """Those of the window's rows whose ground truth is known, with ``label`` and ``model_output``;
@@ -59,9 +59,9 @@ def gather(
 ) -> Evidence:
     """Read what the version in production answered in ``[start, end)``, and its reference.
 
-    Beyond :data:`ROW_CAP` rows a side is a sample, always the same one of the same rows. Of the log
-    only the columns that are tested are read, and never more rows at once than a few times that, so
-    that a check needs no more memory the more traffic there is.
+    Beyond :data:`DRIFT_ROW_CAP` rows a side is a sample, always the same one of the same rows. Of
+    the log only the columns that are tested are read, and never more rows at once than a few times
+    that, so that a check needs no more memory the more traffic there is.
 
     Raises
     ------
@@ -120,9 +120,9 @@ def _reference(
 
 def _window(
     definition: ModelDefinition, version: str, lake: Lake, start: datetime, end: datetime
-) -> Sample:
+) -> RowSample:
     wanted = [*definition.features, MODEL_OUTPUT, CONFIDENCE, "model_version"]
-    sample = Sample(REQUEST_LOG, REQUEST_LOG.schema(definition, wanted), ROW_CAP)
+    sample = RowSample(REQUEST_LOG, REQUEST_LOG.schema(definition, wanted), DRIFT_ROW_CAP)
     for logged in lake.batches(REQUEST_LOG, definition, start, end, wanted):
         by_champion = pc.equal(logged["role"], "champion")
         by_version = pc.equal(logged["model_version"], version)
@@ -131,7 +131,7 @@ def _window(
 
 
 def _sample(table: pa.Table) -> pa.Table:
-    if table.num_rows <= ROW_CAP:
+    if table.num_rows <= DRIFT_ROW_CAP:
         return table
-    chosen = np.random.default_rng(_SEED).choice(table.num_rows, ROW_CAP, replace=False)
+    chosen = np.random.default_rng(_SEED).choice(table.num_rows, DRIFT_ROW_CAP, replace=False)
     return table.take(np.sort(chosen))

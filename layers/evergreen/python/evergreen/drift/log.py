@@ -98,7 +98,7 @@ class PerformanceTest(_Frozen):
     reason: str | None = None
 
 
-class Decision(_Frozen):
+class DriftDecision(_Frozen):
     """What a check concluded, and whether it starts a retraining."""
 
     kind: Literal["decision"] = "decision"
@@ -137,15 +137,15 @@ class PerformanceRecord(CheckContext, PerformanceTest):
     """A line of the drift log."""
 
 
-class DecisionRecord(CheckContext, Decision):
+class DriftDecisionRecord(CheckContext, DriftDecision):
     """The last line of a check in the drift log."""
 
 
-Record = Annotated[
-    UnivariateRecord | MultivariateRecord | PerformanceRecord | DecisionRecord,
+DriftRecord = Annotated[
+    UnivariateRecord | MultivariateRecord | PerformanceRecord | DriftDecisionRecord,
     Field(discriminator="kind"),
 ]
-_RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+_RECORD: TypeAdapter[DriftRecord] = TypeAdapter(DriftRecord)
 
 
 def window_id(model: str, version: str, start: datetime, end: datetime) -> str:
@@ -154,26 +154,26 @@ def window_id(model: str, version: str, start: datetime, end: datetime) -> str:
     return f"win-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def record(context: CheckContext, outcome: Test | Decision) -> Record:
+def record(context: CheckContext, outcome: Test | DriftDecision) -> DriftRecord:
     """Join a test or decision with what its check has in common."""
     return _RECORD.validate_python({**context.model_dump(), **outcome.model_dump()})
 
 
-def write_records(storage: Storage, context: CheckContext, records: list[Record]) -> str:
+def write_records(storage: Storage, context: CheckContext, records: list[DriftRecord]) -> str:
     """Write a check's lines as one object and return its key."""
     key = f"{_partition(context.model, context.timestamp)}{context.check_id}.jsonl"
     storage.put(key, "".join(f"{line.model_dump_json()}\n" for line in records).encode())
     return key
 
 
-def read_check(storage: Storage, key: str) -> list[Record]:
+def read_check(storage: Storage, key: str) -> list[DriftRecord]:
     """Return the lines of one check by its object's key; a check that is not there has none."""
     return [_RECORD.validate_json(line) for line in (storage.get(key) or b"").splitlines()]
 
 
-def read_records(
+def read_check_records(
     storage: Storage, model: str, since: datetime, until: datetime
-) -> Iterator[Record]:
+) -> Iterator[DriftRecord]:
     """Yield the lines of all checks made between two moments, in partition order."""
     for offset in range((until.astimezone(UTC).date() - since.astimezone(UTC).date()).days + 1):
         for item in storage.list(_partition(model, since + timedelta(days=offset))):
@@ -182,18 +182,18 @@ def read_records(
                     yield found
 
 
-def read_decisions(
+def read_drift_decisions(
     storage: Storage, model: str, since: datetime, until: datetime
-) -> list[DecisionRecord]:
+) -> list[DriftDecisionRecord]:
     """Return the decisions made between two moments, oldest first."""
-    found = read_records(storage, model, since, until)
-    decisions = [item for item in found if isinstance(item, DecisionRecord)]
+    found = read_check_records(storage, model, since, until)
+    decisions = [item for item in found if isinstance(item, DriftDecisionRecord)]
     return sorted(decisions, key=lambda item: item.timestamp)
 
 
 def latest_checks(
     storage: Storage, model: str, until: datetime, *, count: int, days: int
-) -> list[list[Record]]:
+) -> list[list[DriftRecord]]:
     """Return the lines of the newest ``count`` checks, newest check first.
 
     Only the days that are needed are listed, ``days`` of them at most, and only what is returned

@@ -10,7 +10,7 @@ from evergreen.clock import to_text
 if TYPE_CHECKING:
     from evergreen.drift.log import (
         CheckContext,
-        Decision,
+        DriftDecision,
         MultivariateTest,
         PerformanceTest,
         UnivariateTest,
@@ -30,7 +30,7 @@ def report_key(model: str, check_id: str) -> str:
 
 def render_report(
     context: CheckContext,
-    decision: Decision,
+    decision: DriftDecision,
     univariate: tuple[UnivariateTest, ...],
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,

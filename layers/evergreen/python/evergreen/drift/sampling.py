@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HASH = "_hash"
 
 
-class Sample:
+class RowSample:
     """The rows whose keys have the smallest hashes, at most ``cap`` of them, and a count of all.
 
     Which these are depends on nothing but the keys, so they are drawn at random and without

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_CLASSES = 10
+MAX_CONFUSION_CLASSES = 10
 OTHERS = "(others)"
 
 
@@ -35,10 +35,10 @@ def confusion(truth: NDArray[np.object_], predicted: NDArray[np.object_]) -> Con
     names, codes = np.unique(np.stack([truth, predicted]).astype(str), return_inverse=True)
     codes = codes.reshape(2, -1)
     labels = names.tolist()
-    if names.size > MAX_CLASSES:
+    if names.size > MAX_CONFUSION_CLASSES:
         often = np.bincount(codes.ravel(), minlength=names.size)
-        kept = np.sort(np.argsort(-often, kind="stable")[: MAX_CLASSES - 1])
-        places = np.full(names.size, MAX_CLASSES - 1)
+        kept = np.sort(np.argsort(-often, kind="stable")[: MAX_CONFUSION_CLASSES - 1])
+        places = np.full(names.size, MAX_CONFUSION_CLASSES - 1)
         places[kept] = np.arange(kept.size)
         codes = places[codes]
         labels = [*names[kept].tolist(), OTHERS]

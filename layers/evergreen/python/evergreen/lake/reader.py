@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import Clock, utc_now
-from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP, TableKind, concat
+from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE, TableKind, concat
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -232,7 +232,7 @@ def _days(start: datetime, end: datetime) -> Iterator[date]:
 
 
 def _within(table: pa.Table, start: datetime, end: datetime) -> pa.Table:
-    low, high = (pa.scalar(moment, TIMESTAMP) for moment in (start, end))
+    low, high = (pa.scalar(moment, TIMESTAMP_TYPE) for moment in (start, end))
     times = table["timestamp"]
     return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import ModelDefinition
 
-TIMESTAMP = pa.timestamp("us", tz="UTC")
+TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
 JSON = pa.string()
 
 
@@ -79,15 +79,15 @@ class TableKind:
         outcome = pa.string() if definition.task == "classification" else pa.float64()
         if self.name == "labels":
             fields = {
-                "timestamp": TIMESTAMP,
+                "timestamp": TIMESTAMP_TYPE,
                 "request_id": pa.string(),
                 "row": pa.int64(),
                 "label": outcome,
-                "observed_at": TIMESTAMP,
+                "observed_at": TIMESTAMP_TYPE,
             }
         else:
             fields = {
-                "timestamp": TIMESTAMP,
+                "timestamp": TIMESTAMP_TYPE,
                 "request_id": pa.string(),
                 "row": pa.int64(),
                 "model_version": pa.string(),

@@ -105,7 +105,7 @@ class MetricSpec:
     emitter: Emitter = "predict"
 
 
-class Record(Protocol):
+class RecordMetric(Protocol):
     """Records one value of a metric; ``by`` is the value of its second dimension, if it has one."""
 
     def __call__(self, metric: Metric, value: float, by: str | None = None) -> None:

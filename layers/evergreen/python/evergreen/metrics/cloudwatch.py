@@ -31,7 +31,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SeriesStatistic:
     """What is wanted of a series: one of CloudWatch's statistics, e.g. ``Sum`` or ``p99``."""
 
     series: Series
@@ -78,8 +78,8 @@ def find_series(client: CloudWatchClient) -> list[Series]:
 
 
 def read_newest(
-    client: CloudWatchClient, wanted: Sequence[Sample], window: Window
-) -> dict[Sample, float]:
+    client: CloudWatchClient, wanted: Sequence[SeriesStatistic], window: Window
+) -> dict[SeriesStatistic, float]:
     """Read each sample of the newest period that has data.
 
     Parameters
@@ -96,7 +96,7 @@ def read_newest(
     dict[Sample, float]
         In CloudWatch's units; without the samples of which there are no data in the window.
     """
-    newest: dict[Sample, tuple[datetime, float]] = {}
+    newest: dict[SeriesStatistic, tuple[datetime, float]] = {}
     for sample, moment, value in read_values(client, wanted, window):
         if sample not in newest or moment > newest[sample][0]:
             newest[sample] = moment, value
@@ -104,16 +104,16 @@ def read_newest(
 
 
 def read_values(
-    client: CloudWatchClient, wanted: Sequence[Sample], window: Window
-) -> Iterator[tuple[Sample, datetime, float]]:
+    client: CloudWatchClient, wanted: Sequence[SeriesStatistic], window: Window
+) -> Iterator[tuple[SeriesStatistic, datetime, float]]:
     """Yield every value of each sample with the beginning of its period, in no order."""
     for first in range(0, len(wanted), MAX_QUERIES):
         yield from _read(client, wanted[first : first + MAX_QUERIES], window)
 
 
 def _read(
-    client: CloudWatchClient, wanted: Sequence[Sample], window: Window
-) -> Iterator[tuple[Sample, datetime, float]]:
+    client: CloudWatchClient, wanted: Sequence[SeriesStatistic], window: Window
+) -> Iterator[tuple[SeriesStatistic, datetime, float]]:
     pages = client.get_paginator("get_metric_data").paginate(
         MetricDataQueries=[_query(f"m{at}", sample, window) for at, sample in enumerate(wanted)],
         StartTime=window.start,
@@ -126,7 +126,7 @@ def _read(
                 yield sample, moment, value
 
 
-def _query(name: str, sample: Sample, window: Window) -> MetricDataQueryTypeDef:
+def _query(name: str, sample: SeriesStatistic, window: Window) -> MetricDataQueryTypeDef:
     series = sample.series
     named = zip(dimensions(series.spec), series.values, strict=True)
     return {

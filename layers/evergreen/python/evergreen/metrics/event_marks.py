@@ -9,7 +9,7 @@ from evergreen.metrics.catalog import BY_METRIC, Metric
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventMark:
     """Something that happens once in a while, and the metric that shows it.
 
     A counter moves when it happens. A gauge is above 0 for as long as it lasts, so that its
@@ -32,16 +32,16 @@ class Event:
         return "Maximum" if self.lasts else "Sum"
 
 
-EVENTS = (
-    Event("Promotions", "A challenger went into production.", Metric.PROMOTIONS, "green"),
-    Event(
+EVENT_MARKS = (
+    EventMark("Promotions", "A challenger went into production.", Metric.PROMOTIONS, "green"),
+    EventMark(
         "Drift episodes",
         "Drift or degraded performance, from the check that found it to the one that saw it gone.",
         Metric.OPEN_EPISODES,
         "orange",
     ),
-    Event("Retrainings", "Drift started a retraining.", Metric.DRIFT_RETRAININGS, "blue"),
-    Event("Rollbacks", "An older version went back into production.", Metric.ROLLBACKS, "red"),
+    EventMark("Retrainings", "Drift started a retraining.", Metric.DRIFT_RETRAININGS, "blue"),
+    EventMark("Rollbacks", "An older version went back into production.", Metric.ROLLBACKS, "red"),
 )
 
 MARK_PERIOD_SECONDS = 300

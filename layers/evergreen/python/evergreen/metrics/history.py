@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-    from evergreen.metrics.cloudwatch import Sample
+    from evergreen.metrics.cloudwatch import SeriesStatistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class MetricHistory(BaseModel):
     values: tuple[float | None, ...]
 
 
-def read_history(
-    client: CloudWatchClient, wanted: Sequence[Sample], span: Span, now: datetime
+def read_metric_history(
+    client: CloudWatchClient, wanted: Sequence[SeriesStatistic], span: Span, now: datetime
 ) -> list[MetricHistory]:
     """Read metrics over time.
 
@@ -74,7 +74,9 @@ def read_history(
         One for each of ``wanted``, in its order, each of ``span.periods`` values.
     """
     window = Window.back(now, span.periods - 1, span.period)
-    values: dict[Sample, list[float | None]] = {each: [None] * span.periods for each in wanted}
+    values: dict[SeriesStatistic, list[float | None]] = {
+        each: [None] * span.periods for each in wanted
+    }
     for sample, moment, value in read_values(client, wanted, window):
         position = (moment - window.start) // span.period
         if 0 <= position < span.periods:

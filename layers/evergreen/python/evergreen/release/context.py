@@ -11,8 +11,8 @@ from evergreen.release.decision_log import (
     DecisionRecord,
     decision_key,
     decisions_prefix,
-    read_record,
-    read_records,
+    read_decision_record,
+    read_decision_records,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def served_versions(context: ReleaseContext, model: str) -> dict[str, str]:
     a decision record says that it was promoted (records are kept forever). The bundle and the data
     set of such a version are never deleted, because production can go back to it.
     """
-    records = read_records(context.storage, model)
+    records = read_decision_records(context.storage, model)
     served = {item.challenger: item.dataset_id for item in records if item.decision != "reject"}
     return served | {
         item.version: item.reference_dataset_id for item in pointers_of(context, model)
@@ -59,7 +59,9 @@ def was_served(context: ReleaseContext, model: str, version: str) -> bool:
         return True
     keys = [item.key for item in context.storage.list(decisions_prefix(model))]
     records = [
-        read_record(context.storage, key) for key in keys if key.endswith(f"-{version}.json")
+        read_decision_record(context.storage, key)
+        for key in keys
+        if key.endswith(f"-{version}.json")
     ]
     return any(record is not None and record.decision != "reject" for record in records)
 
@@ -72,7 +74,7 @@ def pointers_of(context: ReleaseContext, model: str) -> list[ProductionPointer]:
 def publish(context: ReleaseContext, record: DecisionRecord) -> DecisionRecord:
     """Record a decision once, send its event, and link it to its run and version."""
     key = decision_key(record)
-    known = read_record(context.storage, key)
+    known = read_decision_record(context.storage, key)
     if known:
         record = known  # the first call's evidence and reason are kept
     else:

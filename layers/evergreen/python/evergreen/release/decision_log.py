@@ -46,24 +46,24 @@ def decisions_prefix(model: str) -> str:
     return f"decisions/model={model}/"
 
 
-def record_key(model: str, decided_at: datetime, version: str) -> str:
+def decision_record_key(model: str, decided_at: datetime, version: str) -> str:
     """Return the key of the record of a decision about a version."""
     return f"{decisions_prefix(model)}{to_text(decided_at)}-{version}.json"
 
 
 def decision_key(record: DecisionRecord) -> str:
     """Return the key of a decision record."""
-    return record_key(record.model, record.decided_at, record.challenger)
+    return decision_record_key(record.model, record.decided_at, record.challenger)
 
 
-def read_record(storage: Storage, key: str) -> DecisionRecord | None:
+def read_decision_record(storage: Storage, key: str) -> DecisionRecord | None:
     """Read one decision record, or return None if there is none."""
     body = storage.get(key)
     return None if body is None else DecisionRecord.model_validate_json(body)
 
 
-def read_records(storage: Storage, model: str) -> list[DecisionRecord]:
+def read_decision_records(storage: Storage, model: str) -> list[DecisionRecord]:
     """Return every decision about a model's versions, oldest first."""
     keys = [item.key for item in storage.list(decisions_prefix(model))]
-    found = [read_record(storage, key) for key in keys]
+    found = [read_decision_record(storage, key) for key in keys]
     return [record for record in found if record is not None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.release.decision_log import Decision, read_records, record_key
+from evergreen.release.decision_log import Decision, decision_record_key, read_decision_records
 
 if TYPE_CHECKING:
     from evergreen.production import Production, ProductionPointer
@@ -42,7 +42,7 @@ class Turn(BaseModel):
     """URI of the decision record."""
 
 
-def read_history(storage: Storage, production: Production, model: str) -> list[Turn]:
+def read_release_history(storage: Storage, production: Production, model: str) -> list[Turn]:
     """Return every decision about a model, oldest first.
 
     Decisions come from the decision records. A change of the production pointer without a record is
@@ -57,7 +57,7 @@ def read_history(storage: Storage, production: Production, model: str) -> list[T
     model
         The model's name.
     """
-    records = read_records(storage, model)
+    records = read_decision_records(storage, model)
     known = {(record.decided_at, record.challenger) for record in records}
     pointers = production.history(model) if production.read(model) else []
     turns = [
@@ -85,7 +85,7 @@ def _of_record(record: DecisionRecord, storage: Storage) -> Turn:
         probability_better=evidence.probability_better if evidence else None,
         rows=evidence.rows if evidence else None,
         execution=record.execution,
-        record=storage.uri(record_key(record.model, record.decided_at, record.challenger)),
+        record=storage.uri(decision_record_key(record.model, record.decided_at, record.challenger)),
     )
 
 

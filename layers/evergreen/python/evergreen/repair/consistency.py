@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
-from evergreen.release.decision_log import read_record, record_key
+from evergreen.release.decision_log import decision_record_key, read_decision_record
 from evergreen.release.promotion import promote, reject
 from evergreen.release.retraining_lock import read_lock, release_stale
 from evergreen.release.rollback import roll_back
@@ -123,8 +123,8 @@ def _production(
     context: ReleaseContext, model: str, pointer: ProductionPointer
 ) -> Iterator[Finding]:
     version, registry = pointer.version, context.registry
-    key = record_key(model, pointer.promoted_at, version)
-    record = read_record(context.storage, key)
+    key = decision_record_key(model, pointer.promoted_at, version)
+    record = read_decision_record(context.storage, key)
     mirrored = (
         registry.in_stage(model) == [version]
         and registry.with_alias(model, CHAMPION) == version

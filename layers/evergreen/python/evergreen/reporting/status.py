@@ -10,17 +10,17 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from evergreen.clock import Moment
 from evergreen.drift.episodes.state import read_episodes
 from evergreen.drift.log import (
-    DecisionRecord,
+    DriftDecisionRecord,
+    DriftRecord,
     PerformanceRecord,
-    Record,
     Trigger,
     Verdict,
     latest_checks,
 )
 from evergreen.drift.policy.severity import Severity
 from evergreen.metrics.catalog import BY_METRIC, Metric
-from evergreen.metrics.cloudwatch import Sample, Series
-from evergreen.metrics.history import MetricHistory, Span, read_history
+from evergreen.metrics.cloudwatch import Series, SeriesStatistic
+from evergreen.metrics.history import MetricHistory, Span, read_metric_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,7 +175,7 @@ class StatusReader:
         """Return the status now, with metrics over ``span``."""
         now = self.clock()
         wanted = [each for name in self.definitions for each in _wanted(name)]
-        histories = iter(read_history(self.cloudwatch, wanted, span, now))
+        histories = iter(read_metric_history(self.cloudwatch, wanted, span, now))
         models = tuple(
             self._model(definition, now, _Charts(next(histories), next(histories), next(histories)))
             for definition in self.definitions.values()
@@ -194,7 +194,7 @@ class StatusReader:
             metric=definition.metric,
             production=_in_production(pointer),
             live=_live(lines, pointer),
-            checks=tuple(_verdict(line) for line in lines if isinstance(line, DecisionRecord)),
+            checks=tuple(_verdict(line) for line in lines if isinstance(line, DriftDecisionRecord)),
             episodes=self._episodes(name, pointer),
             traffic=charts.traffic,
             inference_time=charts.inference_time,
@@ -225,13 +225,13 @@ class _Charts:
     slowest_inference: MetricHistory
 
 
-def _wanted(model: str) -> tuple[Sample, Sample, Sample]:
+def _wanted(model: str) -> tuple[SeriesStatistic, SeriesStatistic, SeriesStatistic]:
     traffic = Series(BY_METRIC[Metric.PREDICTIONS], (model,))
     inference_time = Series(BY_METRIC[Metric.INFERENCE_TIME], (model,))
     return (
-        Sample(traffic, "Sum"),
-        Sample(inference_time, "Average"),
-        Sample(inference_time, "Maximum"),
+        SeriesStatistic(traffic, "Sum"),
+        SeriesStatistic(inference_time, "Average"),
+        SeriesStatistic(inference_time, "Maximum"),
     )
 
 
@@ -246,7 +246,7 @@ def _in_production(pointer: ProductionPointer | None) -> InProduction | None:
     )
 
 
-def _live(lines: Sequence[Record], pointer: ProductionPointer | None) -> LiveMetric | None:
+def _live(lines: Sequence[DriftRecord], pointer: ProductionPointer | None) -> LiveMetric | None:
     """Return the newest measurement of the version in production, or the reason for none."""
     measured = [
         line
@@ -269,7 +269,7 @@ def _live(lines: Sequence[Record], pointer: ProductionPointer | None) -> LiveMet
     )
 
 
-def _verdict(line: DecisionRecord) -> DriftVerdict:
+def _verdict(line: DriftDecisionRecord) -> DriftVerdict:
     return DriftVerdict(
         check_id=line.check_id,
         checked_at=line.timestamp,

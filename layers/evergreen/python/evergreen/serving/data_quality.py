@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class QualityCounts:
     """How many values of a request are missing, or present and unlike those of training."""
 
     missing: int
@@ -48,7 +48,7 @@ class QualityCheck:
             if feature.categories is not None
         }
 
-    def count(self, columns: Columns) -> Findings:
+    def count(self, columns: Columns) -> QualityCounts:
         """Count over all rows; a missing value is neither out of range nor unseen."""
         missing = out_of_range = unseen = 0
         if self._numeric:
@@ -60,4 +60,4 @@ class QualityCheck:
             values = columns[name].tolist()
             missing += values.count(MISSING_CATEGORY)
             unseen += sum(value not in known for value in values)
-        return Findings(missing, out_of_range, unseen)
+        return QualityCounts(missing, out_of_range, unseen)

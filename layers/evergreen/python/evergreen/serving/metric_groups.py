@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evergreen.bundle.predictor import Label
     from evergreen.bundle.store import Signature
 
-MAX_CLASSES = 20
+MAX_COUNTED_CLASSES = 20
 MAX_RANGES = 10
 OTHER = "other"
 UNKNOWN = "unknown"
@@ -50,7 +50,7 @@ class OutputGroups:
     """
 
     def __init__(self, signature: Signature) -> None:
-        self._classes = frozenset((signature.classes or ())[:MAX_CLASSES])
+        self._classes = frozenset((signature.classes or ())[:MAX_COUNTED_CLASSES])
         low_high = signature.output_range
         self._edges = np.array(edges(*low_high) if low_high else [])
         self._names = _range_names(self._edges.tolist()) if low_high else [OTHER]

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from evergreen.errors import FieldError, RequestError
+from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
 """The top-level keys that can hold rows; a body has exactly one of them."""
-MAX_REPORTED = 20
-"""How many faults of one request are told; one body could have a million."""
 
 
 class _Absent:
@@ -101,7 +99,7 @@ def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
     faults: list[FieldError] = []
     shaped: list[dict[str, Any]] = []
     for number, row in enumerate(rows):
-        if len(faults) >= MAX_REPORTED:
+        if len(faults) >= MAX_FIELD_ERRORS:
             break
         if not isinstance(row, dict):
             faults.append(FieldError(f"{key}[{number}]", "must be an object by feature name"))
@@ -109,9 +107,11 @@ def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
         shaped.append(row)
         if not row.keys() <= known:
             strange = (name for name in row if name not in known)
-            faults += [unknown(path(number, name), names) for name in islice(strange, MAX_REPORTED)]
+            faults += [
+                unknown(path(number, name), names) for name in islice(strange, MAX_FIELD_ERRORS)
+            ]
     if len(shaped) < len(rows):
-        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_REPORTED]))
+        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
     columns = {name: [row.get(name, ABSENT) for row in shaped] for name in names}
     return Table(len(rows), columns, path, tuple(faults))
 
@@ -126,7 +126,7 @@ def _lists(
         if type(row) is not list or len(row) != width:
             message = f"must be a list of {width} values: {', '.join(map(str, written))}"
             faults.append(FieldError(f"{key}[{number}]", message))
-            if len(faults) >= MAX_REPORTED:
+            if len(faults) >= MAX_FIELD_ERRORS:
                 break
     if faults:
         raise RequestError(422, f"{key} does not fit the model", tuple(faults))
@@ -166,7 +166,7 @@ def _split(key: str, content: object, names: Sequence[str]) -> Table:
 
 def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
     strange = (name for name in content if name not in names)
-    faults = [unknown(f"{key}.{name}", names) for name in islice(strange, MAX_REPORTED)]
+    faults = [unknown(f"{key}.{name}", names) for name in islice(strange, MAX_FIELD_ERRORS)]
     lists = {name: values for name, values in content.items() if isinstance(values, list)}
     faults += [
         FieldError(f"{key}.{name}", "must be a list of values, one for each row")
@@ -174,7 +174,7 @@ def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
         if name in names and name not in lists
     ]
     if faults:
-        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_REPORTED]))
+        raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
     return _same_length(
         lists, names, {name: f"{key}.{name}" for name in names}, lambda row, at: f"{at}[{row}]"
     )
@@ -224,10 +224,10 @@ def read_tensors(content: object, types: dict[str, str]) -> Table:
             lists[tensor["name"]] = _flat(tensor["data"])
             found = _shape_faults(tensor["shape"], lists[tensor["name"]], f"{at}.shape")
         faults += found
-        if len(faults) >= MAX_REPORTED:
+        if len(faults) >= MAX_FIELD_ERRORS:
             break
     if faults:
-        raise RequestError(422, "inputs do not fit the model", tuple(faults[:MAX_REPORTED]))
+        raise RequestError(422, "inputs do not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
     return _same_length(lists, names, paths, lambda row, at: f"{at}[{row}]")
 
 
@@ -286,7 +286,9 @@ def _same_length(
             for name, values in lists.items()
             if len(values) != size
         )
-        raise RequestError(422, "features differ in their number of rows", faults[:MAX_REPORTED])
+        raise RequestError(
+            422, "features differ in their number of rows", faults[:MAX_FIELD_ERRORS]
+        )
     return Table(
         size,
         {name: lists[name] if name in lists else [ABSENT] * size for name in names},
@@ -303,7 +305,7 @@ def _name_faults(written: list[tuple[str, str]], names: Sequence[str]) -> tuple[
         elif name in seen:
             faults.append(FieldError(at, f"{name} is listed twice"))
         seen.add(name)
-        if len(faults) >= MAX_REPORTED:
+        if len(faults) >= MAX_FIELD_ERRORS:
             break
     return tuple(faults)
 

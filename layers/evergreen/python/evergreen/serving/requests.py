@@ -13,15 +13,8 @@ import numpy as np
 from pydantic_core import from_json, to_json
 
 from evergreen.columns import MISSING_CATEGORY, Columns
-from evergreen.errors import FieldError, RequestError
-from evergreen.serving.request_forms import (
-    ABSENT,
-    FORMS,
-    MAX_REPORTED,
-    Table,
-    read_form,
-    read_tensors,
-)
+from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
+from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,13 +207,13 @@ class RequestReader:
     def _explain(self, table: Table) -> RequestError:
         faults = list(table.faults)
         for row in range(table.size):
-            if len(faults) >= MAX_REPORTED:
+            if len(faults) >= MAX_FIELD_ERRORS:
                 break
             for name in self._names:
                 message = fault(self._features[name], table.columns[name][row])
                 if message is not None:
                     faults.append(FieldError(table.path(row, name), message))
-        reported = tuple(dict.fromkeys(faults))[:MAX_REPORTED]
+        reported = tuple(dict.fromkeys(faults))[:MAX_FIELD_ERRORS]
         return RequestError(422, "the rows do not fit the model", reported)
 
 
@@ -270,7 +263,7 @@ def _refuse_others(content: dict[str, Any], allowed: set[str]) -> None:
     others = [key for key in content if key not in allowed]
     if others:
         message = f"is not known here; allowed: {', '.join(sorted(allowed))}"
-        faults = tuple(FieldError(key, message) for key in others[:MAX_REPORTED])
+        faults = tuple(FieldError(key, message) for key in others[:MAX_FIELD_ERRORS])
         raise RequestError(422, "the body has unknown keys", faults)
 
 

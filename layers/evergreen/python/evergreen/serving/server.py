@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evergreen.bundle.predictor import Predictions
-    from evergreen.capture.request_log import RequestLog
-    from evergreen.metrics.catalog import Record
+    from evergreen.capture.delivery import Delivery
+    from evergreen.metrics.catalog import RecordMetric
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import Production, ProductionPointer
-    from evergreen.serving.data_quality import Findings
+    from evergreen.serving.data_quality import QualityCounts
     from evergreen.serving.requests import PredictionRequest
     from evergreen.shadow.scorer import ShadowScore, ShadowScorer
     from evergreen.storage import Storage
 
 POLL_SECONDS = 10.0
 """How long a promotion may go unnoticed by a function that serves already."""
-CHAMPION = "champion"
+CHAMPION_ROLE = "champion"
 SHADOW = "shadow"
 
 
@@ -73,7 +73,7 @@ class ModelServer:
         definition: ModelDefinition,
         production: Production,
         storage: Storage,
-        record: Record,
+        record: RecordMetric,
         *,
         poll_seconds: float = POLL_SECONDS,
         seconds: Callable[[], float] = time.monotonic,
@@ -193,9 +193,9 @@ class PredictionService:
         self,
         definition: ModelDefinition,
         server: ModelServer,
-        request_log: RequestLog,
+        request_log: Delivery,
         shadow: ShadowScorer,
-        record: Record,
+        record: RecordMetric,
         *,
         clock: Clock = utc_now,
     ) -> None:
@@ -248,7 +248,7 @@ class PredictionService:
             )
 
         rows = records(
-            CHAMPION, answer.model_version, predictions, milliseconds, **_shadow_note(shadow)
+            CHAMPION_ROLE, answer.model_version, predictions, milliseconds, **_shadow_note(shadow)
         )
         if shadow and shadow.predictions and shadow.milliseconds is not None:
             rows += records(SHADOW, shadow.slot.version, shadow.predictions, shadow.milliseconds)
@@ -260,7 +260,9 @@ class PredictionService:
             self._record(Metric.OUTPUTS, number, group)
         return answer
 
-    def _count(self, predictions: Predictions, findings: Findings, milliseconds: float) -> None:
+    def _count(
+        self, predictions: Predictions, findings: QualityCounts, milliseconds: float
+    ) -> None:
         rows = len(predictions.outputs)
         self._record(Metric.PREDICTIONS, rows)
         self._record(Metric.BATCH_SIZE, rows)

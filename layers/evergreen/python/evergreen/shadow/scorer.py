@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from evergreen.bundle.predictor import Predictions
     from evergreen.columns import Columns
-    from evergreen.metrics.catalog import Record
+    from evergreen.metrics.catalog import RecordMetric
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ShadowSlot
     from evergreen.storage import Storage
 
-PATIENCE = 5
+MAX_FAILURES_IN_A_ROW = 5
 """After so many requests in a row without a result, the challenger is left alone."""
 REST_SECONDS = 30.0
 """For how long it is left alone then."""
@@ -93,7 +93,7 @@ class ShadowScorer:
         self,
         definition: ModelDefinition,
         storage: Storage,
-        record: Record,
+        record: RecordMetric,
         *,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -145,7 +145,7 @@ class ShadowScorer:
         score = self._predict(slot, columns, until)
         if score.outcome in ERRORS:
             self._failures += 1
-            if self._failures >= PATIENCE:
+            if self._failures >= MAX_FAILURES_IN_A_ROW:
                 self._rests_until = self._seconds() + REST_SECONDS
                 self._failures = 0
         elif score.outcome == "scored":

@@ -32,7 +32,7 @@ PARTS = (2, 4, 8)
 JUDGED = 1 / 20
 """Share of the rows that the models are judged on: of the shortest window enough are left to learn
 from."""
-ROW_CAP = 20_000
+WINDOW_SEARCH_ROW_CAP = 20_000
 """Beyond so many rows the models are made of every second, third, ... one. With fewer rows longer
 windows are at an advantage, so that a shorter one that wins would win with all of them."""
 
@@ -88,7 +88,7 @@ def _all(count: int, reason: str) -> TrainingWindow:
 
 
 def _thin(rows: pa.Table) -> pa.Table:
-    step = max(-(-rows.num_rows // ROW_CAP), 1)
+    step = max(-(-rows.num_rows // WINDOW_SEARCH_ROW_CAP), 1)
     newest = rows.num_rows - 1
     return rows.take(pa.array(np.arange(newest % step, newest + 1, step)))
 

@@ -210,7 +210,7 @@ def test_a_feature_kept_out_of_the_log_is_not_called_missing(rng: np.random.Gene
 def test_above_the_cap_a_sample_is_tested(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(univariate, "ROW_CAP", 400)
+    monkeypatch.setattr(univariate, "DRIFT_ROW_CAP", 400)
     reference, window = draw(rng, 3000), draw(rng, 900)
     outcomes = [compare_features(FEATURES, reference, window, alpha=ALPHA) for _ in range(2)]
     assert outcomes[0].tests == outcomes[1].tests

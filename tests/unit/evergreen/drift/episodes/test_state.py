@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from evergreen.drift.episodes.state import ORPHANED, Episodes, episodes_key, read_episodes
 from evergreen.drift.episodes.store import advance, told
-from evergreen.drift.episodes.transitions import Findings, step
-from evergreen.drift.log import CheckContext, Decision, record, write_records
+from evergreen.drift.episodes.transitions import CheckFindings, step
+from evergreen.drift.log import CheckContext, DriftDecision, record, write_records
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 from tests.support.memory_aws import MemoryAws
@@ -37,7 +37,7 @@ def check(
     version: str = "1",
     starts: bool = False,
     ends_at: float | None = None,
-) -> Findings:
+) -> CheckFindings:
     """Return what a check found ``at`` so many hours after noon."""
     now = NOON + at * HOUR
     end = now if ends_at is None else NOON + ends_at * HOUR
@@ -54,7 +54,7 @@ def check(
         window_end=end,
         rows=100,
     )
-    return Findings(
+    return CheckFindings(
         context=context,
         now=now,
         moved=moved,
@@ -65,7 +65,7 @@ def check(
     )
 
 
-def walk(findings: Iterable[Findings]) -> list[Episodes]:
+def walk(findings: Iterable[CheckFindings]) -> list[Episodes]:
     states = [START]
     for each in findings:
         states.append(step(states[-1], each))
@@ -184,7 +184,7 @@ def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     ],
 )
 def test_one_notice_alone_starts_a_retraining(
-    findings: list[Findings], expected: list[bool]
+    findings: list[CheckFindings], expected: list[bool]
 ) -> None:
     assert [starts for _, starts in news(walk(findings)[-1])] == expected
 
@@ -255,7 +255,7 @@ def test_the_retraining_of_a_check_that_died_is_started_by_the_next() -> None:
     advance(storage, check(0, drift=True))
     for at in (1, 2):
         died = check(at, drift=True, starts=at == 1)
-        decision = Decision(verdict="drift", start_retraining=at == 1, reason="it drifted")
+        decision = DriftDecision(verdict="drift", start_retraining=at == 1, reason="it drifted")
         write_records(storage, died.context, [record(died.context, decision)])
     after = advance(storage, check(3))
     assert news(after)[1:] == [(f"{check(3).context.check_id}/retraining", True)]

@@ -10,7 +10,7 @@ import pytest
 from evergreen.drift.detectors.univariate import UnivariateOutcome
 from evergreen.drift.log import (
     CheckContext,
-    DecisionRecord,
+    DriftDecisionRecord,
     MultivariateTest,
     PerformanceTest,
 )
@@ -39,10 +39,10 @@ def context(version: str = "1", at: datetime = NOON, rows: int = 500) -> CheckCo
     )
 
 
-def before(days: float, *, version: str = "1", **decided: Any) -> DecisionRecord:
+def before(days: float, *, version: str = "1", **decided: Any) -> DriftDecisionRecord:
     known = {"verdict": "no_drift", "start_retraining": False, "reason": "", **decided}
     about = context(version, NOON - days * DAY).model_dump()
-    return DecisionRecord.model_validate({**about, **known})
+    return DriftDecisionRecord.model_validate({**about, **known})
 
 
 def measured(value: float, promoted: float, metric: str = "f1", *, worse: Any) -> PerformanceTest:
@@ -272,7 +272,7 @@ def test_without_labels_a_goal_waits() -> None:
 
 def conclude(
     performance: PerformanceTest | None,
-    last: DecisionRecord | None,
+    last: DriftDecisionRecord | None,
     *,
     version: str = "1",
     at: datetime = NOON,

@@ -10,8 +10,8 @@ import pytest
 from evergreen.drift.detectors.univariate import UnivariateOutcome
 from evergreen.drift.log import (
     CheckContext,
-    Decision,
-    DecisionRecord,
+    DriftDecision,
+    DriftDecisionRecord,
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
@@ -93,7 +93,7 @@ def conclude(
     window: Any = DAY,
     history: Any = (),
     **policy: Any,
-) -> Decision:
+) -> DriftDecision:
     return decide(
         context(at, rows, version, window),
         univariate or features(),
@@ -112,12 +112,12 @@ def past(
     *,
     started: bool = False,
     **where: Any,
-) -> DecisionRecord:
-    decision = Decision(
+) -> DriftDecisionRecord:
+    decision = DriftDecision(
         verdict=verdict, start_retraining=started, triggers=triggers, reason="earlier"
     )
     line = record(context(at, **where), decision)
-    assert isinstance(line, DecisionRecord)
+    assert isinstance(line, DriftDecisionRecord)
     return line
 
 
@@ -227,7 +227,7 @@ def test_a_window_checked_twice_is_one_window() -> None:
     assert not conclude(features("a"), history=[again], consecutive=2).start_retraining
 
 
-def every(period: timedelta, hours: int, *quiet: int) -> list[DecisionRecord]:
+def every(period: timedelta, hours: int, *quiet: int) -> list[DriftDecisionRecord]:
     """Checks of the last 24 hours, in which drift was seen but in those ``quiet`` hours ago."""
     return [
         past(NOON - ago * HOUR, (), "no_drift") if ago in quiet else past(NOON - ago * HOUR)

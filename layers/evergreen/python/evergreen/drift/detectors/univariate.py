@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evergreen.drift.detectors.evidently_adapter import EvidentlyRun
     from evergreen.model_definition import Feature
 
-ROW_CAP = 50_000
+DRIFT_ROW_CAP = 50_000
 """Rows a side that are tested; beyond it a sample is, and time and memory stay what they are.
 
 What the sample can lose: by the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant (P.
@@ -133,14 +133,14 @@ def compare_features(
 
 def _sample(values: NDArray[Any]) -> NDArray[Any]:
     # Columns of one length lose the same rows: each has the same seed.
-    if values.size <= ROW_CAP:
+    if values.size <= DRIFT_ROW_CAP:
         return values
     return values[_chosen(values.size)]
 
 
 @lru_cache(maxsize=4)
 def _chosen(rows: int) -> NDArray[np.int64]:
-    return np.sort(np.random.default_rng(_SEED).choice(rows, ROW_CAP, replace=False))
+    return np.sort(np.random.default_rng(_SEED).choice(rows, DRIFT_ROW_CAP, replace=False))
 
 
 def _method(feature: Feature) -> str:

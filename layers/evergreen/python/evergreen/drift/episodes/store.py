@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.episodes.state import Episodes, episodes_key, read_episodes
 from evergreen.drift.episodes.transitions import step
-from evergreen.drift.log import DecisionRecord, latest_checks
+from evergreen.drift.log import DriftDecisionRecord, latest_checks
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from evergreen.drift.episodes.state import Notice
-    from evergreen.drift.episodes.transitions import Findings
+    from evergreen.drift.episodes.transitions import CheckFindings
     from evergreen.drift.log import CheckContext
     from evergreen.storage import Storage
 
@@ -25,7 +25,7 @@ _ATTEMPTS = 10
 _CHECKS_LOOKED_AT = 3
 
 
-def advance(storage: Storage, findings: Findings) -> Episodes:
+def advance(storage: Storage, findings: CheckFindings) -> Episodes:
     """Carry one check over into the model's episodes, and return where they stand then.
 
     A check writes its decision down first. If one decided to retrain and died before it came
@@ -49,7 +49,7 @@ def _start_was_lost(storage: Storage, known: Episodes, context: CheckContext) ->
         storage, context.model, context.timestamp, count=_CHECKS_LOOKED_AT, days=1
     )
     return since is not None and any(
-        isinstance(line, DecisionRecord)
+        isinstance(line, DriftDecisionRecord)
         and line.start_retraining
         and line.check_id != context.check_id
         and line.model_version == context.model_version

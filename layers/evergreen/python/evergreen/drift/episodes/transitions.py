@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class CheckFindings:
     """What one check means for the episodes.
 
     Parameters
@@ -60,7 +60,7 @@ class Findings:
         return round((self.context.window_end - self.context.window_start).total_seconds())
 
 
-def step(before: Episodes, findings: Findings) -> Episodes:
+def step(before: Episodes, findings: CheckFindings) -> Episodes:
     """Return where the episodes stand after a check; the rules, and nothing else.
 
     An episode begins with the first window that moved. It ends when every window length that
@@ -93,7 +93,7 @@ def step(before: Episodes, findings: Findings) -> Episodes:
     )
 
 
-def _of_new_version(before: Episodes, findings: Findings) -> tuple[Episodes, list[Notice]]:
+def _of_new_version(before: Episodes, findings: CheckFindings) -> tuple[Episodes, list[Notice]]:
     tracks = {
         kind: Track(
             episode=_ended(track.open, findings.context, "new_version")
@@ -110,7 +110,7 @@ def _of_new_version(before: Episodes, findings: Findings) -> tuple[Episodes, lis
     return before.model_copy(update={"tracks": tracks}), news
 
 
-def _observe(track: Track, kind: Trigger, findings: Findings, *, moved: bool) -> Track:
+def _observe(track: Track, kind: Trigger, findings: CheckFindings, *, moved: bool) -> Track:
     context, length = findings.context, findings.length
     known = track.sightings.get(length)
     if known is not None and context.window_end < known.window_end:
@@ -146,7 +146,7 @@ def _ended(episode: Episode, context: CheckContext, by: Ending) -> Episode:
     return episode.model_copy(update=end)
 
 
-def _news(before: Track, after: Track, findings: Findings) -> list[Notice]:
+def _news(before: Track, after: Track, findings: CheckFindings) -> list[Notice]:
     if after.open and not before.open:
         return [_notice("began", after.open, findings)]
     if before.open and not after.open and after.episode:
@@ -154,7 +154,7 @@ def _news(before: Track, after: Track, findings: Findings) -> list[Notice]:
     return []
 
 
-def _with_retraining(news: list[Notice], findings: Findings) -> list[Notice]:
+def _with_retraining(news: list[Notice], findings: CheckFindings) -> list[Notice]:
     """Have one notice, and only one, start the retraining if there is to be one."""
     if not findings.starts_retraining:
         return news
@@ -167,7 +167,7 @@ def _with_retraining(news: list[Notice], findings: Findings) -> list[Notice]:
 
 
 def _notice(
-    news: News, episode: Episode | None, findings: Findings, *, starts: bool = False
+    news: News, episode: Episode | None, findings: CheckFindings, *, starts: bool = False
 ) -> Notice:
     context = findings.context
     return Notice(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evergreen.drift.log import CheckContext, DecisionRecord, PerformanceTest
+    from evergreen.drift.log import CheckContext, DriftDecisionRecord, PerformanceTest
     from evergreen.model_definition import Retraining
 
 PATIENCE = 1.75
@@ -104,7 +104,7 @@ def remember(
     context: CheckContext,
     performance: PerformanceTest | None,
     retraining: Retraining,
-    last: DecisionRecord | None,
+    last: DriftDecisionRecord | None,
     *,
     last_was_skipped: bool = False,
 ) -> Memory:
@@ -148,7 +148,7 @@ def remember(
     return Memory(budget, goal, regained, due if waits else None)
 
 
-def _known_goal(last: DecisionRecord | None, *, tried: bool) -> Goal | None:
+def _known_goal(last: DriftDecisionRecord | None, *, tried: bool) -> Goal | None:
     if last is None or last.goal is None:
         return None
     since = last.goal_since or last.window_start
@@ -158,7 +158,7 @@ def _known_goal(last: DecisionRecord | None, *, tried: bool) -> Goal | None:
 
 
 def _budget(
-    context: CheckContext, retraining: Retraining, last: DecisionRecord | None, *, back: int
+    context: CheckContext, retraining: Retraining, last: DriftDecisionRecord | None, *, back: int
 ) -> float | None:
     if retraining.refill is None:
         return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from evergreen.drift.detectors.multivariate import MIN_ROWS_PER_SIDE
-from evergreen.drift.log import Decision, DecisionRecord, Trigger, Verdict
+from evergreen.drift.log import DriftDecision, DriftDecisionRecord, Trigger, Verdict
 from evergreen.drift.policy.budget_and_goal import remember
 from evergreen.drift.policy.severity import LARGE_LOSS, performance_severity
 
@@ -46,9 +46,9 @@ def decide(
     *,
     drift: Drift,
     retraining: Retraining,
-    history: Iterable[DecisionRecord],
+    history: Iterable[DriftDecisionRecord],
     last_was_skipped: bool = False,
-) -> Decision:
+) -> DriftDecision:
     """Conclude a check.
 
     Drift is a drifted feature or a drifted joint distribution. Below ``drift.min_rows``, or with
@@ -90,7 +90,7 @@ def decide(
     triggers = _triggers(univariate, multivariate, degraded=degraded)
     features = univariate.drifted_features
     if (lacking := _lacking(context, multivariate, drift)) is not None:
-        return Decision(
+        return DriftDecision(
             verdict="insufficient_data",
             start_retraining=False,
             budget_left=memory.budget,
@@ -108,7 +108,7 @@ def decide(
         obstacle = _too_soon(context, wanted, retraining, earlier, memory, performance)
     starts = (once_more or bool(wanted)) and obstacle is None
     outcome = "retraining starts" if starts else f"no retraining: {obstacle or 'nothing moved'}"
-    return Decision(
+    return DriftDecision(
         verdict=verdict,
         start_retraining=starts,
         triggers=triggers,
@@ -168,7 +168,7 @@ def _unconfirmed(
     triggers: Sequence[Trigger],
     wanted: Sequence[Trigger],
     retraining: Retraining,
-    earlier: Sequence[DecisionRecord],
+    earlier: Sequence[DriftDecisionRecord],
 ) -> str | None:
     if not wanted:
         return f"the model does not retrain on {' or '.join(triggers)}"
@@ -182,7 +182,7 @@ def _too_soon(
     context: CheckContext,
     wanted: Sequence[Trigger],
     retraining: Retraining,
-    earlier: Sequence[DecisionRecord],
+    earlier: Sequence[DriftDecisionRecord],
     memory: Memory,
     performance: PerformanceTest | None,
 ) -> str | None:
@@ -212,7 +212,9 @@ def _is_bearable(performance: PerformanceTest | None, retraining: Retraining) ->
     return not performance.drifted or performance_severity(performance) == "warning"
 
 
-def _in_a_row(context: CheckContext, trigger: Trigger, earlier: Sequence[DecisionRecord]) -> int:
+def _in_a_row(
+    context: CheckContext, trigger: Trigger, earlier: Sequence[DriftDecisionRecord]
+) -> int:
     """Count the latest windows, none of which share rows, up to which every check raised an alarm.
 
     Too little data neither counts nor breaks. Windows of another length answer another question,
