@@ -62,6 +62,13 @@ def read_decision_record(storage: Storage, key: str) -> DecisionRecord | None:
     return None if body is None else DecisionRecord.model_validate_json(body)
 
 
+def latest_decision_records(storage: Storage, model: str, count: int) -> list[DecisionRecord]:
+    """Return the newest ``count`` decisions about a model's versions, newest first."""
+    keys = sorted(item.key for item in storage.list(decisions_prefix(model)))
+    found = [read_decision_record(storage, key) for key in reversed(keys[-count:])]
+    return [record for record in found if record is not None]
+
+
 def read_decision_records(storage: Storage, model: str) -> list[DecisionRecord]:
     """Return every decision about a model's versions, oldest first."""
     keys = [item.key for item in storage.list(decisions_prefix(model))]

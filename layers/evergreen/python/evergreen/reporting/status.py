@@ -21,6 +21,7 @@ from evergreen.drift.policy.severity import Severity
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
 from evergreen.metrics.history import MetricHistory, Span, read_metric_history
+from evergreen.release.decision_log import Decision, latest_decision_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +44,12 @@ DECISIONS = 5
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class _View(_Frozen):
+    """Shows some fields of another record."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class InProduction(_Frozen):
@@ -92,25 +99,25 @@ class OpenEpisode(_Frozen):
     model_version: str
 
 
-class Evidence(_Frozen):
-    """The numbers behind a decision."""
+class ComparisonSummary(_View):
+    """The comparison behind a decision, as far as it is shown."""
 
     metric: str
     metric_champion: float | None
     metric_challenger: float
-    probability_better: float | None = None
+    probability_better: float | None
 
 
-class DecisionMade(_Frozen):
+class DecisionSummary(_View):
     """The parts of a decision record that the page shows."""
 
-    decision: str
+    decision: Decision
     decided_at: Moment
     challenger: str
-    champion: str | None = None
+    champion: str | None
     reason: str
-    comparison: Evidence | None = None
-    execution: str | None = None
+    comparison: ComparisonSummary | None
+    execution: str | None
     """Name of the execution or alarm that decided, or None where a person did."""
 
     @field_validator("execution", mode="before")
@@ -136,7 +143,7 @@ class ModelStatus(_Frozen):
     traffic: MetricHistory
     inference_time: MetricHistory
     slowest_inference: MetricHistory
-    decisions: tuple[DecisionMade, ...]
+    decisions: tuple[DecisionSummary, ...]
     """Newest first."""
 
 
@@ -210,10 +217,9 @@ class StatusReader:
             if pointer is not None and each.model_version == pointer.version
         )
 
-    def _decisions(self, name: str) -> tuple[DecisionMade, ...]:
-        keys = sorted(item.key for item in self.storage.list(f"decisions/model={name}/"))
-        bodies = [self.storage.get(key) for key in reversed(keys[-DECISIONS:])]
-        return tuple(DecisionMade.model_validate_json(body) for body in bodies if body is not None)
+    def _decisions(self, name: str) -> tuple[DecisionSummary, ...]:
+        records = latest_decision_records(self.storage, name, DECISIONS)
+        return tuple(DecisionSummary.model_validate(record) for record in records)
 
 
 @dataclass(frozen=True, slots=True)
