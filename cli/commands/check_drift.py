@@ -124,7 +124,7 @@ def _pictures(
 ) -> dict[str, Numbers | Categories]:
     from cli.shared.drift_view import TOP, bins_for
     from cli.shared.histograms import of_categories, of_numbers
-    from evergreen.drift.inputs import gather
+    from evergreen.drift.inputs import read_drift_inputs
     from evergreen.lake.reader import Lake
     from evergreen.production import Production
 
@@ -140,7 +140,7 @@ def _pictures(
             "reference_dataset_id": decision.reference_dataset_id,
         }
     )
-    found = gather(
+    found = read_drift_inputs(
         definition,
         checked,
         Lake(target.storage),

@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     registered = _registry().find(definition.name, request.challenger)
     rows = read_dataset(_storage(), definition.name, request.dataset_id)
     at = utc_now()
-    evidence = evaluate(
+    evaluation = evaluate(
         definition,
         rows_of(rows, HOLDOUT),
         training=rows_of(rows, TRAIN),
@@ -63,7 +63,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     champion = pointer.version if pointer else None
     trial = Trial(registered.run_id, request.challenger, champion, request.dataset_id, at)
-    comparison = keep_report(evidence, trial, _registry())
+    comparison = keep_report(evaluation, trial, _registry())
     _registry().log_comparison(registered, comparison, at)
     logger.info(
         comparison.reason, extra={"model": definition.name, "decision": comparison.decision}

@@ -31,7 +31,7 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
     wrong = bench.challenger(2, flipped=True)
     rows = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     rule = Evaluation(min_labelled_rows=20, segments=("colour",), min_segment_rows=20)
-    evidence = evaluate(
+    evaluation = evaluate(
         bench.definition.model_copy(update={"evaluation": rule}),
         rows_of(rows, HOLDOUT),
         champion=good.bundle,
@@ -40,8 +40,8 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
         champion_training=rows_of(rows, TRAIN),
     )
     trial = Trial(wrong.run_id, wrong.version, good.version, manifest.dataset_id, utc_now())
-    keep_report(evidence, trial, bench.context.registry)
-    comparison = keep_report(evidence, trial, bench.context.registry)  # again: the same files
+    keep_report(evaluation, trial, bench.context.registry)
+    comparison = keep_report(evaluation, trial, bench.context.registry)  # again: the same files
     assert comparison.report_uri == f"runs:/{wrong.run_id}/{ARTIFACT}/{PAGE}"
     assert {segment.refused for segment in comparison.segments} == {True}
     assert "worse than allowed in the protected segment colour = " in comparison.reason

@@ -261,7 +261,7 @@ def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
     monkeypatch.setattr(inputs, "DRIFT_ROW_CAP", 300)
     model = WatchedModel(tmp_path)
     model.serve(400)
-    found = inputs.gather(
+    found = inputs.read_drift_inputs(
         model.definition,
         model.pointer,
         Lake(model.storage, clock=lambda: END),

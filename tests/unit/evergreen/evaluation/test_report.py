@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, Evidence, evaluate
+from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, Evaluation, evaluate
 from evergreen.evaluation.report import DATA, PAGE, Trial, report_data, report_files
 from evergreen.model_definition import ModelDefinition
 from evergreen.training.onnx_export import export_bundle
@@ -52,7 +52,7 @@ def holdout(target: Any, rows: slice = slice(0, 400)) -> pa.Table:
 
 
 @cache
-def classified(*, champion: bool = True) -> Evidence:
+def classified(*, champion: bool = True) -> Evaluation:
     target = np.where(signal() > 0.3, "late", "on time").astype(object)
     return evaluate(
         defined("classification", segments=["line", "stops", "express"]),
@@ -65,7 +65,7 @@ def classified(*, champion: bool = True) -> Evidence:
 
 
 @cache
-def numbered(task: str) -> Evidence:
+def numbered(task: str) -> Evaluation:
     columns = ColumnTransformer(
         [
             ("numbers", "passthrough", ["stops", "express"]),
@@ -119,9 +119,9 @@ def test_what_callers_sent_is_text_on_the_page() -> None:
 
 
 def test_the_data_holds_every_segment_and_the_comparison_a_few() -> None:
-    evidence = classified()
-    data = json.loads(report_files(evidence, TRIAL)[DATA])
-    assert data["comparison"] == evidence.comparison.model_dump(mode="json")
+    evaluation = classified()
+    data = json.loads(report_files(evaluation, TRIAL)[DATA])
+    assert data["comparison"] == evaluation.comparison.model_dump(mode="json")
     assert len(data["comparison"]["segments"]) == SHOWN_SEGMENTS < len(data["segments"])
     assert len(json.dumps(data["comparison"])) < 4000
     by_feature: dict[str, int] = {}

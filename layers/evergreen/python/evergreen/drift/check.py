@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_features
-from evergreen.drift.inputs import could_be_judged, gather
+from evergreen.drift.inputs import could_be_judged, read_drift_inputs
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.clock import Clock
-    from evergreen.drift.inputs import Evidence
+    from evergreen.drift.inputs import DriftInputs
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
@@ -91,7 +91,7 @@ def check(
         If the reference dataset is missing.
     """
     now = clock()
-    evidence = gather(definition, pointer, lake, storage, start=start, end=end)
+    inputs = read_drift_inputs(definition, pointer, lake, storage, start=start, end=end)
     subject = window_id(definition.name, pointer.version, start, end)
     context = CheckContext(
         timestamp=now,
@@ -102,12 +102,12 @@ def check(
         model_version=pointer.version,
         window_start=start,
         window_end=end,
-        rows=evidence.rows,
+        rows=inputs.rows,
     )
-    labelled, holdout = evidence.labelled, evidence.holdout
+    labelled, holdout = inputs.labelled, inputs.holdout
     scored = why_untestable(definition, labelled, holdout) is None
     alpha = definition.drift.alpha / (3 if scored else 2)
-    univariate, multivariate = _compare_inputs(definition, evidence, alpha)
+    univariate, multivariate = _compare_inputs(definition, inputs, alpha)
     performance = None
     # Where there is ground truth it is measured; whether that starts anything, the policy says.
     if labelled.num_rows or "performance" in definition.retraining.on:
@@ -151,10 +151,10 @@ def check(
 
 
 def _compare_inputs(
-    definition: ModelDefinition, evidence: Evidence, alpha: float
+    definition: ModelDefinition, inputs: DriftInputs, alpha: float
 ) -> tuple[UnivariateOutcome, MultivariateTest]:
     unlogged = frozenset(definition.request_log.redact)
-    reference, window, outputs = evidence.reference, evidence.window, evidence.outputs
+    reference, window, outputs = inputs.reference, inputs.window, inputs.outputs
     univariate = compare_features(
         {**definition.features, **outputs.features},
         {**reference, **outputs.reference},

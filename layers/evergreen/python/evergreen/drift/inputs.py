@@ -32,7 +32,7 @@ _LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class DriftInputs:
     """Both sides of a check."""
 
     rows: int
@@ -48,7 +48,7 @@ class Evidence:
     """The answers of the version in production on its holdout, if they were kept."""
 
 
-def gather(
+def read_drift_inputs(
     definition: ModelDefinition,
     pointer: ProductionPointer,
     lake: Lake,
@@ -56,7 +56,7 @@ def gather(
     *,
     start: datetime,
     end: datetime,
-) -> Evidence:
+) -> DriftInputs:
     """Read what the version in production answered in ``[start, end)``, and its reference.
 
     Beyond :data:`DRIFT_ROW_CAP` rows a side is a sample, always the same one of the same rows. Of
@@ -74,7 +74,7 @@ def gather(
     holdout = read_holdout_answers(storage, definition.name, pointer.version)
     # What 32 bits cannot hold becomes infinite, which is what the model sees too.
     with np.errstate(over="ignore"):
-        return Evidence(
+        return DriftInputs(
             rows=window.rows,
             reference=reference,
             window=to_columns(definition, sample),

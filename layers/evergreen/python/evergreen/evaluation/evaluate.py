@@ -1,4 +1,4 @@
-"""Champion against challenger: the same rows, the bundles that would serve, and the evidence.
+"""Champion against challenger: the same rows, the bundles that would serve, and the evaluation.
 
 The deciding metric is computed from what the two bundles answer for the holdout of the challenger's
 data set. How sure we are that the challenger is better is the share of paired bootstrap draws
@@ -33,7 +33,7 @@ SHOWN_SEGMENTS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class Evaluation:
     """A comparison with everything it was computed from, row by row."""
 
     definition: ModelDefinition
@@ -83,7 +83,7 @@ def evaluate(
     champion_training: pa.Table | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Evidence:
+) -> Evaluation:
     """Decide whether the challenger replaces the champion.
 
     It does if the share of resamples in which it is better by more than
@@ -135,7 +135,7 @@ def evaluate(
             seen_by_challenger=seen_by_challenger,
         )
         origins = _origins(definition, holdout, truth, None, new)
-        return Evidence(definition, comparison, holdout, truth, None, new, None, (), origins)
+        return Evaluation(definition, comparison, holdout, truth, None, new, None, (), origins)
     old = answers_of(definition, champion, holdout, truth, classes, training)
     improvements = _improvements(definition, truth, old, new, classes, seed, resamples)
     segments = judge_segments(
@@ -158,7 +158,7 @@ def evaluate(
         segments=segments,
     )
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
-    return Evidence(
+    return Evaluation(
         definition,
         judged.model_copy(update={**beside, "champion": champion.version}),
         holdout,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from evergreen.evaluation.evaluate import Evidence
+    from evergreen.evaluation.evaluate import Evaluation
     from evergreen.evaluation.scoring import Answers
 
 # Told apart by colour-blind eyes too (P. Tol, "Colour Schemes", SRON technical note, 2021).
@@ -28,44 +28,44 @@ _SHOWN_ORIGINS = 90
 _FEWEST_BINS, _MOST_BINS = 5, 60
 
 
-def plots(evidence: Evidence) -> dict[str, Figure]:
+def plots(evaluation: Evaluation) -> dict[str, Figure]:
     """Return the pictures that fit the task, by name.
 
     Classification: ``confusion`` and, where there are probabilities, ``calibration``. Numbers:
     ``residuals`` and ``residual_histogram``. Time series also: ``forecasts`` and ``origins``.
     Where there was a champion: ``improvement``.
     """
-    if evidence.definition.metric == "f1":
-        figures = {"confusion": _confusion(evidence)}
-        if any(model.probabilities is not None for _, model, _ in _models(evidence)):
-            figures["calibration"] = _calibration(evidence)
+    if evaluation.definition.metric == "f1":
+        figures = {"confusion": _confusion(evaluation)}
+        if any(model.probabilities is not None for _, model, _ in _models(evaluation)):
+            figures["calibration"] = _calibration(evaluation)
     else:
         figures = {
-            "residuals": _residuals(evidence),
-            "residual_histogram": _residual_histogram(evidence),
+            "residuals": _residuals(evaluation),
+            "residual_histogram": _residual_histogram(evaluation),
         }
-    if evidence.origins:
-        figures |= {"forecasts": _forecasts(evidence), "origins": _origins(evidence)}
-    if evidence.improvements is not None:
-        figures["improvement"] = _improvement(evidence, evidence.improvements)
+    if evaluation.origins:
+        figures |= {"forecasts": _forecasts(evaluation), "origins": _origins(evaluation)}
+    if evaluation.improvements is not None:
+        figures["improvement"] = _improvement(evaluation, evaluation.improvements)
     return figures
 
 
-def _models(evidence: Evidence) -> list[tuple[str, Answers, str]]:
-    models = [("champion", evidence.champion, _CHAMPION)] if evidence.champion else []
-    return [*models, ("challenger", evidence.challenger, _CHALLENGER)]
+def _models(evaluation: Evaluation) -> list[tuple[str, Answers, str]]:
+    models = [("champion", evaluation.champion, _CHAMPION)] if evaluation.champion else []
+    return [*models, ("challenger", evaluation.challenger, _CHALLENGER)]
 
 
 def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=110)
 
 
-def _confusion(evidence: Evidence) -> Figure:
-    models = _models(evidence)
+def _confusion(evaluation: Evaluation) -> Figure:
+    models = _models(evaluation)
     figure = _figure(4.6 * len(models), 4.4)
     axes = figure.subplots(1, len(models), squeeze=False)[0]
     for axis, (name, model, _) in zip(axes, models, strict=True):
-        table = confusion(evidence.truth, model.outputs)
+        table = confusion(evaluation.truth, model.outputs)
         shares = table.counts / np.maximum(table.counts.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*shares.shape):
@@ -86,15 +86,15 @@ def _confusion(evidence: Evidence) -> Figure:
     return figure
 
 
-def _calibration(evidence: Evidence) -> Figure:
+def _calibration(evaluation: Evaluation) -> Figure:
     figure = _figure(6.4, 6.0)
     curve, amounts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color=_TRUTH, linestyle=":", linewidth=1, label="perfect")
     about = ""
-    for name, model, colour in _models(evidence):
+    for name, model, colour in _models(evaluation):
         if model.probabilities is None:
             continue
-        found = reliability(evidence.truth, model.outputs, model.probabilities, model.classes)
+        found = reliability(evaluation.truth, model.outputs, model.probabilities, model.classes)
         about = found.about
         curve.plot(found.said, found.came_true, marker="o", color=colour, label=name)
         amounts.hist(
@@ -110,16 +110,16 @@ def _calibration(evidence: Evidence) -> Figure:
     return figure
 
 
-def _residuals(evidence: Evidence) -> Figure:
-    models = _models(evidence)
+def _residuals(evaluation: Evaluation) -> Figure:
+    models = _models(evaluation)
     figure = _figure(5.0 * len(models), 4.4)
     axes = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
-    rows = _some(evidence.truth.size)
+    rows = _some(evaluation.truth.size)
     for axis, (name, model, colour) in zip(axes, models, strict=True):
         predicted = model.outputs[rows]
         axis.scatter(
             predicted,
-            evidence.truth[rows] - predicted,
+            evaluation.truth[rows] - predicted,
             s=9,
             alpha=0.35,
             color=colour,
@@ -131,14 +131,14 @@ def _residuals(evidence: Evidence) -> Figure:
     return figure
 
 
-def _residual_histogram(evidence: Evidence) -> Figure:
+def _residual_histogram(evaluation: Evaluation) -> Figure:
     figure = _figure(6.4, 4.0)
     axis = figure.subplots()
-    residuals = [evidence.truth - model.outputs for _, model, _ in _models(evidence)]
+    residuals = [evaluation.truth - model.outputs for _, model, _ in _models(evaluation)]
     # A few outliers must not leave one bar for all the others.
     low, high = np.quantile(np.concatenate(residuals), [0.002, 0.998])
-    bins = list(np.linspace(low, high, _bins(evidence.truth.size) + 1))
-    for (name, _, colour), values in zip(_models(evidence), residuals, strict=True):
+    bins = list(np.linspace(low, high, _bins(evaluation.truth.size) + 1))
+    for (name, _, colour), values in zip(_models(evaluation), residuals, strict=True):
         axis.hist(
             np.clip(values, low, high),
             bins=bins,
@@ -153,19 +153,19 @@ def _residual_histogram(evidence: Evidence) -> Figure:
     return figure
 
 
-def _forecasts(evidence: Evidence) -> Figure:
+def _forecasts(evaluation: Evaluation) -> Figure:
     figure = _figure(10.0, 6.4)
     newest, errors = figure.subplots(2, 1, height_ratios=[3, 2])
-    times = evidence.holdout[TIMESTAMP].to_numpy()
+    times = evaluation.holdout[TIMESTAMP].to_numpy()
     shown = slice(-_SHOWN_ORIGINS, None)
-    newest.plot(times[shown], evidence.truth[shown], color=_TRUTH, linewidth=1.8, label="came")
-    for name, model, colour in _models(evidence):
+    newest.plot(times[shown], evaluation.truth[shown], color=_TRUTH, linewidth=1.8, label="came")
+    for name, model, colour in _models(evaluation):
         newest.plot(times[shown], model.outputs[shown], color=colour, linewidth=1.2, label=name)
-        errors.plot(times, evidence.truth - model.outputs, color=colour, linewidth=0.9)
+        errors.plot(times, evaluation.truth - model.outputs, color=colour, linewidth=0.9)
     errors.axhline(0, color=_TRUTH, linewidth=1)
-    horizon = evidence.definition.forecast.horizon if evidence.definition.forecast else 0
+    horizon = evaluation.definition.forecast.horizon if evaluation.definition.forecast else 0
     newest.set(
-        ylabel=evidence.definition.target,
+        ylabel=evaluation.definition.target,
         title=f"Forecasts {horizon} steps ahead, and what came: the newest origins",
     )
     errors.set(
@@ -178,18 +178,18 @@ def _forecasts(evidence: Evidence) -> Figure:
     return figure
 
 
-def _origins(evidence: Evidence) -> Figure:
+def _origins(evaluation: Evaluation) -> Figure:
     figure = _figure(10.0, 4.0)
     axis = figure.subplots()
-    times = evidence.holdout[TIMESTAMP].to_numpy()
-    first = times[[part.start for part in windows(evidence.definition, times.size)]]
+    times = evaluation.holdout[TIMESTAMP].to_numpy()
+    first = times[[part.start for part in windows(evaluation.definition, times.size)]]
     lines = {
-        "seasonal naive": ([window.seasonal_naive for window in evidence.origins], _TRUTH),
-        "challenger": ([window.challenger for window in evidence.origins], _CHALLENGER),
+        "seasonal naive": ([window.seasonal_naive for window in evaluation.origins], _TRUTH),
+        "challenger": ([window.challenger for window in evaluation.origins], _CHALLENGER),
     }
-    if evidence.champion:
+    if evaluation.champion:
         lines["champion"] = (
-            [window.champion or 0.0 for window in evidence.origins],
+            [window.champion or 0.0 for window in evaluation.origins],
             _CHAMPION,
         )
     for name, (values, colour) in lines.items():
@@ -206,18 +206,18 @@ def _origins(evidence: Evidence) -> Figure:
     return figure
 
 
-def _improvement(evidence: Evidence, improvements: NDArray[np.float64]) -> Figure:
+def _improvement(evaluation: Evaluation, improvements: NDArray[np.float64]) -> Figure:
     figure = _figure(6.4, 4.0)
     axis = figure.subplots()
-    asked = evidence.definition.evaluation.min_improvement
+    asked = evaluation.definition.evaluation.min_improvement
     axis.hist(improvements, bins=_bins(improvements.size), color="#BBBBBB")
     axis.axvline(asked, color=_TRUTH, linewidth=1.4, label=f"asked for: {asked:g}")
-    if evidence.comparison.interval is not None:
-        low, high = evidence.comparison.interval
-        confidence = evidence.definition.evaluation.confidence
+    if evaluation.comparison.interval is not None:
+        low, high = evaluation.comparison.interval
+        confidence = evaluation.definition.evaluation.confidence
         axis.axvspan(low, high, color=_CHALLENGER, alpha=0.18, label=f"{confidence:.0%} interval")
-    metric = evidence.comparison.metric
-    better = evidence.comparison.probability_better
+    metric = evaluation.comparison.metric
+    better = evaluation.comparison.probability_better
     axis.set(
         xlabel=f"by how much the challenger's {metric} is better",
         ylabel="resamples",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.evaluation.evaluate import Evidence
+    from evergreen.evaluation.evaluate import Evaluation
     from evergreen.evaluation.scoring import Answers
 
 ARTIFACT = "evaluation"
@@ -48,48 +48,48 @@ class Trial:
     at: datetime
 
 
-def report_files(evidence: Evidence, trial: Trial) -> dict[str, bytes]:
+def report_files(evaluation: Evaluation, trial: Trial) -> dict[str, bytes]:
     """Return the files of the report: the page, its data, and each picture, by name."""
     pictures = {}
-    for name, figure in plots(evidence).items():
+    for name, figure in plots(evaluation).items():
         sink = io.BytesIO()
         figure.savefig(sink, format="png")
         pictures[f"{name}.png"] = sink.getvalue()
-    data = json.dumps(report_data(evidence, trial), indent=1, default=str)
-    page = _page(evidence, trial, pictures)
+    data = json.dumps(report_data(evaluation, trial), indent=1, default=str)
+    page = _page(evaluation, trial, pictures)
     return {PAGE: page.encode(), DATA: data.encode(), **pictures}
 
 
-def report_data(evidence: Evidence, trial: Trial) -> dict[str, Any]:
+def report_data(evaluation: Evaluation, trial: Trial) -> dict[str, Any]:
     """Return every number of the report: the comparison, all segments, and what is drawn."""
-    models = {"challenger": evidence.challenger}
-    if evidence.champion:
-        models["champion"] = evidence.champion
+    models = {"challenger": evaluation.challenger}
+    if evaluation.champion:
+        models["champion"] = evaluation.champion
     return {
-        "model": evidence.definition.name,
+        "model": evaluation.definition.name,
         **asdict(trial),
         "at": to_text(trial.at),
-        "comparison": evidence.comparison.model_dump(mode="json"),
-        "segments": [segment.model_dump(mode="json") for segment in evidence.segments],
-        "origins": [asdict(window) for window in evidence.origins],
-        "answers": {name: _answers(evidence, model) for name, model in models.items()},
+        "comparison": evaluation.comparison.model_dump(mode="json"),
+        "segments": [segment.model_dump(mode="json") for segment in evaluation.segments],
+        "origins": [asdict(window) for window in evaluation.origins],
+        "answers": {name: _answers(evaluation, model) for name, model in models.items()},
     }
 
 
-def _answers(evidence: Evidence, model: Answers) -> dict[str, Any]:
-    if evidence.definition.metric != "f1":
-        quantiles = np.quantile(evidence.truth - model.outputs, _QUANTILES).tolist()
+def _answers(evaluation: Evaluation, model: Answers) -> dict[str, Any]:
+    if evaluation.definition.metric != "f1":
+        quantiles = np.quantile(evaluation.truth - model.outputs, _QUANTILES).tolist()
         return {
             "residual_quantiles": {
                 f"{share:g}": value for share, value in zip(_QUANTILES, quantiles, strict=True)
             }
         }
-    table = confusion(evidence.truth, model.outputs)
+    table = confusion(evaluation.truth, model.outputs)
     found: dict[str, Any] = {
         "confusion": {"labels": table.labels, "true_by_said": table.counts.tolist()}
     }
     if model.probabilities is not None:
-        curve = reliability(evidence.truth, model.outputs, model.probabilities, model.classes)
+        curve = reliability(evaluation.truth, model.outputs, model.probabilities, model.classes)
         found["calibration"] = {
             "about": curve.about,
             "said": curve.said.tolist(),
@@ -116,16 +116,16 @@ $sections
 """)
 
 
-def _page(evidence: Evidence, trial: Trial, pictures: dict[str, bytes]) -> str:
+def _page(evaluation: Evaluation, trial: Trial, pictures: dict[str, bytes]) -> str:
     against = f"version {trial.champion}" if trial.champion else "nothing in production"
     sections = [
         (
             f"<p>Compared at {to_text(trial.at)} on the holdout of data set "
             f"{escape(trial.dataset_id)}.</p>"
         ),
-        _numbers(evidence.comparison),
-        *_segments(evidence),
-        *_windows(evidence),
+        _numbers(evaluation.comparison),
+        *_segments(evaluation),
+        *_windows(evaluation),
         *(
             f"<h2>{escape(Path(name).stem.replace('_', ' ').capitalize())}</h2>"
             f'<img alt="{escape(Path(name).stem)}" '
@@ -133,11 +133,11 @@ def _page(evidence: Evidence, trial: Trial, pictures: dict[str, bytes]) -> str:
             for name, body in pictures.items()
         ),
     ]
-    title = f"{evidence.definition.name}: version {trial.challenger} against {against}"
+    title = f"{evaluation.definition.name}: version {trial.challenger} against {against}"
     return _PAGE.substitute(
         title=escape(title),
-        decision=evidence.comparison.decision,
-        reason=escape(evidence.comparison.reason),
+        decision=evaluation.comparison.decision,
+        reason=escape(evaluation.comparison.reason),
         sections="\n".join(sections),
     )
 
@@ -163,8 +163,8 @@ def _numbers(comparison: Comparison) -> str:
     return f"<h2>On all {comparison.rows:,} rows</h2>{_table(head, rows)}{more}"
 
 
-def _segments(evidence: Evidence) -> list[str]:
-    if not evidence.segments:
+def _segments(evaluation: Evaluation) -> list[str]:
+    if not evaluation.segments:
         return []
     head = ("segment", "rows", "champion", "challenger", "probability worse than allowed")
     rows = [
@@ -175,22 +175,22 @@ def _segments(evidence: Evidence) -> list[str]:
             segment.challenger,
             segment.probability_worse,
         )
-        for segment in evidence.segments
+        for segment in evaluation.segments
     ]
-    marked = [segment.refused for segment in evidence.segments]
-    allowed = evidence.definition.evaluation.max_segment_regression
-    unit = "points" if evidence.comparison.metric == "f1" else "of the champion's"
+    marked = [segment.refused for segment in evaluation.segments]
+    allowed = evaluation.definition.evaluation.max_segment_regression
+    unit = "points" if evaluation.comparison.metric == "f1" else "of the champion's"
     return [
         (
             f"<h2>Protected segments</h2><p>Allowed to be worse by {allowed:g} {unit}; "
-            f"{evidence.comparison.segments_judged} have rows enough to judge.</p>"
+            f"{evaluation.comparison.segments_judged} have rows enough to judge.</p>"
         ),
         _table(head, rows, marked),
     ]
 
 
-def _windows(evidence: Evidence) -> list[str]:
-    if not evidence.origins:
+def _windows(evaluation: Evaluation) -> list[str]:
+    if not evaluation.origins:
         return []
     head = ("origins", "rows", "champion", "challenger", "seasonal naive")
     rows = [
@@ -201,7 +201,7 @@ def _windows(evidence: Evidence) -> list[str]:
             window.challenger,
             window.seasonal_naive,
         )
-        for window in evidence.origins
+        for window in evaluation.origins
     ]
     return ["<h2>Rolling origins: RMSE</h2>", _table(head, rows)]
 

@@ -10,7 +10,7 @@ from evergreen.evaluation.report import ARTIFACT, PAGE, report_files
 
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.evaluation.evaluate import Evidence
+    from evergreen.evaluation.evaluate import Evaluation
     from evergreen.evaluation.report import Trial
     from evergreen.registry.writer import Registry
 
@@ -27,7 +27,7 @@ def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Compari
     """
     uri = f"runs:/{trial.run_id}/{ARTIFACT}/{PAGE}"
     with TemporaryDirectory() as scratch:
-        for name, body in report_files(evidence, trial).items():
+        for name, body in report_files(evaluation, trial).items():
             (Path(scratch) / name).write_bytes(body)
         registry.upload(trial.run_id, Path(scratch), ARTIFACT)
-    return evidence.comparison.model_copy(update={"report_uri": uri})
+    return evaluation.comparison.model_copy(update={"report_uri": uri})
