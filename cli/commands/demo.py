@@ -41,7 +41,7 @@ def command(
     """Show the whole loop once, by default on flights that left New York in 2013.
 
     Starts the local stack and deploys the app if need be; trains a champion by hand on the first
-    months (or years) recorded; replays later ones through the API, each row's outcome a little
+    months (or years) recorded; replays later ones through the API, each row's label a little
     later; lets the scheduled drift check find what it finds and the state machine retrain
     and compare; and stops once a challenger was promoted. Takes about ten minutes the first
     time and leaves everything running: look around, then `evergreen down`.

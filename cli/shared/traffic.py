@@ -120,7 +120,7 @@ def replay(
     Parameters
     ----------
     data
-        One row per prediction: the features, and the outcome in the target's column.
+        One row per prediction: the features, and the label in the target's column.
     batch_rows
         Rows per request.
     label_delay
@@ -140,10 +140,10 @@ def replay(
     rows = labels = 0
 
     def send_oldest_labels() -> int:
-        request_id, truth = waiting.popleft()
+        request_id, ground_truth = waiting.popleft()
         items = [
             {"request_id": request_id, "row": number, "label": label}
-            for number, label in enumerate(truth.tolist())
+            for number, label in enumerate(ground_truth.tolist())
         ]
         api.send_ground_truth(definition.name, items)
         return len(items)

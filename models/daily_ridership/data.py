@@ -35,7 +35,7 @@ BATCH_ROWS = 7
 
 
 def load(periods: Collection[int] = range(2001, 2017), fraction: float = 1.0) -> pd.DataFrame:
-    """Return one forecast per day with its features, outcome and the day it was made, oldest first.
+    """Return one forecast per day with its features, label and the day it was made, oldest first.
 
     Parameters
     ----------

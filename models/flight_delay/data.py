@@ -46,7 +46,7 @@ def period_name(period: int) -> str:
 def load_flights(
     months: Collection[int] = range(1, 13), fraction: float = 1.0, seed: int = 0
 ) -> pd.DataFrame:
-    """Return flights with their features, outcome and scheduled departure, oldest first.
+    """Return flights with their features, label and scheduled departure, oldest first.
 
     Parameters
     ----------

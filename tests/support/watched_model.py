@@ -12,7 +12,7 @@ import pyarrow as pa
 from evergreen.bundle.predictor import Predictions
 from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
-from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
+from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
 from evergreen.drift.log import read_check_records
@@ -78,7 +78,7 @@ class WatchedModel:
         """Keep what the version in production answers on rows it was not trained on."""
         cities = [row["city"] for row in self.draw(count)]
         times = pa.array([END - 31 * DAY] * count, pa.timestamp("us", tz="UTC"))
-        body = holdout_answers(
+        body = to_holdout_file(
             self.definition,
             pa.table({"timestamp": times, "y": cities}),
             Predictions(cities, self.confidences(count)),

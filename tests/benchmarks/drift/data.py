@@ -1,4 +1,4 @@
-"""Drawn data with known truth. Numpy alone, so that every environment draws the same rows."""
+"""Drawn data whose drift is known. Numpy alone, so that every environment draws the same rows."""
 
 from __future__ import annotations
 

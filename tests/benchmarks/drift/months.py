@@ -51,15 +51,15 @@ def watch(fraction: float, last: int) -> list[dict[str, Any]]:
         known = flights[(month < number) | ((month == number) & (day <= _MID))]
         holdout = flights[(month == number) & (day > _MID)]
         challenger = train(known[inputs], known[TARGET])
-        truth = holdout[TARGET].to_numpy().astype(str)
+        ground_truth = holdout[TARGET].to_numpy().astype(str)
         old, new = (model.predict(holdout[inputs]).astype(str) for model in (champion, challenger))
-        resampled = resample_f1(truth, old, new, _CLASSES)
+        resampled = resample_f1(ground_truth, old, new, _CLASSES)
         comparison = judge(
             definition,
-            f1_score(truth, old, _CLASSES),
-            f1_score(truth, new, _CLASSES),
+            f1_score(ground_truth, old, _CLASSES),
+            f1_score(ground_truth, new, _CLASSES),
             resampled[1] - resampled[0],
-            rows=truth.size,
+            rows=ground_truth.size,
         )
         found.append(
             {

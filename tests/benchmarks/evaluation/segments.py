@@ -76,9 +76,9 @@ def refused(case: Case, seed: int) -> bool:
             "evaluation": {"segments": ["segment"]},
         }
     )
-    truth, champion, challenger = sides
+    ground_truth, champion, challenger = sides
     classes = ["0", "1"] if case.metric == "f1" else []
-    found = judge_segments(definition, rows, truth, champion, challenger, classes, seed=seed)
+    found = judge_segments(definition, rows, ground_truth, champion, challenger, classes, seed=seed)
     return any(result.refused for result in found)
 
 

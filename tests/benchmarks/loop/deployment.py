@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.builder import build_dataset
-from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
+from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import (
     HOLDOUT,
@@ -108,7 +108,7 @@ class Workshop:
             held_out = rows_of(rows, HOLDOUT)
             scores = scores_of(definition, bundle, held_out, training=training)
             predictions = Predictor(bundle).predict(to_columns(definition, held_out))
-            answers = holdout_answers(definition, held_out, predictions)
+            answers = to_holdout_file(definition, held_out, predictions)
             version = Version(bundle, dataset_id, scores[definition.metric], answers)
             self.versions[dataset_id] = version, time.process_time() - began
         return self.versions[dataset_id]
@@ -127,7 +127,7 @@ class Workshop:
             self.answers[key] = answers, time.process_time() - began
         return self.answers[key]
 
-    def truth(self, period: int) -> NDArray[np.object_]:
+    def ground_truth(self, period: int) -> NDArray[np.object_]:
         """Return a period's outcomes, as answers are given."""
         values = self.table(period)[self.series.definition.target].to_pylist()
         return np.array(self._as_text(values), dtype=object)
@@ -310,7 +310,7 @@ class Deployment:
         count = rows.num_rows
         classes = self.series.definition.task == "classification"
         kind = pa.string() if classes else pa.float64()
-        labels = self.workshop.truth(period)
+        labels = self.workshop.ground_truth(period)
         delay = pa.scalar(self.series.label_delay, pa.duration("us"))
         known = pc.add(rows["timestamp"], delay)
         columns = {

@@ -110,10 +110,11 @@ REPLAYED = POLICIES | {CHOSEN: partial(always, all_rows=False)}
 
 def better(workshop: Workshop, one: Version, other: Version, period: int) -> bool:
     """Say whether one model does better in a period than another."""
-    metric, truth = workshop.series.definition.metric, workshop.truth(period)
+    metric, ground_truth = workshop.series.definition.metric, workshop.ground_truth(period)
     scores = [
         score(
-            metric, sums_of(metric, truth, workshop.answer(version, period)[0].outputs).sum(axis=0)
+            metric,
+            sums_of(metric, ground_truth, workshop.answer(version, period)[0].outputs).sum(axis=0),
         )
         for version in (one, other)
     ]

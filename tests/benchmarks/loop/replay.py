@@ -93,7 +93,7 @@ def replay(workshop: Workshop, policy: str, told: Callable[[], object]) -> Outco
     sums = []
     for number, (start, _) in enumerate(series.periods):
         answers = deployment.serve(number)
-        sums.append(sums_of(metric, workshop.truth(number), answers))
+        sums.append(sums_of(metric, workshop.ground_truth(number), answers))
         trained = promoted = wrong = False
         reason = "the last period"
         if number + 1 < len(series.periods):

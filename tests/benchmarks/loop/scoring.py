@@ -29,7 +29,7 @@ class Difference:
 
 
 def sums_of(
-    metric: str, truth: NDArray[np.object_], answers: NDArray[np.object_]
+    metric: str, ground_truth: NDArray[np.object_], answers: NDArray[np.object_]
 ) -> NDArray[np.float64]:
     """Return for each of n rows what its metric is made of, shape (n, 2).
 
@@ -37,10 +37,10 @@ def sums_of(
     the root of ``first / second``.
     """
     if metric == "f1":
-        positive = max(truth)
-        true, said = truth == positive, answers == positive
+        positive = max(ground_truth)
+        true, said = ground_truth == positive, answers == positive
         return np.column_stack([true & said, true.astype(int) + said]).astype(np.float64)
-    squares = (truth.astype(np.float64) - answers.astype(np.float64)) ** 2
+    squares = (ground_truth.astype(np.float64) - answers.astype(np.float64)) ** 2
     return np.column_stack([squares, np.ones_like(squares)])
 
 

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_f1_is_that_of_scikit_learn(pairs: list[tuple[bool, bool]]) -> None:
-    truth, answers = np.array(pairs).T
-    expected = f1_score(truth, answers, zero_division=0.0) if truth.any() else None
+    ground_truth, answers = np.array(pairs).T
+    expected = f1_score(ground_truth, answers, zero_division=0.0) if ground_truth.any() else None
     found = score(
-        "f1", sums_of("f1", truth.astype(str).astype(object), _texts(answers)).sum(axis=0)
+        "f1", sums_of("f1", ground_truth.astype(str).astype(object), _texts(answers)).sum(axis=0)
     )
     if expected is not None:
         assert found == pytest.approx(expected)
 
 
 def test_rmse_is_the_root_of_the_mean_square() -> None:
-    truth, answers = np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 0.0])
-    found = score("rmse", sums_of("rmse", truth, answers).sum(axis=0))
+    ground_truth, answers = np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 0.0])
+    found = score("rmse", sums_of("rmse", ground_truth, answers).sum(axis=0))
     assert found == pytest.approx(np.sqrt(13 / 3))
 
 

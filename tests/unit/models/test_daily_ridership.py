@@ -92,9 +92,9 @@ def test_the_estimator_beats_the_naive_forecast_and_can_be_exported_and_saved(
 ) -> None:
     known, later = load_days([2001, 2002]), load_days([2003])
     estimator = load_trainer(FOLDER)(known[list(FEATURES)], known[TARGET])
-    features, truth = later[list(FEATURES)], later[TARGET]
-    error = np.sqrt(np.mean((truth - estimator.predict(features)) ** 2))
-    naive = np.sqrt(np.mean((truth - later["riders_7_days_before"]) ** 2))
+    features, ground_truth = later[list(FEATURES)], later[TARGET]
+    error = np.sqrt(np.mean((ground_truth - estimator.predict(features)) ** 2))
+    naive = np.sqrt(np.mean((ground_truth - later["riders_7_days_before"]) ** 2))
     assert error < 0.7 * naive
     table = pa.Table.from_pandas(later, preserve_index=False)
     bundle = export_bundle(estimator, DEFINITION, to_columns(DEFINITION, table), "1")

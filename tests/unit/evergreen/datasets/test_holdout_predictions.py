@@ -14,9 +14,9 @@ from evergreen.bundle.predictor import Predictions, Predictor
 from evergreen.bundle.store import delete_bundle, save_bundle
 from evergreen.capture.request_log import request_records
 from evergreen.datasets.holdout_predictions import (
-    holdout_answers,
     holdout_key,
-    read_holdout_answers,
+    read_holdout_predictions,
+    to_holdout_file,
 )
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import Feature, ModelDefinition
@@ -45,23 +45,23 @@ def stored() -> Storage:
 def test_it_lies_beside_the_bundle_and_goes_with_it() -> None:
     storage = stored()
     save_bundle(storage, DEFINITION.name, bundle())
-    answers = holdout_answers(definition("regression"), rows([1.0]), Predictions([2.0], None))
+    answers = to_holdout_file(definition("regression"), rows([1.0]), Predictions([2.0], None))
     storage.put(holdout_key(DEFINITION.name, "1"), answers)
     assert holdout_key(DEFINITION.name, "1") == "bundles/late_bus/1/holdout_predictions.parquet"
-    found = read_holdout_answers(storage, DEFINITION.name, "1")
+    found = read_holdout_predictions(storage, DEFINITION.name, "1")
     assert found is not None
     assert found.to_pylist() == [
         {"timestamp": NOW, "label": 1.0, "model_output": 2.0, "confidence": None}
     ]
     delete_bundle(storage, DEFINITION.name, "1")
-    assert read_holdout_answers(storage, DEFINITION.name, "1") is None
+    assert read_holdout_predictions(storage, DEFINITION.name, "1") is None
 
 
 @pytest.mark.parametrize(
     ("outputs", "texts"), [([True, False], ["True", "False"]), ([1, 0], ["1", "0"])]
 )
 def test_a_class_is_the_text_that_log_and_ground_truth_have(outputs: Any, texts: list[str]) -> None:
-    body = holdout_answers(definition("classification"), rows(texts), Predictions(outputs, [1, 1]))
+    body = to_holdout_file(definition("classification"), rows(texts), Predictions(outputs, [1, 1]))
     found = pq.read_table(io.BytesIO(body))
     assert found["model_output"].to_pylist() == found["label"].to_pylist() == texts
 
@@ -73,7 +73,7 @@ def first(columns: Columns, count: int) -> Columns:
 def test_the_same_rows_served_give_the_same_answers_in_the_log() -> None:
     predictions = Predictor(bundle()).predict(first(training_columns(), 50))
     late = pa.table({"timestamp": pa.array([NOW] * 50, TIMES), "late": ["late"] * 50})
-    kept = pq.read_table(io.BytesIO(holdout_answers(DEFINITION, late, predictions)))
+    kept = pq.read_table(io.BytesIO(to_holdout_file(DEFINITION, late, predictions)))
     records = request_records(
         timestamp=NOW,
         request_id="r",
@@ -94,6 +94,6 @@ def test_the_same_rows_served_give_the_same_answers_in_the_log() -> None:
 def test_nothing_held_out_is_a_file_without_rows() -> None:
     predictions = Predictor(bundle()).predict(first(training_columns(), 0))
     empty = pa.table({"timestamp": pa.array([], TIMES), "late": pa.array([], pa.string())})
-    kept = pq.read_table(io.BytesIO(holdout_answers(DEFINITION, empty, predictions)))
+    kept = pq.read_table(io.BytesIO(to_holdout_file(DEFINITION, empty, predictions)))
     assert kept.num_rows == 0
     assert kept.column_names == ["timestamp", "label", "model_output", "confidence"]

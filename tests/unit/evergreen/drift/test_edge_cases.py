@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from evergreen.bundle.predictor import Predictions
 from evergreen.clock import to_text
-from evergreen.datasets.holdout_predictions import holdout_answers, holdout_key
+from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.store import split_rows, write_dataset
 from evergreen.drift.check import check
 from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_check_records
@@ -86,7 +86,7 @@ def checked(
         clock=lambda: NOW,
     )
     storage.put(
-        holdout_key("toy", "1"), holdout_answers(DEFINITION, table, Predictions(known, None))
+        holdout_key("toy", "1"), to_holdout_file(DEFINITION, table, Predictions(known, None))
     )
     at = NOW - HOUR
     lines = [

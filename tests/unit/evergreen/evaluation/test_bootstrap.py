@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 
 from evergreen.evaluation.metrics import f1_score, rmse
-from tests.support.holdout_answers import answers, gains_f1, gains_rmse
+from tests.support.made_up_predictions import gains_f1, gains_rmse, predictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def test_drawing_counts_is_drawing_rows() -> None:
-    truth, champion, challenger = answers(seed=1, rows=300, champion=0.75, challenger=0.8)
-    fast = gains_f1(truth, champion, challenger, ["0", "1"], resamples=4000)
+    ground_truth, champion, challenger = predictions(
+        seed=1, rows=300, champion=0.75, challenger=0.8
+    )
+    fast = gains_f1(ground_truth, champion, challenger, ["0", "1"], resamples=4000)
     random = np.random.default_rng(2)
     slow = np.array(
         [
-            f1_score(truth[rows], challenger[rows], ["0", "1"])
-            - f1_score(truth[rows], champion[rows], ["0", "1"])
+            f1_score(ground_truth[rows], challenger[rows], ["0", "1"])
+            - f1_score(ground_truth[rows], champion[rows], ["0", "1"])
             for rows in random.integers(300, size=(1500, 300))
         ]
     )
@@ -31,30 +33,35 @@ def test_drawing_counts_is_drawing_rows() -> None:
 
 def test_the_interval_of_rmse_is_as_wide_as_theory_says() -> None:
     random = np.random.default_rng(3)
-    truth = random.normal(size=2000)
-    champion, challenger = truth + random.normal(size=2000), truth + random.normal(size=2000)
-    improvements = gains_rmse(truth, champion, challenger, resamples=2000)
+    ground_truth = random.normal(size=2000)
+    champion, challenger = (
+        ground_truth + random.normal(size=2000),
+        ground_truth + random.normal(size=2000),
+    )
+    improvements = gains_rmse(ground_truth, champion, challenger, resamples=2000)
     # The RMSE of n normal errors has a standard deviation of sigma / sqrt(2 n).
     assert improvements.std() == pytest.approx(math.sqrt(2 / (2 * 2000)), rel=0.15)
 
 
 def forecasts(seed: int, rows: int, memory: float) -> list[NDArray[np.float64]]:
-    """Return a truth and two equally good models whose errors remember those before."""
+    """Return ground truth and two equally good models whose errors remember those before."""
     random = np.random.default_rng(seed)
     shocks = random.normal(size=(2, rows))
     errors = np.zeros((2, rows))
     for step in range(rows):
         before = errors[:, step - 1] if step else 0.0
         errors[:, step] = memory * before + shocks[:, step]
-    truth = np.zeros(rows)
-    return [truth, truth + errors[0], truth + errors[1]]
+    ground_truth = np.zeros(rows)
+    return [ground_truth, ground_truth + errors[0], ground_truth + errors[1]]
 
 
 def test_where_errors_last_drawing_blocks_is_as_unsure_as_history_repeated() -> None:
     # The truth about the spread: many histories, not many draws from one.
     rows, memory = 400, 0.9
     histories = [forecasts(seed, rows, memory) for seed in range(400)]
-    spread = np.std([rmse(truth, old) - rmse(truth, new) for truth, old, new in histories])
+    spread = np.std(
+        [rmse(ground_truth, old) - rmse(ground_truth, new) for ground_truth, old, new in histories]
+    )
     seen = histories[:40]
     alone, together = (
         np.mean([gains_rmse(*one, block=block, resamples=200).std() for one in seen])
@@ -66,26 +73,28 @@ def test_where_errors_last_drawing_blocks_is_as_unsure_as_history_repeated() -> 
 
 def test_blocks_keep_neighbours_together() -> None:
     # One row in ten is wrong, ten apart: every block of ten holds exactly one of them.
-    truth = np.zeros(100)
+    ground_truth = np.zeros(100)
     champion = np.where(np.arange(100) % 10 == 0, 1.0, 0.0)
-    assert gains_rmse(truth, champion, truth, block=1, resamples=50).std() > 0
-    assert gains_rmse(truth, champion, truth, block=10, resamples=50) == pytest.approx(
-        math.sqrt(0.1)
-    )
+    assert gains_rmse(ground_truth, champion, ground_truth, block=1, resamples=50).std() > 0
+    assert gains_rmse(
+        ground_truth, champion, ground_truth, block=10, resamples=50
+    ) == pytest.approx(math.sqrt(0.1))
 
 
 def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(4)
-    truth, champion, challenger = random.normal(size=(3, 50))
-    at_once = gains_rmse(truth, champion, challenger, resamples=37)
+    ground_truth, champion, challenger = random.normal(size=(3, 50))
+    at_once = gains_rmse(ground_truth, champion, challenger, resamples=37)
     monkeypatch.setattr("evergreen.evaluation.bootstrap._DRAWS_AT_ONCE", 170)
-    assert gains_rmse(truth, champion, challenger, resamples=37) == pytest.approx(at_once)
+    assert gains_rmse(ground_truth, champion, challenger, resamples=37) == pytest.approx(at_once)
 
 
 def test_the_same_seed_gives_the_same_verdict() -> None:
-    truth, champion, challenger = answers(seed=5, rows=200, champion=0.7, challenger=0.72)
+    ground_truth, champion, challenger = predictions(
+        seed=5, rows=200, champion=0.7, challenger=0.72
+    )
     first, second, other = (
-        gains_f1(truth, champion, challenger, ["0", "1"], seed=seed) for seed in (7, 7, 8)
+        gains_f1(ground_truth, champion, challenger, ["0", "1"], seed=seed) for seed in (7, 7, 8)
     )
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)

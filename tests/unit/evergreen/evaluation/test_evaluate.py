@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from evergreen.evaluation.evaluate import judge
 from evergreen.evaluation.metrics import f1_score
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
-from tests.support.holdout_answers import answers, gains_f1
+from tests.support.made_up_predictions import gains_f1, predictions
 
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
@@ -22,12 +22,12 @@ def definition(**rule: Any) -> ModelDefinition:
 
 
 def verdict(seed: int, champion: float, challenger: float, **rule: Any) -> Comparison:
-    truth, old, new = answers(seed, 1000, champion, challenger)
-    improvements = gains_f1(truth, old, new, ["0", "1"], resamples=500)
+    ground_truth, old, new = predictions(seed, 1000, champion, challenger)
+    improvements = gains_f1(ground_truth, old, new, ["0", "1"], resamples=500)
     return judge(
         definition(**rule),
-        f1_score(truth, old, ["0", "1"]),
-        f1_score(truth, new, ["0", "1"]),
+        f1_score(ground_truth, old, ["0", "1"]),
+        f1_score(ground_truth, new, ["0", "1"]),
         improvements,
         rows=1000,
     )
@@ -50,8 +50,8 @@ def test_equal_models_are_rarely_swapped() -> None:
 
 
 def test_a_tie_keeps_the_champion() -> None:
-    truth, champion, _ = answers(seed=6, rows=100, champion=0.8, challenger=0.8)
-    improvements = gains_f1(truth, champion, champion, ["0", "1"])
+    ground_truth, champion, _ = predictions(seed=6, rows=100, champion=0.8, challenger=0.8)
+    improvements = gains_f1(ground_truth, champion, champion, ["0", "1"])
     tie = judge(definition(), 0.8, 0.8, improvements, rows=100)
     assert tie.decision == "reject"
     assert tie.probability_better == 0

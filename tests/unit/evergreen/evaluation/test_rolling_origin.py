@@ -51,23 +51,33 @@ def test_windows_follow_one_another_and_none_is_shorter_than_a_horizon(rows: int
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60))
 def test_windows_together_are_the_whole(errors: list[float]) -> None:
-    truth = np.zeros(len(errors))
+    ground_truth = np.zeros(len(errors))
     champion, challenger = np.array(errors), np.ones(len(errors))
     found = rolling_origins(
-        SERIES, rows_of(errors, truth), truth, champion=champion, challenger=challenger
+        SERIES,
+        rows_of(errors, ground_truth),
+        ground_truth,
+        champion=champion,
+        challenger=challenger,
     )
     assert sum(window.rows for window in found) == len(errors)
     squares = [(window.champion or 0.0) ** 2 for window in found]
     whole = np.sqrt(np.average(squares, weights=[window.rows for window in found]))
-    assert whole == pytest.approx(rmse(truth, champion))
+    assert whole == pytest.approx(rmse(ground_truth, champion))
     assert {window.challenger for window in found} == {1.0}
 
 
 def test_both_are_judged_from_the_same_origins_in_their_order() -> None:
-    truth = np.arange(28.0)
-    late = np.where(np.arange(28) >= 21, truth + 4, truth)  # wrong in the last week only
+    ground_truth = np.arange(28.0)
+    late = np.where(
+        np.arange(28) >= 21, ground_truth + 4, ground_truth
+    )  # wrong in the last week only
     found = rolling_origins(
-        SERIES, rows_of(truth + 1, truth), truth, champion=truth + 2, challenger=late
+        SERIES,
+        rows_of(ground_truth + 1, ground_truth),
+        ground_truth,
+        champion=ground_truth + 2,
+        challenger=late,
     )
     assert [window.challenger for window in found] == [0, 0, 0, 4]
     assert {window.champion for window in found} == {2}
@@ -75,14 +85,16 @@ def test_both_are_judged_from_the_same_origins_in_their_order() -> None:
     assert found[0].first_origin == START
     assert found[0].last_origin == START + timedelta(days=6)
     assert found[3].last_origin == START + timedelta(days=27)
-    alone = rolling_origins(SERIES, rows_of(truth, truth), truth, champion=None, challenger=late)
+    alone = rolling_origins(
+        SERIES, rows_of(ground_truth, ground_truth), ground_truth, champion=None, challenger=late
+    )
     assert {window.champion for window in alone} == {None}
 
 
 def test_the_scores_of_a_forecast() -> None:
-    truth, naive = np.array([10.0, 14.0, 11.0]), np.array([11.0, 11.0, 11.0])
+    ground_truth, naive = np.array([10.0, 14.0, 11.0]), np.array([11.0, 11.0, 11.0])
     training = rows_of([1.0, 2.0], [3.0, 6.0])  # off by 2 and 4: 3 in the mean
-    scores = forecast_scores(SERIES, truth, naive, rows_of(naive, truth), training)
+    scores = forecast_scores(SERIES, ground_truth, naive, rows_of(naive, ground_truth), training)
     assert scores == {
         "rmse_seasonal_naive": pytest.approx(np.sqrt(10 / 3)),
         "rmse_worst_window": pytest.approx(np.sqrt(10 / 3)),
@@ -91,5 +103,7 @@ def test_the_scores_of_a_forecast() -> None:
 
 
 def test_without_rows_of_training_there_is_no_scale() -> None:
-    truth = np.array([1.0, 2.0])
-    assert "mase" not in forecast_scores(SERIES, truth, truth + 1, rows_of(truth, truth), None)
+    ground_truth = np.array([1.0, 2.0])
+    assert "mase" not in forecast_scores(
+        SERIES, ground_truth, ground_truth + 1, rows_of(ground_truth, ground_truth), None
+    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evergreen.evaluation.segments import MISSING, judge_segments, segments
 from evergreen.model_definition import ModelDefinition
-from tests.support.holdout_answers import labels
+from tests.support.made_up_predictions import labels
 
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import SegmentResult
@@ -46,11 +46,11 @@ def rows(line: Any = None, delay: Any = None) -> pa.Table:
     )
 
 
-def guesses(random: Any, truth: Any, recall: Any) -> Any:
+def guesses(random: Any, ground_truth: Any, recall: Any) -> Any:
     """Return labels: a true one is found with probability ``recall``, one in five is no hit."""
-    return np.where(random.random(truth.size) < np.where(truth, recall, 0.2), "1", "0").astype(
-        object
-    )
+    return np.where(
+        random.random(ground_truth.size) < np.where(ground_truth, recall, 0.2), "1", "0"
+    ).astype(object)
 
 
 def compared(
@@ -59,14 +59,14 @@ def compared(
     """Compare a champion with recall .55 with a challenger that has another on some lines."""
     random = np.random.default_rng(seed)
     line = np.repeat(list(sizes), list(sizes.values()))
-    truth = random.random(line.size) < 0.25
+    ground_truth = random.random(line.size) < 0.25
     recall = np.array([recalls.get(name, 0.55) for name in line])
     return judge_segments(
         definition(**rule),
         rows(line),
-        labels(np.where(truth, "1", "0")),
-        guesses(random, truth, 0.55),
-        guesses(random, truth, recall),
+        labels(np.where(ground_truth, "1", "0")),
+        guesses(random, ground_truth, 0.55),
+        guesses(random, ground_truth, recall),
         ["0", "1"],
         seed=seed,
         resamples=300,
@@ -138,9 +138,14 @@ def test_a_segment_too_small_to_judge_is_shown_and_refuses_nothing() -> None:
 
 
 def test_the_same_answers_are_worse_nowhere() -> None:
-    truth = labels(["0", "1"] * 100)
+    ground_truth = labels(["0", "1"] * 100)
     same = judge_segments(
-        definition(max_segment_regression=0.0), rows(["U1"] * 200), truth, truth, truth, ["0", "1"]
+        definition(max_segment_regression=0.0),
+        rows(["U1"] * 200),
+        ground_truth,
+        ground_truth,
+        ground_truth,
+        ["0", "1"],
     )
     assert [(one.probability_worse, one.refused) for one in same] == [(0.0, False)]
 
@@ -148,12 +153,12 @@ def test_the_same_answers_are_worse_nowhere() -> None:
 @pytest.mark.parametrize(("factor", "refused"), [(1.0, False), (1.04, False), (1.3, True)])
 def test_a_number_may_be_off_by_a_share_more(factor: float, refused: bool) -> None:
     random = np.random.default_rng(3)
-    truth, errors = np.zeros(2000), random.normal(size=2000) * 40
+    ground_truth, errors = np.zeros(2000), random.normal(size=2000) * 40
     noise = random.normal(size=2000)
     found = judge_segments(
         definition("regression"),
         rows(["U1"] * 2000),
-        truth,
+        ground_truth,
         errors,
         errors * factor + noise,
         [],

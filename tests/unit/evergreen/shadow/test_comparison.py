@@ -1,4 +1,4 @@
-"""What the shadow stage makes of a log: real records of two real models, and truth made up."""
+"""What the shadow stage makes of a log: real records of two real models, and made-up labels."""
 
 from __future__ import annotations
 

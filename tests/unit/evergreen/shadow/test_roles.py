@@ -54,7 +54,7 @@ def logged() -> Logged:
     for rows in (1, 3, 600):
         world.predict(*[ROW] * rows)
     _land(world, "request-log", log)
-    truth = [
+    ground_truth = [
         {
             "timestamp": record["timestamp"],
             "request_id": record["request_id"],
@@ -65,7 +65,7 @@ def logged() -> Logged:
         for record in log
         if record["metadata"]["role"] == "champion"
     ]
-    _land(world, "labels", truth)
+    _land(world, "labels", ground_truth)
     return Logged(world, served=604)
 
 

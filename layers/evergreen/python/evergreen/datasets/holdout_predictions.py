@@ -1,6 +1,6 @@
-"""What a version answered on the rows it was never trained on: the yardstick for its later answers.
+"""Predictions of a version on its holdout: the yardstick for its later predictions.
 
-Answers on rows of training would not do: a model is surer, and more often right, about what it has
+Those on rows of training would not do: a model is surer, and more often right, about what it has
 seen. The file lies beside the version's bundle at ``bundles/<model>/<version>/`` and goes with it;
 serving does not read it. Its columns are ``timestamp``, ``label``, ``model_output`` and
 ``confidence``, each as the request log and the ground truth have it; oldest row first.
@@ -27,12 +27,12 @@ HOLDOUT_FILE = "holdout_predictions.parquet"
 
 
 def holdout_key(model: str, version: str) -> str:
-    """Return the key of a version's answers on its holdout."""
+    """Return the key of a version's predictions on its holdout."""
     return bundle_key(model, version) + HOLDOUT_FILE
 
 
-def holdout_answers(definition: ModelDefinition, rows: pa.Table, predictions: Predictions) -> bytes:
-    """Return the file of a version's answers.
+def to_holdout_file(definition: ModelDefinition, rows: pa.Table, predictions: Predictions) -> bytes:
+    """Return the file of a version's predictions on its holdout.
 
     Parameters
     ----------
@@ -41,18 +41,18 @@ def holdout_answers(definition: ModelDefinition, rows: pa.Table, predictions: Pr
     rows
         The n rows of the holdout, as the data set orders them; there may be none.
     predictions
-        What the version answers for them.
+        What the version predicts for them.
     """
     classification = definition.task == "classification"
-    outcome = pa.string() if classification else pa.float64()
-    answers = predictions.outputs
-    outputs = [str(label) for label in answers] if classification else answers
+    label_type = pa.string() if classification else pa.float64()
+    found = predictions.outputs
+    outputs = [str(label) for label in found] if classification else found
     confidences = predictions.confidences or pa.nulls(rows.num_rows)
     table = pa.table(
         {
             "timestamp": rows[TIMESTAMP].cast(TIMESTAMP_TYPE),
-            "label": rows[definition.target].cast(outcome),
-            "model_output": pa.array(outputs, outcome),
+            "label": rows[definition.target].cast(label_type),
+            "model_output": pa.array(outputs, label_type),
             "confidence": pa.array(confidences, pa.float64()),
         }
     )
@@ -61,7 +61,7 @@ def holdout_answers(definition: ModelDefinition, rows: pa.Table, predictions: Pr
     return sink.getvalue()
 
 
-def read_holdout_answers(storage: Storage, model: str, version: str) -> pa.Table | None:
-    """Return a version's answers on its holdout; None if they were not kept."""
+def read_holdout_predictions(storage: Storage, model: str, version: str) -> pa.Table | None:
+    """Return a version's predictions on its holdout; None if they were not kept."""
     body = storage.get(holdout_key(model, version))
     return None if body is None else pq.read_table(io.BytesIO(body))

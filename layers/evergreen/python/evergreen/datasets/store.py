@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 TRAIN = "train"
 HOLDOUT = "holdout"
 GAP = "gap"
-"""Neither trained nor judged on: a time series' outcomes that the holdout's first forecasts could
-not know. The next data set trains on them."""
+"""Neither trained nor judged on: a time series' rows whose labels the holdout's first forecasts
+could not know. The next data set trains on them."""
 
 _DATA = "data.parquet"
 _MANIFEST = "manifest.json"
@@ -50,7 +50,7 @@ _RANDOM_HOLDOUT_SEED = 0
 
 
 class LabelDelay(BaseModel):
-    """Seconds from a prediction to the moment its outcome was observed, over some rows."""
+    """Seconds from a prediction to the moment its label was observed, over some rows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -131,7 +131,7 @@ def split_rows(
     rows there are.
 
     For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
-    first held-out forecast was made, their outcomes were not known yet (C. Bergmeir and
+    first held-out forecast was made, their labels were not known yet (C. Bergmeir and
     J. Benítez, "On the use of cross-validation for time series predictor evaluation",
     *Information Sciences* 191, 2012).
 

@@ -1,4 +1,4 @@
-"""What a drift check looks at: reference and window, read once and no larger than tests need."""
+"""The inputs of a drift check: reference and window, read once and no larger than tests need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from evergreen.datasets.holdout_predictions import read_holdout_answers
+from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import read_dataset, read_manifest
 from evergreen.drift.detectors.univariate import DRIFT_ROW_CAP
@@ -33,7 +33,7 @@ _LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
 
 @dataclass(frozen=True, slots=True)
 class DriftInputs:
-    """Both sides of a check."""
+    """What a drift check compares: reference and window, their predictions and ground truth."""
 
     rows: int
     """Rows of the window, sampled or not."""
@@ -45,7 +45,7 @@ class DriftInputs:
     """Those of the window's rows whose ground truth is known, with ``label`` and ``model_output``;
     where the window is a sample, of that."""
     holdout: pa.Table | None
-    """The answers of the version in production on its holdout, if they were kept."""
+    """The predictions of the version in production on its holdout, if they were kept."""
 
 
 def read_drift_inputs(
@@ -71,7 +71,7 @@ def read_drift_inputs(
     reference = _reference(definition, pointer, storage)
     window = _window(definition, pointer.version, lake, start, end)
     sample = window.table()
-    holdout = read_holdout_answers(storage, definition.name, pointer.version)
+    holdout = read_holdout_predictions(storage, definition.name, pointer.version)
     # What 32 bits cannot hold becomes infinite, which is what the model sees too.
     with np.errstate(over="ignore"):
         return DriftInputs(

@@ -1,4 +1,4 @@
-"""What a model answers, tested like what it is asked: its outputs and its confidence.
+"""Outputs and confidence of a model, tested for drift like its features.
 
 The reference is what this version answered on its own holdout, never on its rows of training: a
 model is surer of what it has seen.
@@ -42,7 +42,7 @@ def outputs_of(definition: ModelDefinition, holdout: pa.Table | None, window: pa
     definition
         The model's.
     holdout
-        The answers of the version in production on its holdout, if they were kept.
+        The predictions of the version in production on its holdout, if they were kept.
     window
         The request log's rows of the window; both with ``model_output`` and ``confidence``.
     """

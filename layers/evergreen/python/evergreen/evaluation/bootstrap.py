@@ -28,7 +28,7 @@ _DRAWS_AT_ONCE = 4_000_000
 
 
 def resample_f1(
-    truth: NDArray[np.object_],
+    ground_truth: NDArray[np.object_],
     champion: NDArray[np.object_],
     challenger: NDArray[np.object_],
     classes: Sequence[str],
@@ -38,13 +38,13 @@ def resample_f1(
 ) -> NDArray[np.float64]:
     """Return both models' F1 in each resample, shape (2, resamples): champion, challenger.
 
-    F1 only depends on how often each triple (truth, champion, challenger) occurs, and drawing n
+    F1 only depends on how often each triple (label, champion, challenger) occurs, and drawing n
     rows with replacement draws these counts from a multinomial distribution. Drawing the counts
     directly is therefore the same bootstrap, in time and memory that do not grow with n.
 
     Parameters
     ----------
-    truth, champion, challenger
+    ground_truth, champion, challenger
         n labels each, as text.
     classes
         Every class there is, those of the n labels among them.
@@ -54,15 +54,19 @@ def resample_f1(
         Number of draws.
     """
     names = np.array(sorted(classes))
-    codes = [np.searchsorted(names, side.astype(str)) for side in (truth, champion, challenger)]
+    codes = [
+        np.searchsorted(names, side.astype(str)) for side in (ground_truth, champion, challenger)
+    ]
     triples, counts = np.unique(np.ravel_multi_index(codes, (names.size,) * 3), return_counts=True)
     true, *answers = (names[code] for code in np.unravel_index(triples, (names.size,) * 3))
-    draws = np.random.default_rng(seed).multinomial(truth.size, counts / truth.size, resamples)
+    draws = np.random.default_rng(seed).multinomial(
+        ground_truth.size, counts / ground_truth.size, resamples
+    )
     return np.stack([f1_of_counts(true, answer, draws, classes) for answer in answers])
 
 
 def resample_rmse(
-    truth: NDArray[np.float64],
+    ground_truth: NDArray[np.float64],
     champion: NDArray[np.float64],
     challenger: NDArray[np.float64],
     *,
@@ -74,7 +78,7 @@ def resample_rmse(
 
     Parameters
     ----------
-    truth, champion, challenger
+    ground_truth, champion, challenger
         n values each, in the unit of the target; in time order where ``block`` is over 1.
     block
         How many consecutive rows are drawn together; 1 draws each row on its own.
@@ -84,13 +88,13 @@ def resample_rmse(
         Number of draws.
     """
     random = np.random.default_rng(seed)
-    squares = np.stack([(truth - champion) ** 2, (truth - challenger) ** 2])
-    at_once = max(_DRAWS_AT_ONCE // truth.size, 1)
-    blocks = math.ceil(truth.size / block)
+    squares = np.stack([(ground_truth - champion) ** 2, (ground_truth - challenger) ** 2])
+    at_once = max(_DRAWS_AT_ONCE // ground_truth.size, 1)
+    blocks = math.ceil(ground_truth.size / block)
     errors = []
     for first in range(0, resamples, at_once):
         count = min(at_once, resamples - first)
-        starts = random.integers(truth.size - block + 1, size=(count, blocks, 1))
-        rows = (starts + np.arange(block)).reshape(count, -1)[:, : truth.size]
+        starts = random.integers(ground_truth.size - block + 1, size=(count, blocks, 1))
+        rows = (starts + np.arange(block)).reshape(count, -1)[:, : ground_truth.size]
         errors.append(np.sqrt([model[rows].mean(axis=1) for model in squares]))
     return np.concatenate(errors, axis=1)

@@ -17,22 +17,22 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """A reliability curve: probabilities said, and how often it came true."""
+    """A reliability curve: predicted probabilities, and how often each came true."""
 
     about: str
     """What the probabilities are of."""
     probabilities: NDArray[np.float64]
     """The n of them."""
-    said: NDArray[np.float64]
+    mean_predicted: NDArray[np.float64]
     """Mean probability in each of up to ten bins of about as many rows each, ascending."""
-    came_true: NDArray[np.float64]
+    share_true: NDArray[np.float64]
     """Share of the bin's rows in which it came true."""
     rows: NDArray[np.int64]
     """Rows in each bin."""
 
 
 def reliability(
-    truth: NDArray[np.object_],
+    ground_truth: NDArray[np.object_],
     predicted: NDArray[np.object_],
     probabilities: NDArray[np.float64],
     classes: Sequence[str],
@@ -41,11 +41,11 @@ def reliability(
     evaluation of forecasters", *The Statistician* 32, 1983).
 
     Of two classes it is that of the positive one, the last in sorted order; of more, that of the
-    class which was said.
+    class that was predicted.
 
     Parameters
     ----------
-    truth, predicted
+    ground_truth, predicted
         n > 0 labels each, as text.
     probabilities
         Shape (n, classes).
@@ -55,11 +55,11 @@ def reliability(
     if len(classes) == 2:
         positive = max(classes)
         values = probabilities[:, list(classes).index(positive)]
-        came = truth == positive
+        came = ground_truth == positive
         about = f"the probability of {positive}"
     else:
         values = probabilities.max(axis=1)
-        came = truth == predicted
+        came = ground_truth == predicted
         about = "the probability of the class that was said"
     # Bins of about equal size; rows of one probability stay together.
     edges = np.unique(values)
@@ -71,7 +71,7 @@ def reliability(
     return Reliability(
         about=about,
         probabilities=values,
-        said=np.bincount(bins, values)[filled] / rows[filled],
-        came_true=np.bincount(bins, came)[filled] / rows[filled],
+        mean_predicted=np.bincount(bins, values)[filled] / rows[filled],
+        share_true=np.bincount(bins, came)[filled] / rows[filled],
         rows=rows[filled],
     )

@@ -24,15 +24,15 @@ class Confusion:
     """Rows, shape (true, said)."""
 
 
-def confusion(truth: NDArray[np.object_], predicted: NDArray[np.object_]) -> Confusion:
+def confusion(ground_truth: NDArray[np.object_], predicted: NDArray[np.object_]) -> Confusion:
     """Count how often each class is taken for each.
 
     Parameters
     ----------
-    truth, predicted
+    ground_truth, predicted
         n > 0 labels each, as text.
     """
-    names, codes = np.unique(np.stack([truth, predicted]).astype(str), return_inverse=True)
+    names, codes = np.unique(np.stack([ground_truth, predicted]).astype(str), return_inverse=True)
     codes = codes.reshape(2, -1)
     labels = names.tolist()
     if names.size > MAX_CONFUSION_CLASSES:

@@ -1,4 +1,4 @@
-"""Champion against challenger: the same rows, the bundles that would serve, and the evaluation.
+"""Evaluation of challenger against champion: the same rows, and the bundles that would serve.
 
 The deciding metric is computed from what the two bundles answer for the holdout of the challenger's
 data set. How sure we are that the challenger is better is the share of paired bootstrap draws
@@ -18,7 +18,12 @@ from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.metrics import block_length
 from evergreen.evaluation.rolling_origin import OriginWindow, rolling_origins
-from evergreen.evaluation.scoring import Answers, answers_of, classes_of, truth_of
+from evergreen.evaluation.scoring import (
+    ScoredPredictions,
+    classes_of,
+    ground_truth_of,
+    score_predictions,
+)
 from evergreen.evaluation.segments import judge_segments
 
 if TYPE_CHECKING:
@@ -34,14 +39,14 @@ SHOWN_SEGMENTS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """A comparison with everything it was computed from, row by row."""
+    """An evaluation: the comparison, and row by row what it was computed from."""
 
     definition: ModelDefinition
     comparison: Comparison
     holdout: pa.Table
-    truth: NDArray[Any]
-    champion: Answers | None
-    challenger: Answers
+    ground_truth: NDArray[Any]
+    champion: ScoredPredictions | None
+    challenger: ScoredPredictions
     improvements: NDArray[np.float64] | None
     """By how much the challenger is better in each resample; positive is better."""
     segments: tuple[SegmentResult, ...]
@@ -115,11 +120,11 @@ def evaluate(
     NotEnoughDataError
         If the holdout is empty.
     BundleError
-        If a bundle's answers are not finite numbers where numbers are asked for.
+        If a bundle's predictions are not finite numbers where numbers are asked for.
     """
-    truth = truth_of(definition, holdout)
-    classes = classes_of(truth, challenger, champion)
-    new = answers_of(definition, challenger, holdout, truth, classes, training)
+    ground_truth = ground_truth_of(definition, holdout)
+    classes = classes_of(ground_truth, challenger, champion)
+    new = score_predictions(definition, challenger, holdout, ground_truth, classes, training)
     seen_by_challenger = rows_in_common(definition, holdout, training)
     if champion is None:
         comparison = Comparison(
@@ -134,14 +139,16 @@ def evaluate(
             beside_challenger=new.beside,
             seen_by_challenger=seen_by_challenger,
         )
-        origins = _origins(definition, holdout, truth, None, new)
-        return Evaluation(definition, comparison, holdout, truth, None, new, None, (), origins)
-    old = answers_of(definition, champion, holdout, truth, classes, training)
-    improvements = _improvements(definition, truth, old, new, classes, seed, resamples)
+        origins = _origins(definition, holdout, ground_truth, None, new)
+        return Evaluation(
+            definition, comparison, holdout, ground_truth, None, new, None, (), origins
+        )
+    old = score_predictions(definition, champion, holdout, ground_truth, classes, training)
+    improvements = _improvements(definition, ground_truth, old, new, classes, seed, resamples)
     segments = judge_segments(
         definition,
         holdout,
-        truth,
+        ground_truth,
         old.outputs,
         new.outputs,
         classes,
@@ -162,12 +169,12 @@ def evaluate(
         definition,
         judged.model_copy(update={**beside, "champion": champion.version}),
         holdout,
-        truth,
+        ground_truth,
         old,
         new,
         improvements,
         segments,
-        _origins(definition, holdout, truth, old, new),
+        _origins(definition, holdout, ground_truth, old, new),
     )
 
 
@@ -185,10 +192,12 @@ def scores_of(
     NotEnoughDataError
         If there is no row.
     BundleError
-        If the bundle's answers are not finite numbers where numbers are asked for.
+        If the bundle's predictions are not finite numbers where numbers are asked for.
     """
-    truth = truth_of(definition, table)
-    alone = answers_of(definition, bundle, table, truth, classes_of(truth, bundle), training)
+    ground_truth = ground_truth_of(definition, table)
+    alone = score_predictions(
+        definition, bundle, table, ground_truth, classes_of(ground_truth, bundle), training
+    )
     return {definition.metric: alone.metric, **alone.beside}
 
 
@@ -268,18 +277,18 @@ def _which_rows(champion: int | None, challenger: int | None) -> str:
 
 def _improvements(
     definition: ModelDefinition,
-    truth: NDArray[Any],
-    champion: Answers,
-    challenger: Answers,
+    ground_truth: NDArray[Any],
+    champion: ScoredPredictions,
+    challenger: ScoredPredictions,
     classes: list[str],
     seed: int,
     resamples: int,
 ) -> NDArray[np.float64]:
-    sides = (truth, champion.outputs, challenger.outputs)
+    sides = (ground_truth, champion.outputs, challenger.outputs)
     if definition.metric == "f1":
         old, new = resample_f1(*sides, classes, seed=seed, resamples=resamples)
     else:  # of errors, less is better
-        block = block_length(definition, truth.size)
+        block = block_length(definition, ground_truth.size)
         new, old = resample_rmse(*sides, block=block, seed=seed, resamples=resamples)
     improvements: NDArray[np.float64] = new - old
     return improvements
@@ -288,16 +297,16 @@ def _improvements(
 def _origins(
     definition: ModelDefinition,
     holdout: pa.Table,
-    truth: NDArray[Any],
-    champion: Answers | None,
-    challenger: Answers,
+    ground_truth: NDArray[Any],
+    champion: ScoredPredictions | None,
+    challenger: ScoredPredictions,
 ) -> tuple[OriginWindow, ...]:
     if definition.forecast is None:
         return ()
     return rolling_origins(
         definition,
         holdout,
-        truth,
+        ground_truth,
         champion=None if champion is None else champion.outputs,
         challenger=challenger.outputs,
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def f1_score(
-    truth: NDArray[np.object_], predicted: NDArray[np.object_], classes: Sequence[str]
+    ground_truth: NDArray[np.object_], predicted: NDArray[np.object_], classes: Sequence[str]
 ) -> float:
     """Return the F1 score of class labels.
 
@@ -34,12 +34,14 @@ def f1_score(
 
     Parameters
     ----------
-    truth, predicted
+    ground_truth, predicted
         n labels each, as text.
     classes
         Every class there is, whether or not it occurs in these rows.
     """
-    cells, counts = np.unique(np.stack([truth, predicted]).astype(str), axis=1, return_counts=True)
+    cells, counts = np.unique(
+        np.stack([ground_truth, predicted]).astype(str), axis=1, return_counts=True
+    )
     return float(f1_of_counts(cells[0], cells[1], counts[np.newaxis], classes)[0])
 
 
@@ -74,13 +76,13 @@ def f1_of_counts(
     return np.mean(scores, axis=0)
 
 
-def rmse(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+def rmse(ground_truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     """Return the root of the mean squared error, in the unit of the target (n values each)."""
-    return float(np.sqrt(np.mean((truth - predicted) ** 2)))
+    return float(np.sqrt(np.mean((ground_truth - predicted) ** 2)))
 
 
 def classification_scores(
-    truth: NDArray[np.object_], probabilities: NDArray[np.float64], classes: Sequence[str]
+    ground_truth: NDArray[np.object_], probabilities: NDArray[np.float64], classes: Sequence[str]
 ) -> dict[str, float]:
     """Return ``log_loss`` and ``auc`` (one against the rest, unweighted, for over two classes).
 
@@ -89,7 +91,7 @@ def classification_scores(
 
     Parameters
     ----------
-    truth
+    ground_truth
         n labels, as text.
     probabilities
         Shape (n, classes).
@@ -97,7 +99,7 @@ def classification_scores(
         The model's classes, in the order of the columns.
     """
     names = np.array(classes, dtype=object)
-    hits = truth[:, np.newaxis] == names
+    hits = ground_truth[:, np.newaxis] == names
     scores: dict[str, float] = {}
     if len(names) < 2 or not hits.any(axis=1).all():
         return scores
@@ -131,10 +133,10 @@ def area_under_roc(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> 
 
 
 def scaled_error(
-    truth: NDArray[np.float64],
+    ground_truth: NDArray[np.float64],
     predicted: NDArray[np.float64],
     *,
-    trained_truth: NDArray[np.float64],
+    trained_ground_truth: NDArray[np.float64],
     trained_naive: NDArray[np.float64],
 ) -> float | None:
     """Return the mean absolute scaled error, or None where the naive forecast knew it all.
@@ -144,13 +146,13 @@ def scaled_error(
 
     Parameters
     ----------
-    truth, predicted
+    ground_truth, predicted
         n values each, in the unit of the target.
-    trained_truth, trained_naive
-        Outcome and seasonal naive forecast of m > 0 rows that were trained on.
+    trained_ground_truth, trained_naive
+        Labels and seasonal naive forecasts of m > 0 rows that were trained on.
     """
-    scale = float(np.mean(np.abs(trained_truth - trained_naive)))
-    return float(np.mean(np.abs(truth - predicted))) / scale if scale > 0 else None
+    scale = float(np.mean(np.abs(trained_ground_truth - trained_naive)))
+    return float(np.mean(np.abs(ground_truth - predicted))) / scale if scale > 0 else None
 
 
 def block_length(definition: ModelDefinition, rows: int) -> int:

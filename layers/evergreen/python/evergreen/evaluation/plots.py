@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.evaluation.evaluate import Evaluation
-    from evergreen.evaluation.scoring import Answers
+    from evergreen.evaluation.scoring import ScoredPredictions
 
 # Told apart by colour-blind eyes too (P. Tol, "Colour Schemes", SRON technical note, 2021).
-_CHAMPION, _CHALLENGER, _TRUTH = "#4477AA", "#EE6677", "#222222"
+_CHAMPION, _CHALLENGER, _GROUND_TRUTH = "#4477AA", "#EE6677", "#222222"
 _MAX_POINTS = 4000
 """More points than this are sampled: a scatter of all would be one blot, and slow."""
 _SHOWN_ORIGINS = 90
@@ -51,7 +51,7 @@ def plots(evaluation: Evaluation) -> dict[str, Figure]:
     return figures
 
 
-def _models(evaluation: Evaluation) -> list[tuple[str, Answers, str]]:
+def _models(evaluation: Evaluation) -> list[tuple[str, ScoredPredictions, str]]:
     models = [("champion", evaluation.champion, _CHAMPION)] if evaluation.champion else []
     return [*models, ("challenger", evaluation.challenger, _CHALLENGER)]
 
@@ -65,7 +65,7 @@ def _confusion(evaluation: Evaluation) -> Figure:
     figure = _figure(4.6 * len(models), 4.4)
     axes = figure.subplots(1, len(models), squeeze=False)[0]
     for axis, (name, model, _) in zip(axes, models, strict=True):
-        table = confusion(evaluation.truth, model.outputs)
+        table = confusion(evaluation.ground_truth, model.outputs)
         shares = table.counts / np.maximum(table.counts.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*shares.shape):
@@ -89,14 +89,16 @@ def _confusion(evaluation: Evaluation) -> Figure:
 def _calibration(evaluation: Evaluation) -> Figure:
     figure = _figure(6.4, 6.0)
     curve, amounts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    curve.plot([0, 1], [0, 1], color=_TRUTH, linestyle=":", linewidth=1, label="perfect")
+    curve.plot([0, 1], [0, 1], color=_GROUND_TRUTH, linestyle=":", linewidth=1, label="perfect")
     about = ""
     for name, model, colour in _models(evaluation):
         if model.probabilities is None:
             continue
-        found = reliability(evaluation.truth, model.outputs, model.probabilities, model.classes)
+        found = reliability(
+            evaluation.ground_truth, model.outputs, model.probabilities, model.classes
+        )
         about = found.about
-        curve.plot(found.said, found.came_true, marker="o", color=colour, label=name)
+        curve.plot(found.mean_predicted, found.share_true, marker="o", color=colour, label=name)
         amounts.hist(
             found.probabilities,
             bins=list(np.linspace(0, 1, 41)),
@@ -114,18 +116,18 @@ def _residuals(evaluation: Evaluation) -> Figure:
     models = _models(evaluation)
     figure = _figure(5.0 * len(models), 4.4)
     axes = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
-    rows = _some(evaluation.truth.size)
+    rows = _some(evaluation.ground_truth.size)
     for axis, (name, model, colour) in zip(axes, models, strict=True):
         predicted = model.outputs[rows]
         axis.scatter(
             predicted,
-            evaluation.truth[rows] - predicted,
+            evaluation.ground_truth[rows] - predicted,
             s=9,
             alpha=0.35,
             color=colour,
             linewidths=0,
         )
-        axis.axhline(0, color=_TRUTH, linewidth=1)
+        axis.axhline(0, color=_GROUND_TRUTH, linewidth=1)
         axis.set(xlabel="predicted", title=f"{name}: RMSE {model.metric:.4g}")
     axes[0].set_ylabel("true minus predicted")
     return figure
@@ -134,10 +136,10 @@ def _residuals(evaluation: Evaluation) -> Figure:
 def _residual_histogram(evaluation: Evaluation) -> Figure:
     figure = _figure(6.4, 4.0)
     axis = figure.subplots()
-    residuals = [evaluation.truth - model.outputs for _, model, _ in _models(evaluation)]
+    residuals = [evaluation.ground_truth - model.outputs for _, model, _ in _models(evaluation)]
     # A few outliers must not leave one bar for all the others.
     low, high = np.quantile(np.concatenate(residuals), [0.002, 0.998])
-    bins = list(np.linspace(low, high, _bins(evaluation.truth.size) + 1))
+    bins = list(np.linspace(low, high, _bins(evaluation.ground_truth.size) + 1))
     for (name, _, colour), values in zip(_models(evaluation), residuals, strict=True):
         axis.hist(
             np.clip(values, low, high),
@@ -147,7 +149,7 @@ def _residual_histogram(evaluation: Evaluation) -> Figure:
             color=colour,
             label=f"{name}: mean {values.mean():.3g}",
         )
-    axis.axvline(0, color=_TRUTH, linewidth=1)
+    axis.axvline(0, color=_GROUND_TRUTH, linewidth=1)
     axis.set(xlabel="true minus predicted", ylabel="rows", title="Residuals (ends: all beyond)")
     axis.legend()
     return figure
@@ -158,11 +160,17 @@ def _forecasts(evaluation: Evaluation) -> Figure:
     newest, errors = figure.subplots(2, 1, height_ratios=[3, 2])
     times = evaluation.holdout[TIMESTAMP].to_numpy()
     shown = slice(-_SHOWN_ORIGINS, None)
-    newest.plot(times[shown], evaluation.truth[shown], color=_TRUTH, linewidth=1.8, label="came")
+    newest.plot(
+        times[shown],
+        evaluation.ground_truth[shown],
+        color=_GROUND_TRUTH,
+        linewidth=1.8,
+        label="came",
+    )
     for name, model, colour in _models(evaluation):
         newest.plot(times[shown], model.outputs[shown], color=colour, linewidth=1.2, label=name)
-        errors.plot(times, evaluation.truth - model.outputs, color=colour, linewidth=0.9)
-    errors.axhline(0, color=_TRUTH, linewidth=1)
+        errors.plot(times, evaluation.ground_truth - model.outputs, color=colour, linewidth=0.9)
+    errors.axhline(0, color=_GROUND_TRUTH, linewidth=1)
     horizon = evaluation.definition.forecast.horizon if evaluation.definition.forecast else 0
     newest.set(
         ylabel=evaluation.definition.target,
@@ -184,7 +192,7 @@ def _origins(evaluation: Evaluation) -> Figure:
     times = evaluation.holdout[TIMESTAMP].to_numpy()
     first = times[[part.start for part in windows(evaluation.definition, times.size)]]
     lines = {
-        "seasonal naive": ([window.seasonal_naive for window in evaluation.origins], _TRUTH),
+        "seasonal naive": ([window.seasonal_naive for window in evaluation.origins], _GROUND_TRUTH),
         "challenger": ([window.challenger for window in evaluation.origins], _CHALLENGER),
     }
     if evaluation.champion:
@@ -211,7 +219,7 @@ def _improvement(evaluation: Evaluation, improvements: NDArray[np.float64]) -> F
     axis = figure.subplots()
     asked = evaluation.definition.evaluation.min_improvement
     axis.hist(improvements, bins=_bins(improvements.size), color="#BBBBBB")
-    axis.axvline(asked, color=_TRUTH, linewidth=1.4, label=f"asked for: {asked:g}")
+    axis.axvline(asked, color=_GROUND_TRUTH, linewidth=1.4, label=f"asked for: {asked:g}")
     if evaluation.comparison.interval is not None:
         low, high = evaluation.comparison.interval
         confidence = evaluation.definition.evaluation.confidence

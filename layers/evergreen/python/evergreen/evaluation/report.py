@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from evergreen.evaluation.comparison import Comparison
     from evergreen.evaluation.evaluate import Evaluation
-    from evergreen.evaluation.scoring import Answers
+    from evergreen.evaluation.scoring import ScoredPredictions
 
 ARTIFACT = "evaluation"
 PAGE, DATA = "report.html", "report.json"
@@ -76,24 +76,26 @@ def report_data(evaluation: Evaluation, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _answers(evaluation: Evaluation, model: Answers) -> dict[str, Any]:
+def _answers(evaluation: Evaluation, model: ScoredPredictions) -> dict[str, Any]:
     if evaluation.definition.metric != "f1":
-        quantiles = np.quantile(evaluation.truth - model.outputs, _QUANTILES).tolist()
+        quantiles = np.quantile(evaluation.ground_truth - model.outputs, _QUANTILES).tolist()
         return {
             "residual_quantiles": {
                 f"{share:g}": value for share, value in zip(_QUANTILES, quantiles, strict=True)
             }
         }
-    table = confusion(evaluation.truth, model.outputs)
+    table = confusion(evaluation.ground_truth, model.outputs)
     found: dict[str, Any] = {
         "confusion": {"labels": table.labels, "true_by_said": table.counts.tolist()}
     }
     if model.probabilities is not None:
-        curve = reliability(evaluation.truth, model.outputs, model.probabilities, model.classes)
+        curve = reliability(
+            evaluation.ground_truth, model.outputs, model.probabilities, model.classes
+        )
         found["calibration"] = {
             "about": curve.about,
-            "said": curve.said.tolist(),
-            "came_true": curve.came_true.tolist(),
+            "said": curve.mean_predicted.tolist(),
+            "came_true": curve.share_true.tolist(),
             "rows": curve.rows.tolist(),
         }
     return found

@@ -6,8 +6,8 @@ challenger on it is a rolling-origin evaluation with fixed coefficients (L. Tash
 tests of forecasting accuracy: an analysis and review", *International Journal of Forecasting* 16,
 2000): the origin moves, the models stay as they are. That is how they serve between one retraining
 and the next, and both forecast from the same origins. The gap before the holdout
-(:func:`evergreen.datasets.store.split_rows`) sees to it that no outcome that was trained on was
-still unknown at the first origin.
+(:func:`evergreen.datasets.store.split_rows`) sees to it that no label that was trained on was still
+unknown at the first origin.
 
 One number for a whole holdout hides when a model was wrong. So origins are also cut into windows,
 one after another, each at least a horizon long, as errors of forecasts that are less than a horizon
@@ -53,7 +53,7 @@ class OriginWindow:
 def rolling_origins(
     definition: ModelDefinition,
     holdout: pa.Table,
-    truth: NDArray[np.float64],
+    ground_truth: NDArray[np.float64],
     *,
     champion: NDArray[np.float64] | None,
     challenger: NDArray[np.float64],
@@ -66,8 +66,8 @@ def rolling_origins(
         A time series' definition.
     holdout
         n rows in time order, with their features.
-    truth, champion, challenger
-        n outcomes and n forecasts of each model, in the unit of the target.
+    ground_truth, champion, challenger
+        n labels, and n forecasts of each model, in the unit of the target.
     """
     naive = seasonal_naive(definition, holdout)
     times = holdout[TIMESTAMP].to_pylist()
@@ -76,11 +76,11 @@ def rolling_origins(
             first_origin=times[part.start],
             last_origin=times[part.stop - 1],
             rows=part.stop - part.start,
-            champion=None if champion is None else rmse(truth[part], champion[part]),
-            challenger=rmse(truth[part], challenger[part]),
-            seasonal_naive=rmse(truth[part], naive[part]),
+            champion=None if champion is None else rmse(ground_truth[part], champion[part]),
+            challenger=rmse(ground_truth[part], challenger[part]),
+            seasonal_naive=rmse(ground_truth[part], naive[part]),
         )
-        for part in windows(definition, truth.size)
+        for part in windows(definition, ground_truth.size)
     )
 
 
@@ -97,7 +97,7 @@ def windows(definition: ModelDefinition, rows: int) -> list[slice]:
 
 def forecast_scores(
     definition: ModelDefinition,
-    truth: NDArray[np.float64],
+    ground_truth: NDArray[np.float64],
     predicted: NDArray[np.float64],
     holdout: pa.Table,
     training: pa.Table | None,
@@ -108,7 +108,7 @@ def forecast_scores(
     ----------
     definition
         A time series' definition.
-    truth, predicted
+    ground_truth, predicted
         n values each, in the unit of the target.
     holdout
         The n rows with their features, in time order.
@@ -116,14 +116,16 @@ def forecast_scores(
         The rows trained on, which give MASE its scale; without them, or where the naive forecast
         is perfect on them, there is no ``mase``.
     """
-    worst = max(rmse(truth[part], predicted[part]) for part in windows(definition, truth.size))
-    naive = rmse(truth, seasonal_naive(definition, holdout))
+    worst = max(
+        rmse(ground_truth[part], predicted[part]) for part in windows(definition, ground_truth.size)
+    )
+    naive = rmse(ground_truth, seasonal_naive(definition, holdout))
     scores = {"rmse_seasonal_naive": naive, "rmse_worst_window": worst}
     if training is not None and training.num_rows:
         mase = scaled_error(
-            truth,
+            ground_truth,
             predicted,
-            trained_truth=training[definition.target].to_numpy(),
+            trained_ground_truth=training[definition.target].to_numpy(),
             trained_naive=seasonal_naive(definition, training),
         )
         if mase is not None:

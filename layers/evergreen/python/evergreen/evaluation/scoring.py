@@ -1,4 +1,4 @@
-"""What a model answers on labelled rows, and how that scores."""
+"""Predictions of a model for labelled rows, and their scores."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """What one model said about the holdout, and how it scored."""
+class ScoredPredictions:
+    """Predictions of one model for the holdout, and their scores."""
 
     outputs: NDArray[Any]
     """n labels as text, or n numbers."""
@@ -35,8 +35,8 @@ class Answers:
     beside: dict[str, float]
 
 
-def truth_of(definition: ModelDefinition, table: pa.Table) -> NDArray[Any]:
-    """Return the target of each row: labels as text, or numbers.
+def ground_truth_of(definition: ModelDefinition, table: pa.Table) -> NDArray[Any]:
+    """Return the ground truth, one label for each row: classes as text, or numbers.
 
     Raises
     ------
@@ -45,19 +45,19 @@ def truth_of(definition: ModelDefinition, table: pa.Table) -> NDArray[Any]:
     """
     if not table.num_rows:
         raise NotEnoughDataError("the holdout has no rows to compare on", where=definition.name)
-    truth = np.array(table[definition.target].to_pylist(), dtype=object)
-    return truth if definition.metric == "f1" else truth.astype(np.float64)
+    ground_truth = np.array(table[definition.target].to_pylist(), dtype=object)
+    return ground_truth if definition.metric == "f1" else ground_truth.astype(np.float64)
 
 
-def answers_of(
+def score_predictions(
     definition: ModelDefinition,
     bundle: Bundle,
     table: pa.Table,
-    truth: NDArray[Any],
+    ground_truth: NDArray[Any],
     classes: list[str],
     training: pa.Table | None,
-) -> Answers:
-    """Let a bundle answer for labelled rows, and score what it says.
+) -> ScoredPredictions:
+    """Predict labelled rows with a bundle, and score the predictions.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def answers_of(
         What would serve.
     table
         n rows with their features, a time series' in time order.
-    truth
-        Their target, as :func:`truth_of` gives it.
+    ground_truth
+        Their labels, as :func:`ground_truth_of` gives it.
     classes
         Every class there is, as :func:`classes_of` gives them.
     training
@@ -86,31 +86,31 @@ def answers_of(
     if definition.metric == "f1":
         labels = np.array([str(label) for label in outputs], dtype=object)
         probabilities = predictor.probabilities(columns)
-        return Answers(
+        return ScoredPredictions(
             outputs=labels,
             probabilities=probabilities,
             classes=known,
-            metric=f1_score(truth, labels, classes),
+            metric=f1_score(ground_truth, labels, classes),
             beside={}
             if probabilities is None
-            else classification_scores(truth, probabilities, known),
+            else classification_scores(ground_truth, probabilities, known),
         )
     numbers = np.array(outputs, dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise BundleError("answers that are not finite numbers", where=definition.name)
-    beside = {"mae": float(np.mean(np.abs(truth - numbers)))}
+    beside = {"mae": float(np.mean(np.abs(ground_truth - numbers)))}
     if definition.forecast is not None:
-        beside |= forecast_scores(definition, truth, numbers, table, training)
-    return Answers(numbers, None, (), rmse(truth, numbers), beside)
+        beside |= forecast_scores(definition, ground_truth, numbers, table, training)
+    return ScoredPredictions(numbers, None, (), rmse(ground_truth, numbers), beside)
 
 
-def classes_of(truth: NDArray[Any], *bundles: Bundle | None) -> list[str]:
+def classes_of(ground_truth: NDArray[Any], *bundles: Bundle | None) -> list[str]:
     """Return every class that is true or that a model could answer; of numbers, none.
 
     Both models are scored on the classes of both: on its own, one that knows fewer would be asked
     for less.
     """
-    if truth.dtype != object:
+    if ground_truth.dtype != object:
         return []
     known = (bundle.signature.classes or () for bundle in bundles if bundle is not None)
-    return sorted(set(truth).union(*known))
+    return sorted(set(ground_truth).union(*known))

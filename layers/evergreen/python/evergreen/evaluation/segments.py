@@ -55,7 +55,7 @@ _BOOLEANS = {"0": "false", "1": "true"}
 def judge_segments(
     definition: ModelDefinition,
     holdout: pa.Table,
-    truth: NDArray[Any],
+    ground_truth: NDArray[Any],
     champion: NDArray[Any],
     challenger: NDArray[Any],
     classes: Sequence[str],
@@ -71,7 +71,7 @@ def judge_segments(
         Names the segments, the metric and the rule.
     holdout
         n rows with their features, a time series' in time order.
-    truth, champion, challenger
+    ground_truth, champion, challenger
         n labels as text, or n numbers.
     classes
         Every class there is; of numbers, none.
@@ -83,7 +83,7 @@ def judge_segments(
     rule = definition.evaluation
     results = []
     for feature, name, inside in segments(definition, holdout):
-        sides = (truth[inside], champion[inside], challenger[inside])
+        sides = (ground_truth[inside], champion[inside], challenger[inside])
         probability = None
         if inside.size >= rule.min_segment_rows:
             probability = _probability_worse(definition, *sides, classes, seed, resamples)
@@ -147,18 +147,18 @@ def _cut(values: NDArray[Any], *, numeric: bool) -> Iterator[tuple[str, NDArray[
 
 def _score(
     definition: ModelDefinition,
-    truth: NDArray[Any],
+    ground_truth: NDArray[Any],
     predicted: NDArray[Any],
     classes: Sequence[str],
 ) -> float:
     if definition.metric == "f1":
-        return f1_score(truth, predicted, classes)
-    return rmse(truth, predicted)
+        return f1_score(ground_truth, predicted, classes)
+    return rmse(ground_truth, predicted)
 
 
 def _probability_worse(
     definition: ModelDefinition,
-    truth: NDArray[Any],
+    ground_truth: NDArray[Any],
     champion: NDArray[Any],
     challenger: NDArray[Any],
     classes: Sequence[str],
@@ -167,14 +167,16 @@ def _probability_worse(
 ) -> float:
     allowed = definition.evaluation.max_segment_regression
     if definition.metric == "f1":
-        old, new = resample_f1(truth, champion, challenger, classes, seed=seed, resamples=resamples)
+        old, new = resample_f1(
+            ground_truth, champion, challenger, classes, seed=seed, resamples=resamples
+        )
         worse = old - new - allowed
     else:
         old, new = resample_rmse(
-            truth,
+            ground_truth,
             champion,
             challenger,
-            block=block_length(definition, truth.size),
+            block=block_length(definition, ground_truth.size),
             seed=seed,
             resamples=resamples,
         )

@@ -76,13 +76,13 @@ class TableKind:
         columns
             What is wanted beside ``timestamp``, the key and ``role``, if not all.
         """
-        outcome = pa.string() if definition.task == "classification" else pa.float64()
+        label_type = pa.string() if definition.task == "classification" else pa.float64()
         if self.name == "labels":
             fields = {
                 "timestamp": TIMESTAMP_TYPE,
                 "request_id": pa.string(),
                 "row": pa.int64(),
-                "label": outcome,
+                "label": label_type,
                 "observed_at": TIMESTAMP_TYPE,
             }
         else:
@@ -92,7 +92,7 @@ class TableKind:
                 "row": pa.int64(),
                 "model_version": pa.string(),
                 "role": pa.string(),
-                "model_output": outcome,
+                "model_output": label_type,
                 "confidence": pa.float64(),
                 **{
                     name: pa.float64() if feature.is_numeric else pa.string()

@@ -36,7 +36,7 @@ class Challenger:
 
 
 def keep_bundle(
-    bundle: Bundle, answers: bytes, run_id: str, scratch: Path, registry: Registry
+    bundle: Bundle, holdout_file: bytes, run_id: str, scratch: Path, registry: Registry
 ) -> None:
     """Keep the files of a bundle and their digest in a run.
 
@@ -57,7 +57,7 @@ def keep_bundle(
     folder = scratch / BUNDLE_ARTIFACT
     folder.mkdir()
     files = pack(bundle)
-    for name, body in {**files, HOLDOUT_FILE: answers}.items():
+    for name, body in {**files, HOLDOUT_FILE: holdout_file}.items():
         (folder / name).write_bytes(body)
     registry.upload(run_id, folder, BUNDLE_ARTIFACT)
     registry.note(run_id, {_DIGEST: digest_of(files)})
@@ -120,8 +120,8 @@ def register_challenger(
     version = registry.register(model, run_id, dataset_id)
     try:
         bundle = unpack(files, digest, version)
-        if answers is not None:
-            storage.put(holdout_key(model, version), answers)
+        if holdout_file is not None:
+            storage.put(holdout_key(model, version), holdout_file)
         uri, sha256 = save_bundle(storage, model, bundle)
         registry.attach_bundle(model, version, uri, sha256)
     except Exception as error:

@@ -233,7 +233,7 @@ class PredictionService:
         about = {**request.metadata, **named, **caller, "batch_size": request.size}
 
         def records(
-            role: str, version: str, said: Predictions, took: float, **more: object
+            role: str, version: str, answered: Predictions, took: float, **more: object
         ) -> list[dict[str, Any]]:
             times = {"role": role, "inference_ms": round(took, 3)}
             return request_records(
@@ -242,8 +242,8 @@ class PredictionService:
                 definition=self._definition,
                 model_version=version,
                 rows=request.rows,
-                outputs=said.outputs,
-                confidences=said.confidences,
+                outputs=answered.outputs,
+                confidences=answered.confidences,
                 metadata={**about, **times, **more},
             )
 

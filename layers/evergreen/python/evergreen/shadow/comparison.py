@@ -112,7 +112,7 @@ def compare_shadow(
         champion.filter(pa.array([name == "scored" for name in outcomes], pa.bool_())), log, slot
     )
     seen = _differences(definition, both)
-    truth = _against_truth(storage, lake, definition, slot, both, now)
+    measured = _against_ground_truth(storage, lake, definition, slot, both, now)
     waiting = asked < definition.shadow.min_predictions
     in_time = now < slot.started_at + definition.shadow.max_wait
     verdict: Literal["waiting", "promote", "reject"]
@@ -120,11 +120,11 @@ def compare_shadow(
         verdict = "waiting"
         reason = f"{asked} of {definition.shadow.min_predictions} predictions"
     else:
-        refused = _objection(definition, both.num_rows, asked, errors, truth)
+        refused = _objection(definition, both.num_rows, asked, errors, measured)
         verdict = "reject" if refused else "promote"
-        reason = refused or _praise(asked, seen["agreement"], truth)
+        reason = refused or _praise(asked, seen["agreement"], measured)
     return ShadowComparison(
-        verdict=verdict, reason=reason, predictions=asked, errors=errors, **seen, **truth
+        verdict=verdict, reason=reason, predictions=asked, errors=errors, **seen, **measured
     )
 
 
@@ -213,7 +213,7 @@ def _latency(both: pa.Table, prefix: str) -> float:
     return float(np.quantile(times, 0.95)) if times else 0.0
 
 
-def _against_truth(
+def _against_ground_truth(
     storage: Storage,
     lake: Lake,
     definition: ModelDefinition,
@@ -230,27 +230,27 @@ def _against_truth(
     if not known.num_rows:
         return found
     sides = [_outputs(known, prefix) for prefix in ("", _CHALLENGER)]
-    truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
+    ground_truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
     if definition.metric == "f1":
         classes = load_bundle(storage, slot).signature.classes or ()
-        metrics = [f1_score(truth, side, classes) for side in sides]
+        metrics = [f1_score(ground_truth, side, classes) for side in sides]
     else:
-        metrics = [rmse(truth, side) for side in sides]
+        metrics = [rmse(ground_truth, side) for side in sides]
     found |= {"metric_champion": metrics[0], "metric_challenger": metrics[1]}
     if known.num_rows < MIN_LABELLED:
         return found
     if definition.metric == "f1":
-        draws = resample_f1(truth, sides[0], sides[1], classes)
+        draws = resample_f1(ground_truth, sides[0], sides[1], classes)
         worse = draws[1] < draws[0]
     else:
         block = block_length(definition, known.num_rows)
-        draws = resample_rmse(truth, sides[0], sides[1], block=block)
+        draws = resample_rmse(ground_truth, sides[0], sides[1], block=block)
         worse = draws[1] > draws[0]
     return found | {"probability_worse": float(np.mean(worse))}
 
 
 def _objection(
-    definition: ModelDefinition, scored: int, asked: int, errors: int, truth: dict[str, Any]
+    definition: ModelDefinition, scored: int, asked: int, errors: int, measured: dict[str, Any]
 ) -> str | None:
     """Return why the challenger is refused, or None."""
     most = definition.shadow.max_error_share
@@ -261,19 +261,21 @@ def _objection(
         )
     if not scored:
         return "in the shadow it was never asked before the time was over"
-    worse = truth["probability_worse"]
+    worse = measured["probability_worse"]
     if worse is not None and worse >= definition.evaluation.confidence:
         return (
-            f"in the shadow its {definition.metric} on {truth['labelled']} labelled rows was "
-            f"{truth['metric_challenger']:.4g} against {truth['metric_champion']:.4g} "
+            f"in the shadow its {definition.metric} on {measured['labelled']} labelled rows was "
+            f"{measured['metric_challenger']:.4g} against {measured['metric_champion']:.4g} "
             f"(worse with P {worse:.2f})"
         )
     return None
 
 
-def _praise(asked: int, agreement: float | None, truth: dict[str, Any]) -> str:
+def _praise(asked: int, agreement: float | None, measured: dict[str, Any]) -> str:
     said = f"in the shadow it kept up for {asked} predictions (agreement {agreement or 0:.2f})"
-    if truth["labelled"]:
-        said += f", with {truth['metric_challenger']:.4g} against {truth['metric_champion']:.4g}"
-        said += f" on {truth['labelled']} labelled rows"
+    if measured["labelled"]:
+        said += (
+            f", with {measured['metric_challenger']:.4g} against {measured['metric_champion']:.4g}"
+        )
+        said += f" on {measured['labelled']} labelled rows"
     return said

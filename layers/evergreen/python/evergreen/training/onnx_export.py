@@ -76,9 +76,9 @@ def export_bundle(
     )
     predictor = Predictor(bundle)
     _require_few(_different(expected, predictor, columns), "outputs", definition)
-    said = predictor.probabilities(columns)
-    if said is not None:
-        gaps = np.abs(said - estimator.predict_proba(frame)).max(axis=1)
+    probabilities = predictor.probabilities(columns)
+    if probabilities is not None:
+        gaps = np.abs(probabilities - estimator.predict_proba(frame)).max(axis=1)
         _require_few(gaps > MAX_PROBABILITY_ERROR, "probabilities", definition)
     return bundle
 

@@ -12,7 +12,7 @@ import mlflow.sklearn
 import sklearn
 
 from evergreen.bundle.predictor import Predictor
-from evergreen.datasets.holdout_predictions import holdout_answers
+from evergreen.datasets.holdout_predictions import to_holdout_file
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import HOLDOUT, TRAIN, rows_of
 from evergreen.evaluation.evaluate import scores_of
@@ -61,8 +61,7 @@ def train(
     """Fit a challenger and keep all that it is made of in one run of MLflow.
 
     The run holds parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle)
-    and the files of its bundle, proved equal to the estimator, beside its answers on the holdout.
-    It is finished only when all of it is there. Nothing is registered: see
+    and the files of its bundle, proved equal to the estimator, beside its holdout predictions. It is finished only when all of it is there. Nothing is registered: see
     :mod:`evergreen.registry.registration`.
 
     Parameters
@@ -99,8 +98,8 @@ def train(
             for name, value in scores_of(definition, bundle, rows, training=training).items()
         }
         registry.log_metrics(run_id, metrics, clock())
-        answers = _on_holdout(definition, bundle, table)
-        _upload(estimator, bundle, answers, run_id, registry)
+        holdout_file = _on_holdout(definition, bundle, table)
+        _upload(estimator, bundle, holdout_file, run_id, registry)
     except Exception:
         registry.end_run(run_id, failed=True)
         raise
@@ -168,11 +167,11 @@ def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
 def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> bytes:
     rows = rows_of(table, HOLDOUT)
     predictions = Predictor(bundle).predict(to_columns(definition, rows))
-    return holdout_answers(definition, rows, predictions)
+    return to_holdout_file(definition, rows, predictions)
 
 
 def _upload(
-    estimator: BaseEstimator, bundle: Bundle, answers: bytes, run_id: str, registry: Registry
+    estimator: BaseEstimator, bundle: Bundle, holdout_file: bytes, run_id: str, registry: Registry
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model"
@@ -185,7 +184,7 @@ def _upload(
             pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
         )
         registry.upload(run_id, saved, MODEL_ARTIFACT)
-        keep_bundle(bundle, answers, run_id, Path(scratch), registry)
+        keep_bundle(bundle, holdout_file, run_id, Path(scratch), registry)
 
 
 def _parameters(estimator: BaseEstimator, manifest: DatasetManifest) -> dict[str, object]:

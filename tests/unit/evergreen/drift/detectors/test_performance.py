@@ -34,8 +34,10 @@ def labelled(label: Any, output: Any) -> pa.Table:
 
 def answers(rows: int, wrong: Any, seed: int = 0, classes: Any = ("0", "1")) -> pa.Table:
     rng = np.random.default_rng(seed)
-    truth = rng.choice(classes, rows)
-    return labelled(truth, np.where(rng.random(rows) < wrong, rng.choice(classes, rows), truth))
+    ground_truth = rng.choice(classes, rows)
+    return labelled(
+        ground_truth, np.where(rng.random(rows) < wrong, rng.choice(classes, rows), ground_truth)
+    )
 
 
 def rare(rows: int, rng: np.random.Generator) -> pa.Table:
@@ -46,8 +48,8 @@ def rare(rows: int, rng: np.random.Generator) -> pa.Table:
 
 
 def numbers(rows: int, rng: np.random.Generator, spread: float = 1.0) -> pa.Table:
-    truth = rng.normal(size=rows)
-    return labelled(truth, truth + spread * rng.standard_t(5, size=rows))
+    ground_truth = rng.normal(size=rows)
+    return labelled(ground_truth, ground_truth + spread * rng.standard_t(5, size=rows))
 
 
 def series(rows: int, rng: np.random.Generator) -> pa.Table:
@@ -56,8 +58,8 @@ def series(rows: int, rng: np.random.Generator) -> pa.Table:
     errors = np.zeros(rows + 50)
     for day in range(1, rows + 50):
         errors[day] = 0.7 * errors[day - 1] + shocks[day]
-    truth = rng.normal(size=rows)
-    return labelled(truth, truth + errors[50:])
+    ground_truth = rng.normal(size=rows)
+    return labelled(ground_truth, ground_truth + errors[50:])
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,10 @@ def test_more_rows_than_are_dealt_out_are_a_sample(monkeypatch: pytest.MonkeyPat
 )
 def test_any_labels_give_a_verdict(window: Any, holdout: Any, random: Any) -> None:
     few = definition(drift=Drift(min_rows=20))
-    tables = [labelled(truth, [random.choice("abd") for _ in truth]) for truth in (window, holdout)]
+    tables = [
+        labelled(ground_truth, [random.choice("abd") for _ in ground_truth])
+        for ground_truth in (window, holdout)
+    ]
     test = compare_performance(few, *tables, alpha=ALPHA)
     assert test.reason is None
     assert test.p_value is not None

@@ -141,10 +141,10 @@ def _tell_apart(
             max_features=_FEATURE_SHARE,
             random_state=int(rng.integers(2**31)),
         ).fit(matrix[learnt], side[learnt])
-        scores, truth = forest.predict_proba(matrix[~learnt])[:, 1], side[~learnt]
+        scores, actual = forest.predict_proba(matrix[~learnt])[:, 1], side[~learnt]
         # Undecided rows are a coin toss, not a vote for one side.
-        accuracies.append(np.where(scores == 0.5, 0.5, (scores > 0.5) == truth).mean())
-        areas.append(roc_auc_score(truth, scores))
+        accuracies.append(np.where(scores == 0.5, 0.5, (scores > 0.5) == actual).mean())
+        areas.append(roc_auc_score(actual, scores))
         importances.append(forest.feature_importances_)
     return _Fit(float(np.mean(accuracies)), float(np.mean(areas)), np.mean(importances, axis=0))
 

@@ -118,20 +118,20 @@ def compare_performance(
 
 
 def _deal_f1(labelled: pa.Table, holdout: pa.Table, rng: np.random.Generator) -> _Dealt:
-    # F1 only depends on how often each pair (truth, answer) occurs, and dealing rows out again
+    # F1 only depends on how often each pair (label, prediction) occurs, and dealing rows out again
     # draws these counts from a hypergeometric distribution: the same, whatever the number of rows.
     ours, theirs = _pair_counts(labelled), _pair_counts(holdout)
     pairs = sorted({*ours, *theirs})
-    truth, answers = np.array(pairs).T
+    ground_truth, answers = np.array(pairs).T
     window = np.array([ours.get(pair, 0) for pair in pairs])
     pooled = window + [theirs.get(pair, 0) for pair in pairs]
     dealt = rng.multivariate_hypergeometric(
         pooled, labelled.num_rows, size=SHUFFLES, method="marginals"
     )
     counts = np.vstack([window, dealt])
-    classes = sorted({*truth.tolist(), *answers.tolist()})
-    here = f1_of_counts(truth, answers, counts, classes)
-    there = f1_of_counts(truth, answers, pooled - counts, classes)
+    classes = sorted({*ground_truth.tolist(), *answers.tolist()})
+    here = f1_of_counts(ground_truth, answers, counts, classes)
+    there = f1_of_counts(ground_truth, answers, pooled - counts, classes)
     return _Dealt(float(here[0]), float(there[0]), float(here[0] - there[0]), (here - there)[1:])
 
 
@@ -163,8 +163,8 @@ def _deal_rmse(
 
 
 def _squared_errors(table: pa.Table) -> NDArray[np.float64]:
-    truth, answers = (table[name].to_numpy() for name in (_LABEL, _OUTPUT))
-    return np.asarray((truth - answers) ** 2)
+    ground_truth, answers = (table[name].to_numpy() for name in (_LABEL, _OUTPUT))
+    return np.asarray((ground_truth - answers) ** 2)
 
 
 def _block_sums(

@@ -1,4 +1,4 @@
-"""Models whose answers are made up, for the tests of what compares them."""
+"""Ground truth and made-up predictions of two models, for the tests of what compares them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ def labels(values: Any) -> NDArray[np.object_]:
     return np.array(values, dtype=object)
 
 
-def answers(seed: int, rows: int, champion: float, challenger: float) -> list[NDArray[Any]]:
-    """Return a truth and two models that are right with the given probabilities."""
+def predictions(seed: int, rows: int, champion: float, challenger: float) -> list[NDArray[Any]]:
+    """Return ground truth and two models that are right with the given probabilities."""
     random = np.random.default_rng(seed)
-    truth = random.random(rows) < 0.3
+    ground_truth = random.random(rows) < 0.3
     wrong = [random.random(rows) > right for right in (champion, challenger)]
     return [
-        labels(np.where(side, "1", "0")) for side in (truth, truth ^ wrong[0], truth ^ wrong[1])
+        labels(np.where(side, "1", "0"))
+        for side in (ground_truth, ground_truth ^ wrong[0], ground_truth ^ wrong[1])
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import delete_bundle
-from evergreen.datasets.holdout_predictions import read_holdout_answers
+from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import HOLDOUT, read_dataset, rows_of
 
@@ -23,7 +23,7 @@ def test_a_version_has_its_answers_on_rows_it_was_never_trained_on(bench: Bench)
     storage, definition = bench.context.storage, bench.definition
     manifest = bench.dataset(seed=11)
     challenger = bench.train(manifest)
-    answers = read_holdout_answers(storage, definition.name, challenger.version)
+    answers = read_holdout_predictions(storage, definition.name, challenger.version)
     assert answers is not None
     rows = rows_of(read_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
     assert answers["label"].to_pylist() == rows[definition.target].to_pylist()
@@ -32,4 +32,4 @@ def test_a_version_has_its_answers_on_rows_it_was_never_trained_on(bench: Bench)
     assert answers["model_output"].to_pylist() == [str(label) for label in said.outputs]
     assert answers["confidence"].to_pylist() == said.confidences
     delete_bundle(storage, definition.name, challenger.version)
-    assert read_holdout_answers(storage, definition.name, challenger.version) is None
+    assert read_holdout_predictions(storage, definition.name, challenger.version) is None
