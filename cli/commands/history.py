@@ -17,7 +17,7 @@ from evergreen.model_definition import find_definition
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evergreen.release.history import Turn
+    from evergreen.release.history import HistoryEntry
 
 _DECISIONS = {
     "promote": ("promoted {}", " over {}", "green"),
@@ -46,7 +46,7 @@ def command(
     find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
     production = Production(target.stage, target.client("ssm"))
-    turns = read_release_history(target.storage, production, model)
+    entries = read_release_history(target.storage, production, model)
     pointer = production.read(model)
     if json:
         console.document(
@@ -54,16 +54,16 @@ def command(
                 "model": model,
                 "generated_at": utc_now(),
                 "production": pointer.model_dump(mode="json") if pointer else None,
-                "history": [turn.model_dump(mode="json") for turn in turns],
+                "history": [entry.model_dump(mode="json") for entry in entries],
             }
         )
         return
-    if turns:
+    if entries:
         header = _LINE.format("When (UTC)", "What", "Metric", "P", "By")
         console.out.print(header, style="bold", soft_wrap=True)
-    for turn in turns:
-        console.out.print(_line(turn), soft_wrap=True)
-        console.out.print(Padding(Text(turn.reason, "dim"), (0, 0, 0, _INDENT)))
+    for entry in entries:
+        console.out.print(_line(entry), soft_wrap=True)
+        console.out.print(Padding(Text(entry.reason, "dim"), (0, 0, 0, _INDENT)))
     standing = (
         f"In production: version {pointer.version} since {_when(pointer.promoted_at)}."
         if pointer
@@ -72,12 +72,12 @@ def command(
     console.out.print(f"\n{standing}", soft_wrap=True)
 
 
-def _line(turn: Turn) -> Text:
-    what, against, colour = _DECISIONS[turn.decision]
-    said = what.format(turn.version) + (against.format(turn.against) if turn.against else "")
-    p = _number(turn.probability_better, 2)
+def _line(entry: HistoryEntry) -> Text:
+    what, against, colour = _DECISIONS[entry.decision]
+    said = what.format(entry.version) + (against.format(entry.against) if entry.against else "")
+    p = _number(entry.probability_better, 2)
     return Text(
-        _LINE.format(f"{turn.at:%Y-%m-%d %H:%M}", said, _metric(turn), p, _by(turn)), colour
+        _LINE.format(f"{entry.at:%Y-%m-%d %H:%M}", said, _metric(entry), p, _by(entry)), colour
     )
 
 
@@ -85,17 +85,17 @@ def _when(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _metric(turn: Turn) -> str:
-    if turn.metric is None:
+def _metric(entry: HistoryEntry) -> str:
+    if entry.metric is None:
         return "–"
-    return f"{turn.metric} {_number(turn.metric_against, 3)} → {_number(turn.metric_version, 3)}"
+    return f"{entry.metric} {_number(entry.metric_against, 3)} → {_number(entry.metric_version, 3)}"
 
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _by(turn: Turn) -> str:
-    if turn.execution is None:
+def _by(entry: HistoryEntry) -> str:
+    if entry.execution is None:
         return "hand"
-    return "alarm" if ":alarm:" in turn.execution else "retraining"
+    return "alarm" if ":alarm:" in entry.execution else "retraining"

@@ -51,7 +51,7 @@ def command(
         if json:
             console.document(result)
         else:
-            console.out.print(f"\n{told(model, result)}", soft_wrap=True, markup=False)
+            console.out.print(f"\n{describe_result(model, result)}", soft_wrap=True, markup=False)
         if result["status"] != "SUCCEEDED":
             raise RetrainingFailedError(
                 f"{result['status'].lower()}: {result['error']}: {result['cause']}", where=execution
@@ -85,7 +85,7 @@ def follow(target: Target, execution: str) -> dict[str, Any]:
     return executions.outcome(target, execution)
 
 
-def told(model: str, result: dict[str, Any]) -> str:
+def describe_result(model: str, result: dict[str, Any]) -> str:
     """Say what became of a retraining."""
     output = result["output"] or {}
     if "decision" in output:

@@ -78,7 +78,7 @@ def summary_of(result: CheckResult) -> dict[str, Any]:
 def completed(result: CheckResult, episodes: Episodes) -> dict[str, Any]:
     """Return the detail of ``Drift Check Completed``: the summary, and where the episodes stand."""
     standing = {
-        kind: {"state": episodes.state(kind), **(_told(track.open) if track.open else {})}
+        kind: {"state": episodes.state(kind), **(_summary(track.open) if track.open else {})}
         for kind, track in episodes.tracks.items()
     }
     return summary_of(result) | {"episodes": standing}
@@ -93,11 +93,11 @@ def event_of(notice: Notice) -> tuple[EventType, dict[str, Any]]:
     if episode.ended_at is not None:
         detail |= {"ended_at": to_text(episode.ended_at), "ended_by": episode.ended_by}
     # A new version's check ends what the version before it had.
-    told = {**_told(episode), "model_version": episode.model_version}
-    return _EVENTS[episode.kind, notice.news], detail | told
+    summary = {**_summary(episode), "model_version": episode.model_version}
+    return _EVENTS[episode.kind, notice.news], detail | summary
 
 
-def _told(episode: Episode) -> dict[str, Any]:
+def _summary(episode: Episode) -> dict[str, Any]:
     return {
         "episode_id": episode.id,
         "kind": episode.kind,

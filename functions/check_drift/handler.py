@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
-from evergreen.drift.episodes.store import advance, told
+from evergreen.drift.episodes.store import advance, remove_sent_notices
 from evergreen.events import Events, EventType
 from evergreen.lake.reader import Lake
 from evergreen.metrics.catalog import Metric
@@ -107,7 +107,7 @@ def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
         kind, detail = event_of(notice)
         events.put(kind, episodes.model, detail)
     if due:
-        told(storage, episodes.model, due)
+        remove_sent_notices(storage, episodes.model, due)
 
 
 def publish_metrics(result: CheckResult, episodes: Episodes) -> None:

@@ -21,7 +21,7 @@ from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation.evaluate import evaluate
-from evergreen.evaluation.report import Trial
+from evergreen.evaluation.report import EvaluationContext
 from evergreen.model_definition import find_definition
 from evergreen.production import Production, ProductionPointer
 from evergreen.registry.reports import keep_report
@@ -62,8 +62,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         challenger=load_bundle(_storage(), candidate_pointer(registered, promoted_at=at)),
     )
     champion = pointer.version if pointer else None
-    trial = Trial(registered.run_id, request.challenger, champion, request.dataset_id, at)
-    comparison = keep_report(evaluation, trial, _registry())
+    context = EvaluationContext(
+        registered.run_id, request.challenger, champion, request.dataset_id, at
+    )
+    comparison = keep_report(evaluation, context, _registry())
     _registry().log_comparison(registered, comparison, at)
     logger.info(
         comparison.reason, extra={"model": definition.name, "decision": comparison.decision}

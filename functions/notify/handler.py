@@ -23,8 +23,8 @@ from evergreen.clock import utc_now
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 from functions.notify.alarms import alarms_of
+from functions.notify.example_alert import example_alert
 from functions.notify.settings import settings
-from functions.notify.trial import trial
 from functions.notify.webhook import check_address, post
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _deliveries(event: Mapping[str, Any]) -> list[tuple[Alert, str]]:
     if "Records" in event:
         return [(alert, "webhook") for alert in alarms_of(event)]
     if "test" in event:
-        alert = trial(event["test"])
+        alert = example_alert(event["test"])
     else:
         alert = alert_of(event["detail-type"], event["detail"], event["id"])
     return [(alert, channel) for channel in _CHANNELS]

@@ -48,7 +48,7 @@ def service() -> Service:
     return build_service(settings())
 
 
-def build_service(told: Settings) -> Service:
+def build_service(environment: Settings) -> Service:
     """Wire the service as the environment says.
 
     Raises
@@ -56,11 +56,13 @@ def build_service(told: Settings) -> Service:
     UnknownModelError
         If no model of that name was packed with the function.
     """
-    definition = find_definition(told.models, told.model)
-    storage = Storage(told.bucket, boto3.client("s3"))
+    definition = find_definition(environment.models, environment.model)
+    storage = Storage(environment.bucket, boto3.client("s3"))
     firehose = boto3.client("firehose")
     record = recorder().record
-    server = ModelServer(definition, Production(told.stage, boto3.client("ssm")), storage, record)
+    server = ModelServer(
+        definition, Production(environment.stage, boto3.client("ssm")), storage, record
+    )
     log_prefix = request_log.request_log_landing_prefix(definition.name)
     label_prefix = ground_truth.labels_landing_prefix(definition.name)
     return Service(
@@ -70,9 +72,9 @@ def build_service(told: Settings) -> Service:
         predictions=PredictionService(
             definition,
             server,
-            Delivery(firehose, told.request_stream, storage, log_prefix),
+            Delivery(firehose, environment.request_stream, storage, log_prefix),
             ShadowScorer(definition, storage, record),
             record,
         ),
-        label_log=Delivery(firehose, told.label_stream, storage, label_prefix),
+        label_log=Delivery(firehose, environment.label_stream, storage, label_prefix),
     )

@@ -66,9 +66,9 @@ def _rolled_back(
         moved = before != _serving(model)
         if moved:
             count(model, "roll_back")
-    told = {**record.model_dump(mode="json"), "moved": moved}
-    logger.info("rolled back", extra=told)
-    return told
+    answer = {**record.model_dump(mode="json"), "moved": moved}
+    logger.info("rolled back", extra=answer)
+    return answer
 
 
 def _serving(model: str) -> str | None:

@@ -123,7 +123,7 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
 
 
 def _general_paths() -> dict[str, Any]:
-    told = {
+    public = {
         "/": "The status page, for people",
         "/ping": "Whether the API answers",
         "/docs": "This documentation",
@@ -136,7 +136,7 @@ def _general_paths() -> dict[str, Any]:
         "/status": "How each model is doing; ?span= 1h, 24h or 7d is how far the charts reach back",
         "/v2": "Name and version of the server",
     }
-    summaries = told | keyed | {"/metrics": "What Prometheus scrapes"}
+    summaries = public | keyed | {"/metrics": "What Prometheus scrapes"}
     security = dict.fromkeys(keyed, _KEY) | {"/metrics": [*_KEY, {"bearer": []}]}
     return {
         path: {

@@ -26,11 +26,11 @@ class TrainingRequest(BaseModel):
 
 def train_once(request: TrainingRequest) -> TrainedRun:
     """Train as asked, unless the same code has been trained on the same rows already."""
-    told = settings()
-    definition = find_definition(told.models, request.model)
-    folder = told.models / definition.name
-    storage = Storage(told.bucket, boto3.client("s3"))
-    registry = Registry(tracking_client(told.tracking_uri, told.tracking_secret))
+    environment = settings()
+    definition = find_definition(environment.models, request.model)
+    folder = environment.models / definition.name
+    storage = Storage(environment.bucket, boto3.client("s3"))
+    registry = Registry(tracking_client(environment.tracking_uri, environment.tracking_secret))
     known = find_trained(definition, folder, request.dataset_id, registry=registry)
     if known:
         return known

@@ -13,7 +13,7 @@ from cli.shared.target import Target
 from evergreen.alerting.once import DeliveryInProgressError, deliver_once, mark_key
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import read_episodes
-from evergreen.drift.episodes.store import advance, told
+from evergreen.drift.episodes.store import advance, remove_sent_notices
 from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.log import CheckContext
 from evergreen.storage import Storage
@@ -54,7 +54,7 @@ def test_checks_that_end_at_once_are_all_counted_and_begin_one_episode(storage: 
     found = read_episodes(storage, "m")
     assert set(found.tracks["data_drift"].sightings) == {3600 * (n + 1) for n in range(AT_ONCE)}
     assert [each.news for each in found.outbox] == ["began"]
-    assert told(storage, "m", found.outbox).outbox == ()
+    assert remove_sent_notices(storage, "m", found.outbox).outbox == ()
 
 
 def test_an_alert_that_several_deliver_at_once_is_sent_once(storage: Storage) -> None:

@@ -11,7 +11,7 @@ import pytest
 from evergreen.clock import utc_now
 from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation.evaluate import evaluate
-from evergreen.evaluation.report import ARTIFACT, DATA, PAGE, Trial
+from evergreen.evaluation.report import ARTIFACT, DATA, PAGE, EvaluationContext
 from evergreen.model_definition import Evaluation
 from evergreen.registry.reports import keep_report
 from evergreen.release.promotion import reject
@@ -39,9 +39,11 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
         training=rows_of(rows, TRAIN),
         champion_training=rows_of(rows, TRAIN),
     )
-    trial = Trial(wrong.run_id, wrong.version, good.version, manifest.dataset_id, utc_now())
-    keep_report(evaluation, trial, bench.context.registry)
-    comparison = keep_report(evaluation, trial, bench.context.registry)  # again: the same files
+    context = EvaluationContext(
+        wrong.run_id, wrong.version, good.version, manifest.dataset_id, utc_now()
+    )
+    keep_report(evaluation, context, bench.context.registry)
+    comparison = keep_report(evaluation, context, bench.context.registry)  # again: the same files
     assert comparison.report_uri == f"runs:/{wrong.run_id}/{ARTIFACT}/{PAGE}"
     assert {segment.refused for segment in comparison.segments} == {True}
     assert "worse than allowed in the protected segment colour = " in comparison.reason

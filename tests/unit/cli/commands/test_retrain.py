@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.commands.retrain import follow, told
+from cli.commands.retrain import describe_result, follow
 from cli.shared import executions
 from cli.shared.executions import message_of
 from cli.shared.target import Target
@@ -25,16 +25,16 @@ def result(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("decision", "done"), [("promote", "promoted"), ("reject", "rejected")])
 def test_a_decision_is_told_with_its_reason(decision: str, done: str) -> None:
     output = {"decision": decision, "challenger": "7", "reason": "f1 is better"}
-    assert told("fruit", result(output=output)).startswith(
+    assert describe_result("fruit", result(output=output)).startswith(
         f"Version 7 of fruit was {done}: f1 is better."
     )
 
 
 def test_what_was_skipped_or_ended_without_a_decision_is_told_too() -> None:
     error = {"Error": "NotEnoughDataError", "Cause": "19 labelled rows"}
-    skipped = told("fruit", result(output={"error": error}))
+    skipped = describe_result("fruit", result(output={"error": error}))
     assert skipped == "Skipped: NotEnoughDataError: 19 labelled rows"
-    assert ARN in told("fruit", result(status="ABORTED"))
+    assert ARN in describe_result("fruit", result(status="ABORTED"))
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, Evaluation, evaluate
-from evergreen.evaluation.report import DATA, PAGE, Trial, report_data, report_files
+from evergreen.evaluation.report import DATA, PAGE, EvaluationContext, report_data, report_files
 from evergreen.model_definition import ModelDefinition
 from evergreen.training.onnx_export import export_bundle
 from tests.support.trained_models import DEFINITION, bundle, frame, signal, training_columns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-TRIAL = Trial(run_id="run", challenger="2", champion="1", dataset_id="ds-1", at=START)
+CONTEXT = EvaluationContext(run_id="run", challenger="2", champion="1", dataset_id="ds-1", at=START)
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -101,7 +101,7 @@ def numbered(task: str) -> Evaluation:
 def test_each_task_has_its_pictures_in_one_page_that_stands_alone(
     task: str, pictures: set[str]
 ) -> None:
-    files = report_files(classified() if task == "classification" else numbered(task), TRIAL)
+    files = report_files(classified() if task == "classification" else numbered(task), CONTEXT)
     assert set(files) == {PAGE, DATA, *(f"{name}.png" for name in pictures)}
     page = files[PAGE].decode()
     sources = re.findall(r'src="([^"]*)"', page)
@@ -113,14 +113,14 @@ def test_each_task_has_its_pictures_in_one_page_that_stands_alone(
 
 
 def test_what_callers_sent_is_text_on_the_page() -> None:
-    page = report_files(classified(), TRIAL)[PAGE].decode()
+    page = report_files(classified(), CONTEXT)[PAGE].decode()
     assert "line = &lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert SCRIPT not in page
 
 
 def test_the_data_holds_every_segment_and_the_comparison_a_few() -> None:
     evaluation = classified()
-    data = json.loads(report_files(evaluation, TRIAL)[DATA])
+    data = json.loads(report_files(evaluation, CONTEXT)[DATA])
     assert data["comparison"] == evaluation.comparison.model_dump(mode="json")
     assert len(data["comparison"]["segments"]) == SHOWN_SEGMENTS < len(data["segments"])
     assert len(json.dumps(data["comparison"])) < 4000
@@ -140,7 +140,7 @@ def test_the_record_says_which_rows_were_trained_on() -> None:
 
 
 def test_a_time_series_is_told_window_by_window() -> None:
-    data = report_data(numbered("time_series"), TRIAL)
+    data = report_data(numbered("time_series"), CONTEXT)
     assert len(data["origins"]) == 12
     assert sum(window["rows"] for window in data["origins"]) == 400
     assert data["comparison"]["beside_challenger"]["rmse_worst_window"] == pytest.approx(
@@ -149,7 +149,9 @@ def test_a_time_series_is_told_window_by_window() -> None:
 
 
 def test_a_first_model_has_a_report_too() -> None:
-    trial = Trial(run_id="run", challenger="2", champion=None, dataset_id="ds-1", at=START)
-    files = report_files(classified(champion=False), trial)
+    context = EvaluationContext(
+        run_id="run", challenger="2", champion=None, dataset_id="ds-1", at=START
+    )
+    files = report_files(classified(champion=False), context)
     assert set(files) == {PAGE, DATA, "confusion.png", "calibration.png"}
     assert "version 2 against nothing in production" in files[PAGE].decode()

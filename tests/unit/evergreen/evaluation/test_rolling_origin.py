@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from evergreen.evaluation.metrics import rmse
 from evergreen.evaluation.rolling_origin import (
     MAX_WINDOWS,
+    evaluate_rolling_origin,
     forecast_scores,
-    rolling_origins,
     windows,
 )
 from evergreen.model_definition import Feature, Forecast, ModelDefinition
@@ -53,7 +53,7 @@ def test_windows_follow_one_another_and_none_is_shorter_than_a_horizon(rows: int
 def test_windows_together_are_the_whole(errors: list[float]) -> None:
     ground_truth = np.zeros(len(errors))
     champion, challenger = np.array(errors), np.ones(len(errors))
-    found = rolling_origins(
+    found = evaluate_rolling_origin(
         SERIES,
         rows_of(errors, ground_truth),
         ground_truth,
@@ -72,7 +72,7 @@ def test_both_are_judged_from_the_same_origins_in_their_order() -> None:
     late = np.where(
         np.arange(28) >= 21, ground_truth + 4, ground_truth
     )  # wrong in the last week only
-    found = rolling_origins(
+    found = evaluate_rolling_origin(
         SERIES,
         rows_of(ground_truth + 1, ground_truth),
         ground_truth,
@@ -85,7 +85,7 @@ def test_both_are_judged_from_the_same_origins_in_their_order() -> None:
     assert found[0].first_origin == START
     assert found[0].last_origin == START + timedelta(days=6)
     assert found[3].last_origin == START + timedelta(days=27)
-    alone = rolling_origins(
+    alone = evaluate_rolling_origin(
         SERIES, rows_of(ground_truth, ground_truth), ground_truth, champion=None, challenger=late
     )
     assert {window.champion for window in alone} == {None}

@@ -311,8 +311,8 @@ def _by_origin(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the rows of the request log, and those put together by hand."""
     if not set(KEY) <= set(table.column_names):
         return table.slice(0, 0), table
-    by_hand = pc.is_null(table[KEY[0]])
-    return table.filter(pc.invert(by_hand)), table.filter(by_hand)
+    unlogged = pc.is_null(table[KEY[0]])
+    return table.filter(pc.invert(unlogged)), table.filter(unlogged)
 
 
 def _count_in(rows: pa.Table, others: pa.Table, names: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from evergreen.datasets.store import rows_in_common
 from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.metrics import block_length
-from evergreen.evaluation.rolling_origin import OriginWindow, rolling_origins
+from evergreen.evaluation.rolling_origin import RollingOriginWindow, evaluate_rolling_origin
 from evergreen.evaluation.scoring import (
     ScoredPredictions,
     classes_of,
@@ -50,7 +50,7 @@ class Evaluation:
     improvements: NDArray[np.float64] | None
     """By how much the challenger is better in each resample; positive is better."""
     segments: tuple[SegmentResult, ...]
-    origins: tuple[OriginWindow, ...]
+    origins: tuple[RollingOriginWindow, ...]
     """Of a time series; see :mod:`evergreen.evaluation.rolling_origin`."""
 
 
@@ -300,10 +300,10 @@ def _origins(
     ground_truth: NDArray[Any],
     champion: ScoredPredictions | None,
     challenger: ScoredPredictions,
-) -> tuple[OriginWindow, ...]:
+) -> tuple[RollingOriginWindow, ...]:
     if definition.forecast is None:
         return ()
-    return rolling_origins(
+    return evaluate_rolling_origin(
         definition,
         holdout,
         ground_truth,

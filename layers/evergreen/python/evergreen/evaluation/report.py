@@ -37,8 +37,8 @@ _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """Who was judged when, and on what."""
+class EvaluationContext:
+    """What an evaluation was made of: run, versions, data set and time."""
 
     run_id: str
     """The challenger's run."""
@@ -48,27 +48,27 @@ class Trial:
     at: datetime
 
 
-def report_files(evaluation: Evaluation, trial: Trial) -> dict[str, bytes]:
+def report_files(evaluation: Evaluation, context: EvaluationContext) -> dict[str, bytes]:
     """Return the files of the report: the page, its data, and each picture, by name."""
     pictures = {}
     for name, figure in plots(evaluation).items():
         sink = io.BytesIO()
         figure.savefig(sink, format="png")
         pictures[f"{name}.png"] = sink.getvalue()
-    data = json.dumps(report_data(evaluation, trial), indent=1, default=str)
-    page = _page(evaluation, trial, pictures)
+    data = json.dumps(report_data(evaluation, context), indent=1, default=str)
+    page = _page(evaluation, context, pictures)
     return {PAGE: page.encode(), DATA: data.encode(), **pictures}
 
 
-def report_data(evaluation: Evaluation, trial: Trial) -> dict[str, Any]:
+def report_data(evaluation: Evaluation, context: EvaluationContext) -> dict[str, Any]:
     """Return every number of the report: the comparison, all segments, and what is drawn."""
     models = {"challenger": evaluation.challenger}
     if evaluation.champion:
         models["champion"] = evaluation.champion
     return {
         "model": evaluation.definition.name,
-        **asdict(trial),
-        "at": to_text(trial.at),
+        **asdict(context),
+        "at": to_text(context.at),
         "comparison": evaluation.comparison.model_dump(mode="json"),
         "segments": [segment.model_dump(mode="json") for segment in evaluation.segments],
         "origins": [asdict(window) for window in evaluation.origins],
@@ -118,12 +118,12 @@ $sections
 """)
 
 
-def _page(evaluation: Evaluation, trial: Trial, pictures: dict[str, bytes]) -> str:
-    against = f"version {trial.champion}" if trial.champion else "nothing in production"
+def _page(evaluation: Evaluation, context: EvaluationContext, pictures: dict[str, bytes]) -> str:
+    against = f"version {context.champion}" if context.champion else "nothing in production"
     sections = [
         (
-            f"<p>Compared at {to_text(trial.at)} on the holdout of data set "
-            f"{escape(trial.dataset_id)}.</p>"
+            f"<p>Compared at {to_text(context.at)} on the holdout of data set "
+            f"{escape(context.dataset_id)}.</p>"
         ),
         _numbers(evaluation.comparison),
         *_segments(evaluation),
@@ -135,7 +135,7 @@ def _page(evaluation: Evaluation, trial: Trial, pictures: dict[str, bytes]) -> s
             for name, body in pictures.items()
         ),
     ]
-    title = f"{evaluation.definition.name}: version {trial.challenger} against {against}"
+    title = f"{evaluation.definition.name}: version {context.challenger} against {against}"
     return _PAGE.substitute(
         title=escape(title),
         decision=evaluation.comparison.decision,

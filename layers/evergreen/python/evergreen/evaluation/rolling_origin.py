@@ -38,7 +38,7 @@ MAX_WINDOWS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class OriginWindow:
+class RollingOriginWindow:
     """RMSE of each forecast over the same successive origins, in the unit of the target."""
 
     first_origin: datetime
@@ -50,14 +50,14 @@ class OriginWindow:
     seasonal_naive: float
 
 
-def rolling_origins(
+def evaluate_rolling_origin(
     definition: ModelDefinition,
     holdout: pa.Table,
     ground_truth: NDArray[np.float64],
     *,
     champion: NDArray[np.float64] | None,
     challenger: NDArray[np.float64],
-) -> tuple[OriginWindow, ...]:
+) -> tuple[RollingOriginWindow, ...]:
     """Return how champion, challenger and naive forecast did window after window, oldest first.
 
     Parameters
@@ -72,7 +72,7 @@ def rolling_origins(
     naive = seasonal_naive(definition, holdout)
     times = holdout[TIMESTAMP].to_pylist()
     return tuple(
-        OriginWindow(
+        RollingOriginWindow(
             first_origin=times[part.start],
             last_origin=times[part.stop - 1],
             rows=part.stop - part.start,

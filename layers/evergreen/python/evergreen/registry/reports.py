@@ -11,7 +11,7 @@ from evergreen.evaluation.report import ARTIFACT, PAGE, report_files
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
     from evergreen.evaluation.evaluate import Evaluation
-    from evergreen.evaluation.report import Trial
+    from evergreen.evaluation.report import EvaluationContext
     from evergreen.registry.writer import Registry
 
 
@@ -25,9 +25,9 @@ def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Compari
     RegistryError
         If MLflow refused or cannot be reached.
     """
-    uri = f"runs:/{trial.run_id}/{ARTIFACT}/{PAGE}"
+    uri = f"runs:/{context.run_id}/{ARTIFACT}/{PAGE}"
     with TemporaryDirectory() as scratch:
-        for name, body in report_files(evaluation, trial).items():
+        for name, body in report_files(evaluation, context).items():
             (Path(scratch) / name).write_bytes(body)
-        registry.upload(trial.run_id, Path(scratch), ARTIFACT)
+        registry.upload(context.run_id, Path(scratch), ARTIFACT)
     return evaluation.comparison.model_copy(update={"report_uri": uri})

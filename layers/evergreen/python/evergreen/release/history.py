@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNRECORDED = "no decision record was written: it was interrupted"
 
 
-class Turn(BaseModel):
+class HistoryEntry(BaseModel):
     """One decision in the history of a model."""
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +42,9 @@ class Turn(BaseModel):
     """URI of the decision record."""
 
 
-def read_release_history(storage: Storage, production: Production, model: str) -> list[Turn]:
+def read_release_history(
+    storage: Storage, production: Production, model: str
+) -> list[HistoryEntry]:
     """Return every decision about a model, oldest first.
 
     Decisions come from the decision records. A change of the production pointer without a record is
@@ -60,7 +62,7 @@ def read_release_history(storage: Storage, production: Production, model: str) -
     records = read_decision_records(storage, model)
     known = {(record.decided_at, record.challenger) for record in records}
     pointers = production.history(model) if production.read(model) else []
-    turns = [
+    entries = [
         *(_of_record(record, storage) for record in records),
         *(
             _of_pointer(pointer)
@@ -68,12 +70,12 @@ def read_release_history(storage: Storage, production: Production, model: str) -
             if (pointer.promoted_at, pointer.version) not in known
         ),
     ]
-    return sorted(turns, key=lambda turn: turn.at)
+    return sorted(entries, key=lambda entry: entry.at)
 
 
-def _of_record(record: DecisionRecord, storage: Storage) -> Turn:
+def _of_record(record: DecisionRecord, storage: Storage) -> HistoryEntry:
     evidence = record.comparison
-    return Turn(
+    return HistoryEntry(
         at=record.decided_at,
         decision=record.decision,
         version=record.challenger,
@@ -89,8 +91,8 @@ def _of_record(record: DecisionRecord, storage: Storage) -> Turn:
     )
 
 
-def _of_pointer(pointer: ProductionPointer) -> Turn:
-    return Turn(
+def _of_pointer(pointer: ProductionPointer) -> HistoryEntry:
+    return HistoryEntry(
         at=pointer.promoted_at,
         decision="roll_back" if pointer.rolled_back else "promote",
         version=pointer.version,

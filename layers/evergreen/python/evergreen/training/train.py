@@ -61,7 +61,8 @@ def train(
     """Fit a challenger and keep all that it is made of in one run of MLflow.
 
     The run holds parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle)
-    and the files of its bundle, proved equal to the estimator, beside its holdout predictions. It is finished only when all of it is there. Nothing is registered: see
+    and the files of its bundle, proved equal to the estimator, beside its holdout predictions. It
+    is finished only when all of it is there. Nothing is registered: see
     :mod:`evergreen.registry.registration`.
 
     Parameters

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.drift.episodes.state import ORPHANED, Episodes, episodes_key, read_episodes
-from evergreen.drift.episodes.store import advance, told
+from evergreen.drift.episodes.store import advance, remove_sent_notices
 from evergreen.drift.episodes.transitions import CheckFindings, step
 from evergreen.drift.log import CheckContext, DriftDecision, record, write_records
 from evergreen.errors import EvergreenError
@@ -228,7 +228,7 @@ def test_what_was_told_is_told_no_more_and_what_was_left_behind_is() -> None:
     # The first check died before it told anybody: a later one does.
     later = advance(storage, check(1, drift=True))
     assert later.due(later.check_id, notice.noted_at + ORPHANED) == (notice,)
-    assert told(storage, "m", [notice]).outbox == ()
+    assert remove_sent_notices(storage, "m", [notice]).outbox == ()
     assert read_episodes(storage, "m").state("data_drift") == "ongoing"
 
 

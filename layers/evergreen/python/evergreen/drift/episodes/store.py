@@ -59,7 +59,7 @@ def _start_was_lost(storage: Storage, known: Episodes, context: CheckContext) ->
     )
 
 
-def told(storage: Storage, model: str, notices: Collection[Notice]) -> Episodes:
+def remove_sent_notices(storage: Storage, model: str, notices: Collection[Notice]) -> Episodes:
     """Take notices that were told out of the outbox.
 
     Raises

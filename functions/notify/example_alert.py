@@ -5,7 +5,7 @@ from __future__ import annotations
 from evergreen.alerting.messages import Alert
 
 
-def trial(identity: str) -> Alert:
+def example_alert(identity: str) -> Alert:
     """Return the alert that only shows that alerts arrive."""
     return Alert(
         id=f"test.{identity}",
