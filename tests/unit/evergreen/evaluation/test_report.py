@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, Evaluation, evaluate
+from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, EvaluationResult, evaluate
 from evergreen.evaluation.report import DATA, PAGE, EvaluationContext, report_data, report_files
 from evergreen.model_definition import ModelDefinition
 from evergreen.training.onnx_export import export_bundle
@@ -52,7 +52,7 @@ def holdout(target: Any, rows: slice = slice(0, 400)) -> pa.Table:
 
 
 @cache
-def classified(*, champion: bool = True) -> Evaluation:
+def classified(*, champion: bool = True) -> EvaluationResult:
     target = np.where(signal() > 0.3, "late", "on time").astype(object)
     return evaluate(
         defined("classification", segments=["line", "stops", "express"]),
@@ -65,7 +65,7 @@ def classified(*, champion: bool = True) -> Evaluation:
 
 
 @cache
-def numbered(task: str) -> Evaluation:
+def numbered(task: str) -> EvaluationResult:
     columns = ColumnTransformer(
         [
             ("numbers", "passthrough", ["stops", "express"]),

@@ -38,7 +38,7 @@ SHOWN_SEGMENTS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
+class EvaluationResult:
     """An evaluation: the comparison, and row by row what it was computed from."""
 
     definition: ModelDefinition
@@ -88,7 +88,7 @@ def evaluate(
     champion_training: pa.Table | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Evaluation:
+) -> EvaluationResult:
     """Decide whether the challenger replaces the champion.
 
     It does if the share of resamples in which it is better by more than
@@ -140,7 +140,7 @@ def evaluate(
             seen_by_challenger=seen_by_challenger,
         )
         origins = _origins(definition, holdout, ground_truth, None, new)
-        return Evaluation(
+        return EvaluationResult(
             definition, comparison, holdout, ground_truth, None, new, None, (), origins
         )
     old = score_predictions(definition, champion, holdout, ground_truth, classes, training)
@@ -165,7 +165,7 @@ def evaluate(
         segments=segments,
     )
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
-    return Evaluation(
+    return EvaluationResult(
         definition,
         judged.model_copy(update={**beside, "champion": champion.version}),
         holdout,

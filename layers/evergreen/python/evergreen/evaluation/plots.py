@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from evergreen.evaluation.evaluate import Evaluation
+    from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.scoring import ScoredPredictions
 
 # Told apart by colour-blind eyes too (P. Tol, "Colour Schemes", SRON technical note, 2021).
@@ -28,7 +28,7 @@ _SHOWN_ORIGINS = 90
 _FEWEST_BINS, _MOST_BINS = 5, 60
 
 
-def plots(evaluation: Evaluation) -> dict[str, Figure]:
+def plots(evaluation: EvaluationResult) -> dict[str, Figure]:
     """Return the pictures that fit the task, by name.
 
     Classification: ``confusion`` and, where there are probabilities, ``calibration``. Numbers:
@@ -51,7 +51,7 @@ def plots(evaluation: Evaluation) -> dict[str, Figure]:
     return figures
 
 
-def _models(evaluation: Evaluation) -> list[tuple[str, ScoredPredictions, str]]:
+def _models(evaluation: EvaluationResult) -> list[tuple[str, ScoredPredictions, str]]:
     models = [("champion", evaluation.champion, _CHAMPION)] if evaluation.champion else []
     return [*models, ("challenger", evaluation.challenger, _CHALLENGER)]
 
@@ -60,7 +60,7 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=110)
 
 
-def _confusion(evaluation: Evaluation) -> Figure:
+def _confusion(evaluation: EvaluationResult) -> Figure:
     models = _models(evaluation)
     figure = _figure(4.6 * len(models), 4.4)
     axes = figure.subplots(1, len(models), squeeze=False)[0]
@@ -86,7 +86,7 @@ def _confusion(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _calibration(evaluation: Evaluation) -> Figure:
+def _calibration(evaluation: EvaluationResult) -> Figure:
     figure = _figure(6.4, 6.0)
     curve, amounts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color=_GROUND_TRUTH, linestyle=":", linewidth=1, label="perfect")
@@ -112,7 +112,7 @@ def _calibration(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _residuals(evaluation: Evaluation) -> Figure:
+def _residuals(evaluation: EvaluationResult) -> Figure:
     models = _models(evaluation)
     figure = _figure(5.0 * len(models), 4.4)
     axes = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
@@ -133,7 +133,7 @@ def _residuals(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _residual_histogram(evaluation: Evaluation) -> Figure:
+def _residual_histogram(evaluation: EvaluationResult) -> Figure:
     figure = _figure(6.4, 4.0)
     axis = figure.subplots()
     residuals = [evaluation.ground_truth - model.outputs for _, model, _ in _models(evaluation)]
@@ -155,7 +155,7 @@ def _residual_histogram(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _forecasts(evaluation: Evaluation) -> Figure:
+def _forecasts(evaluation: EvaluationResult) -> Figure:
     figure = _figure(10.0, 6.4)
     newest, errors = figure.subplots(2, 1, height_ratios=[3, 2])
     times = evaluation.holdout[TIMESTAMP].to_numpy()
@@ -186,7 +186,7 @@ def _forecasts(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _origins(evaluation: Evaluation) -> Figure:
+def _origins(evaluation: EvaluationResult) -> Figure:
     figure = _figure(10.0, 4.0)
     axis = figure.subplots()
     times = evaluation.holdout[TIMESTAMP].to_numpy()
@@ -214,7 +214,7 @@ def _origins(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _improvement(evaluation: Evaluation, improvements: NDArray[np.float64]) -> Figure:
+def _improvement(evaluation: EvaluationResult, improvements: NDArray[np.float64]) -> Figure:
     figure = _figure(6.4, 4.0)
     axis = figure.subplots()
     asked = evaluation.definition.evaluation.min_improvement

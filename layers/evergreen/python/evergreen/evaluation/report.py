@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.evaluation.evaluate import Evaluation
+    from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.scoring import ScoredPredictions
 
 ARTIFACT = "evaluation"
@@ -48,7 +48,7 @@ class EvaluationContext:
     at: datetime
 
 
-def report_files(evaluation: Evaluation, context: EvaluationContext) -> dict[str, bytes]:
+def report_files(evaluation: EvaluationResult, context: EvaluationContext) -> dict[str, bytes]:
     """Return the files of the report: the page, its data, and each picture, by name."""
     pictures = {}
     for name, figure in plots(evaluation).items():
@@ -60,7 +60,7 @@ def report_files(evaluation: Evaluation, context: EvaluationContext) -> dict[str
     return {PAGE: page.encode(), DATA: data.encode(), **pictures}
 
 
-def report_data(evaluation: Evaluation, context: EvaluationContext) -> dict[str, Any]:
+def report_data(evaluation: EvaluationResult, context: EvaluationContext) -> dict[str, Any]:
     """Return every number of the report: the comparison, all segments, and what is drawn."""
     models = {"challenger": evaluation.challenger}
     if evaluation.champion:
@@ -76,7 +76,7 @@ def report_data(evaluation: Evaluation, context: EvaluationContext) -> dict[str,
     }
 
 
-def _answers(evaluation: Evaluation, model: ScoredPredictions) -> dict[str, Any]:
+def _answers(evaluation: EvaluationResult, model: ScoredPredictions) -> dict[str, Any]:
     if evaluation.definition.metric != "f1":
         quantiles = np.quantile(evaluation.ground_truth - model.outputs, _QUANTILES).tolist()
         return {
@@ -118,7 +118,9 @@ $sections
 """)
 
 
-def _page(evaluation: Evaluation, context: EvaluationContext, pictures: dict[str, bytes]) -> str:
+def _page(
+    evaluation: EvaluationResult, context: EvaluationContext, pictures: dict[str, bytes]
+) -> str:
     against = f"version {context.champion}" if context.champion else "nothing in production"
     sections = [
         (
@@ -165,7 +167,7 @@ def _numbers(comparison: Comparison) -> str:
     return f"<h2>On all {comparison.rows:,} rows</h2>{_table(head, rows)}{more}"
 
 
-def _segments(evaluation: Evaluation) -> list[str]:
+def _segments(evaluation: EvaluationResult) -> list[str]:
     if not evaluation.segments:
         return []
     head = ("segment", "rows", "champion", "challenger", "probability worse than allowed")
@@ -191,7 +193,7 @@ def _segments(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _windows(evaluation: Evaluation) -> list[str]:
+def _windows(evaluation: EvaluationResult) -> list[str]:
     if not evaluation.origins:
         return []
     head = ("origins", "rows", "champion", "challenger", "seasonal naive")

@@ -10,7 +10,7 @@ from evergreen.evaluation.report import ARTIFACT, PAGE, report_files
 
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.evaluation.evaluate import Evaluation
+    from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.report import EvaluationContext
     from evergreen.registry.writer import Registry
 
