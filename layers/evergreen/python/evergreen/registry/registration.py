@@ -44,7 +44,7 @@ def keep_bundle(
     ----------
     bundle
         The bundle; its version is not kept.
-    answers
+    holdout_file
         Its predictions on its holdout; see :mod:`evergreen.datasets.holdout_predictions`.
     scratch
         An existing folder to write to.
@@ -115,7 +115,8 @@ def register_challenger(
     with tempfile.TemporaryDirectory() as scratch:
         folder = registry.download(run_id, BUNDLE_ARTIFACT, Path(scratch))
         files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    answers = files.pop(HOLDOUT_FILE, None)  # it does not serve, so the digest does not cover it
+    # It does not serve, so the digest does not cover it.
+    holdout_file = files.pop(HOLDOUT_FILE, None)
     unpack(files, digest, run_id)  # first, so that no version without a usable bundle is made
     version = registry.register(model, run_id, dataset_id)
     try:

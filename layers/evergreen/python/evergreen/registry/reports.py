@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from evergreen.registry.writer import Registry
 
 
-def keep_report(evidence: Evidence, trial: Trial, registry: Registry) -> Comparison:
+def keep_report(
+    evaluation: EvaluationResult, context: EvaluationContext, registry: Registry
+) -> Comparison:
     """Keep the report in the challenger's run; return the comparison with the report's URI.
 
     A second call writes the same files.
