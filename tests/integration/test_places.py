@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def at_the_tests_stack(local_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("target", "places"):
+    for module in ("shared.target", "commands.open_address"):
         monkeypatch.setattr(f"cli.{module}.read_settings", lambda: local_stack.settings)
 
 

@@ -156,7 +156,7 @@ def test_files_that_are_not_those_of_the_training_are_refused(bench: Bench, tmp_
     altered.mkdir()
     (altered / "model.onnx").write_bytes(b"something else")
     bench.context.registry.upload(run.run_id, altered, "bundle")
-    with pytest.raises(BundleError, match="not those that training left"):
+    with pytest.raises(BundleError, match="not those that training stored"):
         registered(bench, run)
     assert versions(bench) == []
 

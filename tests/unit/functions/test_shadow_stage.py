@@ -177,7 +177,7 @@ def test_a_verdict_against_it_changes_the_decision(aws: MemoryAws) -> None:
     event = {"model": MODEL, "challenger": "2", "reason": "better", "decision": "promote"}
     answer = comparing.handler(event, CONTEXT)
     assert answer["decision"] == answer["shadow"]["verdict"] == "reject"
-    assert answer["reason"] == "in the shadow it was never asked before the time was over"
+    assert answer["reason"] == "in the shadow it scored no row before the time limit"
 
 
 @pytest.mark.usefixtures("aws")

@@ -1,4 +1,4 @@
-"""Time as Evergreen writes it: UTC, RFC 3339, microseconds."""
+"""Times and periods: UTC, written as RFC 3339 with microseconds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def to_text(moment: datetime) -> str:
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(to_text, return_type=str, when_used="json")]
-"""The type of a time in a record: aware when read, written by :func:`to_text`."""
+"""The type of a time in a record: aware when read, and written by :func:`to_text`."""
 
 
 def from_text(text: str) -> datetime:
@@ -47,7 +47,7 @@ def from_text(text: str) -> datetime:
     Raises
     ------
     ValueError
-        If the text is not a time or names no time zone.
+        If the text is not a time, or has no time zone.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

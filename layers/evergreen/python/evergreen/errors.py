@@ -1,4 +1,4 @@
-"""Every error Evergreen raises on purpose: what was wrong, where, and what to do about it."""
+"""Errors: every error says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class EvergreenError(Exception):
     what
         What is wrong, as a sentence without a full stop.
     where
-        The file, key, field or resource it concerns, if there is one.
+        The file, key, field or resource, if there is one.
     fix
-        What the reader can do about it, if anything.
+        What the reader can do, if anything.
     """
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
@@ -49,15 +49,15 @@ class BundleError(EvergreenError):
 
 
 class LogDeliveryError(EvergreenError):
-    """Request log or ground truth could be written neither to Firehose nor to S3."""
+    """Firehose and S3 both refused records of the request log or of the ground truth."""
 
 
 class NotEnoughDataError(EvergreenError):
-    """Too few (labelled) rows for what was asked; the message says how many are needed."""
+    """Too few rows, or labelled rows, for the task; the message says how many are needed."""
 
 
 class RegistryError(EvergreenError):
-    """The model registry refused, or does not hold what was asked for."""
+    """The model registry refused, or does not have the requested item."""
 
 
 class OutdatedComparisonError(EvergreenError):
@@ -69,28 +69,28 @@ class RetrainingInProgressError(EvergreenError):
 
 
 class RetrainingRequestError(EvergreenError):
-    """What asked for a retraining does not say of which model, or says it wrongly."""
+    """A request for a retraining names no model, or an invalid one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong in a request body: where, what, and what would have been right."""
+    """One wrong field in a request body: its path, the fault, and the allowed values."""
 
     path: str
     message: str
 
 
 class RequestError(EvergreenError):
-    """A request that cannot be served as it is.
+    """An invalid request.
 
     Parameters
     ----------
     status
-        The HTTP status that tells the caller so (400, 413 or 422).
+        The HTTP status of the answer (400, 413 or 422).
     what
         What is wrong with the request as a whole.
     fields
-        The fields at fault, in the order they were found.
+        The wrong fields, in the order in which they were found.
     """
 
     def __init__(self, status: int, what: str, fields: tuple[FieldError, ...] = ()) -> None:

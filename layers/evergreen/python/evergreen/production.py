@@ -1,6 +1,6 @@
-"""The production pointer: which bundle serves a model. Writing it is what promotes.
+"""The production pointer: which bundle serves a model. A promotion writes it.
 
-It has one slot beside, for a challenger that scores in the shadow of the model that serves.
+The pointer also has the shadow slot, for a challenger that scores live traffic.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ATTEMPTS = 5
 
 
 class ShadowSlot(BaseModel):
-    """A challenger that scores the same rows, and answers nobody."""
+    """The shadow slot: a challenger that scores the same rows without answering them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,11 +30,11 @@ class ShadowSlot(BaseModel):
     """SHA-256 of the bundle's manifest, as in the pointer itself."""
     started_at: datetime
     owner: str | None = None
-    """ARN of the execution that put it there; None where a person did."""
+    """ARN of the execution that filled the slot; None if a person did."""
 
 
 class ProductionPointer(BaseModel):
-    """What serves a model now, and what did before."""
+    """The production pointer: the version that serves a model now, and the previous one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,15 +42,15 @@ class ProductionPointer(BaseModel):
     bundle_uri: str
     """``s3://bucket/bundles/<model>/<version>/``, with the slash."""
     sha256: str
-    """SHA-256 of the bundle's ``manifest.json``, which names the SHA-256 of every other file."""
+    """SHA-256 of the bundle's ``manifest.json``, which has the SHA-256 of every other file."""
     reference_dataset_id: str
     promoted_at: datetime
     metric: float | None = None
     """The deciding metric on the holdout at promotion."""
     previous: str | None = None
-    """Version that served before, if any."""
+    """The version that served before, if there was one."""
     rolled_back: bool = False
-    """Whether it got here by going back to it, and not as a challenger that won."""
+    """Whether a rollback wrote this pointer, and not a promotion."""
     shadow: ShadowSlot | None = None
 
 
@@ -74,25 +74,25 @@ class Production:
         return f"/evergreen/{self._stage}/{model}/production"
 
     def read(self, model: str) -> ProductionPointer | None:
-        """Return the model's pointer, or None if nothing was promoted yet."""
+        """Return the model's pointer, or None if nothing has been promoted yet."""
         found = self._read(model)
         return None if found is None else found[0]
 
     def write(self, model: str, pointer: ProductionPointer) -> None:
-        """Point production at a bundle: the commit point of a promotion."""
+        """Write the pointer: the commit point of a promotion or a rollback."""
         self._put(model, pointer)
 
     def set_shadow(self, model: str, slot: ShadowSlot | None) -> bool:
-        """Fill the pointer's shadow slot, or empty it; say whether that changed anything.
+        """Fill the pointer's shadow slot, or empty it; return whether that changed anything.
 
-        What serves stays as it is, even if it changes meanwhile: Parameter Store knows no
-        conditional write, but numbers them. A write that came between reading and writing shows
-        in the numbers, and is put back with the slot changed.
+        The version that serves is never changed, even if another process writes the pointer at the
+        same time. Parameter Store has no conditional write, but it numbers its writes. A gap in the
+        numbers shows that a write came in between. That write is then repeated with the new slot.
 
         Raises
         ------
         NoProductionModelError
-            If nothing is in production that a shadow could stand beside.
+            If nothing is in production.
         """
         found = self._read(model)
         if found is None:
@@ -115,9 +115,9 @@ class Production:
         )
 
     def history(self, model: str) -> list[ProductionPointer]:
-        """Return every pointer the model has had, oldest first (SSM keeps the last 100).
+        """Return the pointers that the model has had, oldest first (SSM keeps the last 100).
 
-        What comes and goes in the shadow is no change of what serves, and is left out.
+        A change of the shadow slot does not change the version that serves, so it is left out.
         """
         served: list[ProductionPointer] = []
         for _, pointer in self._all(model):

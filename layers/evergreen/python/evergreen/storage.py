@@ -1,4 +1,4 @@
-"""The one door to S3: small typed verbs over one bucket."""
+"""Storage: the objects of one S3 bucket, through a small typed interface."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
-# NoSuchKey: the object that was to be replaced is gone.
+# NoSuchKey: the object to replace is gone.
 _CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "NoSuchKey"}
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object as a listing shows it."""
+    """One object of a listing."""
 
     key: str
     size: int
@@ -31,19 +31,19 @@ class StoredObject:
 
 
 class ObjectReader(io.RawIOBase):
-    """An object as a file for reading; only the parts asked for are transferred.
+    """An object as a file for reading; only the parts that are read are transferred.
 
     Parameters
     ----------
     client
         A boto3 S3 client.
     bucket, key
-        Which object.
+        The object.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such object, or none any more when it is read.
+        If there is no such object, or if it is gone when it is read.
     """
 
     def __init__(self, client: S3Client, bucket: str, key: str) -> None:
@@ -54,21 +54,21 @@ class ObjectReader(io.RawIOBase):
             self._size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the file is readable."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be read from anywhere."""
+        """Return True: the file supports random access."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, and return it as counted from the start."""
+        """Move to a position, and return it as an offset from the start."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = base + offset
         return self._at
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer with what comes next; return how many bytes there were."""
+        """Read the next bytes into the buffer; return their number."""
         room = memoryview(buffer)
         last = min(self._at + len(room), self._size) - 1
         if last < self._at:
@@ -112,24 +112,24 @@ class Storage:
         return f"s3://{self.bucket}/{key}"
 
     def put(self, key: str, body: bytes) -> None:
-        """Write an object, replacing what was there."""
+        """Write an object; an existing object is replaced."""
         self._client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
-        """Write an object only if none is there; say whether it was written."""
+        """Write an object only if none exists; return whether it was written."""
         return self._put_on_condition(key, body, IfNoneMatch="*")
 
     def put_if_unchanged(self, key: str, body: bytes, etag: str) -> bool:
-        """Replace an object only if it still has ``etag``; say whether it was written."""
+        """Replace an object only if it still has ``etag``; return whether it was written."""
         return self._put_on_condition(key, body, IfMatch=etag)
 
     def get(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None where there is none."""
+        """Return an object's bytes, or None if there is none."""
         found = self.get_with_etag(key)
         return None if found is None else found[0]
 
     def get_with_etag(self, key: str) -> tuple[bytes, str] | None:
-        """Return an object's bytes and ETag, or None where there is none."""
+        """Return an object's bytes and ETag, or None if there is none."""
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
@@ -139,7 +139,7 @@ class Storage:
         return answer["Body"].read(), answer["ETag"]
 
     def open(self, key: str) -> io.IOBase:
-        """Return an object as a file of which only what is read is transferred.
+        """Return an object as a file; only the parts that are read are transferred.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Storage:
         self.put(key, json.dumps(value, ensure_ascii=False, indent=2).encode())
 
     def get_json(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
-        """Read a JSON object back, or None where there is none."""
+        """Return the value of a JSON object, or None if there is none."""
         body = self.get(key)
         return None if body is None else json.loads(body)
 
@@ -167,11 +167,11 @@ class Storage:
                 yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
     def delete(self, key: str) -> None:
-        """Delete an object; deleting what is not there is no error."""
+        """Delete an object; it is no error if there is none."""
         self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def delete_below(self, prefix: str) -> int:
-        """Delete every object below ``prefix`` and return how many there were."""
+        """Delete every object below ``prefix`` and return their number."""
         keys = [item.key for item in self.list(prefix)]
         for first in range(0, len(keys), 1000):
             batch = keys[first : first + 1000]

@@ -153,7 +153,7 @@ def test_one_that_was_never_asked_is_refused_when_the_time_is_over() -> None:
     assert trial.compare().verdict == "waiting"
     refused = trial.compare(LATER)
     assert refused.verdict == "reject"
-    assert "never asked" in refused.reason
+    assert "scored no row" in refused.reason
 
 
 @pytest.mark.parametrize("outcome", ["failed", "late", "resting"])
@@ -164,7 +164,7 @@ def test_one_that_does_not_answer_in_time_is_refused(outcome: str) -> None:
     refused = trial.compare()
     assert refused.verdict == "reject"
     assert (refused.predictions, refused.errors) == (80, 2)
-    assert "2 of 80 predictions; at most 1.0% may" in refused.reason
+    assert "2 of 80 predictions; the limit is 1.0%" in refused.reason
 
 
 def test_loading_is_not_held_against_it() -> None:

@@ -1,4 +1,4 @@
-"""Predictions from a bundle, by ONNX Runtime."""
+"""Predictions from a bundle with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evergreen.bundle.store import Bundle
     from evergreen.columns import Columns
 
-# A Lambda of 1,769 MB has one virtual CPU; more threads than that only wait for each other.
+# A Lambda of 1,769 MB has one virtual CPU. More threads only wait for each other.
 _THREADS = 1
 _ERRORS_ONLY = 3
 
@@ -25,14 +25,14 @@ Label = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What the model says, one entry for each row.
+    """The predictions of a model, one entry for each row.
 
     Parameters
     ----------
     outputs
         Class labels in their JSON type, or numbers.
     confidences
-        Probability of the label given, or None if the model has none.
+        Probability of the predicted label, or None if the model gives no probabilities.
     """
 
     outputs: list[Label] | list[float]
@@ -69,7 +69,7 @@ class Predictor:
         self.signature = bundle.signature
         self._names = [feature.name for feature in self.signature.features]
         taken = {node.name for node in self._session.get_inputs()}
-        # A feature that no tree splits on may be optimised away; one more could never be fed.
+        # ONNX may drop a feature that no tree uses. An input without a feature gets no value.
         if not taken <= set(self._names):
             raise BundleError(
                 f"model.onnx takes {sorted(taken)}, the signature has {self._names}",
@@ -107,7 +107,7 @@ class Predictor:
         Parameters
         ----------
         columns
-            As :meth:`predict` takes them.
+            As for :meth:`predict`.
         """
         if not self.signature.probabilities:
             return None
@@ -117,7 +117,7 @@ class Predictor:
 
 
 def _labels(bundle: Bundle) -> dict[str, Label] | None:
-    """Map what ONNX writes for a class to what an answer holds."""
+    """Map the class labels of ONNX to the labels in an answer."""
     signature = bundle.signature
     if signature.task != "classification":
         return None

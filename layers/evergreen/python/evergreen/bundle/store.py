@@ -1,8 +1,8 @@
-"""Bundles: the artefact that serves, as data. No pickle, every file named by its SHA-256.
+"""The bundle store: the artefact that serves, as files with a SHA-256 each, without pickle.
 
-A bundle lives at ``bundles/<model>/<version>/`` and is three files: ``model.onnx``,
-``signature.json`` and ``manifest.json``, which holds the hashes of the other two. The production
-pointer holds the hash of the manifest, so one hash vouches for all.
+A bundle has three files at ``bundles/<model>/<version>/``: ``model.onnx``, ``signature.json`` and
+``manifest.json``. The manifest has the hashes of the other two. The production pointer has the hash
+of the manifest, so one hash verifies all files.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MANIFEST = "manifest.json"
 
 
 class TrainedFeature(BaseModel):
-    """One input of the model, and what training saw of it."""
+    """One input of the model, with its range or categories in training."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +47,7 @@ class TrainedFeature(BaseModel):
 
 
 class Signature(BaseModel):
-    """What goes into a model and what comes out."""
+    """The inputs and outputs of a model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,7 +81,7 @@ class Bundle:
     version
         The registry's version.
     signature
-        Inputs, outputs and what training saw.
+        Inputs, outputs, and their ranges in training.
     onnx
         The model, serialised.
     """
@@ -91,7 +91,7 @@ class Bundle:
     onnx: bytes
 
     def check_fits(self, definition: ModelDefinition) -> None:
-        """Make sure that requests read by ``definition`` are what the model takes.
+        """Check that the model takes the requests that ``definition`` describes.
 
         Raises
         ------
@@ -105,17 +105,17 @@ class Bundle:
                 f"version {self.version} was trained for {self.signature.task} on {trained}, "
                 f"model.toml says {definition.task} on {defined}",
                 where=definition.name,
-                fix="Train and promote a version for the present definition.",
+                fix="Train and promote a version for the current definition.",
             )
 
 
 def bundle_key(model: str, version: str) -> str:
-    """Return the prefix below which a bundle's files live, with the slash.
+    """Return the prefix of a bundle's files, with the slash.
 
     Raises
     ------
     BundleError
-        If the version could not be part of a key.
+        If the version contains characters that a key must not have.
     """
     if not _VERSION.fullmatch(version):
         raise BundleError(f"{version!r} is not a version", where=model)
@@ -125,7 +125,7 @@ def bundle_key(model: str, version: str) -> str:
 def save_bundle(storage: Storage, model: str, bundle: Bundle) -> tuple[str, str]:
     """Write a bundle and return its URI and the SHA-256 of its manifest.
 
-    The manifest is written last: a bundle that has one is complete.
+    The manifest is written last, so a bundle with a manifest is complete.
     """
     key = bundle_key(model, bundle.version)
     files = pack(bundle)
@@ -142,7 +142,7 @@ def save_bundle(storage: Storage, model: str, bundle: Bundle) -> tuple[str, str]
 
 
 def pack(bundle: Bundle) -> dict[str, bytes]:
-    """Return the files of a bundle but its manifest, by name: what does not know its version."""
+    """Return the files of a bundle by name, without the manifest, which names the version."""
     return {
         _ONNX: bundle.onnx,
         _SIGNATURE: bundle.signature.model_dump_json(indent=2).encode(),
@@ -155,18 +155,18 @@ def unpack(files: Mapping[str, bytes], sha256: str, version: str) -> Bundle:
     Parameters
     ----------
     files
-        As :func:`pack` returned them.
+        The result of :func:`pack`.
     sha256
-        What :func:`digest_of` said of them then.
+        The result of :func:`digest_of` for these files.
 
     Raises
     ------
     BundleError
-        If the files are not those that the digest was taken of.
+        If the files do not match the digest.
     """
     if files.keys() != {_ONNX, _SIGNATURE} or digest_of(files) != sha256:
         raise BundleError(
-            "the files are not those that training left", where=version, fix="Train again."
+            "the files are not those that training stored", where=version, fix="Train again."
         )
     signature = Signature.model_validate_json(files[_SIGNATURE])
     return Bundle(version=version, signature=signature, onnx=files[_ONNX])
@@ -184,7 +184,7 @@ def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bu
     Raises
     ------
     BundleError
-        If it is not in this bucket, incomplete, altered, or not a bundle of this version.
+        If the bundle is in another bucket, incomplete, altered, or of another version.
     """
     key = pointer.bundle_uri.removeprefix(storage.uri("bundles/"))
     if key == pointer.bundle_uri or not key.endswith("/"):
@@ -208,7 +208,7 @@ def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bu
 
 
 def delete_bundle(storage: Storage, model: str, version: str) -> None:
-    """Delete a bundle's files; deleting what is not there is no error."""
+    """Delete a bundle's files; it is no error if there are none."""
     storage.delete_below(bundle_key(model, version))
 
 
@@ -218,9 +218,9 @@ def _verified(storage: Storage, key: str, sha256: str) -> bytes:
         raise BundleError("file not found", where=storage.uri(key), fix="Promote again.")
     if _sha256(body) != sha256:
         raise BundleError(
-            f"its SHA-256 is {_sha256(body)}, promoted was {sha256}",
+            f"its SHA-256 is {_sha256(body)}, the promoted file had {sha256}",
             where=storage.uri(key),
-            fix="The file was altered after promotion; promote again.",
+            fix="The file was altered after promotion. Promote again.",
         )
     return body
 

@@ -1,11 +1,12 @@
-"""Champion and challenger on live traffic: what the shadow stage has shown, from the request log.
+"""The shadow comparison: champion and challenger on live traffic, from the request log.
 
-The challenger scores the rows that the champion answers (:mod:`evergreen.shadow.scorer`), and both
-sides are in the log. There they are compared: whether the challenger kept up, how far its answers
-are from the champion's, and, where ground truth came in by then, which of the two was right.
+The challenger scores the rows that the champion answers (:mod:`evergreen.shadow.scorer`). The log
+has the predictions of both. The comparison reads from it whether the challenger kept within its
+budget, how far its predictions are from the champion's, and, where ground truth is there, which
+model was right.
 
-Being different is no fault: a challenger is trained because the champion should be replaced. It is
-refused when it fails, when it is slower than its budget, or when ground truth finds it worse.
+A challenger may differ from the champion, because it was trained to replace it. It is rejected if
+it fails, if it is slower than its budget, or if ground truth shows that it is worse.
 """
 
 from __future__ import annotations
@@ -38,21 +39,21 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 MIN_LABELLED = 50
-"""Below so many rows with ground truth, a resampling says little and refuses nobody."""
+"""With fewer labelled rows the bootstrap is too uncertain, and ground truth rejects nobody."""
 _CHALLENGER = "challenger_"
 
 
 class ShadowComparison(BaseModel):
-    """What the shadow stage has shown so far, and what follows from it."""
+    """The result of the shadow stage so far, and its verdict."""
 
     model_config = ConfigDict(frozen=True)
 
     verdict: Literal["waiting", "promote", "reject"]
     reason: str
     predictions: int
-    """Rows that the challenger was asked for."""
+    """Rows that were given to the challenger."""
     errors: int
-    """Rows of these that it did not score, or not within its budget."""
+    """Rows of these that it did not score within its budget."""
     agreement: float | None
     """Classification: share of rows with the same label. Else: concordance correlation (L. Lin,
     "A concordance correlation coefficient to evaluate reproducibility", *Biometrics* 45, 1989)."""
@@ -65,11 +66,12 @@ class ShadowComparison(BaseModel):
     """95th percentile of the time that one request's rows took, in milliseconds."""
     challenger_ms: float | None
     labelled: int
-    """Rows both have scored and whose ground truth is known."""
+    """Rows with ground truth that both have scored."""
     metric_champion: float | None
     metric_challenger: float | None
     probability_worse: float | None
-    """Share of the resamples in which the challenger is worse; None below :data:`MIN_LABELLED`."""
+    """Share of the bootstrap draws in which the challenger is worse; None with fewer labelled rows
+    than :data:`MIN_LABELLED`."""
 
 
 def compare_shadow(
@@ -80,20 +82,20 @@ def compare_shadow(
     *,
     clock: Clock,
 ) -> ShadowComparison:
-    """Compare challenger and champion on the rows that both were asked for since the start.
+    """Compare challenger and champion on the rows that both were given since the start.
 
     Parameters
     ----------
     storage
         The data bucket, for the challenger's classes.
     lake
-        The read path of the request log.
+        Reads the request log.
     definition
-        The model, with how many rows are asked for and what is tolerated.
+        The model, with the number of rows to wait for and the limits.
     slot
         The challenger.
     clock
-        Now: whether the time limit is over.
+        Gives the current time, for the time limit.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def _outcome(metadata: dict[str, Any], version: str) -> str:
 
 
 def _paired(champion: pa.Table, log: pa.Table, slot: ShadowSlot) -> pa.Table:
-    """Join the rows that both have scored; the challenger's columns carry its name in front."""
+    """Join the rows that both have scored; the challenger's columns have its name as prefix."""
     mine = pc.and_(pc.equal(log["role"], "shadow"), pc.equal(log["model_version"], slot.version))
     columns = ["request_id", "row", "model_output", "confidence", "metadata"]
     challenger = log.filter(mine).select(columns)
@@ -177,7 +179,7 @@ def _differences(definition: ModelDefinition, both: pa.Table) -> dict[str, float
 def concordance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Return Lin's concordance correlation of n pairs: 1 if all are equal, 0 if unrelated.
 
-    Two constant sides that are equal agree fully.
+    The result is 1 if both sides are constant and equal.
     """
     spread = float(np.var(first) + np.var(second) + (np.mean(first) - np.mean(second)) ** 2)
     if spread == 0:
@@ -192,7 +194,7 @@ def _label_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
         np.array([np.mean(side == label) for label in labels], dtype=np.float64)
         for side in (first, second)
     ]
-    # Of one and the same distribution, rounding may leave the root of something below zero.
+    # For two equal distributions rounding may give the square root of a negative number.
     return float(np.nan_to_num(jensenshannon(shares[0], shares[1], base=2.0)))
 
 
@@ -252,15 +254,15 @@ def _against_ground_truth(
 def _objection(
     definition: ModelDefinition, scored: int, asked: int, errors: int, measured: dict[str, Any]
 ) -> str | None:
-    """Return why the challenger is refused, or None."""
+    """Return why the challenger is rejected, or None."""
     most = definition.shadow.max_error_share
     if errors > most * asked:
         return (
             f"in the shadow it failed, or was slower than its budget, for {errors} of {asked} "
-            f"predictions; at most {most:.1%} may"
+            f"predictions; the limit is {most:.1%}"
         )
     if not scored:
-        return "in the shadow it was never asked before the time was over"
+        return "in the shadow it scored no row before the time limit"
     worse = measured["probability_worse"]
     if worse is not None and worse >= definition.evaluation.confidence:
         return (

@@ -1,8 +1,8 @@
-"""A challenger in the shadow, on the serving side: it scores the same rows and answers nobody.
+"""The shadow scorer: in the serving function, a challenger scores the rows of each request.
 
-Whatever it does, the answer stays as it is and waits for it no longer than its budget. So the
-challenger loads and predicts in a thread of its own, one at a time; what is not there in time is
-given up. One that keeps failing is left alone for a while.
+The challenger never changes an answer, and an answer waits for it no longer than its budget. So it
+loads and predicts in its own thread, one request at a time. A result that is late is dropped. A
+challenger that keeps failing gets no requests for a while.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 MAX_FAILURES_IN_A_ROW = 5
-"""After so many requests in a row without a result, the challenger is left alone."""
+"""After this number of requests in a row without a result, the challenger rests."""
 REST_SECONDS = 30.0
-"""For how long it is left alone then."""
+"""How long it rests: it gets no requests during this time."""
 
 Outcome = Literal["scored", "loading", "late", "failed", "resting"]
-"""What became of the challenger's part in one request. ``loading`` is nobody's fault and happens
-once; ``late``, ``failed`` and ``resting`` count against the challenger."""
+"""The challenger's result for one request. ``loading`` happens once and is not an error; ``late``,
+``failed`` and ``resting`` are errors of the challenger."""
 ERRORS: frozenset[Outcome] = frozenset({"late", "failed", "resting"})
 
 _log = logging.getLogger(__name__)
@@ -43,17 +43,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShadowScore:
-    """The challenger's part in one request."""
+    """The challenger's result for one request."""
 
     slot: ShadowSlot
     outcome: Outcome
     predictions: Predictions | None = None
     milliseconds: float | None = None
-    """How long it took to predict; None if it did not."""
+    """Time of the prediction in milliseconds; None without a prediction."""
 
 
 class _Attempt[T]:
-    """One piece of work in a thread that nothing waits for at the end of the process."""
+    """Work in a daemon thread; the process does not wait for it at its end."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -64,13 +64,13 @@ class _Attempt[T]:
     def _run(self) -> None:
         try:
             self.result = self._work()
-        except Exception:  # noqa: BLE001 - whatever the challenger does, it may not reach the answer
+        except Exception:  # noqa: BLE001 - no error of the challenger may reach the answer
             _log.exception("the challenger in the shadow failed")
         finally:
             self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long; say whether the work has ended."""
+        """Wait at most ``seconds``; return whether the work has ended."""
         return self._done.wait(seconds)
 
 
@@ -84,7 +84,7 @@ class ShadowScorer:
     storage
         Where the bundles are.
     record
-        Takes how many rows were scored, and how many were not.
+        Records the number of rows that were scored, and that were not.
     seconds
         A monotonic clock, for tests.
     """
@@ -119,7 +119,7 @@ class ShadowScorer:
         columns
             The rows, as the champion got them.
         champion_ms
-            How long the champion took for them, in milliseconds.
+            The champion's time for these rows, in milliseconds.
 
         Returns
         -------
@@ -159,7 +159,7 @@ class ShadowScorer:
             return ShadowScore(slot, "loading")
         predictor = self._loading.result
         if predictor is None:
-            self._loading = None  # tried again with the next request, until its patience is over
+            self._loading = None  # the next request tries again, until the challenger rests
             return ShadowScore(slot, "failed")
         if self._predicting and not self._predicting.wait(0):
             return ShadowScore(slot, "late")  # it is still busy with an earlier request
@@ -184,7 +184,7 @@ def _timed(predictor: Predictor, columns: Columns) -> tuple[Predictions, float]:
 
 
 def _complete(predictions: Predictions, columns: Columns) -> bool:
-    """Say whether there is one output per row, and every number is one."""
+    """Return whether there is one output for each row, and every number is finite."""
     outputs: list[Any] = [*predictions.outputs]
     numbers = [output for output in outputs if isinstance(output, float)]
     return len(outputs) == len(next(iter(columns.values()))) and all(map(math.isfinite, numbers))

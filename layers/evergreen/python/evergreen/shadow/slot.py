@@ -1,9 +1,9 @@
 """The shadow slot: a challenger that won on the holdout scores live traffic before it may serve.
 
-The slot is part of the production pointer. What serves notices it with its next look at the pointer
-(:mod:`evergreen.shadow.scorer`); what came of it is compared from the request log
-(:mod:`evergreen.shadow.comparison`). A promotion empties the slot, as does a rejection; one that an
-ended execution left behind is emptied by the next.
+The slot is part of the production pointer. The serving function sees it when it next reads the
+pointer (:mod:`evergreen.shadow.scorer`). The comparison reads the results from the request log
+(:mod:`evergreen.shadow.comparison`). A promotion or a rejection empties the slot. If an execution
+ended without emptying it, the next execution does.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def start(
     model: str,
     slot: ShadowSlot,
 ) -> ShadowSlot:
-    """Put a challenger into the shadow of what serves, and return the slot as it is now.
+    """Put a challenger into the shadow slot, and return the slot.
 
-    Doing it again for the same version and owner keeps the first time it was started.
+    A second call for the same version and owner keeps the first start time.
 
     Raises
     ------
     BundleError
-        If its bundle is missing, incomplete or altered; nothing has been changed then.
+        If its bundle is missing, incomplete or altered. Nothing has been changed.
     NoProductionModelError
-        If nothing serves that it could stand beside.
+        If nothing is in production.
     """
     pointer = production.read(model)
     known = pointer.shadow if pointer else None
@@ -50,12 +50,12 @@ def start(
 
 
 def stop(production: Production, model: str, version: str | None = None) -> bool:
-    """Empty the shadow slot; say whether there was something in it.
+    """Empty the shadow slot; return whether it was filled.
 
     Parameters
     ----------
     version
-        Only if this version is in it; None for any.
+        Empty the slot only if it has this version; None for any version.
     """
     pointer = production.read(model)
     if pointer is None or pointer.shadow is None:
@@ -66,10 +66,10 @@ def stop(production: Production, model: str, version: str | None = None) -> bool
 
 
 def heal(production: Production, model: str, execution: str) -> bool:
-    """Empty a slot that another execution left behind; say whether there was one.
+    """Empty a slot that another execution has filled; return whether there was one.
 
-    For who holds the model's retraining lock: whoever filled the slot under it has ended. What a
-    person has put there stays.
+    The caller holds the model's retraining lock, so the other execution has ended. A slot that a
+    person has filled is kept.
     """
     pointer = production.read(model)
     owner = pointer.shadow.owner if pointer and pointer.shadow else None
@@ -77,7 +77,7 @@ def heal(production: Production, model: str, execution: str) -> bool:
 
 
 def seconds_to_wait(definition: ModelDefinition, slot: ShadowSlot, now: datetime) -> int:
-    """Return after how many seconds to look again: 5 s to 15 min, and not past the time limit."""
+    """Return the seconds until the next comparison: 5 s to 15 min, within the time limit."""
     limit = definition.shadow.max_wait
     step = min(max(int(limit.total_seconds() / _LOOKS), _SHORTEST), _LONGEST)
     left = int((slot.started_at + limit - now).total_seconds()) + 1
