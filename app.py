@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cdk  # noqa: F401 - first of all: puts our Node on PATH before aws-cdk-lib starts it
@@ -14,6 +13,7 @@ from aws_cdk import App, Environment, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from cdk.acknowledgements import acknowledge
+from cdk.constructs.building.assets import ROOT
 from cdk.drift_stack import DriftStack
 from cdk.monitoring_stack import MonitoringStack
 from cdk.retraining_stack import RetrainingStack
@@ -25,11 +25,10 @@ from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
 
-
-def build(context: Mapping[str, Any], models: Path, outdir: str | None = None) -> App:
+def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = None) -> App:
     """Compose the app; ``context`` overrides ``cdk.json``, and ``cdk -c key=value`` both."""
     defaults = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = App(context={**defaults, **context}, outdir=outdir)
@@ -50,6 +49,6 @@ def build(context: Mapping[str, Any], models: Path, outdir: str | None = None) -
 
 if __name__ == "__main__":
     try:
-        build({}, ROOT / "models").synth()
+        build_app({}, ROOT / "models").synth()
     except EvergreenError as error:
         sys.exit(str(error))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
 
-from cdk.constructs.building.functions import NETWORK_ACTIONS
-from cdk.constructs.retraining.training_job import NETWORK_ACTIONS as JOB_NETWORK_ACTIONS
+from cdk.constructs.building.functions import FUNCTION_NETWORK_ACTIONS
+from cdk.constructs.retraining.training_job import JOB_NETWORK_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ def _wildcards(statements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
             finding = f"IAM5[Resource::{resource}]"
             if resource == "*" and set(_listed(statement["Action"])) <= WITHOUT_RESOURCE:
                 yield finding, "These actions know no resource (X-Ray, delivery of logs, metrics)."
-            if resource == "*" and set(_listed(statement["Action"])) <= {*NETWORK_ACTIONS}:
+            if resource == "*" and set(_listed(statement["Action"])) <= {*FUNCTION_NETWORK_ACTIONS}:
                 yield finding, "How Lambda attaches a function to a VPC; its code is denied it."
             at_a_job = {*JOB_NETWORK_ACTIONS, "ecr:GetAuthorizationToken"}
             if resource == "*" and set(_listed(statement["Action"])) == at_a_job:

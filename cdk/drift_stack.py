@@ -57,10 +57,10 @@ class DriftStack(Stack):
             capacity=replace(WORKER, laptop_at_once=1),
             environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
         )
-        access.read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
+        access.grant_read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
         # Of the bundles what their versions answered on their holdouts, and no model.
-        access.read(check.role, storage, "bundles/*/holdout_predictions.parquet")
-        access.write(check.role, storage, "drift/")
+        access.grant_read(check.role, storage, "bundles/*/holdout_predictions.parquet")
+        access.grant_write(check.role, storage, "drift/")
         access.read_pointers(check.role, storage)
         access.put_events(check.role, storage)
         # A failed check is tried once more; after that the next one of the schedule replaces it.

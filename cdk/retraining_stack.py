@@ -88,8 +88,8 @@ class RetrainingStack(Stack):
 
     def _take_lock(self, storage: StorageStack, state_machine: str) -> PythonFunction:
         lock = PythonFunction(self, "TakeLock", storage, folder="take_lock", layer="lake")
-        access.read(lock.role, storage, "locks/")
-        access.write(lock.role, storage, "locks/")
+        access.grant_read(lock.role, storage, "locks/")
+        access.grant_write(lock.role, storage, "locks/")
         # To take over the lock of an execution that no longer runs.
         executions = self.format_arn(
             service="states",
@@ -124,20 +124,20 @@ class RetrainingStack(Stack):
     def _grant(self, storage: StorageStack) -> None:
         """Give each function what its own step needs."""
         roles = {folder: function.role for folder, function in self.functions.items()}
-        access.read(roles["build_dataset"], storage, "datasets/", "request-log/", "labels/")
-        access.write(roles["build_dataset"], storage, "datasets/")
-        access.read(roles["train"], storage, "datasets/")
-        access.write(roles["register_challenger"], storage, "bundles/")
-        access.read(roles["evaluate"], storage, "datasets/", "bundles/")
-        access.read(roles["set_shadow"], storage, "bundles/")
-        access.read(roles["compare_shadow"], storage, "request-log/", "labels/", "bundles/")
-        access.read(roles["promote"], storage, "bundles/", "decisions/")
-        access.write(roles["promote"], storage, "decisions/")
-        access.read(roles["clean_up"], storage, "datasets/", "bundles/", "decisions/")
-        access.write(roles["clean_up"], storage, "decisions/")
-        access.delete(roles["clean_up"], storage, "datasets/", "bundles/")
-        access.read(roles["roll_back"], storage, "datasets/", "bundles/", "decisions/")
-        access.write(roles["roll_back"], storage, "decisions/")
+        access.grant_read(roles["build_dataset"], storage, "datasets/", "request-log/", "labels/")
+        access.grant_write(roles["build_dataset"], storage, "datasets/")
+        access.grant_read(roles["train"], storage, "datasets/")
+        access.grant_write(roles["register_challenger"], storage, "bundles/")
+        access.grant_read(roles["evaluate"], storage, "datasets/", "bundles/")
+        access.grant_read(roles["set_shadow"], storage, "bundles/")
+        access.grant_read(roles["compare_shadow"], storage, "request-log/", "labels/", "bundles/")
+        access.grant_read(roles["promote"], storage, "bundles/", "decisions/")
+        access.grant_write(roles["promote"], storage, "decisions/")
+        access.grant_read(roles["clean_up"], storage, "datasets/", "bundles/", "decisions/")
+        access.grant_write(roles["clean_up"], storage, "decisions/")
+        access.grant_delete(roles["clean_up"], storage, "datasets/", "bundles/")
+        access.grant_read(roles["roll_back"], storage, "datasets/", "bundles/", "decisions/")
+        access.grant_write(roles["roll_back"], storage, "decisions/")
         for folder in ("take_lock", "set_shadow"):
             # The shadow slot is part of the pointer.
             access.write_pointers(roles[folder], storage)

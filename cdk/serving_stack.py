@@ -74,7 +74,7 @@ class ServingStack(Stack):
         )
         access.read_pointers(describe.role, storage)
         # For the status page: verdicts, decisions, and the metrics as they were.
-        access.read(describe.role, storage, "drift/log/", "drift/episodes/", "decisions/")
+        access.grant_read(describe.role, storage, "drift/log/", "drift/episodes/", "decisions/")
         describe.role.add_to_policy(
             iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
         )
@@ -90,9 +90,9 @@ class ServingStack(Stack):
             capacity=Capacity(memory=1769, seconds=900),
         )
         tables = ("request-log/", "labels/")
-        access.read(compact.role, storage, *tables)
-        access.write(compact.role, storage, *tables)
-        access.delete(compact.role, storage, *tables)
+        access.grant_read(compact.role, storage, *tables)
+        access.grant_write(compact.role, storage, *tables)
+        access.grant_delete(compact.role, storage, *tables)
         events.Rule(
             self,
             "Compaction",

@@ -28,7 +28,7 @@ class EnvironmentBuildError(EvergreenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class PythonEnvironment:
     """One virtual environment.
 
     Parameters
@@ -47,11 +47,11 @@ class Environment:
 
 
 ENVIRONMENTS = (
-    Environment("localstack", "LocalStack with our Lambda executor", "local/lambda_executor"),
-    Environment("services", "MLflow server and PostgreSQL"),
-    Environment("lambda-runtime", "what AWS puts beneath a Lambda function"),
-    Environment("training", "the training image's environment"),
-    Environment("drift", "the drift image's environment"),
+    PythonEnvironment("localstack", "LocalStack with our Lambda executor", "local/lambda_executor"),
+    PythonEnvironment("services", "MLflow server and PostgreSQL"),
+    PythonEnvironment("lambda-runtime", "what AWS puts beneath a Lambda function"),
+    PythonEnvironment("training", "the training image's environment"),
+    PythonEnvironment("drift", "the drift image's environment"),
 )
 
 
@@ -64,10 +64,10 @@ def build_all(paths: Paths, progress: Progress) -> None:
         If one cannot be built; the message quotes the end of the log.
     """
     for environment in ENVIRONMENTS:
-        build(paths, environment, progress)
+        build_environment(paths, environment, progress)
 
 
-def build(paths: Paths, environment: Environment, progress: Progress) -> None:
+def build_environment(paths: Paths, environment: PythonEnvironment, progress: Progress) -> None:
     """Build one environment, or do nothing if it is up to date.
 
     A build that was interrupted is begun anew; a changed lock is applied to what is there.
@@ -79,7 +79,7 @@ def build(paths: Paths, environment: Environment, progress: Progress) -> None:
     """
     folder = paths.environments / environment.name
     stamp = folder / ".done"
-    wanted = fingerprint(paths, environment)
+    wanted = environment_fingerprint(paths, environment)
     if _is(stamp, wanted):
         return
 
@@ -100,7 +100,7 @@ def build(paths: Paths, environment: Environment, progress: Progress) -> None:
         write_whole(stamp, wanted)
 
 
-def fingerprint(paths: Paths, environment: Environment) -> str:
+def environment_fingerprint(paths: Paths, environment: PythonEnvironment) -> str:
     """Return a hash of everything an environment is made from."""
     digest = hashlib.sha256(sys.version.encode())
     digest.update(_lock(paths, environment).read_bytes())
@@ -111,7 +111,7 @@ def fingerprint(paths: Paths, environment: Environment) -> str:
     return digest.hexdigest()
 
 
-def _install(paths: Paths, environment: Environment, folder: Path, log: IO[bytes]) -> None:
+def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO[bytes]) -> None:
     python = str(folder / "bin" / "python")
     lock = str(_lock(paths, environment))
 
@@ -151,7 +151,7 @@ def _uv(name: str, arguments: tuple[str, ...], folder: Path, log: IO[bytes]) -> 
         )
 
 
-def _lock(paths: Paths, environment: Environment) -> Path:
+def _lock(paths: Paths, environment: PythonEnvironment) -> Path:
     return paths.requirements / f"{environment.name}.lock"
 
 

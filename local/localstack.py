@@ -8,7 +8,7 @@ from importlib.metadata import distributions
 from local.monitoring import forget
 from local.ports import HOST
 from local.process import Command, ServiceError
-from local.service import Service, answers
+from local.service import LocalService, answers
 from local.settings import DUMMY_CREDENTIALS, REGION, Settings
 
 EXECUTOR = "evergreen"
@@ -16,7 +16,7 @@ SERVICE_PORTS = 50
 _PLUGIN_GROUP = "localstack.lambda.runtime_executor"
 
 
-def localstack(settings: Settings, port: int, first_service_port: int) -> Service:
+def localstack(settings: Settings, port: int, first_service_port: int) -> LocalService:
     """Describe LocalStack on the given port.
 
     Parameters
@@ -74,7 +74,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> Servic
             (folder / part).mkdir(parents=True, exist_ok=True)
         _require_executor(settings)
 
-    return Service(
+    return LocalService(
         name="localstack",
         title="LocalStack",
         url=url,

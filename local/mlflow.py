@@ -6,11 +6,11 @@ from local.ports import HOST
 from local.postgres import DATABASE, USER, password
 from local.process import Command
 from local.seaweedfs import credentials
-from local.service import Service, answers
+from local.service import LocalService, answers
 from local.settings import ARTIFACT_BUCKET, REGION, Settings
 
 
-def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str) -> Service:
+def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str) -> LocalService:
     """Describe the MLflow server on the given port.
 
     Parameters
@@ -62,7 +62,7 @@ def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str
             log=paths.logs / "mlflow.log",
         )
 
-    return Service(
+    return LocalService(
         name="mlflow",
         title="MLflow",
         url=url,

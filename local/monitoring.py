@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from local.files import write_whole
 from local.ports import HOST
 from local.process import Command
-from local.service import Service, answers
+from local.service import LocalService, answers
 
 if TYPE_CHECKING:
     from local.settings import Paths, Settings
@@ -63,7 +63,7 @@ def find_programs(settings: Settings) -> Programs | None:
     return Programs(*found) if len(found) == len(PACKAGES) else None
 
 
-def services(settings: Settings, programs: Programs, ports: Ports) -> tuple[Service, ...]:
+def services(settings: Settings, programs: Programs, ports: Ports) -> tuple[LocalService, ...]:
     """Describe the three services, Prometheus last, since it talks to the others."""
 
     def listen(port: int) -> str:
@@ -146,10 +146,10 @@ class _Described:
     def config_file(self, state: Path) -> Path:
         return state / self.name / f"{self.name}.yml"
 
-    def service(self, settings: Settings, *arguments: str) -> Service:
+    def service(self, settings: Settings, *arguments: str) -> LocalService:
         url = f"http://{HOST}:{self.port}"
         state = settings.paths.state
-        return Service(
+        return LocalService(
             name=self.name,
             title=self.title,
             url=url,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from local.files import made_up_secret, tail, write_whole
 from local.ports import HOST
 from local.process import Command, ServiceError
-from local.service import Service
+from local.service import LocalService
 
 if TYPE_CHECKING:
     from local.settings import Settings
@@ -44,7 +44,7 @@ class Cluster:
     user: int | None
 
 
-def postgres(settings: Settings, port: int) -> Service:
+def postgres(settings: Settings, port: int) -> LocalService:
     """Describe PostgreSQL on the given port."""
     log = settings.paths.logs / "postgres.log"
     cluster = locate(settings)
@@ -68,7 +68,7 @@ def postgres(settings: Settings, port: int) -> Service:
             user=cluster.user,
         )
 
-    return Service(
+    return LocalService(
         name="postgres",
         title="PostgreSQL",
         url=f"postgresql://{HOST}:{port}/{DATABASE}",

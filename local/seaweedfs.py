@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.files import made_up_secret
 from local.ports import HOST
 from local.process import Command
-from local.service import Service
+from local.service import LocalService
 from local.settings import ARTIFACT_BUCKET, REGION, Paths, Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ STOP_SIGNAL = signal.SIGKILL
 its parts, in one process, wait for each other's open streams."""
 
 
-def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> Service:
+def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> LocalService:
     """Describe SeaweedFS with its S3 on the given port.
 
     Parameters
@@ -51,7 +51,7 @@ def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> Service:
     """
     url = f"http://{HOST}:{port}"
     folder = settings.paths.state / "seaweedfs"
-    return Service(
+    return LocalService(
         name="seaweedfs",
         title="SeaweedFS",
         url=url,

@@ -13,7 +13,7 @@ from local.mlflow import mlflow
 from local.plan import Plan, choose_ports, external_endpoint
 from local.process import CancelledError, ServiceError
 from local.seaweedfs import seaweedfs
-from local.service import Service, is_http_server
+from local.service import LocalService, is_http_server
 from local.state import ServiceRecord, StateFile
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Starter:
     progress: Progress
     state: StateFile
     cancelled: Event = field(default_factory=Event)
-    started: list[tuple[Service, process.Child]] = field(default_factory=list)
+    started: list[tuple[LocalService, process.Child]] = field(default_factory=list)
 
     def run(self) -> tuple[str, str]:
         """Start what is missing; return where AWS and where MLflow answer."""
@@ -116,7 +116,7 @@ class Starter:
         if errors:
             raise [*causes, *errors][0]
 
-    def _ensure(self, service: Service) -> None:
+    def _ensure(self, service: LocalService) -> None:
         record = self.state.read().services.get(service.name)
         if record and process.find(record.child):
             if record.wiring == service.wiring and self._answers_soon(service, record):
@@ -146,7 +146,7 @@ class Starter:
         self._await(service, child, command.log, service.start_seconds)
         self.progress(service.title, f"ready at {service.url}")
 
-    def _answers_soon(self, service: Service, record: ServiceRecord) -> bool:
+    def _answers_soon(self, service: LocalService, record: ServiceRecord) -> bool:
         # It may have been started a moment ago by a run that was killed.
         try:
             self._await(service, record.child, record.log, _PATIENCE_WITH_THE_RUNNING_SECONDS)
@@ -154,7 +154,9 @@ class Starter:
             return False
         return True
 
-    def _await(self, service: Service, child: process.Child, log: Path, seconds: float) -> None:
+    def _await(
+        self, service: LocalService, child: process.Child, log: Path, seconds: float
+    ) -> None:
         process.wait_until_healthy(
             child,
             service.healthy,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
 
 
-def read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
+def grant_read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
     """Let ``role`` read and list what lies below ``prefixes`` (each ends with a slash)."""
     _on_objects(role, storage, ["s3:GetObject"], prefixes)
     role.add_to_policy(
@@ -25,14 +25,14 @@ def read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
     _use_key(role, storage, "kms:Decrypt")
 
 
-def write(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
+def grant_write(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
     """Let ``role`` write objects below ``prefixes`` (each ends with a slash)."""
     _on_objects(role, storage, ["s3:PutObject"], prefixes)
     # Decrypt too: S3 asks for it when an upload comes in parts.
     _use_key(role, storage, "kms:GenerateDataKey", "kms:Decrypt")
 
 
-def delete(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
+def grant_delete(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
     """Let ``role`` delete objects below ``prefixes`` (each ends with a slash)."""
     _on_objects(role, storage, ["s3:DeleteObject"], prefixes)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cdk.constructs.monitoring.alarms import AlarmSpec
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+METRICS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
 _BOARDS = {"service": "Service", "api": "API", "data": "Data", "model": "Model"}
 _READ_AS = {
@@ -51,7 +51,7 @@ replaces p99. LocalStack evaluates alarms every minute.
 """
 
 
-def render() -> str:
+def render_metrics_page() -> str:
     """Return the page."""
     return "\n".join([_INTRODUCTION, *_metrics(), "", *_dimensions(), "", _ALARMS, *_alarms(), ""])
 
@@ -129,4 +129,4 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    METRICS_PAGE.write_text(render_metrics_page(), encoding="utf-8")

@@ -73,7 +73,7 @@ def command(
     with Steps() as steps:
         with steps.step("check", f"Check {model}, the last {window or _in_words(period)}") as say:
             say("the deployed function reads, tests and writes;")
-            answer = run(target, model, period, until, report=explain)
+            answer = run_check_now(target, model, period, until, report=explain)
         view = CheckView(
             records=read_check(target.storage, answer["log"]),
             episodes=answer.get("episodes", {}),
@@ -92,7 +92,7 @@ def command(
         console.out.print(f"Report  {report}", soft_wrap=True, markup=False)
 
 
-def run(
+def run_check_now(
     target: Target, model: str, window: timedelta, end: datetime | None, *, report: bool
 ) -> dict[str, Any]:
     """Have the deployed function check a window, and return its answer.

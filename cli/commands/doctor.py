@@ -59,7 +59,7 @@ def command(
             findings += examine(
                 context,
                 name,
-                is_running=lambda execution: executions.is_running(target, execution),
+                is_running=lambda execution: executions.is_execution_running(target, execution),
                 grace=period,
             )
     if fix:

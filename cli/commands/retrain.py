@@ -45,7 +45,7 @@ def command(
     """
     find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
-    execution = executions.start(target, model)
+    execution = executions.start_execution(target, model)
     if wait:
         result = follow(target, execution)
         if json:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cli.shared.target import Target
 
-ROOT = Path(__file__).resolve().parents[2]
+APP_FOLDER = Path(__file__).resolve().parents[2]
 _PROGRESS = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
 _TAIL_LINES = 25
 
@@ -123,15 +123,15 @@ def _cdk(
     log: Path,
     progress: Callable[[str], None],
     *,
-    folder: Path = ROOT,
+    folder: Path = APP_FOLDER,
 ) -> None:
-    program = ROOT / "node_modules" / ".bin" / "cdk"
+    program = APP_FOLDER / "node_modules" / ".bin" / "cdk"
     if not program.exists():
         raise DeploymentError("cdk is not installed", where=str(program), fix="Run `make setup`")
     environment = {
         **os.environ,
         **target.environment,
-        "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": f"{APP_FOLDER / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "CDK_DISABLE_CLI_TELEMETRY": "1",
     }
     with subprocess.Popen(

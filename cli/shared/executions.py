@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from cli.shared.target import Target
 
-POLL_SECONDS = 1.0
+EXECUTION_POLL_SECONDS = 1.0
 _SHOWN = ("TaskStateEntered", "WaitStateEntered", "FailStateEntered", "SucceedStateEntered")
 
 
-def start(target: Target, model: str) -> str:
+def start_execution(target: Target, model: str) -> str:
     """Start a retraining, whatever drift there is, and return the execution's ARN."""
     answer = target.client("stepfunctions").start_execution(
         stateMachineArn=target.output("StateMachineArn"), input=json.dumps({"model": model})
@@ -25,7 +25,7 @@ def start(target: Target, model: str) -> str:
     return str(answer["executionArn"])
 
 
-def is_running(target: Target, execution: str) -> bool:
+def is_execution_running(target: Target, execution: str) -> bool:
     """Say whether an execution still runs."""
     return executions.is_running(target.client("stepfunctions"), execution)
 
@@ -38,7 +38,7 @@ def states(target: Target, execution: str) -> Iterator[str]:
     client = target.client("stepfunctions")
     seen = 0
     while True:
-        running = is_running(target, execution)
+        running = is_execution_running(target, execution)
         pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
         for event in [event for page in pages for event in page["events"]][seen:]:
             seen += 1
@@ -46,7 +46,7 @@ def states(target: Target, execution: str) -> Iterator[str]:
                 yield str(event["stateEnteredEventDetails"]["name"])
         if not running:
             return
-        time.sleep(POLL_SECONDS)
+        time.sleep(EXECUTION_POLL_SECONDS)
 
 
 def outcome(target: Target, execution: str) -> dict[str, Any]:

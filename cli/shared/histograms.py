@@ -15,8 +15,8 @@ _HEIGHTS = "▁▂▃▄▅▆▇█"
 _WIDTHS = "▏▎▍▌▋▊▉█"
 _OUTLIERS = 0.5
 """Percent of the values at either end that share the outermost bins."""
-MISSING = "(missing)"
-OTHER = "(other)"
+MISSING_BAR = "(missing)"
+OTHER_BAR = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def of_categories(reference: NDArray[Any], window: NDArray[Any], most: int) -> C
     names = every[:most]
     columns = [[side.get(name, 0.0) for name in names] for side in shares]
     if rest := every[most:]:
-        names.append(OTHER)
+        names.append(OTHER_BAR)
         for column, side in zip(columns, shares, strict=True):
             column.append(sum(side.get(name, 0.0) for name in rest))
     return Categories(tuple(names), tuple(columns[0]), tuple(columns[1]))
@@ -121,4 +121,4 @@ def _block(share: float, most: float) -> str:
 
 def _shares(values: NDArray[Any]) -> dict[str, float]:
     counts = Counter(values.tolist())
-    return {str(name) or MISSING: count / values.size for name, count in counts.items()}
+    return {str(name) or MISSING_BAR: count / values.size for name, count in counts.items()}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
 
-POLL_SECONDS = 1.0
+LOOP_POLL_SECONDS = 1.0
 
 
 class LoopError(EvergreenError):
@@ -149,7 +149,7 @@ class Loop:
         deadline = time.monotonic() + seconds
         while (found := self.rows_logged(since, note)) < rows and time.monotonic() < deadline:
             self.tick(f"{found:,} of {rows:,} rows in the log")
-            time.sleep(POLL_SECONDS)
+            time.sleep(LOOP_POLL_SECONDS)
         return found
 
     def compact(self) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ class Loop:
                     where=self.model,
                     fix="Look at the functions' log groups and at the executions",
                 )
-            time.sleep(POLL_SECONDS)
+            time.sleep(LOOP_POLL_SECONDS)
         return found
 
     @staticmethod

@@ -36,7 +36,7 @@ _LESS_THAN: Final = "lt"
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertRule:
     """When somebody is told.
 
     Parameters
@@ -67,7 +67,7 @@ class Alert:
 
 
 ALERTS = (
-    Alert(
+    AlertRule(
         "evergreen-server-errors",
         "More than 5 % of requests fail",
         Metric.SERVER_ERRORS,
@@ -78,7 +78,7 @@ ALERTS = (
         "critical",
         "Answers with a 5xx status; read the predict function's log.",
     ),
-    Alert(
+    AlertRule(
         "evergreen-slow-answers",
         "Slowest answers take more than 2 seconds",
         Metric.RESPONSE_TIME,
@@ -89,7 +89,7 @@ ALERTS = (
         "warning",
         "The 99th percentile of response time; compare with cold starts and batch size.",
     ),
-    Alert(
+    AlertRule(
         "evergreen-unhealthy",
         "A model does not answer",
         Metric.HEALTHY,
@@ -100,7 +100,7 @@ ALERTS = (
         "critical",
         "No model is loaded; look at model load failures and at the production pointer.",
     ),
-    Alert(
+    AlertRule(
         "evergreen-load-failures",
         "A bundle did not load",
         Metric.MODEL_LOAD_FAILURES,
@@ -111,7 +111,7 @@ ALERTS = (
         "critical",
         "The version before it keeps answering; compare the bundle with its hashes.",
     ),
-    Alert(
+    AlertRule(
         "evergreen-log-spills",
         "Firehose refuses log records",
         Metric.LOG_SPILLS,
@@ -122,7 +122,7 @@ ALERTS = (
         "warning",
         "Records were written to the bucket instead, so none is lost; look at the stream's limits.",
     ),
-    Alert(
+    AlertRule(
         "evergreen-drift",
         "More than half of the features drifted",
         Metric.DRIFTED_SHARE,
@@ -175,7 +175,7 @@ def contact_points() -> dict[str, Any]:
     }
 
 
-def build_rule(alert: Alert, source: CloudWatch) -> alerting.Rule:
+def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
     """Return one rule: the query, its newest value, and the threshold."""
     query = source.alert_query(BY_METRIC[alert.metric], alert.statistic)
     query.ref_id = "A"
@@ -216,7 +216,7 @@ def build_rule(alert: Alert, source: CloudWatch) -> alerting.Rule:
     return rule.build()
 
 
-def _provisioned(alert: Alert, source: CloudWatch) -> dict[str, object]:
+def _provisioned(alert: AlertRule, source: CloudWatch) -> dict[str, object]:
     rule = build_rule(alert, source).to_json()
     # In files these belong to the group and not to the rule.
     return {name: rule[name] for name in rule if name not in {"folderUID", "orgID", "ruleGroup"}}

@@ -39,7 +39,7 @@ def provisioning() -> Mapping[str, str]:
     return files
 
 
-def write(folder: Path) -> list[Path]:
+def write_dashboards(folder: Path) -> list[Path]:
     """Write the files, and delete what an earlier version wrote and this one does not.
 
     Returns
@@ -68,5 +68,5 @@ def _yaml(content: object) -> str:
 
 
 if __name__ == "__main__":
-    for written in write(PROVISIONING):
+    for written in write_dashboards(PROVISIONING):
         sys.stdout.write(f"{written.relative_to(PROVISIONING)}\n")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.variants import Dataquery
     from grafana_foundation_sdk.models import dashboard as models
 
-REGION = "default"
+DEFAULT_REGION = "default"
 """Grafana's word for the region that the data source is set to."""
 
 _QUANTILES = ("p50", "p95", "p99")
@@ -82,7 +82,7 @@ class CloudWatch:
         """Return the variable ``model``: the models that have had a prediction."""
         query: dict[str, object] = {
             "queryType": "dimensionValues",
-            "region": REGION,
+            "region": DEFAULT_REGION,
             "namespace": NAMESPACE,
             "metricName": Metric.PREDICTIONS.value,
             "dimensionKey": MODEL_DIMENSION,
@@ -113,7 +113,7 @@ class CloudWatch:
         target = AnnotationQuery(
             query_mode=QueryMode.ANNOTATIONS,
             ref_id=event.title.replace(" ", ""),
-            region=REGION,
+            region=DEFAULT_REGION,
             namespace=NAMESPACE,
             metric_name=event.metric.value,
             dimensions={MODEL_DIMENSION: f"${MODEL_DIMENSION}"},
@@ -153,7 +153,7 @@ class CloudWatch:
             metric_editor_mode=MetricEditorMode.CODE,
             expression="SUM(sums) / $period" if spec.by else "sums / $period",
             label=part.legend,
-            region=REGION,
+            region=DEFAULT_REGION,
             namespace=NAMESPACE,
             period="$period",
             datasource=self.reference,
@@ -176,7 +176,7 @@ class CloudWatch:
             query_mode=QueryMode.METRICS,
             metric_query_type=MetricQueryType.SEARCH,
             metric_editor_mode=MetricEditorMode.BUILDER,
-            region=REGION,
+            region=DEFAULT_REGION,
             namespace=NAMESPACE,
             metric_name=spec.metric.value,
             dimensions=dimensions,

@@ -11,7 +11,7 @@ from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL, Metric
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dashboards.checking.provisioned import Queries, Target
+    from dashboards.checking.provisioned import Queries, QueryTarget
 
 MAY_BE_EMPTY: Mapping[Metric, str] = {
     Metric.CONFIDENCE: "a model that predicts numbers has no probabilities",
@@ -26,7 +26,7 @@ class QueryError(EvergreenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryAnswer:
     """What one query came back with.
 
     Parameters
@@ -71,7 +71,9 @@ class Answer:
         return self.values > 0 or self.excuse is not None
 
 
-def marked(answers: Sequence[Answer], targets: Sequence[Target]) -> tuple[Answer, ...]:
+def marked(
+    answers: Sequence[QueryAnswer], targets: Sequence[QueryTarget]
+) -> tuple[QueryAnswer, ...]:
     """Return the answers to queries, marked where they are for no model."""
     return tuple(
         replace(answer, for_no_model=_is_for_no_model(target))
@@ -79,7 +81,7 @@ def marked(answers: Sequence[Answer], targets: Sequence[Target]) -> tuple[Answer
     )
 
 
-def _is_for_no_model(target: Target) -> bool:
+def _is_for_no_model(target: QueryTarget) -> bool:
     dimensions = target.get("dimensions") or {}
     in_promql = f'{MODEL_DIMENSION}="{NO_MODEL}"' in str(target.get("expr", ""))
     return in_promql or dimensions.get(MODEL_DIMENSION) == [NO_MODEL]
@@ -88,10 +90,10 @@ def _is_for_no_model(target: Target) -> bool:
 class Backend(Protocol):
     """Something that answers the queries of one data source."""
 
-    def models(self, query: Target) -> list[str]:
+    def models(self, query: QueryTarget) -> list[str]:
         """Return what the variable ``model`` offers, in order."""
 
-    def answer(self, queries: Queries) -> list[Answer]:
+    def answer(self, queries: Queries) -> list[QueryAnswer]:
         """Run every query of one place.
 
         Raises

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from dashboards.checking.answers import Answer, QueryError
+from dashboards.checking.answers import QueryAnswer, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricTypeDef
 
-    from dashboards.checking.provisioned import Queries, Target
+    from dashboards.checking.provisioned import Queries, QueryTarget
 
 _ANY = "*"
 _REFUSALS = {"InternalError", "InternalFailure"}
@@ -47,7 +47,7 @@ class CloudWatchBackend:
         self._end = end
         self._emulator = emulator
 
-    def models(self, query: Target) -> list[str]:
+    def models(self, query: QueryTarget) -> list[str]:
         """Return the values of the dimension that the variable asks for."""
         found = self._metrics(query["namespace"], query["metricName"], {})
         values = {
@@ -58,7 +58,7 @@ class CloudWatchBackend:
         }
         return sorted(values)
 
-    def answer(self, queries: Queries) -> list[Answer]:
+    def answer(self, queries: Queries) -> list[QueryAnswer]:
         """Run every query of one place.
 
         Raises
@@ -75,12 +75,12 @@ class CloudWatchBackend:
         except ClientError as error:
             raise QueryError(str(error), where=queries.place) from error
 
-    def _variable(self, target: Target) -> Answer:
+    def _variable(self, target: QueryTarget) -> QueryAnswer:
         name = target["metricName"]
         asks = f"values of {target['dimensionKey']} of {name}"
-        return Answer(target["refId"], asks, (name,), len(self.models(target)))
+        return QueryAnswer(target["refId"], asks, (name,), len(self.models(target)))
 
-    def _annotation(self, target: Target) -> Answer:
+    def _annotation(self, target: QueryTarget) -> QueryAnswer:
         """Look for the alarms whose history Grafana would show; there must be one."""
         found = self._client.describe_alarms_for_metric(
             Namespace=target["namespace"],
@@ -99,23 +99,25 @@ class CloudWatchBackend:
         # Alarms and not values: no metric's allowance excuses that there is none.
         asks = f"alarms on {target['metricName']}"
         instead = "their whole history" if self._emulator and found else ""
-        return Answer(target["refId"], asks, (), len(found), instead)
+        return QueryAnswer(target["refId"], asks, (), len(found), instead)
 
-    def _data(self, targets: Sequence[Target]) -> list[Answer]:
+    def _data(self, targets: Sequence[QueryTarget]) -> list[QueryAnswer]:
         if self._emulator:
             return [self._ask_emulator(target, targets) for target in targets]
         counts = self._count([_query(target) for target in targets])
         return [
-            Answer(target["refId"], _asks(target), _metrics(target, targets), counts[_id(target)])
+            QueryAnswer(
+                target["refId"], _asks(target), _metrics(target, targets), counts[_id(target)]
+            )
             for target in targets
         ]
 
-    def _ask_emulator(self, target: Target, targets: Sequence[Target]) -> Answer:
+    def _ask_emulator(self, target: QueryTarget, targets: Sequence[QueryTarget]) -> QueryAnswer:
         metrics = _metrics(target, targets)
         if target.get("expression"):
             inputs = [one for one in targets if not one.get("expression")]
             values = sum(self._ask_emulator(one, targets).values for one in inputs)
-            return Answer(target["refId"], _asks(target), metrics, values, "its inputs")
+            return QueryAnswer(target["refId"], _asks(target), metrics, values, "its inputs")
         instead = []
         statistic = target["statistic"]
         if statistic.startswith("p"):
@@ -135,7 +137,7 @@ class CloudWatchBackend:
             _stat(f"q{number}", metric, statistic, target) for number, metric in enumerate(series)
         ]
         values = sum(self._count(asked).values()) if asked else 0
-        return Answer(target["refId"], _asks(target), metrics, values, ", ".join(instead))
+        return QueryAnswer(target["refId"], _asks(target), metrics, values, ", ".join(instead))
 
     def _count(self, queries: list[MetricDataQueryTypeDef]) -> dict[str, int]:
         counts = {query["Id"]: 0 for query in queries}
@@ -158,7 +160,7 @@ class CloudWatchBackend:
         return [cast("MetricTypeDef", metric) for page in pages for metric in page["Metrics"]]
 
 
-def _query(target: Target) -> MetricDataQueryTypeDef:
+def _query(target: QueryTarget) -> MetricDataQueryTypeDef:
     """Translate a query as Grafana does: a wildcard becomes a search."""
     expression = target.get("expression")
     fixed, free = _split(target)
@@ -173,7 +175,7 @@ def _query(target: Target) -> MetricDataQueryTypeDef:
     return _stat(_id(target), _metric(target, fixed), target["statistic"], target)
 
 
-def _metric(target: Target, dimensions: dict[str, str]) -> MetricTypeDef:
+def _metric(target: QueryTarget, dimensions: dict[str, str]) -> MetricTypeDef:
     return {
         "Namespace": target["namespace"],
         "MetricName": target["metricName"],
@@ -182,30 +184,30 @@ def _metric(target: Target, dimensions: dict[str, str]) -> MetricTypeDef:
 
 
 def _stat(
-    name: str, metric: MetricTypeDef, statistic: str, target: Target
+    name: str, metric: MetricTypeDef, statistic: str, target: QueryTarget
 ) -> MetricDataQueryTypeDef:
     stat: Any = {"Metric": metric, "Period": int(target["period"]), "Stat": statistic}
     return {"Id": name, "MetricStat": stat}
 
 
-def _split(target: Target) -> tuple[dict[str, str], list[str]]:
+def _split(target: QueryTarget) -> tuple[dict[str, str], list[str]]:
     """Return the dimensions with one value, and the names of those that match any."""
     dimensions = target.get("dimensions") or {}
     fixed = {name: values[0] for name, values in dimensions.items() if values != [_ANY]}
     return fixed, [name for name, values in dimensions.items() if values == [_ANY]]
 
 
-def _id(target: Target) -> str:
+def _id(target: QueryTarget) -> str:
     return target.get("id") or f"query{target['refId']}"
 
 
-def _metrics(target: Target, targets: Sequence[Target]) -> tuple[str, ...]:
+def _metrics(target: QueryTarget, targets: Sequence[QueryTarget]) -> tuple[str, ...]:
     if "metricName" in target:
         return (target["metricName"],)
     return tuple(one["metricName"] for one in targets if "metricName" in one)
 
 
-def _asks(target: Target) -> str:
+def _asks(target: QueryTarget) -> str:
     if target.get("expression"):
         return str(target["expression"])
     return f"{target['metricName']} {target['statistic']}"

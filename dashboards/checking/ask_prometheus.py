@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from dashboards.checking.answers import Answer, QueryError
+from dashboards.checking.answers import QueryAnswer, QueryError
 from evergreen.metrics.catalog import SPECS
 from evergreen.metrics.prometheus import prometheus_name
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dashboards.checking.provisioned import Queries, Target
+    from dashboards.checking.provisioned import Queries, QueryTarget
 
 _TIMEOUT_SECONDS = 30
 _MOST_STEPS = 10_000
@@ -40,7 +40,7 @@ class PrometheusBackend:
         self._start = start.timestamp()
         self._end = end.timestamp()
 
-    def models(self, query: Target) -> list[str]:
+    def models(self, query: QueryTarget) -> list[str]:
         """Return the values of the label that the variable asks for."""
         found = _LABEL_VALUES.fullmatch(query["query"])
         if found is None:
@@ -51,7 +51,7 @@ class PrometheusBackend:
         )
         return values
 
-    def answer(self, queries: Queries) -> list[Answer]:
+    def answer(self, queries: Queries) -> list[QueryAnswer]:
         """Run every query of one place.
 
         Raises
@@ -61,12 +61,14 @@ class PrometheusBackend:
         """
         if queries.kind == "variable":
             return [
-                Answer(target["refId"], target["query"], _names(target), len(self.models(target)))
+                QueryAnswer(
+                    target["refId"], target["query"], _names(target), len(self.models(target))
+                )
                 for target in queries.targets
             ]
         return [self._range(target, queries.kind) for target in queries.targets]
 
-    def _range(self, target: Target, kind: str) -> Answer:
+    def _range(self, target: QueryTarget, kind: str) -> QueryAnswer:
         expression = target["expr"]
         # An event that did not happen has no mark; that its series is there is what counts.
         asked = _COMPARISON.sub("", expression) if kind == "annotation" else expression
@@ -76,7 +78,7 @@ class PrometheusBackend:
             {"query": asked, "start": self._start, "end": self._end, "step": step},
         )["result"]
         values = sum(len(series["values"]) for series in result)
-        return Answer(target.get("refId", "A"), expression, _names(target), values)
+        return QueryAnswer(target.get("refId", "A"), expression, _names(target), values)
 
     def _get(self, path: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
         try:
@@ -94,7 +96,7 @@ class PrometheusBackend:
         return answer["data"]
 
 
-def _names(target: Target) -> tuple[str, ...]:
+def _names(target: QueryTarget) -> tuple[str, ...]:
     """Return the metrics that an expression names; one that is not of the table by its own name."""
     names = _NAME.findall(target.get("expr") or target["query"])
     families = [name.removesuffix("_sum").removesuffix("_count") for name in names]

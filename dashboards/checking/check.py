@@ -13,7 +13,7 @@ import typer
 from cli.shared import console
 from cli.shared.target import Target
 from dashboards.building.build import PROVISIONING
-from dashboards.checking.answers import MAY_BE_EMPTY, Answer, QueryError, marked
+from dashboards.checking.answers import MAY_BE_EMPTY, QueryAnswer, QueryError, marked
 from dashboards.checking.ask_cloudwatch import CloudWatchBackend
 from dashboards.checking.ask_prometheus import PrometheusBackend
 from dashboards.checking.provisioned import model_query, read_alerts, read_dashboards
@@ -38,11 +38,11 @@ class NoTrafficError(EvergreenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class QueryCheck:
     """What the queries of one panel, variable, annotation or alert came back with."""
 
     place: str
-    answers: tuple[Answer, ...]
+    answers: tuple[QueryAnswer, ...]
     refused: str = ""
 
     @property
@@ -58,9 +58,9 @@ class Outcome:
         return f"{'ok    ' if self.good else 'EMPTY '}  {self.place}: {told}"
 
 
-def check(
+def check_dashboards(
     folder: Path, source: str, backend: Backend, *, model: str | None = None
-) -> Iterator[Outcome]:
+) -> Iterator[QueryCheck]:
     """Run every query of a data source's dashboards, and of the alert rules on it.
 
     Parameters
@@ -90,9 +90,9 @@ def check(
     alerts = (queries for queries in read_alerts(folder) if queries.source == source)
     for queries in chain(read_dashboards(folder, source, variables), alerts):
         try:
-            yield Outcome(queries.place, marked(backend.answer(queries), queries.targets))
+            yield QueryCheck(queries.place, marked(backend.answer(queries), queries.targets))
         except QueryError as error:
-            yield Outcome(queries.place, (), str(error))
+            yield QueryCheck(queries.place, (), str(error))
 
 
 def local_prometheus(settings: Settings) -> str | None:
@@ -103,7 +103,7 @@ def local_prometheus(settings: Settings) -> str | None:
     return None
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: QueryAnswer) -> str:
     instead = f" (asked {answer.instead})" if answer.instead else ""
     excuse = f" (may be empty: {answer.excuse})" if not answer.values and answer.excuse else ""
     return f"{answer.asks} {answer.values}{instead}{excuse}"
@@ -143,7 +143,7 @@ def command(
     good = [
         _print(outcome)
         for source, backend in backends.items()
-        for outcome in check(PROVISIONING, source, backend, model=model)
+        for outcome in check_dashboards(PROVISIONING, source, backend, model=model)
     ]
     for metric, reason in MAY_BE_EMPTY.items():
         console.out.print(f"{metric} may be empty: {reason}", markup=False, soft_wrap=True)
@@ -154,7 +154,7 @@ def command(
         sys.exit(1)
 
 
-def _print(outcome: Outcome) -> bool:
+def _print(outcome: QueryCheck) -> bool:
     console.out.print(str(outcome), markup=False, soft_wrap=True)
     return outcome.good
 

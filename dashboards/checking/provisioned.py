@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-Target = dict[str, Any]
+QueryTarget = dict[str, Any]
 """One query, in the form of its data source."""
 
 
@@ -35,7 +35,7 @@ class Queries:
     place: str
     kind: str
     source: str
-    targets: tuple[Target, ...]
+    targets: tuple[QueryTarget, ...]
 
 
 def read_dashboards(folder: Path, source: str, variables: Mapping[str, str]) -> Iterator[Queries]:
@@ -66,11 +66,11 @@ def read_alerts(folder: Path) -> Iterator[Queries]:
                 yield Queries(f"alert: {rule['title']}", "alert", source, asked)
 
 
-def model_query(folder: Path, source: str) -> Target:
+def model_query(folder: Path, source: str) -> QueryTarget:
     """Return the query behind the variable ``model``."""
     path = next(iter(sorted((folder / "dashboards" / source).glob("*.json"))))
     variables = json.loads(path.read_text())["templating"]["list"]
-    query: Target = next(item["query"] for item in variables if item["name"] == "model")
+    query: QueryTarget = next(item["query"] for item in variables if item["name"] == "model")
     return query
 
 

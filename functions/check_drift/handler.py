@@ -65,10 +65,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         recorder.flush()
         return {"model": definition.name, "verdict": "no_production_model"}
     # Evidently takes seconds to import: too long for a model that has nothing to check.
-    from evergreen.drift.check import check  # noqa: PLC0415
+    from evergreen.drift.check import run_check  # noqa: PLC0415
 
     end = request.end or utc_now()
-    result = check(
+    result = run_check(
         definition,
         pointer,
         Lake(_storage()),

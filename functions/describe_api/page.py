@@ -17,7 +17,7 @@ pre { background: #f2f6f4; padding: .75rem; overflow-x: auto; }
 """
 
 
-def render(document: dict[str, Any]) -> str:
+def render_api_page(document: dict[str, Any]) -> str:
     """Return the page for an OpenAPI document."""
     sections: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():

@@ -17,7 +17,7 @@ from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Production, ProductionPointer
 from evergreen.reporting.status import StatusReader
 from evergreen.storage import Storage
-from functions.describe_api.page import render
+from functions.describe_api.page import render_api_page
 from functions.describe_api.settings import settings
 from functions.describe_api.status_page import status_page
 from functions.shared.api import answer
@@ -87,7 +87,7 @@ async def check_live() -> Response:
 
 
 @router.get("/v2/health/ready")
-async def check_ready() -> Response:
+async def check_all_ready() -> Response:
     """Say whether every model has a version in production; 503 if one has none."""
     production = _production()
     missing = [name for name in _definitions() if production.read(name) is None]
@@ -103,7 +103,7 @@ async def openapi() -> Response:
 @router.get("/docs")
 async def docs() -> Response:
     """Describe the whole API to people."""
-    return Response(render(_document()), media_type="text/html")
+    return Response(render_api_page(_document()), media_type="text/html")
 
 
 @router.api_route("/models/{model}", methods=_METHODS)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from evergreen.clock import to_text, utc_now
 from evergreen.model_definition import find_definition
 from evergreen.production import Production, ShadowSlot
-from evergreen.shadow.slot import seconds_to_wait, start, stop
+from evergreen.shadow.slot import seconds_to_wait, start_shadow, stop_shadow
 from evergreen.storage import Storage
 from functions.set_shadow.settings import settings
 
@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     request = Request.model_validate(event).root
     definition = find_definition(settings().models, request.model)
     if isinstance(request, Stop):
-        stopped = stop(_production(), definition.name, request.challenger)
+        stopped = stop_shadow(_production(), definition.name, request.challenger)
         logger.info("shadow slot emptied" if stopped else "nothing to empty")
         return {"version": request.challenger}
     now = utc_now()
@@ -69,7 +69,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         started_at=now,
         owner=request.execution,
     )
-    slot = start(_storage(), _production(), definition.name, wanted)
+    slot = start_shadow(_storage(), _production(), definition.name, wanted)
     logger.info("challenger in the shadow", extra=slot.model_dump(mode="json"))
     return {
         "version": slot.version,

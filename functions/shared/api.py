@@ -26,7 +26,7 @@ from evergreen.errors import (
     RequestError,
     UnknownModelError,
 )
-from evergreen.serving.metric_groups import OTHER
+from evergreen.serving.metric_groups import OTHER_CLASS
 from functions.shared.metrics import Recorder
 
 PROBLEM = "application/problem+json"
@@ -86,14 +86,14 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
     taken off.
     """
     asyncio.set_event_loop(_event_loop())  # Mangum asks for one at once
-    endpoint = OTHER
+    endpoint = OTHER_CLASS
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal endpoint
         try:
             await app(scope, receive, send)
         finally:
-            endpoint = getattr(scope.get("route"), "path", OTHER)
+            endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
 
     mangum = Mangum(routed, lifespan="off", text_mime_types=_TEXT)
 

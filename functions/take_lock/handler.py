@@ -43,13 +43,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take the lock, or raise RetrainingInProgressError."""
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
-    take_lock(_storage(), definition.name, request.execution, is_running=is_running, clock=utc_now)
+    take_lock(_storage(), definition.name, request.execution, is_running=_is_running, clock=utc_now)
     healed = heal(_production(), definition.name, request.execution)
     logger.info("lock taken", extra={**request.model_dump(), "slot_healed": healed})
     return event
 
 
-def is_running(execution: str) -> bool:
+def _is_running(execution: str) -> bool:
     """Say whether an execution still runs."""
     return executions.is_running(_states(), execution)
 

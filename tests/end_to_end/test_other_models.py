@@ -14,7 +14,7 @@ from cli.shared.demo_steps import OnceAround, Story, Summary, example_row
 from cli.shared.progress import Steps
 from evergreen.clock import utc_now
 from evergreen.drift.log import read_drift_decisions
-from evergreen.evaluation.report import ARTIFACT, DATA, PAGE
+from evergreen.evaluation.report import ARTIFACT, REPORT_DATA, REPORT_PAGE
 from evergreen.production import Production
 from tests.support.executions import statuses_since
 
@@ -95,10 +95,10 @@ def test_the_decision_holds_the_metrics_beside_the_deciding_one(
     assert {f"holdout_{name}" for name in BESIDE[model]} <= metrics.keys()
     comparison = record["comparison"]
     assert (comparison["seen_by_champion"], comparison["seen_by_challenger"]) == (0, 0)
-    assert comparison["report_uri"] == f"runs:/{record['run_id']}/{ARTIFACT}/{PAGE}"
+    assert comparison["report_uri"] == f"runs:/{record['run_id']}/{ARTIFACT}/{REPORT_PAGE}"
     kept = {item.path for item in client.list_artifacts(record["run_id"], ARTIFACT)}
     pictures = {f"{name}.png" for name in PICTURES[model]}
-    assert kept == {f"{ARTIFACT}/{name}" for name in {PAGE, DATA, *pictures}}
+    assert kept == {f"{ARTIFACT}/{name}" for name in {REPORT_PAGE, REPORT_DATA, *pictures}}
     manifest = deployed.storage.get_json(f"datasets/{model}/{record['dataset_id']}/manifest.json")
     assert manifest["window"]["rows"] == manifest["train_rows"]
     assert 0 <= manifest["label_delay"]["median"] <= manifest["label_delay"]["max"]

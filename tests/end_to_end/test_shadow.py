@@ -31,9 +31,9 @@ from evergreen.lake.reader import Lake
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
 from evergreen.release.decision_log import read_decision_records
-from evergreen.serving.server import POLL_SECONDS
+from evergreen.serving.server import POINTER_POLL_SECONDS
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow
-from evergreen.shadow.slot import start, stop
+from evergreen.shadow.slot import start_shadow, stop_shadow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,12 +92,12 @@ class Stage:
         slot = ShadowSlot(
             version=challenger.version, bundle_uri=uri, sha256=sha256, started_at=utc_now()
         )
-        start(context.storage, context.production, MODEL, slot)
-        time.sleep(POLL_SECONDS + 1)
+        start_shadow(context.storage, context.production, MODEL, slot)
+        time.sleep(POINTER_POLL_SECONDS + 1)
         try:
             yield slot
         finally:
-            stop(context.production, MODEL)
+            stop_shadow(context.production, MODEL)
             context.storage.delete_below(f"bundles/{MODEL}/{challenger.version}/")
 
     def compared(self, slot: ShadowSlot, done: Callable[[ShadowComparison], bool]) -> Any:

@@ -13,7 +13,7 @@ from cli.shared.demo_steps import MODEL
 from dashboards.building.build import PROVISIONING
 from dashboards.checking.ask_cloudwatch import CloudWatchBackend
 from dashboards.checking.ask_prometheus import PrometheusBackend
-from dashboards.checking.check import check
+from dashboards.checking.check import check_dashboards
 from evergreen.clock import utc_now
 from tests.support.prometheus_server import address, need_prometheus
 
@@ -30,7 +30,7 @@ def bad(source: str, backend: Backend) -> list[str]:
     """Return the lines of what is not good, once that is nothing or patience has ended."""
     patience_ends = time.monotonic() + PATIENCE_SECONDS
     while True:
-        outcomes = list(check(PROVISIONING, source, backend, model=MODEL))
+        outcomes = list(check_dashboards(PROVISIONING, source, backend, model=MODEL))
         assert len(outcomes) > 50
         # This model is a classifier and has seen everything, so nothing at all may be empty.
         lines = [

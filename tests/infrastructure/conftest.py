@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app import ROOT, build
+from app import build_app
+from cdk.constructs.building.assets import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ Templates = dict[str, dict[str, Any]]
 
 
 def synthesise(context: dict[str, Any], models: Path, outdir: Path) -> Templates:
-    build(context, models, str(outdir)).synth()
+    build_app(context, models, str(outdir)).synth()
     files = outdir.glob("*.template.json")
     return {file.name.split(".")[0].split("-")[-1]: json.loads(file.read_text()) for file in files}
 

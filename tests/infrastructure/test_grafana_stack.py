@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from app import ROOT
+from cdk.constructs.building.assets import ROOT
 from tests.support.synthesised_services import services
 from tests.support.templates import flat, listed, resources, statements
 

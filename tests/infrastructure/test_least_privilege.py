@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cdk.acknowledgements import WITHOUT_RESOURCE
-from cdk.constructs.building.functions import NETWORK_ACTIONS
+from cdk.constructs.building.functions import FUNCTION_NETWORK_ACTIONS
 from tests.support.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_every_resource_is_only_for_actions_that_know_none(aws: Templates) -> No
     ]
     assert everywhere
     asked = {action for each in everywhere for action in listed(each["Action"])}
-    assert asked <= WITHOUT_RESOURCE | {*NETWORK_ACTIONS}
+    assert asked <= WITHOUT_RESOURCE | {*FUNCTION_NETWORK_ACTIONS}
 
 
 def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Templates) -> None:
@@ -181,7 +181,7 @@ def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Tem
         found = [
             each
             for each in statements(aws["Retraining"], role)
-            if {*NETWORK_ACTIONS} <= {*listed(each["Action"])}
+            if {*FUNCTION_NETWORK_ACTIONS} <= {*listed(each["Action"])}
         ]
         assert sorted(each["Effect"] for each in found) == ["Allow", "Deny"]
         (denied,) = (each["Condition"] for each in found if each["Effect"] == "Deny")

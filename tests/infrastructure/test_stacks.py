@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
-from app import build
+from app import build_app
 from tests.infrastructure.conftest import synthesise
 from tests.support.templates import flat, resources
 
@@ -244,7 +244,7 @@ def test_a_new_model_is_a_new_folder(models: Path, tmp_path: Path) -> None:
 
 
 def test_a_permission_too_wide_stops_the_synthesis(models: Path, tmp_path: Path) -> None:
-    app = build({}, models, str(tmp_path))
+    app = build_app({}, models, str(tmp_path))
     stack = Stack.of(app.node.find_child("Evergreen-dev-Storage"))
     everything = iam.PolicyStatement(actions=["s3:*"], resources=["*"])
     user = iam.Role(stack, "Wide", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app import ROOT
+from cdk.constructs.building.assets import ROOT
 from cdk.tracking_stack import build_context
 from tests.support.synthesised_services import services
 from tests.support.templates import flat, listed, resources, statements

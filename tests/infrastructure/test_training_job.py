@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app import build
-from cdk.constructs.retraining.training_job import NETWORK_ACTIONS
+from app import build_app
+from cdk.constructs.retraining.training_job import JOB_NETWORK_ACTIONS
 from tests.infrastructure.conftest import synthesise
 from tests.infrastructure.test_state_machine import next_states, reachable
 from tests.support.templates import flat, listed, resources, statements
@@ -116,7 +116,7 @@ def test_the_job_reads_data_sets_and_changes_nothing_of_the_loop(template: dict[
         for action in listed(statement["Action"])
         if "*" in listed(statement["Resource"])
     }
-    assert anywhere == {*NETWORK_ACTIONS, "ecr:GetAuthorizationToken"}
+    assert anywhere == {*JOB_NETWORK_ACTIONS, "ecr:GetAuthorizationToken"}
 
 
 def test_the_machine_may_start_these_jobs_and_pass_this_role_only(
@@ -171,4 +171,4 @@ def test_a_compute_that_does_not_exist_is_named(asking: Path, tmp_path: Path) ->
     file = folder / "flight_delay" / "model.toml"
     file.write_text(file.read_text().replace('compute = "sagemaker"', 'compute = "mainframe"'))
     with pytest.raises(Exception, match=r"retraining\.compute.*'lambda' or 'sagemaker'"):
-        build({}, folder, str(tmp_path / "out"))
+        build_app({}, folder, str(tmp_path / "out"))

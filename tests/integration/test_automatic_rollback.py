@@ -245,8 +245,8 @@ def test_a_retraining_by_hand_is_followed_to_its_end(
     entered = list(executions.states(deployed, started))
     assert "Build the dataset" in entered
     assert entered[-1] == "Wait for more data"
-    assert not executions.is_running(deployed, started)
-    assert not executions.is_running(deployed, started + "0")
+    assert not executions.is_execution_running(deployed, started)
+    assert not executions.is_execution_running(deployed, started + "0")
 
 
 def test_the_doctor_finds_what_is_wrong_and_puts_it_right(

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from dashboards.building.build import PROVISIONING
 from dashboards.checking.ask_cloudwatch import CloudWatchBackend
 from dashboards.checking.ask_prometheus import PrometheusBackend
-from dashboards.checking.check import NoTrafficError, Outcome, check
+from dashboards.checking.check import NoTrafficError, QueryCheck, check_dashboards
 from evergreen.clock import utc_now
 from evergreen.metrics.catalog import NAMESPACE, NO_MODEL, SPECS, Metric
 from evergreen.metrics.cloudwatch import dimensions
@@ -129,8 +129,8 @@ def scraped_twice(url: str) -> bool | None:
         return None
 
 
-def bad(folder: Path, backend: Backend, source: str = "cloudwatch") -> list[Outcome]:
-    outcomes = list(check(folder, source, backend, model=MODEL))
+def bad(folder: Path, backend: Backend, source: str = "cloudwatch") -> list[QueryCheck]:
+    outcomes = list(check_dashboards(folder, source, backend, model=MODEL))
     assert len(outcomes) > 50
     return [outcome for outcome in outcomes if not outcome.good]
 
@@ -181,7 +181,7 @@ def test_a_typo_fails_the_check_of_prometheus(
 def test_what_the_emulator_was_asked_instead_is_said(backend: CloudWatchBackend) -> None:
     outcomes = {
         outcome.place: str(outcome)
-        for outcome in check(PROVISIONING, "cloudwatch", backend, model=MODEL)
+        for outcome in check_dashboards(PROVISIONING, "cloudwatch", backend, model=MODEL)
     }
     latency = outcomes["Evergreen API (CloudWatch) / Response time by endpoint"]
     assert "Maximum for p99, each metric for endpoint=*" in latency
@@ -197,4 +197,4 @@ def test_without_traffic_it_says_so(local_stack: Stack, tmp_path: Path) -> None:
     client = cloudwatch(local_stack)
     nothing = CloudWatchBackend(client, utc_now(), utc_now(), emulator=True)
     with pytest.raises(NoTrafficError):
-        list(check(folder, "cloudwatch", nothing))
+        list(check_dashboards(folder, "cloudwatch", nothing))

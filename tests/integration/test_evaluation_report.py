@@ -11,7 +11,7 @@ import pytest
 from evergreen.clock import utc_now
 from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation.evaluate import evaluate
-from evergreen.evaluation.report import ARTIFACT, DATA, PAGE, EvaluationContext
+from evergreen.evaluation.report import ARTIFACT, REPORT_DATA, REPORT_PAGE, EvaluationContext
 from evergreen.model_definition import Evaluation
 from evergreen.registry.reports import keep_report
 from evergreen.release.promotion import reject
@@ -44,17 +44,17 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
     )
     keep_report(evaluation, context, bench.context.registry)
     comparison = keep_report(evaluation, context, bench.context.registry)  # again: the same files
-    assert comparison.report_uri == f"runs:/{wrong.run_id}/{ARTIFACT}/{PAGE}"
+    assert comparison.report_uri == f"runs:/{wrong.run_id}/{ARTIFACT}/{REPORT_PAGE}"
     assert {segment.refused for segment in comparison.segments} == {True}
     assert "worse than allowed in the protected segment colour = " in comparison.reason
     assert "200 rows that neither was trained on" in comparison.reason
 
     kept = Path(bench.mlflow.download_artifacts(wrong.run_id, ARTIFACT, str(tmp_path)))
     assert {file.name for file in kept.iterdir()} == {
-        *(PAGE, DATA),
+        *(REPORT_PAGE, REPORT_DATA),
         *("confusion.png", "calibration.png", "improvement.png"),
     }
-    data = json.loads((kept / DATA).read_text())
+    data = json.loads((kept / REPORT_DATA).read_text())
     assert {segment["segment"] for segment in data["segments"]} == {"red", "green", "(missing)"}
 
     bench.context.registry.log_comparison(

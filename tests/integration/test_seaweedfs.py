@@ -36,7 +36,7 @@ from evergreen.registry.writer import Registry
 from evergreen.storage import Storage
 from functions.shared.tracking import tracking_client
 from local import process
-from local.environments import ENVIRONMENTS, build
+from local.environments import ENVIRONMENTS, build_environment
 from local.ports import HOST, pick
 from local.postgres import DATABASE, USER, password, postgres, remove_data
 from local.process import Command
@@ -65,7 +65,7 @@ def settings() -> Iterator[Settings]:
     settings = read_settings(state=state)
     try:
         (services,) = (each for each in ENVIRONMENTS if each.name == "services")
-        build(settings.paths, services, say)
+        build_environment(settings.paths, services, say)
         yield settings
     finally:
         remove_data(settings)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from app import ROOT
 from cdk.acknowledgements import acknowledge
+from cdk.constructs.building.assets import ROOT
 from cdk.services import add_services
 from cdk.settings import read_settings
 

@@ -14,7 +14,7 @@ from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.store import split_rows, write_dataset
-from evergreen.drift.check import check
+from evergreen.drift.check import run_check
 from evergreen.drift.log import read_check_records
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, RequestLog
@@ -138,7 +138,7 @@ class WatchedModel:
         self.storage.put(key, "".join(f"{json.dumps(line)}\n" for line in records).encode())
 
     def check(self, end: datetime = END, window: timedelta = DAY, **options: Any) -> CheckResult:
-        return check(
+        return run_check(
             self.definition,
             self.pointer,
             Lake(self.storage, clock=lambda: END),

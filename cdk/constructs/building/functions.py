@@ -65,7 +65,7 @@ class Placement:
 WORKER = Capacity(memory=3008, seconds=900, disk=2048)
 """For the functions that read many rows at once."""
 _SMALL = Capacity()
-NETWORK_ACTIONS = (
+FUNCTION_NETWORK_ACTIONS = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
@@ -286,7 +286,7 @@ class ImageFunction(EvergreenFunction):
             self.role.add_to_policy(
                 iam.PolicyStatement(
                     effect=effect,
-                    actions=[*NETWORK_ACTIONS],
+                    actions=[*FUNCTION_NETWORK_ACTIONS],
                     resources=["*"],
                     conditions=conditions,
                 )

@@ -65,8 +65,8 @@ class Notifications(Construct):
 
     def _grant(self, storage: StorageStack, topic: sns.Topic, webhook: str) -> None:
         role = self.notify.role
-        access.read(role, storage, "alerts/")
-        access.write(role, storage, "alerts/")
+        access.grant_read(role, storage, "alerts/")
+        access.grant_write(role, storage, "alerts/")
         # The key of the topic is the bucket's, which the lines above let it use.
         role.add_to_policy(
             iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])

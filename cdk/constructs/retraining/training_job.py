@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
-NETWORK_ACTIONS = (
+JOB_NETWORK_ACTIONS = (
     *("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission"),
     *("ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"),
     *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces"),
@@ -108,7 +108,7 @@ class TrainingJob(Construct):
             }
             tracking.let_in(self.role)
             self.role.add_to_policy(
-                iam.PolicyStatement(actions=[*NETWORK_ACTIONS], resources=["*"])
+                iam.PolicyStatement(actions=[*JOB_NETWORK_ACTIONS], resources=["*"])
             )
 
     def state(self, name: str) -> sfn.CustomState:
@@ -190,8 +190,8 @@ class TrainingJob(Construct):
     def _role(self) -> iam.Role:
         stack = Stack.of(self)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        access.read(role, self._storage, "datasets/")
-        access.write(role, self._storage, "training-jobs/")
+        access.grant_read(role, self._storage, "datasets/")
+        access.grant_write(role, self._storage, "training-jobs/")
         self.image.repository.grant_pull(role)
         logs = stack.format_arn(
             service="logs",

@@ -71,7 +71,7 @@ class DeliveryStream(Construct):
             self, "LogStream", log_group=log_group, removal_policy=RemovalPolicy.DESTROY
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
-        access.write(role, storage, prefix, failed)
+        access.grant_write(role, storage, prefix, failed)
         log_group.grant_write(role)
         stream = firehose.CfnDeliveryStream(
             self,

@@ -62,9 +62,11 @@ class ModelEndpoint(Construct):
             },
         )
         role = self.predict.role
-        access.read(role, storage, f"bundles/{model}/")
+        access.grant_read(role, storage, f"bundles/{model}/")
         access.read_pointers(role, storage, model)
-        access.write(role, storage, *(f"{t}/raw/model={model}/" for t in ("request-log", "labels")))
+        access.grant_write(
+            role, storage, *(f"{t}/raw/model={model}/" for t in ("request-log", "labels"))
+        )
         self.requests.grant_put(role)
         self.labels.grant_put(role)
         self.live = self._live(on_aws=not settings.emulator)

@@ -6,14 +6,14 @@ import hashlib
 import os
 from pathlib import Path
 
-from local.environments import ENVIRONMENTS, Environment, Progress, build
+from local.environments import ENVIRONMENTS, Progress, PythonEnvironment, build_environment
 from local.settings import Paths
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".evergreen" / "bench"
 PATHS = Paths(root=ROOT, state=ROOT / ".evergreen")
 # Not among those that `evergreen up` builds: nobody but the benchmark needs it.
-PEERS = Environment("bench", "the drift benchmark's peers")
+PEERS = PythonEnvironment("bench", "the drift benchmark's peers")
 
 
 def prepare(progress: Progress) -> None:
@@ -26,7 +26,7 @@ def prepare(progress: Progress) -> None:
     """
     shipped = next(item for item in ENVIRONMENTS if item.name == "drift")
     for environment in (shipped, PEERS):
-        build(PATHS, environment, progress)
+        build_environment(PATHS, environment, progress)
 
 
 def command(environment: str, module: str, *arguments: str) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from evergreen.datasets.store import split_rows, write_dataset
-from evergreen.drift.check import check
+from evergreen.drift.check import run_check
 from evergreen.lake.compaction import commit
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG, TIMESTAMP_TYPE
@@ -72,7 +72,7 @@ def run(folder: Path) -> bool:
         metric=1.0,
     )
     lake = Lake(storage, clock=lambda: NOON)
-    found = check(
+    found = run_check(
         definition, pointer, lake, storage, start=NOON - DAY, end=NOON, clock=lambda: NOON
     )
     return found.decision.verdict == "drift"

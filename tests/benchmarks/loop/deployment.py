@@ -32,7 +32,7 @@ from evergreen.datasets.store import (
     split_rows,
     write_dataset,
 )
-from evergreen.drift.check import check
+from evergreen.drift.check import run_check
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare, scores_of
 from evergreen.lake.reader import Lake
@@ -206,7 +206,7 @@ class Deployment:
         period = max((start, end) for start, end in self.series.periods if end <= self.now)
         start = min(period[0], self.now - self.series.window)
         with self.timed(CHECK):
-            return check(
+            return run_check(
                 self.series.definition,
                 self.pointer,
                 self.lake,

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.environments import Environment, EnvironmentBuildError, Progress, build, fingerprint
+from local.environments import (
+    EnvironmentBuildError,
+    Progress,
+    PythonEnvironment,
+    build_environment,
+    environment_fingerprint,
+)
 from local.settings import Paths
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-EMPTY = Environment("empty", "nothing")
-PACKAGED = Environment("packaged", "a package", package="package")
+EMPTY = PythonEnvironment("empty", "nothing")
+PACKAGED = PythonEnvironment("packaged", "a package", package="package")
 
 
 @pytest.fixture
@@ -56,45 +62,45 @@ def answer(paths: Paths) -> str:
 def test_environment_is_built_once(
     paths: Paths, progress: Progress, said: list[tuple[str, str]]
 ) -> None:
-    build(paths, EMPTY, progress)
+    build_environment(paths, EMPTY, progress)
     assert said == [("empty", "installing nothing")]
     assert paths.python("empty").exists()
-    build(paths, EMPTY, progress)
+    build_environment(paths, EMPTY, progress)
     assert len(said) == 1
 
 
 def test_interrupted_build_is_begun_anew(
     paths: Paths, progress: Progress, said: list[tuple[str, str]]
 ) -> None:
-    build(paths, EMPTY, progress)
+    build_environment(paths, EMPTY, progress)
     folder = paths.environments / "empty"
     (folder / ".done").unlink()
     (folder / "half-installed").touch()
-    build(paths, EMPTY, progress)
+    build_environment(paths, EMPTY, progress)
     assert len(said) == 2
     assert not (folder / "half-installed").exists()
     assert paths.python("empty").exists()
 
 
 def test_package_is_installed_and_follows_its_sources(paths: Paths, progress: Progress) -> None:
-    build(paths, PACKAGED, progress)
+    build_environment(paths, PACKAGED, progress)
     assert answer(paths) == "1"
     (paths.root / "package" / "src" / "tiny" / "__init__.py").write_text("ANSWER = 2\n")
-    build(paths, PACKAGED, progress)
+    build_environment(paths, PACKAGED, progress)
     assert answer(paths) == "2"
 
 
 def test_lock_decides_the_fingerprint(paths: Paths) -> None:
-    before = fingerprint(paths, EMPTY)
-    assert fingerprint(paths, EMPTY) == before
+    before = environment_fingerprint(paths, EMPTY)
+    assert environment_fingerprint(paths, EMPTY) == before
     (paths.requirements / "empty.lock").write_text("# something\n")
-    assert fingerprint(paths, EMPTY) != before
+    assert environment_fingerprint(paths, EMPTY) != before
 
 
 def test_failure_quotes_uv_and_leaves_no_stamp(paths: Paths, progress: Progress) -> None:
     (paths.requirements / "empty.lock").write_text("without-a-hash==1\n")
     with pytest.raises(EnvironmentBuildError, match=r"(?s)environment empty.*hash.*whole log: /"):
-        build(paths, EMPTY, progress)
+        build_environment(paths, EMPTY, progress)
     (paths.requirements / "empty.lock").write_text("# nothing\n")
-    build(paths, EMPTY, progress)
+    build_environment(paths, EMPTY, progress)
     assert paths.python("empty").exists()

@@ -24,7 +24,7 @@ from local.settings import Paths, Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.service import Service
+    from local.service import LocalService
 
 PORTS = Ports(prometheus=1001, alertmanager=1002, node_exporter=1003)
 
@@ -42,7 +42,7 @@ def install(settings: Settings, *names: str) -> Path:
     return folder
 
 
-def described(settings: Settings) -> dict[str, Service]:
+def described(settings: Settings) -> dict[str, LocalService]:
     folder = settings.paths.root / "bin"
     programs = Programs(folder / "p", folder / "a", folder / "n")
     return {service.name: service for service in services(settings, programs, PORTS)}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cli.shared.histograms import MISSING, OTHER, bar, columns, of_categories, of_numbers
+from cli.shared.histograms import MISSING_BAR, OTHER_BAR, bar, columns, of_categories, of_numbers
 
 SIDES = arrays(np.float32, st.integers(0, 40), elements=st.floats(width=32))
 
@@ -51,7 +51,7 @@ def test_categories_that_changed_most_come_first_and_the_rest_is_one() -> None:
     reference = np.array(["a"] * 5 + ["b"] * 4 + ["c"] * 1, dtype=object)
     window = np.array(["a"] * 1 + ["b"] * 4 + [""] * 5, dtype=object)
     found = of_categories(reference, window, 2)
-    assert found.names == (MISSING, "a", OTHER)
+    assert found.names == (MISSING_BAR, "a", OTHER_BAR)
     assert found.reference == pytest.approx((0, 0.5, 0.5))
     assert found.window == pytest.approx((0.5, 0.1, 0.4))
 

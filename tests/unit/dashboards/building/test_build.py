@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.alerting import ContactPoint, Rule
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from dashboards.building.build import PROVISIONING, SOURCES, provisioning, write
+from dashboards.building.build import PROVISIONING, SOURCES, provisioning, write_dashboards
 from dashboards.building.layout import BOARDS
 from dashboards.checking.provisioned import read_alerts, read_dashboards
 
@@ -149,7 +149,7 @@ def test_writing_deletes_what_is_no_longer_built(tmp_path: Path) -> None:
     left = tmp_path / "dashboards" / "cloudwatch" / "old.json"
     left.parent.mkdir(parents=True)
     left.write_text("{}")
-    assert write(tmp_path)
+    assert write_dashboards(tmp_path)
     assert not left.exists()
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == len(FILES)
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.checking.answers import MAY_BE_EMPTY, Answer, marked
+from dashboards.checking.answers import MAY_BE_EMPTY, QueryAnswer, marked
 
 
-def answer(values: int, *metrics: str) -> Answer:
-    return Answer("A", "anything", metrics, values)
+def answer(values: int, *metrics: str) -> QueryAnswer:
+    return QueryAnswer("A", "anything", metrics, values)
 
 
 def test_data_are_good_whatever_was_asked() -> None:

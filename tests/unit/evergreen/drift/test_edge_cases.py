@@ -17,7 +17,7 @@ from evergreen.bundle.predictor import Predictions
 from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.store import split_rows, write_dataset
-from evergreen.drift.check import check
+from evergreen.drift.check import run_check
 from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_check_records
 from evergreen.errors import ModelDefinitionError
 from evergreen.lake.reader import Lake
@@ -104,7 +104,7 @@ def checked(
     ]
     body = "".join(f"{json.dumps(line)}\n" for line in lines)
     storage.put(f"request-log/raw/model=toy/{at:%Y/%m/%d/%H}/r", body.encode())
-    result = check(
+    result = run_check(
         DEFINITION,
         ProductionPointer(
             version="1",

@@ -17,7 +17,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, EvaluationResult, evaluate
-from evergreen.evaluation.report import DATA, PAGE, EvaluationContext, report_data, report_files
+from evergreen.evaluation.report import (
+    REPORT_DATA,
+    REPORT_PAGE,
+    EvaluationContext,
+    report_data,
+    report_files,
+)
 from evergreen.model_definition import ModelDefinition
 from evergreen.training.onnx_export import export_bundle
 from tests.support.trained_models import DEFINITION, bundle, frame, signal, training_columns
@@ -102,8 +108,8 @@ def test_each_task_has_its_pictures_in_one_page_that_stands_alone(
     task: str, pictures: set[str]
 ) -> None:
     files = report_files(classified() if task == "classification" else numbered(task), CONTEXT)
-    assert set(files) == {PAGE, DATA, *(f"{name}.png" for name in pictures)}
-    page = files[PAGE].decode()
+    assert set(files) == {REPORT_PAGE, REPORT_DATA, *(f"{name}.png" for name in pictures)}
+    page = files[REPORT_PAGE].decode()
     sources = re.findall(r'src="([^"]*)"', page)
     assert len(sources) == len(pictures)
     assert all(source.startswith("data:image/png;base64,") for source in sources)
@@ -113,14 +119,14 @@ def test_each_task_has_its_pictures_in_one_page_that_stands_alone(
 
 
 def test_what_callers_sent_is_text_on_the_page() -> None:
-    page = report_files(classified(), CONTEXT)[PAGE].decode()
+    page = report_files(classified(), CONTEXT)[REPORT_PAGE].decode()
     assert "line = &lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert SCRIPT not in page
 
 
 def test_the_data_holds_every_segment_and_the_comparison_a_few() -> None:
     evaluation = classified()
-    data = json.loads(report_files(evaluation, CONTEXT)[DATA])
+    data = json.loads(report_files(evaluation, CONTEXT)[REPORT_DATA])
     assert data["comparison"] == evaluation.comparison.model_dump(mode="json")
     assert len(data["comparison"]["segments"]) == SHOWN_SEGMENTS < len(data["segments"])
     assert len(json.dumps(data["comparison"])) < 4000
@@ -153,5 +159,5 @@ def test_a_first_model_has_a_report_too() -> None:
         run_id="run", challenger="2", champion=None, dataset_id="ds-1", at=START
     )
     files = report_files(classified(champion=False), context)
-    assert set(files) == {PAGE, DATA, "confusion.png", "calibration.png"}
-    assert "version 2 against nothing in production" in files[PAGE].decode()
+    assert set(files) == {REPORT_PAGE, REPORT_DATA, "confusion.png", "calibration.png"}
+    assert "version 2 against nothing in production" in files[REPORT_PAGE].decode()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.evaluation.segments import MISSING, judge_segments, segments
+from evergreen.evaluation.segments import MISSING_SEGMENT, judge_segments, segments
 from evergreen.model_definition import ModelDefinition
 from tests.support.made_up_predictions import labels
 
@@ -81,7 +81,7 @@ def test_each_row_is_in_one_segment_of_a_category(values: list[str | None]) -> N
         assert feature == "line"
         assert len(name) <= 60
         inside = {values[row] for row in part}
-        assert inside == {None} if name == MISSING else len(inside) == 1
+        assert inside == {None} if name == MISSING_SEGMENT else len(inside) == 1
 
 
 @given(st.lists(st.none() | st.floats(-1e6, 1e6, width=32), min_size=1, max_size=80))
@@ -90,7 +90,7 @@ def test_each_row_is_in_one_segment_of_a_number(values: list[float | None]) -> N
     assert sorted(np.concatenate([part for *_, part in found])) == list(range(len(values)))
     assert len({name for _, name, _ in found}) == len(found)
     for _, name, part in found:
-        assert (name == MISSING) == all(values[row] is None for row in part)
+        assert (name == MISSING_SEGMENT) == all(values[row] is None for row in part)
 
 
 def test_a_number_with_many_values_is_cut_into_quarters_and_one_with_few_into_values() -> None:
@@ -110,7 +110,7 @@ def test_a_boolean_is_called_true_or_false() -> None:
     assert {name: part.tolist() for _, name, part in found} == {
         "true": [0],
         "false": [1],
-        MISSING: [2],
+        MISSING_SEGMENT: [2],
     }
 
 

@@ -13,7 +13,7 @@ from evergreen.bundle.store import Signature
 from evergreen.serving.metric_groups import (
     MAX_COUNTED_CLASSES,
     MAX_RANGES,
-    OTHER,
+    OTHER_CLASS,
     OutputGroups,
     edges,
     origin_network,
@@ -77,7 +77,7 @@ def test_no_range_is_an_error(low: float, high: float) -> None:
 
 
 def test_a_bundle_without_a_range_has_one_group() -> None:
-    assert OutputGroups(signature()).count([1.0, -2.0]) == {OTHER: 2}
+    assert OutputGroups(signature()).count([1.0, -2.0]) == {OTHER_CLASS: 2}
 
 
 @given(st.lists(st.integers(0, 99), min_size=1))
@@ -86,7 +86,7 @@ def test_classes_beyond_the_twentieth_are_one_group(outputs: list[int]) -> None:
     groups = OutputGroups(
         Signature(task="classification", target="y", features=(), classes=classes)
     )
-    expected = Counter(str(each) if each < MAX_COUNTED_CLASSES else OTHER for each in outputs)
+    expected = Counter(str(each) if each < MAX_COUNTED_CLASSES else OTHER_CLASS for each in outputs)
     assert groups.count(outputs) == expected
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError
 from evergreen.metrics.catalog import Metric
-from evergreen.serving.server import POLL_SECONDS
+from evergreen.serving.server import POINTER_POLL_SECONDS
 from tests.support.served_model import World
 from tests.support.trained_models import ROW, promote
 
@@ -30,7 +30,7 @@ def test_a_promotion_is_noticed_after_the_poll_period_and_not_asked_for_before(
     assert [world.version() for _ in range(3)] == ["1", "1", "1"]
     assert world.aws.ssm.reads == 1
     promote(world.storage, world.production, "2")
-    world.seconds += POLL_SECONDS - 0.1
+    world.seconds += POINTER_POLL_SECONDS - 0.1
     assert world.version() == "1"
     world.seconds += 0.1
     assert world.version() == "2"
@@ -40,7 +40,7 @@ def test_a_promotion_is_noticed_after_the_poll_period_and_not_asked_for_before(
 def test_an_unchanged_pointer_loads_nothing_again(world: World) -> None:
     promote(world.storage, world.production, "1")
     first = world.server.champion().predictor
-    world.seconds += POLL_SECONDS
+    world.seconds += POINTER_POLL_SECONDS
     assert world.server.champion().predictor is first
     assert world.aws.ssm.reads == 2
 
@@ -52,12 +52,12 @@ def test_a_bundle_that_does_not_load_leaves_the_old_one_serving(world: World, da
     promote(world.storage, world.production, "1")
     assert world.version() == "1"
     promote(world.storage, world.production, "2", **damage)
-    world.seconds += POLL_SECONDS
+    world.seconds += POINTER_POLL_SECONDS
     assert world.version() == "1"
     assert world.predict().model_version == "1"
     assert world.recorded[Metric.MODEL_LOAD_FAILURES] == [1]
     promote(world.storage, world.production, "2")
-    world.seconds += POLL_SECONDS
+    world.seconds += POINTER_POLL_SECONDS
     assert world.version() == "2"
 
 
@@ -65,7 +65,7 @@ def test_an_unreadable_pointer_leaves_the_old_one_serving(world: World) -> None:
     promote(world.storage, world.production, "1")
     assert world.version() == "1"
     world.aws.ssm.down = True
-    world.seconds += POLL_SECONDS
+    world.seconds += POINTER_POLL_SECONDS
     assert world.version() == "1"
     assert world.recorded[Metric.MODEL_LOAD_FAILURES] == [1]
 
@@ -80,7 +80,7 @@ def test_a_withdrawn_pointer_stops_serving(world: World) -> None:
     promote(world.storage, world.production, "1")
     assert world.version() == "1"
     world.aws.ssm.values.clear()
-    world.seconds += POLL_SECONDS
+    world.seconds += POINTER_POLL_SECONDS
     with pytest.raises(NoProductionModelError):
         world.server.champion()
 

@@ -17,7 +17,7 @@ from evergreen.lake.reader import Lake
 from evergreen.model_definition import ModelDefinition, Shadow
 from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow, concordance
-from evergreen.shadow.slot import start
+from evergreen.shadow.slot import start_shadow
 from tests.support.memory_aws import NOW
 from tests.support.served_model import World
 from tests.support.trained_models import DEFINITION, promote, training_columns
@@ -50,7 +50,7 @@ class Trial:
         champion = promote(self.world.storage, self.world.production, "1")
         self.slot = slot_of(promote(self.world.storage, self.world.production, "2"))
         self.world.production.write(MODEL, champion)
-        start(self.world.storage, self.world.production, MODEL, self.slot)
+        start_shadow(self.world.storage, self.world.production, MODEL, self.slot)
 
     @property
     def log(self) -> list[dict[str, Any]]:

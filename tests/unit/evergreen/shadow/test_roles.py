@@ -15,7 +15,7 @@ from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import Shadow
 from evergreen.production import ShadowSlot
-from evergreen.shadow.slot import start
+from evergreen.shadow.slot import start_shadow
 from tests.support.memory_aws import NOW
 from tests.support.served_model import World
 from tests.support.trained_models import DEFINITION, ROW, promote
@@ -46,7 +46,7 @@ def logged() -> Logged:
     slot = ShadowSlot(
         version="2", bundle_uri=other.bundle_uri, sha256=other.sha256, started_at=START
     )
-    start(world.storage, world.production, MODEL, slot)
+    start_shadow(world.storage, world.production, MODEL, slot)
     log = world.aws.firehose.streams.setdefault("stream", [])
     while not any(record["metadata"]["role"] == "shadow" for record in log):
         world.predict()

@@ -12,7 +12,7 @@ from evergreen.bundle.predictor import Predictions, Predictor
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import Shadow
 from evergreen.production import ShadowSlot
-from evergreen.serving.server import POLL_SECONDS
+from evergreen.serving.server import POINTER_POLL_SECONDS
 from evergreen.shadow import scorer
 from evergreen.shadow.scorer import MAX_FAILURES_IN_A_ROW, REST_SECONDS
 from tests.support.memory_aws import NOW
@@ -203,7 +203,7 @@ def test_an_emptied_slot_ends_it() -> None:
     world = shadowed(World(definition=PATIENT))
     predict_until_loaded(world)
     assert world.production.set_shadow(DEFINITION.name, None)
-    world.seconds += POLL_SECONDS
+    world.seconds += POINTER_POLL_SECONDS
     world.aws.firehose.streams.clear()
     world.predict()
     champion, challenger = records(world)

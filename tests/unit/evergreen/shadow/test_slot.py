@@ -10,7 +10,7 @@ import pytest
 from evergreen.errors import BundleError, NoProductionModelError
 from evergreen.model_definition import Shadow
 from evergreen.production import Production, ProductionPointer, ShadowSlot
-from evergreen.shadow.slot import heal, seconds_to_wait, start, stop
+from evergreen.shadow.slot import heal, seconds_to_wait, start_shadow, stop_shadow
 from evergreen.storage import Storage
 from tests.support.memory_aws import NOW, MemoryAws
 from tests.support.trained_models import DEFINITION, promote
@@ -36,7 +36,7 @@ class Trial:
             started_at=NOW,
             owner=owner,
         )
-        start(self.storage, self.production, MODEL, self.slot)
+        start_shadow(self.storage, self.production, MODEL, self.slot)
 
     def now(self) -> ProductionPointer:
         pointer = self.production.read(MODEL)
@@ -47,7 +47,7 @@ class Trial:
 def test_starting_twice_keeps_the_first_time() -> None:
     trial = Trial()
     again = trial.slot.model_copy(update={"started_at": NOW + timedelta(hours=1)})
-    assert start(trial.storage, trial.production, MODEL, again) == trial.slot
+    assert start_shadow(trial.storage, trial.production, MODEL, again) == trial.slot
     assert trial.now().shadow == trial.slot
 
 
@@ -55,15 +55,15 @@ def test_a_broken_bundle_does_not_start() -> None:
     trial = Trial()
     broken = trial.slot.model_copy(update={"version": "3", "sha256": "0" * 64})
     with pytest.raises(BundleError):
-        start(trial.storage, trial.production, MODEL, broken)
+        start_shadow(trial.storage, trial.production, MODEL, broken)
     assert trial.now().shadow == trial.slot
 
 
 def test_stopping_empties_the_slot_once_and_only_of_the_version_meant() -> None:
     trial = Trial()
-    assert not stop(trial.production, MODEL, "9")
-    assert stop(trial.production, MODEL, "2")
-    assert not stop(trial.production, MODEL)
+    assert not stop_shadow(trial.production, MODEL, "9")
+    assert stop_shadow(trial.production, MODEL, "2")
+    assert not stop_shadow(trial.production, MODEL)
     assert trial.now() == trial.champion
     assert [item.version for item in trial.production.history(MODEL)] == ["1", "2", "1"]
 
@@ -82,7 +82,7 @@ def test_the_next_execution_empties_what_an_ended_one_left_and_nothing_else() ->
 def test_nothing_in_production_has_no_shadow() -> None:
     client: Any = MemoryAws().ssm
     production = Production("dev", client)
-    assert not stop(production, MODEL)
+    assert not stop_shadow(production, MODEL)
     assert not heal(production, MODEL, "arn:1")
     with pytest.raises(NoProductionModelError):
         production.set_shadow(MODEL, None)
@@ -105,7 +105,7 @@ def test_a_promotion_that_comes_between_is_not_undone_by_the_slot(
         return put(**what)
 
     monkeypatch.setattr(trial.aws.ssm, "put_parameter", promoted_meanwhile)
-    assert stop(trial.production, MODEL)
+    assert stop_shadow(trial.production, MODEL)
     assert trial.now() == trial.other.model_copy(update={"version": "9"})
 
 

@@ -54,7 +54,7 @@ class CheckResult:
         return len({test.feature_name for test in tests if test.p_value is not None})
 
 
-def check(
+def run_check(
     definition: ModelDefinition,
     pointer: ProductionPointer,
     lake: Lake,

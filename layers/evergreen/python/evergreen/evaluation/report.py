@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from evergreen.evaluation.scoring import ScoredPredictions
 
 ARTIFACT = "evaluation"
-PAGE, DATA = "report.html", "report.json"
+REPORT_PAGE, REPORT_DATA = "report.html", "report.json"
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -57,7 +57,7 @@ def report_files(evaluation: EvaluationResult, context: EvaluationContext) -> di
         pictures[f"{name}.png"] = sink.getvalue()
     data = json.dumps(report_data(evaluation, context), indent=1, default=str)
     page = _page(evaluation, context, pictures)
-    return {PAGE: page.encode(), DATA: data.encode(), **pictures}
+    return {REPORT_PAGE: page.encode(), REPORT_DATA: data.encode(), **pictures}
 
 
 def report_data(evaluation: EvaluationResult, context: EvaluationContext) -> dict[str, Any]:

@@ -48,7 +48,7 @@ MAX_SEGMENTS = 200
 _PARTS = 4
 _FEW_VALUES = 12
 _MAX_NAME = 60
-MISSING = "(missing)"
+MISSING_SEGMENT = "(missing)"
 _BOOLEANS = {"0": "false", "1": "true"}
 
 
@@ -127,7 +127,10 @@ def _cut(values: NDArray[Any], *, numeric: bool) -> Iterator[tuple[str, NDArray[
         )
         for place in np.argsort(-counts, kind="stable")[:MAX_SEGMENTS]:
             name = str(names[place])
-            yield (MISSING if name == MISSING_CATEGORY else name), np.flatnonzero(places == place)
+            yield (
+                (MISSING_SEGMENT if name == MISSING_CATEGORY else name),
+                np.flatnonzero(places == place),
+            )
         return
     missing = np.isnan(values)
     present = values[~missing]
@@ -142,7 +145,7 @@ def _cut(values: NDArray[Any], *, numeric: bool) -> Iterator[tuple[str, NDArray[
             end = "]" if part == edges.size - 2 else ")"
             yield f"[{low:g}, {high:g}{end}", np.flatnonzero((parts == part) & ~missing)
     if missing.any():
-        yield MISSING, np.flatnonzero(missing)
+        yield MISSING_SEGMENT, np.flatnonzero(missing)
 
 
 def _score(

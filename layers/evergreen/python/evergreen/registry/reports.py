@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from evergreen.evaluation.report import ARTIFACT, PAGE, report_files
+from evergreen.evaluation.report import ARTIFACT, REPORT_PAGE, report_files
 
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
@@ -27,7 +27,7 @@ def keep_report(
     RegistryError
         If MLflow refused or cannot be reached.
     """
-    uri = f"runs:/{context.run_id}/{ARTIFACT}/{PAGE}"
+    uri = f"runs:/{context.run_id}/{ARTIFACT}/{REPORT_PAGE}"
     with TemporaryDirectory() as scratch:
         for name, body in report_files(evaluation, context).items():
             (Path(scratch) / name).write_bytes(body)

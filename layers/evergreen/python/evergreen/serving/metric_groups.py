@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_COUNTED_CLASSES = 20
 MAX_RANGES = 10
-OTHER = "other"
+OTHER_CLASS = "other"
 UNKNOWN = "unknown"
 _NICE_STEPS = (1, 2, 5, 10)
 
@@ -53,7 +53,7 @@ class OutputGroups:
         self._classes = frozenset((signature.classes or ())[:MAX_COUNTED_CLASSES])
         low_high = signature.output_range
         self._edges = np.array(edges(*low_high) if low_high else [])
-        self._names = _range_names(self._edges.tolist()) if low_high else [OTHER]
+        self._names = _range_names(self._edges.tolist()) if low_high else [OTHER_CLASS]
         self._numeric = signature.classes is None
 
     def count(self, outputs: Sequence[Label] | Sequence[float]) -> dict[str, int]:
@@ -65,7 +65,7 @@ class OutputGroups:
         counted: Counter[str] = Counter()
         for label, number in Counter(outputs).items():
             text = str(label)
-            counted[text if text in self._classes else OTHER] += number
+            counted[text if text in self._classes else OTHER_CLASS] += number
         return dict(counted)
 
 

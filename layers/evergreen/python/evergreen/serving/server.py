@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from evergreen.shadow.scorer import ShadowScore, ShadowScorer
     from evergreen.storage import Storage
 
-POLL_SECONDS = 10.0
+POINTER_POLL_SECONDS = 10.0
 """How long a promotion may go unnoticed by a function that serves already."""
 CHAMPION_ROLE = "champion"
 SHADOW = "shadow"
@@ -75,7 +75,7 @@ class ModelServer:
         storage: Storage,
         record: RecordMetric,
         *,
-        poll_seconds: float = POLL_SECONDS,
+        poll_seconds: float = POINTER_POLL_SECONDS,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._definition = definition

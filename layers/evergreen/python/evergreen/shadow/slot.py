@@ -23,7 +23,7 @@ _LOOKS = 200
 _SHORTEST, _LONGEST = 5, 900
 
 
-def start(
+def start_shadow(
     storage: Storage,
     production: Production,
     model: str,
@@ -49,7 +49,7 @@ def start(
     return slot
 
 
-def stop(production: Production, model: str, version: str | None = None) -> bool:
+def stop_shadow(production: Production, model: str, version: str | None = None) -> bool:
     """Empty the shadow slot; return whether it was filled.
 
     Parameters
@@ -73,7 +73,7 @@ def heal(production: Production, model: str, execution: str) -> bool:
     """
     pointer = production.read(model)
     owner = pointer.shadow.owner if pointer and pointer.shadow else None
-    return owner is not None and owner != execution and stop(production, model)
+    return owner is not None and owner != execution and stop_shadow(production, model)
 
 
 def seconds_to_wait(definition: ModelDefinition, slot: ShadowSlot, now: datetime) -> int:
