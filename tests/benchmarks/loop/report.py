@@ -1,4 +1,4 @@
-"""What the replays gave: the record for machines, and the page for people."""
+"""The results of the replays: records as JSON, and the page for people."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def to_page(replayed: list[Replayed], kind: str, plot: str) -> str:
             seed=SEED,
             chosen=CHOSEN,
         ),
-        "## What came of it\n\n" + _verdicts(replayed),
+        "## Results\n\n" + _verdicts(replayed),
         f"![The metric of each policy over time, by series]({plot})",
         *(_series(one) for one in replayed),
         _COSTS.format(memory=MEMORY_GB),
@@ -149,14 +149,14 @@ def _verdicts(replayed: list[Replayed]) -> str:
         for promise, holds in one.promises.items()
         if not holds
     ]
-    told = f"\n\nWhat does not hold: {'; '.join(broken)}. {_WHY}" if broken else ""
+    told = f"\n\nThese promises do not hold: {'; '.join(broken)}. {_WHY}" if broken else ""
     kept = sum(all(one.promises.values()) for one in replayed)
     return (
-        f"{_table(head, rows)}\n\nPositive is better, whatever the metric; in brackets the 95 % "
-        "interval of a paired bootstrap over blocks of time. All three promises hold on "
-        f"{kept} of {len(replayed)} series. Against `{CHOSEN}` nothing is promised: where it does "
-        "better, so would ours with the retrainings that it did not start and the challengers "
-        f"that could not prove themselves.{told}"
+        f"{_table(head, rows)}\n\nA positive number is better for every metric. The brackets have "
+        "the 95 % interval of a paired bootstrap over blocks of time. All three promises hold on "
+        f"{kept} of {len(replayed)} series. There is no promise against `{CHOSEN}`. Where it is "
+        "better, ours did not start some retrainings, or did not deploy challengers that could "
+        f"not prove that they were better.{told}"
     )
 
 
@@ -239,53 +239,58 @@ _INTRODUCTION = """
 
 <!-- Written by tests/benchmarks/loop; do not edit. -->
 
-Whole series are replayed month by month under five policies. `never` keeps the first champion.
-`always` retrains at the end of each month and deploys what comes of it, unjudged. `naive` does so
-whenever Evidently's default flag (half of the columns drifted, its own choice of tests) is up.
-`ours` is what ships: the drift check decides whether to train, the comparison on held-out rows what
-to deploy. `oracle` retrains each month and deploys whichever model does better in the month to
-come, which nobody can know.
+Whole series are replayed month by month under five policies:
 
-All of them start from the same first champion, and a training run gets the data set that the
-shipped policy builds at that moment: the champion's rows and what was labelled since, without the
-newest part, which is held out. `always` and `naive` train on all of it that there is room for, as a
-retraining by the calendar does. `ours` and `oracle` look back only as far as that helps, which is
-part of what ships ([how](evaluation.md#what-it-was-trained-on)). What that alone is worth shows
-`{chosen}`, which retrains and deploys as `always` does and looks back as `ours` does. Labels come
-in late, as in life; a month is only ever answered by models that were trained before it began. A
-check looks once a month at that month (for the daily series at its 90 days); where a share of the
-flights is used, limits that count rows are the same share of those in `model.toml`. Check, data
-set, training, export to ONNX and comparison are the library's own functions; request log, bucket
-and clock are in memory.
+- `never` keeps the first champion.
+- `always` retrains at the end of each month and deploys the new model without a comparison.
+- `naive` does the same whenever Evidently's default flag is up (half of the columns drifted, with
+  its own choice of tests).
+- `ours` is the shipped policy. The drift check decides whether to train. The comparison on the
+  holdout decides whether to deploy.
+- `oracle` retrains each month and deploys the model that is better in the next month. Nobody can
+  know that in advance.
 
-A retraining is a training run that was started; none is after the last month, which has no next one
-to be judged by. A promotion was wrong if the promoted model did worse in the next month than the
-one it replaced would have. The value is the metric over all served rows together: F1 is better when
-larger, RMSE when smaller. Noise is estimated by a paired bootstrap over blocks of time (a day; two
-weeks for the daily series), 2,000 draws: ours is within noise of another policy if it is better or
-the 95 % interval of the difference holds zero.
+All policies start from the same first champion. A training run gets the data set that the shipped
+policy builds at that time: the champion's rows and the rows labelled since then, without the
+newest part, which is the holdout. `always` and `naive` train on all rows up to the limit, as a
+scheduled retraining does. `ours` and `oracle` choose their training window, which is part of the
+shipped policy ([how](evaluation.md#what-it-was-trained-on)). `{chosen}` shows the gain of that
+choice alone: it retrains and deploys as `always` does, and chooses its window as `ours` does.
 
-The synthetic streams are drawn three times each, because a rule that suits one draw may have been
-lucky. Of the examples there is one draw each, and their settings were chosen with it in view: read
-their lines as what can be had, not as what another year would give.
+Labels arrive late, as in production. The models that answer a month were trained before it began.
+A check runs once a month on that month (for the daily series on its last 90 days). Where a share of
+the flights is used, limits in rows are the same share of those in `model.toml`. Check, data set,
+training, export to ONNX and comparison are the library's own functions. Request log, bucket and
+clock are in memory.
 
-This page is from a **{kind}** run: `{command}` writes it again, with the picture and
+A retraining is a training run that was started. No retraining follows the last month, because no
+next month could judge it. A promotion was wrong if the promoted model did worse in the next month
+than the replaced model would have done. The value is the metric over all served rows together: a
+larger F1 is better, a smaller RMSE is better. A paired bootstrap over blocks of time (a day; two
+weeks for the daily series) with 2,000 draws estimates the noise. Ours is within noise of another
+policy if it is better, or if the 95 % interval of the difference contains zero.
+
+The synthetic streams are drawn three times each, because a rule may fit one draw by luck. Each
+example has only one draw, and its settings were chosen on it. So their lines show what is possible,
+not what another year would give.
+
+This page is from a **{kind}** run. `{command}` writes it again, with the picture and
 `.evergreen/bench/loop.json`. Python {python} on {machine}; {versions}. Seed of the streams:
 {seed}; all other seeds are fixed in the code.
 """
 
 _WHY = (
-    "In quiet months nothing starts a retraining: ours keeps a champion that does what it did at "
-    "promotion, also where another one, trained on more or newer rows, would do a little better; "
-    "and a challenger that is better by less than its holdout can prove is not deployed."
+    "In months without drift nothing starts a retraining. Ours then keeps a champion that is as "
+    "good as at its promotion, even if a model of more or newer rows would be a little better. "
+    "It does not deploy a challenger whose holdout cannot prove that it is better."
 )
 
 _COSTS = """
 ## How the seconds were measured
 
-Seconds are CPU time of this machine, on one thread, so that what else it does is not counted. What
-one policy has trained another takes over, and is charged the seconds it took. Lambda-seconds are
-those of the loop's functions (check, data set, training with export, comparison); seconds also hold
-serving. Starting the functions is not part of either. At {memory:g} GB of memory, which gives a
-Lambda a little more than one CPU, GB-seconds are {memory:g} times as many.
+Seconds are CPU time on one thread, so other work on the machine does not count. A policy reuses a
+model that another policy has trained, and its seconds include that training. Lambda-seconds are
+those of the loop's functions (check, data set, training with export, comparison). Seconds also
+include serving. Neither includes the start of the functions. GB-seconds are {memory:g} times as
+many, for functions with {memory:g} GB of memory. Such a Lambda has a little more than one CPU.
 """
