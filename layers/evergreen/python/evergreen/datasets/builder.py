@@ -1,4 +1,4 @@
-"""The data set of a challenger: what the champion had, and what was labelled since."""
+"""The data set of a challenger: the champion's rows, and the rows labelled since then."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ def build_dataset(
     choose_window: Callable[[pa.Table], TrainingWindow] | None = None,
     clock: Clock,
 ) -> DatasetManifest:
-    """Build the data set of a challenger: what the champion had, and what was labelled since.
+    """Build the data set of a challenger: the champion's rows, and the rows labelled since then.
 
-    New is what was labelled since and is not among the champion's rows: not what was predicted
-    since, so ground truth that comes late is used like any other, once. All of the champion's rows,
-    its own holdout included, may be trained on; where ground truth was corrected since, they have
-    the newer one. The holdout is taken from the new rows, and (unless it is drawn at random) only
-    from those predicted after everything the champion had: neither champion nor challenger has seen
-    it or anything later. Of the rows outside the holdout the newest ``training_window_rows`` are
-    kept, or fewer.
+    A row is new if it was labelled since then and is not one of the champion's rows. The time of
+    its prediction does not matter, so late ground truth is used too, once. All of the champion's
+    rows, including its holdout, may be trained on. Corrected ground truth replaces the old one.
+
+    The holdout is taken from the new rows. Unless it is drawn at random, it has only rows predicted
+    after all of the champion's rows. So neither champion nor challenger has seen it, or anything
+    later. Of the rows outside the holdout, at most the newest ``training_window_rows`` are kept.
 
     Parameters
     ----------
     storage, lake
-        Where the champion's data set and the log are.
+        Give the champion's data set and the log.
     definition, pointer
-        The model, and what serves it.
+        The model, and its production pointer.
     choose_window
-        Says how many of the rows to train on, oldest first, to keep; all if it is not given. It is
-        not asked where the holdout is drawn at random: rows in no order of time have no newest.
+        Returns how many of the newest training rows to keep, given these rows, oldest first.
+        Without it all are kept. It is not called for a random holdout, which has no newest part.
     clock
-        The log is read up to now.
+        Gives the time up to which the log is read.
 
     Raises
     ------

@@ -1,9 +1,10 @@
-"""Predictions of a version on its holdout: the yardstick for its later predictions.
+"""Holdout predictions: the reference for the later predictions of a version.
 
-Those on rows of training would not do: a model is surer, and more often right, about what it has
-seen. The file lies beside the version's bundle at ``bundles/<model>/<version>/`` and goes with it;
-serving does not read it. Its columns are ``timestamp``, ``label``, ``model_output`` and
-``confidence``, each as the request log and the ground truth have it; oldest row first.
+Predictions on training rows are no reference, because a model is more confident and more often
+right on rows that it has seen. The file is next to the version's bundle at
+``bundles/<model>/<version>/`` and is deleted with it. Serving does not read it. Its columns are
+``timestamp``, ``label``, ``model_output`` and ``confidence``, in the form of the request log and
+the ground truth, oldest row first.
 """
 
 from __future__ import annotations

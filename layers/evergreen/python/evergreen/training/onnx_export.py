@@ -1,4 +1,4 @@
-"""From a fitted scikit-learn estimator to a bundle, on the training side."""
+"""ONNX export: from a fitted scikit-learn estimator to a bundle."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 MAX_DIFFERENT = 0.001
 """Share of rows whose output, or whose probabilities, may differ between scikit-learn and ONNX."""
 MAX_PROBABILITY_ERROR = 1e-3
-"""Two probabilities are the same within this. 32-bit sums are off by some 1e-7; a tree that goes
-the other way, because a scaled value was rounded to the other side of its threshold, by the
-weight of a tree."""
+"""Two probabilities within this distance count as equal. 32-bit sums differ by some 1e-7. A scaled
+value may be rounded to the other side of a tree's threshold; then they differ by the weight of a
+tree."""
 MAX_RELATIVE_ERROR = 1e-3
-"""Two numbers are the same output within this, relative to the larger of value and mean size."""
+"""Two numbers this close count as equal, relative to the larger of value and mean size."""
 
 
 def export_bundle(
     estimator: BaseEstimator, definition: ModelDefinition, columns: Columns, version: str
 ) -> Bundle:
-    """Convert a fitted estimator to ONNX and prove on ``columns`` that it still says the same.
+    """Convert a fitted estimator to ONNX and check on ``columns`` that it predicts the same.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def export_bundle(
         Fitted on a DataFrame with exactly the model's features in order: float32 numbers and
         object categories.
     columns
-        The rows to compare on, shape (rows,) each; their ranges and categories go into the
-        signature, so give the rows of training.
+        The rows to compare on, shape (rows,) each. Pass the training rows, because their ranges and
+        categories go into the signature.
     version
         The registry's version of the model.
 
@@ -129,9 +129,10 @@ def _convert(estimator: BaseEstimator, definition: ModelDefinition) -> bytes:
     return bytes(model.SerializeToString())
 
 
-# skl2onnx multiplies by the inverse of a scale where scikit-learn divides. That rounds another way,
-# and a forest behind it then answers otherwise: on 13,312 flights the probabilities of 2.0 % of the
-# rows were off by up to .036, and none with the division. RobustScaler computes in 64 bits.
+# skl2onnx multiplies by the inverse of a scale where scikit-learn divides. The result is rounded
+# differently, and a forest after the scaler then gives other probabilities: on 13,312 flights those
+# of 2.0 % of the rows differed by up to .036, and none with the division. RobustScaler computes in
+# 64 bits.
 _SCALING = {
     MaxAbsScaler: {"div": "div"},
     RobustScaler: {"div": "div_cast"},
@@ -146,7 +147,7 @@ _HIST_GRADIENT_BOOSTING = {
 class _IntegerAttributes:
     """A skl2onnx container that writes booleans among a node's attributes as 0 and 1.
 
-    skl2onnx 1.20 hands on scikit-learn's ``missing_go_to_left`` as it is, and ONNX takes no
+    skl2onnx 1.20 passes scikit-learn's ``missing_go_to_left`` on unchanged, but ONNX accepts no
     booleans ("Expected an int, got a boolean").
     """
 

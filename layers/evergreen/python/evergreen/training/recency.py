@@ -1,4 +1,4 @@
-"""Newer rows count more in training, where the definition asks for it."""
+"""Recency weights: newer rows count more in training, if the model definition asks for it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ WEIGHTS = "sample_weight"
 
 
 def recency_weights(definition: ModelDefinition, rows: pa.Table) -> NDArray[np.float64] | None:
-    """Return the weight of each row in training, or None where all count the same.
+    """Return the weight of each row in training, or None if all rows count the same.
 
-    A row that is ``retraining.recency_half_life`` older than another counts half as much. The mean
-    weight is 1, so that what an estimator weighs the data against, such as a penalty on its
-    coefficients, keeps its meaning.
+    A row that is ``retraining.recency_half_life`` older than another has half its weight. The mean
+    weight is 1, so the balance between the data and, for example, a penalty on the coefficients
+    does not change.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def recency_weights(definition: ModelDefinition, rows: pa.Table) -> NDArray[np.f
 
 
 def require_weights_taken(definition: ModelDefinition, trainer: Callable[..., object]) -> None:
-    """See to it that a model that asks for weights has a ``train`` that takes them.
+    """Check that ``train`` takes weights if the model definition asks for them.
 
     Raises
     ------

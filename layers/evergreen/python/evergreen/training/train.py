@@ -37,13 +37,13 @@ SKOPS_TRUSTED_TYPES = [
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 ]
-"""What a saved estimator may hold beyond skops' own list. A model file's own word on what to trust
-is never taken."""
+"""Types that a saved estimator may contain beyond skops' own list. The list of a model file itself
+is never trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedRun:
-    """A finished run: a model with everything that it takes to register it."""
+    """A finished run: a model with everything that its registration needs."""
 
     run_id: str
     dataset_id: str
@@ -58,11 +58,12 @@ def train(
     registry: Registry,
     clock: Clock,
 ) -> TrainedRun:
-    """Fit a challenger and keep all that it is made of in one run of MLflow.
+    """Fit a challenger and store all its parts in one MLflow run.
 
-    The run holds parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle)
-    and the files of its bundle, proved equal to the estimator, beside its holdout predictions. It
-    is finished only when all of it is there. Nothing is registered: see
+    The run has parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle),
+    the files of its bundle, and its predictions on the holdout. The bundle's predictions were
+    compared with the estimator's. The run is finished only when all parts are there. It registers
+    nothing: see
     :mod:`evergreen.registry.registration`.
 
     Parameters
@@ -81,7 +82,7 @@ def train(
     Raises
     ------
     ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
-        From the steps named above; the run is marked as failed then.
+        From these steps; then the run is marked as failed.
     """
     trainer = load_trainer(folder)
     require_weights_taken(definition, trainer)  # before there is a run
@@ -113,7 +114,7 @@ def find_trained(
 ) -> TrainedRun | None:
     """Return the finished run of this code on this data set, if there is one.
 
-    What an interrupted retraining has trained already is found by the next one on the same rows.
+    So a retraining finds the run of an interrupted retraining on the same rows.
     """
     run_id = registry.finished_run(definition.name, run_tags(folder, dataset_id))
     return None if run_id is None else TrainedRun(run_id=run_id, dataset_id=dataset_id)
@@ -129,19 +130,19 @@ def train_challenger(
     registry: Registry,
     clock: Clock,
 ) -> Challenger:
-    """Train a challenger and register it, in one go: :func:`train`, :func:`register_challenger`.
+    """Train a challenger and register it: :func:`train`, then :func:`register_challenger`.
 
     Parameters
     ----------
     definition, folder, manifest, table, registry, clock
-        As :func:`train` takes them.
+        As for :func:`train`.
     storage
         The data bucket, for the bundle.
 
     Raises
     ------
     ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
-        From the two.
+        From both functions.
     """
     trained = train(definition, folder, manifest, table, registry=registry, clock=clock)
     return register_challenger(
@@ -155,7 +156,7 @@ def train_challenger(
 
 
 def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
-    """Return what tells a run's model apart: its data set, and the code that fits it.
+    """Return what identifies a run's model: its data set, and the code that fits it.
 
     The code is the model folder's Python and TOML files and the version of scikit-learn.
     """

@@ -1,4 +1,4 @@
-"""The model folder's own code on the rows of a data set: how a model is fitted."""
+"""The trainer: fits a model with the model folder's own code on the rows of a data set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRAINING_FILE = "training.py"
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
-"""What ``str()`` makes of an integer, as far as 64 bits surely hold it."""
+"""The text of an integer that certainly fits into 64 bits."""
 
 
 class Trainer(Protocol):
@@ -34,8 +34,8 @@ class Trainer(Protocol):
     def __call__(self, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
         """Return a fitted estimator.
 
-        Where ``retraining.recency_half_life`` is set, ``sample_weight`` (one weight for each row,
-        1 in the mean) is given too.
+        If ``retraining.recency_half_life`` is set, ``sample_weight`` is passed too: one weight for
+        each row, with a mean of 1.
         """
         ...
 
@@ -70,14 +70,14 @@ def load_trainer(folder: Path) -> Trainer:
 
 
 def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseEstimator:
-    """Fit on the rows of a data set that are for training.
+    """Fit on the training rows of a data set.
 
     Raises
     ------
     NotEnoughDataError
-        If no row is for training, or all of a classification's rows have one class.
+        If there is no training row, or all rows of a classification have one class.
     ModelDefinitionError
-        If the definition weighs rows by recency and the trainer takes no weights.
+        If the definition asks for recency weights and the trainer takes no weights.
     """
     require_weights_taken(definition, trainer)
     rows = rows_of(table, TRAIN)
@@ -96,7 +96,7 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
 
 
 def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
-    """Return the features as estimators see them: numbers float32, categories object."""
+    """Return the features for an estimator: numbers as float32, categories as object."""
     columns = to_columns(definition, table)
     return pd.DataFrame(
         {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
@@ -104,10 +104,10 @@ def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
 
 
 def to_target(definition: ModelDefinition, table: pa.Table) -> pd.Series:
-    """Return the target: float64, or for classification the labels in the type they came in.
+    """Return the target: float64, or for classification the labels in their original type.
 
-    A data set keeps labels as text. Text that ``str()`` makes of integers or booleans becomes
-    these again, so that answers have the type that ground truth is given in.
+    A data set keeps labels as text. The text of integers and booleans is converted back, so that
+    predictions have the same type as ground truth.
     """
     values = table[definition.target].to_pylist()
     if definition.task != "classification":

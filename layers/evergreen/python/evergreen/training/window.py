@@ -1,10 +1,10 @@
-"""How far back training looks: all there is, or the newest part where older rows do harm.
+"""The training window: all rows, or only the newest ones where older rows make the model worse.
 
-When the world has changed, the training rows still hold the old one for as long as the window is
-long, and a model of both is a poor model of either. So models of the newest half, quarter and
-eighth compete with the model of all rows on the very newest (R. Klinkenberg and T. Joachims,
-"Detecting concept drift with support vector machines", *ICML* 2000), and a shorter window is taken
-where it is as surely better as a challenger has to be. The holdout plays no part in it.
+After a change in the data, older rows stay in the training data for a long time. A model of rows
+from before and after the change predicts neither well. So models of the newest half, quarter and
+eighth compete with the model of all rows on the very newest rows (R. Klinkenberg and T. Joachims,
+"Detecting concept drift with support vector machines", *ICML* 2000). A shorter window is taken if
+it wins by the rule that a challenger has to meet. The holdout takes no part in the choice.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 PARTS = (2, 4, 8)
 """A half, a quarter and an eighth of the rows."""
 JUDGED = 1 / 20
-"""Share of the rows that the models are judged on: of the shortest window enough are left to learn
-from."""
+"""Share of the rows that the models are evaluated on. The shortest window keeps enough rows to fit
+on."""
 WINDOW_SEARCH_ROW_CAP = 20_000
-"""Beyond so many rows the models are made of every second, third, ... one. With fewer rows longer
-windows are at an advantage, so that a shorter one that wins would win with all of them."""
+"""With more rows than this, the models use every second, third, ... row. Fewer rows favour longer
+windows, so a shorter window that wins on a part also wins on all rows."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,17 +42,17 @@ _log = logging.getLogger(__name__)
 def choose_window(definition: ModelDefinition, trainer: Trainer, rows: pa.Table) -> TrainingWindow:
     """Return how many of the newest rows to train on.
 
-    Of the shorter windows that keep ``retraining.min_training_rows`` and that win against all rows
-    by the rule of a challenger (``evaluation``: confidence, least improvement, protected segments)
-    the best one is chosen. Whatever a trainer raises on a part of the rows, that part is not
-    chosen; what it raises on all of them, training itself will say.
+    A shorter window is eligible if it keeps ``retraining.min_training_rows`` and wins against all
+    rows by the rule of a challenger (``evaluation``: confidence, least improvement, protected
+    segments). The best eligible window is chosen. If the trainer raises an error on a part of the
+    rows, that part is not chosen. If it raises one on all rows, training itself reports it.
 
     Parameters
     ----------
     definition
         The model.
     trainer
-        What fits it.
+        Fits the model.
     rows
         n rows to train on, with their ``timestamp`` and target, oldest first.
     """
@@ -94,7 +94,7 @@ def _thin(rows: pa.Table) -> pa.Table:
 
 
 def _split(definition: ModelDefinition, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return rows to learn from, and newer ones to judge on."""
+    """Return rows to fit on, and newer rows to evaluate on."""
     judged = {"holdout": "recent", "holdout_fraction": JUDGED, "max_holdout_rows": rows.num_rows}
     evaluation = definition.evaluation.model_copy(update=judged)
     split = split_rows(definition.model_copy(update={"evaluation": evaluation}), rows)
