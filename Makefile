@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(bin):$(PATH)
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr check bench-loop bench-drift check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr check bench-loop bench-drift mutation check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -70,6 +70,9 @@ check-dashboards: setup ## run every query of the dashboards against the local s
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
+mutation: setup $(state)/mutmut/.done ## change the code that decides and count what the tests notice
+	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))
+
 format: setup ## format the code and apply the linters' fixes
 	@$(bin)/ruff check --fix-only --exit-zero
 	@$(bin)/ruff format
@@ -109,6 +112,12 @@ $(bootstrap)/.done: requirements/bootstrap.lock
 	@$(uv) venv --quiet --allow-existing --python $(bootstrap)/bin/python .venv
 	@$(uv) pip sync --quiet --require-hashes --python $(bin)/python $<
 	@$(uv) pip install --quiet --no-deps --no-build-isolation --python $(bin)/python -e .
+	@touch $@
+
+$(state)/mutmut/.done: requirements/mutation.lock | .venv/.done
+	@echo "setup: mutmut, beside the environment"
+	@rm -rf $(state)/mutmut
+	@$(uv) pip install --quiet --require-hashes --python $(bin)/python --target $(state)/mutmut -r $<
 	@touch $@
 
 node_modules/.done: package-lock.json | .venv/.done
