@@ -207,8 +207,8 @@ CONTRACT = {
         *("labelled_rows", "holdout_rows", "p_value", "alpha", "reason"),
     },
     "decision": {
-        *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left", "goal"),
-        *("goal_version", "goal_since", "goal_tried", "goal_against", "reason"),
+        *("verdict", "outcome", "start_retraining", "triggers", "drifted_features", "budget_left"),
+        *("goal", "goal_version", "goal_since", "goal_tried", "goal_against", "reason"),
     },
 }
 

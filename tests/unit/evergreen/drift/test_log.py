@@ -121,8 +121,9 @@ def context(at: datetime = NOON, check_id: str = "c1", model: str = "m") -> Chec
         (
             DECISION,
             {
-                *("verdict", "start_retraining", "triggers", "drifted_features", "budget_left"),
-                *("goal", "goal_version", "goal_since", "goal_tried", "goal_against", "reason"),
+                *("verdict", "outcome", "start_retraining", "triggers", "drifted_features"),
+                *("budget_left", "goal", "goal_version", "goal_since", "goal_tried"),
+                *("goal_against", "reason"),
             },
         ),
     ],

@@ -21,7 +21,8 @@ from evergreen.drift.log import (
     window_id,
     write_records,
 )
-from evergreen.drift.policy.decision import decide, history_needed
+from evergreen.drift.policy.consecutive import history_needed
+from evergreen.drift.policy.decision import decide
 from evergreen.drift.report import render_report, report_key
 
 if TYPE_CHECKING:

@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 Verdict = Literal["drift", "no_drift", "insufficient_data"]
 Trigger = Literal["data_drift", "performance"]
+DecisionOutcome = Literal[
+    "insufficient_data",
+    "nothing_moved",
+    "trigger_not_enabled",
+    "not_confirmed",
+    "cooldown",
+    "backoff",
+    "budget_spent",
+    "budget_reserved",
+    "retraining_starts",
+]
+"""Why a check starts a retraining or none: the rows of the table in ``docs/retraining.md``."""
 
 
 class _Frozen(BaseModel):
@@ -103,22 +115,23 @@ class DriftDecision(_Frozen):
 
     kind: Literal["decision"] = "decision"
     verdict: Verdict
+    outcome: DecisionOutcome | None = None
+    """The row of the policy's table that decided; None in logs from before it was written."""
     start_retraining: bool
     triggers: tuple[Trigger, ...] = ()
     drifted_features: tuple[str, ...] = ()
     budget_left: float | None = None
     """Retrainings that may still be started after this check; None where they are not limited."""
     goal: float | None = None
-    """The metric to regain after the model has degraded; see
-    :mod:`evergreen.drift.policy.budget_and_goal`."""
+    """The metric to regain after it has fallen; see :mod:`evergreen.drift.policy.goal`."""
     goal_version: str | None = None
-    """The version that degraded."""
+    """The version whose metric fell."""
     goal_since: datetime | None = None
-    """Where the window begins in which that was found."""
+    """Start of the window in which the fall was found."""
     goal_tried: datetime | None = None
     """When a challenger was last trained to regain it, before this check."""
     goal_against: str | None = None
-    """The version that served then."""
+    """The version that was champion at that time."""
     reason: str
 
 

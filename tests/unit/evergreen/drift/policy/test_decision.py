@@ -1,279 +1,269 @@
-"""The decision's rules, one by one."""
+"""The rows of the decision: at least one test for each, and for what a decision records."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.drift.detectors.univariate import UnivariateOutcome
-from evergreen.drift.log import (
-    CheckContext,
-    DriftDecision,
-    DriftDecisionRecord,
-    MultivariateTest,
-    PerformanceTest,
-    UnivariateTest,
-    record,
-    window_id,
+from tests.support.drift_checks import (
+    DAY,
+    HOUR,
+    MIN_ROWS,
+    NOON,
+    conclude,
+    context,
+    decided,
+    features,
+    jointly,
+    measured,
 )
-from evergreen.drift.policy.decision import decide, history_needed
-from evergreen.model_definition import Drift, Retraining, Schedule
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
 
+    from evergreen.drift.log import DriftDecision
 
-def context(
-    at: datetime = NOON, rows: int = 500, version: str = "1", window: Any = DAY
-) -> CheckContext:
-    return CheckContext(
-        timestamp=at,
-        reference_dataset_id="ds-0",
-        subject_dataset_id=window_id("m", version, at - window, at),
-        check_id=at.isoformat(),
-        model="m",
-        model_version=version,
-        window_start=at - window,
-        window_end=at,
-        rows=rows,
-    )
+BOTH = ("data_drift", "performance")
+LIMITED: dict[str, Any] = {"on": BOTH, "refill": 10 * DAY, "burst": 2}
+FALLEN = measured(0.3, 0.5, worse=True)
+"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
+FALL = NOON - 4 * DAY
+GOAL: dict[str, Any] = {"goal": 0.5, "goal_version": "1", "goal_since": FALL}
+TRIED: dict[str, Any] = GOAL | {"goal_tried": NOON - 2 * DAY}
 
 
-def features(*drifted: str) -> UnivariateOutcome:
-    tests = tuple(
-        UnivariateTest(
-            feature_name=name,
-            method="ks",
-            drifted=name in drifted,
-            p_value=0.0 if name in drifted else 0.5,
-            p_value_corrected=0.0 if name in drifted else 1.0,
-            threshold=0.025,
-            effect_size=0.3,
-            effect_threshold=0.05,
-        )
-        for name in ("a", "b", "c")
-    )
-    return UnivariateOutcome(tests, None)
+def test_insufficient_data_is_the_outcome_whatever_the_tests_say() -> None:
+    for about, joint, why in (
+        (context(rows=MIN_ROWS - 1), jointly(drifted=True), "199 rows in the window, 200 needed"),
+        (context(rows=0), jointly(drifted=True), "0 rows in the window, 200 needed"),
+        (context(), jointly(drifted=True, rows_per_side=1), "1 rows in the reference, 20 needed"),
+    ):
+        decision = conclude(features("a"), joint, about=about)
+        assert (decision.outcome, decision.verdict) == ("insufficient_data", "insufficient_data")
+        assert (decision.start_retraining, decision.triggers) == (False, ())
+        assert decision.reason == why
+    assert conclude(features("a"), about=context(rows=MIN_ROWS)).verdict == "drift"
 
 
-def jointly(*, drifted: Any = False) -> MultivariateTest:
-    return MultivariateTest(
-        drifted=drifted,
-        model_accuracy=0.8 if drifted else 0.5,
-        threshold=0.525,
-        auc=0.5,
-        p_value=0.001 if drifted else 0.5,
-        rows_per_side=500,
-    )
-
-
-def metric(*, drifted: Any) -> PerformanceTest:
-    return PerformanceTest(
-        metric="f1",
-        drifted=drifted,
-        value=0.3,
-        interval_low=0.25,
-        interval_high=0.35,
-        threshold=0.5,
-        labelled_rows=500,
-    )
-
-
-def conclude(
-    univariate: UnivariateOutcome | None = None,
-    multivariate: MultivariateTest | None = None,
-    performance: PerformanceTest | None = None,
-    *,
-    at: datetime = NOON,
-    rows: int = 500,
-    version: str = "1",
-    window: Any = DAY,
-    history: Any = (),
-    **policy: Any,
-) -> DriftDecision:
-    return decide(
-        context(at, rows, version, window),
-        univariate or features(),
-        multivariate or jointly(),
-        performance,
-        drift=Drift(min_rows=200),
-        retraining=Retraining(**policy),
-        history=history,
-    )
-
-
-def past(
-    at: datetime,
-    triggers: Any = ("data_drift",),
-    verdict: Any = "drift",
-    *,
-    started: bool = False,
-    **where: Any,
-) -> DriftDecisionRecord:
-    decision = DriftDecision(
-        verdict=verdict, start_retraining=started, triggers=triggers, reason="earlier"
-    )
-    line = record(context(at, **where), decision)
-    assert isinstance(line, DriftDecisionRecord)
-    return line
+def test_insufficient_data_keeps_budget_and_goal() -> None:
+    last = decided(NOON - DAY, budget_left=0.3, **GOAL)
+    decision = conclude(about=context(rows=3), history=[last], **LIMITED)
+    assert decision.budget_left == pytest.approx(0.4)
+    assert decision.model_dump(include=set(GOAL)) == GOAL
 
 
 def test_nothing_moved() -> None:
     decision = conclude()
-    assert (decision.verdict, decision.start_retraining) == ("no_drift", False)
+    assert (decision.outcome, decision.verdict) == ("nothing_moved", "no_drift")
+    assert not decision.start_retraining
     assert decision.reason == (
         "0 of 3 features drifted; window told from reference with accuracy 0.500, within the limit "
         "of 0.525; no retraining: nothing moved"
     )
 
 
-def test_one_feature_is_enough() -> None:
-    decision = conclude(features("b"))
-    assert (decision.verdict, decision.start_retraining) == ("drift", True)
-    assert decision.drifted_features == ("b",)
-    assert decision.triggers == ("data_drift",)
-    assert "1 of 3 features drifted (b)" in decision.reason
-
-
-def test_the_joint_distribution_is_enough() -> None:
-    decision = conclude(multivariate=jointly(drifted=True))
-    assert (decision.verdict, decision.start_retraining) == ("drift", True)
-    assert decision.drifted_features == ()
-    assert "above the limit" in decision.reason
-
-
-@pytest.mark.parametrize("rows", [0, 1, 199])
-def test_too_few_rows_is_never_a_verdict(rows: int) -> None:
-    decision = conclude(features("a"), jointly(drifted=True), rows=rows)
-    assert (decision.verdict, decision.start_retraining) == ("insufficient_data", False)
-    assert decision.reason == f"{rows} rows in the window, 200 needed"
-
-
-def test_just_enough_rows() -> None:
-    assert conclude(features("a"), rows=200).verdict == "drift"
+def test_nothing_moved_during_the_backoff_of_an_old_loss() -> None:
+    """A version that does as well as at its own promotion alarms nobody during the backoff."""
+    lost = decided(NOON - DAY, **TRIED | {"goal_against": "2"})
+    at = NOON - 0.6 * DAY
+    decision = conclude(
+        performance=measured(0.4, 0.4), about=context(at, version="2"), history=[lost], **LIMITED
+    )
+    assert (decision.outcome, decision.triggers) == ("nothing_moved", ())
 
 
 @pytest.mark.parametrize(
-    ("on", "drifted", "degraded", "starts"),
+    ("on", "drifted", "fallen", "outcome"),
     [
-        (("data_drift",), True, False, True),
-        (("data_drift",), False, True, False),
-        (("performance",), True, False, False),
-        (("performance",), False, True, True),
-        (("data_drift", "performance"), False, True, True),
-        ((), True, True, False),
+        (("data_drift",), True, False, "retraining_starts"),
+        (("data_drift",), False, True, "trigger_not_enabled"),
+        (("performance",), True, False, "trigger_not_enabled"),
+        (("performance",), False, True, "retraining_starts"),
+        (BOTH, False, True, "retraining_starts"),
+        ((), True, True, "trigger_not_enabled"),
     ],
 )
-def test_only_what_the_policy_names_starts_a_retraining(
-    on: Any, drifted: Any, degraded: bool, starts: bool
-) -> None:
+def test_trigger_not_enabled(on: Any, drifted: bool, fallen: bool, outcome: str) -> None:
     decision = conclude(
-        features("a") if drifted else features(), performance=metric(drifted=degraded), on=on
+        features("a") if drifted else features(), performance=FALLEN if fallen else None, on=on
     )
-    assert decision.start_retraining is starts
+    assert decision.outcome == outcome
+    assert decision.start_retraining is (outcome == "retraining_starts")
     assert ("data_drift" in decision.triggers) is drifted
-    assert ("performance" in decision.triggers) is degraded
+    assert ("performance" in decision.triggers) is fallen
     assert decision.verdict == ("drift" if drifted else "no_drift")
+
+
+def test_not_confirmed_says_how_many_windows_are_in_a_row() -> None:
+    history = [decided(NOON - DAY)]
+    decision = conclude(features("a"), history=history, consecutive=3)
+    assert (decision.outcome, decision.start_retraining) == ("not_confirmed", False)
+    assert decision.reason.endswith("no retraining: 2 of 3 windows in a row")
+    history += [decided(NOON - 2 * DAY)]
+    assert conclude(features("a"), history=history, consecutive=3).start_retraining
+    # What lies in the future of the check is not looked at.
+    later = [decided(NOON - DAY), decided(NOON + DAY)]
+    assert not conclude(features("a"), history=later, consecutive=3).start_retraining
+
+
+def test_any_one_enabled_trigger_confirms() -> None:
+    history = [decided(NOON - DAY, ("performance",), "no_drift")]
+    decision = conclude(features("a"), performance=FALLEN, history=history, consecutive=2, on=BOTH)
+    assert decision.start_retraining
+    decision = conclude(
+        features("a"), performance=FALLEN, history=history, consecutive=2, on=("data_drift",)
+    )
+    assert decision.outcome == "not_confirmed"
 
 
 @pytest.mark.parametrize(
     ("ago", "starts"), [(HOUR, False), (5.99 * HOUR, False), (6 * HOUR, True), (DAY, True)]
 )
 def test_cooldown(ago: timedelta, starts: bool) -> None:
-    decision = conclude(features("a"), history=[past(NOON - ago, started=True)], cooldown=6 * HOUR)
+    decision = conclude(
+        features("a"), history=[decided(NOON - ago, started=True)], cooldown=6 * HOUR
+    )
     assert decision.verdict == "drift"
-    assert decision.start_retraining is starts
+    assert decision.outcome == ("retraining_starts" if starts else "cooldown")
     assert ("the cooldown is 6:00:00" in decision.reason) is not starts
 
 
 def test_cooldown_counts_from_starts_only_and_over_all_versions_and_windows() -> None:
-    drifted = features("a")
-    assert conclude(drifted, history=[past(NOON - HOUR)]).start_retraining
-    elsewhere = past(NOON - HOUR, started=True, version="0", window=HOUR)
-    assert not conclude(drifted, history=[elsewhere]).start_retraining
+    assert conclude(features("a"), history=[decided(NOON - HOUR)]).start_retraining
+    elsewhere = decided(NOON - HOUR, started=True, version="0", window=HOUR)
+    assert conclude(features("a"), history=[elsewhere]).outcome == "cooldown"
+
+
+def test_backoff_after_a_challenger_lost() -> None:
+    lost = decided(NOON - DAY, **TRIED | {"goal_against": "1"})
+    at = NOON - 0.6 * DAY
+    decision = conclude(performance=FALLEN, about=context(at), history=[lost], **LIMITED)
+    assert (decision.outcome, decision.triggers) == ("backoff", ("performance",))
+    assert "the last challenger lost, the next is worth a try at 2026-03-01 00:00" in (
+        decision.reason
+    )
+    due = conclude(performance=FALLEN, about=context(), history=[lost], **LIMITED)
+    assert due.start_retraining
+
+
+def test_drift_has_no_backoff() -> None:
+    lost = decided(NOON - DAY, **TRIED | {"goal_against": "1"})
+    about = context(NOON - 0.6 * DAY)
+    decision = conclude(features("a"), performance=FALLEN, about=about, history=[lost], **LIMITED)
+    assert decision.start_retraining
+    only = LIMITED | {"on": ("performance",)}
+    decision = conclude(features("a"), performance=FALLEN, about=about, history=[lost], **only)
+    assert decision.outcome == "backoff"
+
+
+def test_budget_spent() -> None:
+    first = conclude(performance=FALLEN, history=[decided(NOON - DAY, budget_left=1.0)], **LIMITED)
+    assert first.outcome == "retraining_starts"
+    assert first.budget_left == pytest.approx(0.1)
+    second = conclude(performance=FALLEN, history=[decided(NOON - DAY, budget_left=0.3)], **LIMITED)
+    assert (second.outcome, second.start_retraining) == ("budget_spent", False)
+    assert "of the budget 0.40 retrainings are left" in second.reason
+    assert second.budget_left == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
-    ("history", "starts"),
+    ("value", "left", "outcome"),
     [
-        ([past(NOON - DAY)], False),
-        ([past(NOON - DAY), past(NOON - 2 * DAY)], True),
-        ([past(NOON - DAY), past(NOON - 2 * DAY, (), "no_drift"), past(NOON - 3 * DAY)], False),
-        (
-            [past(NOON - DAY), past(NOON - 2 * DAY, (), "insufficient_data"), past(NOON - 3 * DAY)],
-            True,
-        ),
-        ([past(NOON - DAY), past(NOON - 2 * DAY, version="0")], False),
-        ([past(NOON - DAY), past(NOON - 2 * DAY, window=HOUR)], False),
-        ([past(NOON - DAY), past(NOON - 2 * DAY, ("performance",), "no_drift")], False),
-        ([past(NOON - DAY), past(NOON + DAY)], False),
+        (0.30, 1.0, "retraining_starts"),
+        (0.41, 1.0, "budget_reserved"),  # surely worse, but perhaps by less than a tenth
+        (0.41, 1.9, "retraining_starts"),
     ],
 )
-def test_consecutive(history: Any, starts: bool) -> None:
-    decision = conclude(features("a"), history=history, consecutive=3)
-    assert decision.start_retraining is starts
+def test_budget_reserved(value: float, left: float, outcome: str) -> None:
+    last = decided(NOON - DAY, budget_left=left)
+    decision = conclude(performance=measured(value, 0.5, worse=True), history=[last], **LIMITED)
+    assert (decision.outcome, decision.triggers) == (outcome, ("performance",))
+    kept = "the last one is kept for a loss of more than 10%"
+    assert (kept in decision.reason) == (outcome == "budget_reserved")
 
 
-def test_consecutive_says_how_far_it_got() -> None:
-    decision = conclude(features("a"), history=[past(NOON - DAY)], consecutive=3)
-    assert decision.reason.endswith("no retraining: 2 of 3 windows in a row")
+def test_budget_reserved_needs_ground_truth_a_saved_one_and_the_performance_trigger() -> None:
+    last = decided(NOON - DAY, budget_left=1.0)
+    fine = measured(0.5, 0.5)
+    kept = conclude(features("a"), performance=fine, history=[last], **LIMITED)
+    assert kept.outcome == "budget_reserved"
+    for performance, policy in (
+        (None, LIMITED),
+        (fine.model_copy(update={"value": None}), LIMITED),
+        (fine, LIMITED | {"burst": 1}),
+        (fine, LIMITED | {"on": ("data_drift",)}),
+    ):
+        decision = conclude(features("a"), performance=performance, history=[last], **policy)
+        assert decision.start_retraining
 
 
-def test_a_window_checked_twice_is_one_window() -> None:
-    again = past(NOON).model_copy(update={"timestamp": NOON - timedelta(minutes=1)})
-    assert not conclude(features("a"), history=[again], consecutive=2).start_retraining
+def test_retraining_starts_with_one_drifted_feature() -> None:
+    decision = conclude(features("b"))
+    assert (decision.outcome, decision.verdict) == ("retraining_starts", "drift")
+    assert decision.start_retraining
+    assert decision.drifted_features == ("b",)
+    assert decision.triggers == ("data_drift",)
+    assert "1 of 3 features drifted (b)" in decision.reason
+    assert decision.reason.endswith("; retraining starts")
 
 
-def every(period: timedelta, hours: int, *quiet: int) -> list[DriftDecisionRecord]:
-    """Checks of the last 24 hours, in which drift was seen but in those ``quiet`` hours ago."""
-    return [
-        past(NOON - ago * HOUR, (), "no_drift") if ago in quiet else past(NOON - ago * HOUR)
-        for ago in range(1, hours + 1)
-        if ago % (period / HOUR) == 0
+def test_retraining_starts_with_a_drifted_joint_distribution() -> None:
+    decision = conclude(multivariate=jointly(drifted=True))
+    assert (decision.verdict, decision.start_retraining) == ("drift", True)
+    assert decision.drifted_features == ()
+    assert "above the limit" in decision.reason
+
+
+def test_retraining_starts_for_a_successor_below_the_goal_of_its_predecessor() -> None:
+    last = decided(NOON - DAY, (), started=True, **GOAL)
+    decision = conclude(
+        performance=measured(0.4, 0.4), about=context(version="2"), history=[last], **LIMITED
+    )
+    assert (decision.triggers, decision.start_retraining) == (("performance",), True)
+    assert "f1 0.400 has not regained 0.500" in decision.reason
+    assert (decision.goal_tried, decision.goal_against) == (last.timestamp, "1")
+
+
+def regained(
+    at: datetime = NOON, *, on: Any = BOTH, earlier: Any = (), **fields: Any
+) -> DriftDecision:
+    """Conclude a check in which version 2 is as good as the goal, and may be challenged."""
+    won = decided(at - 2 * HOUR, (), "no_drift", **TRIED | {"goal_against": "1"} | fields)
+    return conclude(
+        performance=measured(0.6, 0.4),
+        about=context(at, version="2"),
+        history=[*earlier, won],
+        **LIMITED | {"on": on, "consecutive": 3},
+    )
+
+
+def test_retraining_starts_once_more_when_the_goal_is_regained() -> None:
+    assert regained(NOON - 0.6 * DAY).outcome == "nothing_moved"
+    decision = regained()
+    assert (decision.verdict, decision.triggers) == ("no_drift", ())  # nothing to alarm anyone of
+    assert (decision.outcome, decision.start_retraining) == ("retraining_starts", True)
+    assert (
+        "f1 0.600 is not surely worse than 0.500, and no challenger has lost since"
+        in decision.reason
+    )
+    assert regained(on=("data_drift",)).outcome == "nothing_moved"
+
+
+def test_the_challenger_of_a_regained_goal_is_paid_for_and_cools_down_like_any_other() -> None:
+    spent = regained(budget_left=0.3)
+    assert (spent.outcome, spent.goal) == ("budget_spent", 0.5)
+    assert regained(budget_left=1.0).outcome == "budget_reserved"
+    started = decided(NOON - 3 * HOUR, started=True)
+    assert regained(earlier=[started]).outcome == "cooldown"
+
+
+def test_a_skipped_retraining_changes_budget_and_goal() -> None:
+    last = decided(NOON - DAY, started=True, budget_left=0.2, **GOAL)
+    decisions = [
+        conclude(performance=FALLEN, history=[last], skipped=skipped, **LIMITED)
+        for skipped in (False, True)
     ]
-
-
-@pytest.mark.parametrize(
-    ("history", "counted"),
-    [
-        (every(HOUR, 23), 1),  # all of them saw some of what this window sees
-        (every(HOUR, 24), 2),
-        (every(HOUR, 47), 2),
-        (every(HOUR, 48), 3),
-        (every(HOUR, 48, 30), 2),  # in between all was well
-        (every(HOUR, 48, 1), 1),
-        (every(6 * HOUR, 48), 3),
-        (every(DAY, 48), 3),
-    ],
-)
-def test_windows_that_slide_over_each_other_do_not_confirm_each_other(
-    history: Any, counted: int
-) -> None:
-    decision = conclude(features("a"), history=history, consecutive=4)
-    assert decision.reason.endswith(f"{counted} of 4 windows in a row")
-
-
-@pytest.mark.parametrize(("late", "starts"), [(0, True), (5, True), (7, False), (-20, True)])
-def test_a_check_that_starts_a_little_early_or_late_still_counts(late: int, starts: bool) -> None:
-    """Every hour on the last hour: up to six minutes may be in both windows."""
-    before = past(NOON - HOUR + timedelta(minutes=late), window=HOUR)
-    decision = conclude(features("a"), window=HOUR, history=[before], consecutive=2)
-    assert decision.start_retraining is starts
-
-
-def test_schedules_of_different_windows_do_not_confirm_each_other() -> None:
-    others = [past(NOON - DAY, window=HOUR), past(NOON - DAY, window=6 * HOUR)]
-    assert not conclude(features("a"), history=others, consecutive=2).start_retraining
-
-
-def test_history_reaches_over_cooldown_and_windows() -> None:
-    hourly = Drift(schedules=(Schedule(every=HOUR, window=DAY),))
-    monthly = Drift(schedules=(Schedule(every=30 * DAY, window=DAY),))
-    assert history_needed(monthly, Retraining(), DAY) == 60 * DAY  # the check before
-    assert history_needed(hourly, Retraining(cooldown=30 * DAY), DAY) == 30 * DAY
-    assert history_needed(hourly, Retraining(consecutive=3), DAY) == 3 * (DAY + HOUR)
-    rarely = Drift(schedules=(Schedule(every=7 * DAY, window=HOUR),))
-    assert history_needed(rarely, Retraining(consecutive=2), HOUR) == 2 * (7 * DAY + HOUR)
+    assert [decision.outcome for decision in decisions] == ["backoff", "retraining_starts"]
+    assert [decision.budget_left for decision in decisions] == pytest.approx([0.3, 0.3])
+    assert [decision.goal_tried for decision in decisions] == [last.timestamp, None]

@@ -1,41 +1,87 @@
-"""From tests to a verdict, and from the verdict to a retraining or none: pure rules."""
+"""From the tests of a check to a verdict, and to a retraining or none: pure rules.
+
+The table "The decision" in ``docs/retraining.md`` has one row for each
+:data:`~evergreen.drift.log.DecisionOutcome`, in the order of :func:`_rows`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import MIN_ROWS_PER_SIDE
-from evergreen.drift.log import DriftDecision, DriftDecisionRecord, Trigger, Verdict
-from evergreen.drift.policy.budget_and_goal import remember
+from evergreen.drift.log import DriftDecision
+from evergreen.drift.policy.budget import budget_at
+from evergreen.drift.policy.consecutive import windows_in_a_row
+from evergreen.drift.policy.goal import goal_at
 from evergreen.drift.policy.severity import LARGE_LOSS, performance_severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evergreen.drift.detectors.univariate import UnivariateOutcome
-    from evergreen.drift.log import CheckContext, MultivariateTest, PerformanceTest
-    from evergreen.drift.policy.budget_and_goal import Memory
+    from evergreen.drift.log import (
+        CheckContext,
+        DecisionOutcome,
+        DriftDecisionRecord,
+        MultivariateTest,
+        PerformanceTest,
+        Trigger,
+    )
+    from evergreen.drift.policy.budget import Budget
+    from evergreen.drift.policy.goal import GoalStatus
     from evergreen.model_definition import Drift, Retraining
 
 
-OVERLAP = timedelta(minutes=15)
-"""Windows that share at most this much time, or a tenth of their length if that is less, count as
-two: checks start a little early or late, so windows of "every hour, the last hour" overlap."""
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What the conditions of the table look at."""
 
+    context: CheckContext
+    multivariate: MultivariateTest
+    performance: PerformanceTest | None
+    drift: Drift
+    retraining: Retraining
+    earlier: Sequence[DriftDecisionRecord]
+    """Decisions of earlier checks, oldest first."""
+    budget: Budget
+    goal: GoalStatus
+    triggers: tuple[Trigger, ...]
 
-def history_needed(drift: Drift, retraining: Retraining, window: timedelta) -> timedelta:
-    """Say how far back :func:`decide` looks: last check, cooldown, and enough windows in a row.
+    @property
+    def enabled(self) -> tuple[Trigger, ...]:
+        """The triggers that the model retrains on."""
+        return tuple(trigger for trigger in self.triggers if trigger in self.retraining.on)
 
-    From one window to the next that shares no rows with it lies its length, and at most one period
-    of the schedule.
-    """
-    at_least = max(retraining.cooldown, 2 * max(each.every for each in drift.schedules))
-    if retraining.consecutive == 1:
-        return at_least
-    periods = [each.every for each in drift.schedules if each.window == window]
-    step = window + max(periods, default=timedelta())
-    return max(at_least, step * retraining.consecutive)
+    @property
+    def goal_regained(self) -> bool:
+        """Whether one more challenger is to be trained, although the goal is regained."""
+        regained = self.goal.state == "goal_regained" and self.goal.asks_for_challenger
+        return regained and "performance" in self.retraining.on
+
+    @property
+    def windows_in_a_row(self) -> int:
+        """In how many windows in a row one of these triggers has been found."""
+        rows = (windows_in_a_row(self.context, each, self.earlier) for each in self.enabled)
+        return max(rows, default=0)
+
+    @property
+    def since_last_start(self) -> timedelta | None:
+        """How long ago the last retraining was started."""
+        started = [item.timestamp for item in self.earlier if item.start_retraining]
+        return self.context.timestamp - started[-1] if started else None
+
+    @property
+    def loss_is_small(self) -> bool:
+        """Whether ground truth says that the model has lost less than a tenth, if anything.
+
+        Only where the model retrains on performance: elsewhere nothing is kept for a loss.
+        """
+        test = self.performance
+        if test is None or test.value is None or "performance" not in self.retraining.on:
+            return False
+        return not test.drifted or performance_severity(test) == "warning"
 
 
 def decide(
@@ -49,23 +95,7 @@ def decide(
     history: Iterable[DriftDecisionRecord],
     last_was_skipped: bool = False,
 ) -> DriftDecision:
-    """Conclude a check.
-
-    Drift is a drifted feature or a drifted joint distribution. Below ``drift.min_rows``, or with
-    next to no reference, the verdict is ``insufficient_data``, whatever the tests say. A retraining
-    starts when a verdict that the model retrains on has held in ``consecutive`` windows in a row of
-    this length and this model version, and none was started within the cooldown; and once more when
-    a successor has made good what its predecessor lost. A model that keeps losing to its past is
-    not retrained at every check: :mod:`evergreen.drift.policy.budget_and_goal`.
-
-    Windows in a row share no rows, up to :data:`OVERLAP`: of a window that slides by the hour over
-    24 hours, 24 checks see one and the same bad hour, and would otherwise confirm each other. With
-    ``consecutive = 3`` such a schedule starts a retraining after 48 hours in which every check
-    raised the alarm; "every 24 hours, the last 24 hours" with its third check.
-
-    Retrainings may have a budget, and a model that has degraded a goal that brings the performance
-    trigger back. The last retraining of a budget is kept for a loss that matters, where the model
-    retrains on performance and ground truth tells how much was lost.
+    """Conclude a check: the verdict, the triggers, and whether a retraining starts.
 
     Parameters
     ----------
@@ -78,176 +108,110 @@ def decide(
     history
         Decisions of earlier checks of the model, in any order.
     last_was_skipped
-        Whether the retraining that the last of them started found too little to judge it by.
+        Whether the retraining that the last of them started was skipped, because too few rows were
+        labelled to judge a challenger on.
     """
     earlier = sorted(
         (item for item in history if item.timestamp < context.timestamp),
         key=lambda item: item.timestamp,
     )
     last = earlier[-1] if earlier else None
-    memory = remember(context, performance, retraining, last, last_was_skipped=last_was_skipped)
-    degraded, regained = _standing(performance, memory)
-    triggers = _triggers(univariate, multivariate, degraded=degraded)
-    features = univariate.drifted_features
-    if (lacking := _lacking(context, multivariate, drift)) is not None:
+    budget = budget_at(context.timestamp, retraining, last, last_was_skipped=last_was_skipped)
+    goal = goal_at(context, performance, last, last_was_skipped=last_was_skipped)
+    triggers = _triggers(univariate, multivariate, performance, goal)
+    situation = _Situation(
+        context, multivariate, performance, drift, retraining, earlier, budget, goal, triggers
+    )
+    outcome, why = next(_rows(situation))
+    if outcome == "insufficient_data":
         return DriftDecision(
             verdict="insufficient_data",
+            outcome=outcome,
             start_retraining=False,
-            budget_left=memory.budget,
-            **_goal(memory),
-            reason=lacking,
+            budget_left=budget.left,
+            **goal.to_record(),
+            reason=why,
         )
-    verdict: Verdict = "drift" if "data_drift" in triggers else "no_drift"
-    what = _describe(univariate, multivariate, performance, memory)
-    once_more = regained and "performance" in retraining.on
-    wanted = [trigger for trigger in triggers if trigger in retraining.on]
-    obstacle = None
-    if not once_more and triggers:
-        obstacle = _unconfirmed(context, triggers, wanted, retraining, earlier)
-    if (once_more or wanted) and obstacle is None:
-        obstacle = _too_soon(context, wanted, retraining, earlier, memory, performance)
-    starts = (once_more or bool(wanted)) and obstacle is None
-    outcome = "retraining starts" if starts else f"no retraining: {obstacle or 'nothing moved'}"
+    starts = outcome == "retraining_starts"
+    found = _describe(univariate, multivariate, performance, goal)
     return DriftDecision(
-        verdict=verdict,
+        verdict="drift" if "data_drift" in triggers else "no_drift",
+        outcome=outcome,
         start_retraining=starts,
         triggers=triggers,
-        drifted_features=features,
-        budget_left=memory.after(started=starts),
-        **_goal(memory),
-        reason=f"{what}; {outcome}",
+        drifted_features=univariate.drifted_features,
+        budget_left=budget.after(started=starts),
+        **goal.to_record(),
+        reason=f"{found}; {why if starts else f'no retraining: {why}'}",
     )
 
 
-def _lacking(context: CheckContext, multivariate: MultivariateTest, drift: Drift) -> str | None:
-    if context.rows < drift.min_rows:
-        return f"{context.rows} rows in the window, {drift.min_rows} needed"
-    if (rows := multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
-        return f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
-    return None
+def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
+    """Yield each row of the table whose condition holds, with the reason in words.
 
-
-def _standing(performance: PerformanceTest | None, memory: Memory) -> tuple[bool, bool]:
-    """Say whether this window is worse than it has to be, or as good and worth one more try.
-
-    A successor that has not regained the metric of its predecessor is an alarm only when there is
-    something to be done about it; one that has fallen behind its own is an alarm in any case.
+    The first one is the outcome: a condition may rely on all those above it not to hold.
     """
-    if performance is None or performance.value is None or memory.goal is None:
-        return False, False
-    due = memory.due is None
-    return performance.drifted or (due and not memory.regained), due and memory.regained
+    if (rows := now.context.rows) < now.drift.min_rows:
+        yield "insufficient_data", f"{rows} rows in the window, {now.drift.min_rows} needed"
+    if (rows := now.multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
+        yield "insufficient_data", f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
 
+    if not now.triggers and not now.goal_regained:
+        yield "nothing_moved", "nothing moved"
 
-def _goal(memory: Memory) -> dict[str, Any]:
-    goal = memory.goal
-    if goal is None:
-        return {}
-    return {
-        "goal": goal.metric,
-        "goal_version": goal.version,
-        "goal_since": goal.since,
-        "goal_tried": goal.tried,
-        "goal_against": goal.against,
-    }
+    if not now.enabled and not now.goal_regained:
+        why = f"the model does not retrain on {' or '.join(now.triggers)}"
+        yield "trigger_not_enabled", why
+
+    consecutive, in_a_row = now.retraining.consecutive, now.windows_in_a_row
+    if in_a_row < consecutive and not now.goal_regained:
+        yield "not_confirmed", f"{in_a_row} of {consecutive} windows in a row"
+
+    cooldown, since = now.retraining.cooldown, now.since_last_start
+    if since is not None and since < cooldown:
+        why = f"one was started {_short(since)} ago, the cooldown is {_short(cooldown)}"
+        yield "cooldown", why
+
+    if now.enabled == ("performance",) and (moment := now.goal.backoff_until) is not None:
+        why = f"the last challenger lost, the next is worth a try at {moment:%Y-%m-%d %H:%M}"
+        yield "backoff", why
+
+    left = f"of the budget {now.budget.left or 0:.2f} retrainings are left"
+    if not now.budget.covers(1):
+        yield "budget_spent", left
+
+    if now.loss_is_small and not now.budget.covers(min(2, now.retraining.burst)):
+        why = f"{left}, and the last one is kept for a loss of more than {LARGE_LOSS:.0%}"
+        yield "budget_reserved", why
+
+    yield "retraining_starts", "retraining starts"
 
 
 def _triggers(
-    univariate: UnivariateOutcome, multivariate: MultivariateTest, *, degraded: bool
+    univariate: UnivariateOutcome,
+    multivariate: MultivariateTest,
+    performance: PerformanceTest | None,
+    goal: GoalStatus,
 ) -> tuple[Trigger, ...]:
+    """Return what has been found: drift, and a metric that is below what it should be.
+
+    A successor that is below the goal of its predecessor is a trigger only when a challenger may be
+    trained; one that has fallen below its own metric is a trigger in any case.
+    """
     triggers: list[Trigger] = []
     if univariate.drifted_features or multivariate.drifted:
         triggers.append("data_drift")
-    if degraded:
+    fallen = performance is not None and performance.drifted
+    if fallen or (goal.is_missed and goal.asks_for_challenger):
         triggers.append("performance")
     return tuple(triggers)
-
-
-def _unconfirmed(
-    context: CheckContext,
-    triggers: Sequence[Trigger],
-    wanted: Sequence[Trigger],
-    retraining: Retraining,
-    earlier: Sequence[DriftDecisionRecord],
-) -> str | None:
-    if not wanted:
-        return f"the model does not retrain on {' or '.join(triggers)}"
-    in_a_row = 1 + max(_in_a_row(context, trigger, earlier) for trigger in wanted)
-    if in_a_row < retraining.consecutive:
-        return f"{in_a_row} of {retraining.consecutive} windows in a row"
-    return None
-
-
-def _too_soon(
-    context: CheckContext,
-    wanted: Sequence[Trigger],
-    retraining: Retraining,
-    earlier: Sequence[DriftDecisionRecord],
-    memory: Memory,
-    performance: PerformanceTest | None,
-) -> str | None:
-    started = [item.timestamp for item in earlier if item.start_retraining]
-    if started and (since := context.timestamp - started[-1]) < retraining.cooldown:
-        return f"one was started {_short(since)} ago, the cooldown is {_short(retraining.cooldown)}"
-    if list(wanted) == ["performance"] and memory.due is not None:
-        return f"the last challenger lost, the next is worth a try at {memory.due:%Y-%m-%d %H:%M}"
-    if not memory.has(1):
-        return f"of the budget {memory.budget:.2f} retrainings are left"
-    if _is_bearable(performance, retraining) and not memory.has(min(2, retraining.burst)):
-        return (
-            f"of the budget {memory.budget:.2f} retrainings are left, "
-            f"and the last one is kept for a loss of more than {LARGE_LOSS:.0%}"
-        )
-    return None
-
-
-def _is_bearable(performance: PerformanceTest | None, retraining: Retraining) -> bool:
-    """Whether ground truth says that the model has lost little, if anything.
-
-    Inputs move with each season, and each holdout is another: what is saved up is soon spent on
-    them, and is not there when the model fails.
-    """
-    if performance is None or performance.value is None or "performance" not in retraining.on:
-        return False
-    return not performance.drifted or performance_severity(performance) == "warning"
-
-
-def _in_a_row(
-    context: CheckContext, trigger: Trigger, earlier: Sequence[DriftDecisionRecord]
-) -> int:
-    """Count the latest windows, none of which share rows, up to which every check raised an alarm.
-
-    Too little data neither counts nor breaks. Windows of another length answer another question,
-    and another version is another model. A window checked twice is one window, and what counts is
-    its latest check.
-    """
-    length = context.window_end - context.window_start
-    same_window = {context.subject_dataset_id}
-    begins = context.window_start
-    count = 0
-    for item in reversed(earlier):
-        same_series = (
-            item.model_version == context.model_version
-            and item.window_end - item.window_start == length
-        )
-        if not same_series or item.verdict == "insufficient_data":
-            continue
-        if item.subject_dataset_id in same_window:
-            continue
-        if trigger not in item.triggers:
-            break
-        same_window.add(item.subject_dataset_id)
-        if item.window_end - begins <= min(OVERLAP, length / 10):
-            begins = item.window_start
-            count += 1
-    return count
 
 
 def _describe(
     univariate: UnivariateOutcome,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
-    memory: Memory,
+    goal: GoalStatus,
 ) -> str:
     features = univariate.drifted_features
     tested = len({test.feature_name for test in univariate.tests if test.p_value is not None})
@@ -264,11 +228,11 @@ def _describe(
         parts.append(
             f"{performance.metric} {performance.value:.3f} against {performance.threshold:.3f}"
         )
-    elif performance is not None and performance.value is not None and memory.goal is not None:
-        stands = "is not surely worse than" if memory.regained else "has not regained"
+    elif performance is not None and performance.value is not None and goal.goal is not None:
+        stands = "has not regained" if goal.is_missed else "is not surely worse than"
         parts.append(
-            f"{performance.metric} {performance.value:.3f} {stands} {memory.goal.metric:.3f}"
-            f"{', and no challenger has lost since' if memory.regained else ''}"
+            f"{performance.metric} {performance.value:.3f} {stands} {goal.goal.metric:.3f}"
+            f"{'' if goal.is_missed else ', and no challenger has lost since'}"
         )
     return "; ".join(parts)
 

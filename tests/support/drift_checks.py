@@ -1,0 +1,132 @@
+"""What one drift check found, as the retraining policy sees it, with values that a test names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from evergreen.drift.detectors.univariate import UnivariateOutcome
+from evergreen.drift.log import (
+    CheckContext,
+    DriftDecision,
+    DriftDecisionRecord,
+    MultivariateTest,
+    PerformanceTest,
+    UnivariateTest,
+    record,
+    window_id,
+)
+from evergreen.drift.policy.decision import decide
+from evergreen.model_definition import Drift, Retraining
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MIN_ROWS = 200
+
+
+def context(
+    at: datetime = NOON, *, rows: int = 500, version: str = "1", window: timedelta = DAY
+) -> CheckContext:
+    """Return a check of the window that ends at a moment."""
+    return CheckContext(
+        timestamp=at,
+        reference_dataset_id="ds-0",
+        subject_dataset_id=window_id("m", version, at - window, at),
+        check_id=at.isoformat(),
+        model="m",
+        model_version=version,
+        window_start=at - window,
+        window_end=at,
+        rows=rows,
+    )
+
+
+def features(*drifted: str) -> UnivariateOutcome:
+    """Return the tests of the features a, b and c, of which those named have drifted."""
+    tests = tuple(
+        UnivariateTest(
+            feature_name=name,
+            method="ks",
+            drifted=name in drifted,
+            p_value=0.0 if name in drifted else 0.5,
+            p_value_corrected=0.0 if name in drifted else 1.0,
+            threshold=0.025,
+            effect_size=0.3,
+            effect_threshold=0.05,
+        )
+        for name in ("a", "b", "c")
+    )
+    return UnivariateOutcome(tests, None)
+
+
+def jointly(*, drifted: bool = False, rows_per_side: int = 500) -> MultivariateTest:
+    """Return the joint test."""
+    return MultivariateTest(
+        drifted=drifted,
+        model_accuracy=0.8 if drifted else 0.5,
+        threshold=0.525,
+        auc=0.5,
+        p_value=0.001 if drifted else 0.5,
+        rows_per_side=rows_per_side,
+    )
+
+
+def measured(
+    value: float, promoted: float, metric: str = "f1", *, worse: bool = False
+) -> PerformanceTest:
+    """Return a metric, give or take 0.05, beside the one at promotion."""
+    return PerformanceTest(
+        metric=metric,
+        drifted=worse,
+        value=value,
+        interval_low=value - 0.05,
+        interval_high=value + 0.05,
+        threshold=promoted,
+        labelled_rows=500,
+    )
+
+
+def decided(
+    at: datetime,
+    triggers: Any = ("data_drift",),
+    verdict: Any = "drift",
+    *,
+    started: bool = False,
+    version: str = "1",
+    window: timedelta = DAY,
+    **fields: Any,
+) -> DriftDecisionRecord:
+    """Return the decision of an earlier check as it is in the drift log."""
+    decision = DriftDecision(
+        verdict=verdict, start_retraining=started, triggers=triggers, reason="earlier", **fields
+    )
+    line = record(context(at, version=version, window=window), decision)
+    assert isinstance(line, DriftDecisionRecord)
+    return line
+
+
+def conclude(
+    univariate: UnivariateOutcome | None = None,
+    multivariate: MultivariateTest | None = None,
+    performance: PerformanceTest | None = None,
+    *,
+    about: CheckContext | None = None,
+    history: Sequence[DriftDecisionRecord] = (),
+    skipped: bool = False,
+    **policy: Any,
+) -> DriftDecision:
+    """Return what the policy decides, by default where nothing has moved."""
+    return decide(
+        about or context(),
+        univariate or features(),
+        multivariate or jointly(),
+        performance,
+        drift=Drift(min_rows=MIN_ROWS),
+        retraining=Retraining(**policy),
+        history=history,
+        last_was_skipped=skipped,
+    )
