@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".evergreen" / "mutation"
 LIBRARY = ROOT / "layers" / "evergreen" / "python" / "evergreen"
 MODULES = (
-    *("drift.detectors.univariate", "drift.policy.decision", "drift.policy.budget_and_goal"),
+    *("drift.detectors.univariate", "drift.policy.decision", "drift.policy.budget"),
+    *("drift.policy.consecutive", "drift.policy.goal"),
     *("evaluation.evaluate", "release.promotion", "capture.delivery"),
     *("lake.compaction", "lake.reader", "serving.requests", "serving.server"),
 )
