@@ -18,7 +18,7 @@ from evergreen.model_definition import find_definition, load_definitions
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from evergreen.repair.consistency import Finding
+    from evergreen.repair.consistency import Inconsistency
 
 
 def command(
@@ -47,16 +47,16 @@ def command(
     # MLflow takes seconds to import: only when it is needed.
     with Steps() as steps, steps.step("doctor", "Examine") as say:
         from cli.shared.manual_release import release_context_of
-        from evergreen.repair.consistency import examine
+        from evergreen.repair.consistency import find_inconsistencies
 
         period = _period(grace)
         names = [find_definition(MODELS, model).name] if model else [*load_definitions(MODELS)]
         target = choose(aws=aws, stage=stage)
         context = release_context_of(target)
-        findings: list[Finding] = []
+        findings: list[Inconsistency] = []
         for name in names:
             say(name)
-            findings += examine(
+            findings += find_inconsistencies(
                 context,
                 name,
                 is_running=lambda execution: executions.is_execution_running(target, execution),
@@ -83,7 +83,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _table(findings: list[Finding], *, fixed: bool) -> Table:
+def _table(findings: list[Inconsistency], *, fixed: bool) -> Table:
     table = Table("Model", "Found", "Done" if fixed else "To do", box=None, pad_edge=False)
     for finding in findings:
         table.add_row(finding.model, finding.what, finding.fix)

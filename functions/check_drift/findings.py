@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.episodes.state import Episode, Episodes, News, Notice
+    from evergreen.drift.episodes.state import Episode, Episodes, Notice, NoticeKind
     from evergreen.drift.log import Trigger
     from evergreen.drift.policy.severity import Severity
     from evergreen.model_definition import ModelDefinition
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_MOVED = 10
 """How many of the features that moved an event tells the effects of."""
 
-_EVENTS: dict[tuple[Trigger, News], EventType] = {
+_EVENTS: dict[tuple[Trigger, NoticeKind], EventType] = {
     ("data_drift", "began"): EventType.DATA_DRIFT_DETECTED,
     ("data_drift", "ended"): EventType.DRIFT_CLEARED,
     ("performance", "began"): EventType.PERFORMANCE_DEGRADED,

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
-from evergreen.drift.episodes.store import advance, remove_sent_notices
+from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.events import Events, EventType
 from evergreen.lake.reader import Lake
 from evergreen.metrics.catalog import Metric
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         clock=utc_now,
         report=request.report,
     )
-    episodes = advance(_storage(), findings_of(result, definition, utc_now()))
+    episodes = update_episodes(_storage(), findings_of(result, definition, utc_now()))
     publish_metrics(result, episodes)
     answer = completed(result, episodes)
     logger.info(result.decision.reason, **answer)

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import to_text
 from evergreen.evaluation.comparison import Comparison
 from evergreen.release.promotion import reject
-from functions.shared.release_context import Judged, count, release_context
+from functions.shared.release_context import JudgedChallenger, count, release_context
 
 logger = Logger()
 
@@ -22,7 +22,7 @@ logger = Logger()
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Reject."""
-    lost = Judged.model_validate(event)
+    lost = JudgedChallenger.model_validate(event)
     comparison = Comparison.model_validate(event)
     record = reject(
         release_context(), lost.model, lost.challenger, comparison, execution=lost.execution

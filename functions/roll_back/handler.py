@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.model_definition import find_definition
 from evergreen.release.rollback import roll_back
-from evergreen.release.watch_period import why_not
+from evergreen.release.watch_period import reason_not_to_roll_back
 from functions.roll_back.alarm import Alarm
 from functions.roll_back.settings import settings
 from functions.shared.release_context import count, release_context
@@ -47,7 +47,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _of_alarm(alarm: Alarm) -> dict[str, Any]:
     definition = find_definition(settings().models, alarm.model)
     pointer = release_context().production.read(definition.name)
-    kept = why_not(definition.rollback, pointer, alarm.at) if alarm.state == "ALARM" else "no alarm"
+    kept = (
+        reason_not_to_roll_back(definition.rollback, pointer, alarm.at)
+        if alarm.state == "ALARM"
+        else "no alarm"
+    )
     if kept:
         logger.info("kept", extra={"model": definition.name, "alarm": alarm.name, "why": kept})
         return {"model": definition.name, "moved": False, "reason": kept}

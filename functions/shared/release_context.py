@@ -39,7 +39,7 @@ class ReleaseSettings(Environment):
     tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
 
 
-class Judged(BaseModel):
+class JudgedChallenger(BaseModel):
     """Which challenger was judged, and by which execution."""
 
     model_config = ConfigDict(frozen=True)

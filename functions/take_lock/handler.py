@@ -19,7 +19,7 @@ from evergreen.model_definition import find_definition
 from evergreen.production import Production
 from evergreen.release import executions
 from evergreen.release.retraining_lock import take_lock
-from evergreen.shadow.slot import heal
+from evergreen.shadow.slot import clear_abandoned_shadow
 from evergreen.storage import Storage
 from functions.take_lock.settings import settings
 
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
     take_lock(_storage(), definition.name, request.execution, is_running=_is_running, clock=utc_now)
-    healed = heal(_production(), definition.name, request.execution)
+    healed = clear_abandoned_shadow(_production(), definition.name, request.execution)
     logger.info("lock taken", extra={**request.model_dump(), "slot_healed": healed})
     return event
 

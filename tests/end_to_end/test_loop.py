@@ -16,7 +16,7 @@ from cli.shared.demo_steps import MODEL, MODELS, OnceAround, Story, Summary, exa
 from cli.shared.progress import Steps
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import Episodes
-from evergreen.drift.episodes.transitions import CheckFindings, step
+from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
 from evergreen.drift.log import read_drift_decisions
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG
@@ -136,7 +136,7 @@ def test_people_are_told_once_of_each_episode_and_of_the_promotion(
     for each in decisions:
         known = each.verdict != "insufficient_data"
         moved: dict[Trigger, bool] = {"data_drift": each.verdict == "drift"} if known else {}
-        state = step(state, CheckFindings(each, each.timestamp, moved))
+        state = next_episodes(state, CheckFindings(each, each.timestamp, moved))
     # Of the version that is checked no more: of the next one, another may have begun since.
     version = once.summary.champion_before
     begun = [

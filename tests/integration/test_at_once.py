@@ -13,7 +13,7 @@ from cli.shared.target import Target
 from evergreen.alerting.once import DeliveryInProgressError, deliver_once, mark_key
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import read_episodes
-from evergreen.drift.episodes.store import advance, remove_sent_notices
+from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.log import CheckContext
 from evergreen.storage import Storage
@@ -47,7 +47,7 @@ def test_checks_that_end_at_once_are_all_counted_and_begin_one_episode(storage: 
             window_end=now,
             rows=100,
         )
-        advance(storage, CheckFindings(context, now, {"data_drift": True}))
+        update_episodes(storage, CheckFindings(context, now, {"data_drift": True}))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(check, range(1, AT_ONCE + 1)))

@@ -14,8 +14,8 @@ from evergreen.registry.writer import CHALLENGER
 from evergreen.release.promotion import promote, reject
 from evergreen.release.retraining_lock import lock_key, read_lock
 from evergreen.release.rollback import roll_back
-from evergreen.repair.consistency import examine
-from evergreen.repair.orphans import ABANDONED, Orphan, find_orphans, remove
+from evergreen.repair.consistency import find_inconsistencies
+from evergreen.repair.orphans import ABANDONED, Orphan, find_orphans, remove_orphan
 from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
 
 if TYPE_CHECKING:
@@ -47,14 +47,16 @@ def later(bench: Bench) -> ReleaseContext:
 def found(bench: Bench) -> list[str]:
     return [
         finding.what
-        for finding in examine(
+        for finding in find_inconsistencies(
             later(bench), bench.definition.name, is_running=nothing_runs, grace=NO_GRACE
         )
     ]
 
 
 def repair(bench: Bench) -> list[str]:
-    findings = examine(later(bench), bench.definition.name, is_running=nothing_runs, grace=NO_GRACE)
+    findings = find_inconsistencies(
+        later(bench), bench.definition.name, is_running=nothing_runs, grace=NO_GRACE
+    )
     for finding in findings:
         finding.repair()
     return [finding.what for finding in findings]
@@ -106,8 +108,8 @@ def test_a_training_killed_midway_is_swept(
     assert {each.kind for each in orphans(bench)} == kinds
     assert orphans(bench, grace=timedelta(hours=1)) == []
     for orphan in orphans(bench):
-        remove(bench.context, orphan)
-        remove(bench.context, orphan)
+        remove_orphan(bench.context, orphan)
+        remove_orphan(bench.context, orphan)
     # The version's data set was its own until it was put aside, and went with it.
     assert orphans(bench) == []
     assert len(list(bench.context.storage.list(f"datasets/{name}/"))) == 2
@@ -240,7 +242,7 @@ def test_the_doctor_frees_a_lock_and_a_shadow_slot_whose_execution_has_ended(ben
     context.storage.put_json(
         lock_key(name), {"owner": "arn:1", "taken_at": to_text(datetime(2026, 1, 1, tzinfo=UTC))}
     )
-    running = examine(later(bench), name, is_running=lambda _: True, grace=NO_GRACE)
+    running = find_inconsistencies(later(bench), name, is_running=lambda _: True, grace=NO_GRACE)
     assert running == []
     assert repair(bench) == [
         "the lock is held by arn:1, which no longer runs",

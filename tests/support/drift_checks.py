@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from evergreen.drift.detectors.univariate import UnivariateOutcome
+from evergreen.drift.detectors.univariate import UnivariateResult
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
@@ -13,7 +13,7 @@ from evergreen.drift.log import (
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
-    record,
+    to_record,
     window_id,
 )
 from evergreen.drift.policy.decision import decide
@@ -45,7 +45,7 @@ def context(
     )
 
 
-def features(*drifted: str) -> UnivariateOutcome:
+def features(*drifted: str) -> UnivariateResult:
     """Return the tests of the features a, b and c, of which those named have drifted."""
     tests = tuple(
         UnivariateTest(
@@ -60,7 +60,7 @@ def features(*drifted: str) -> UnivariateOutcome:
         )
         for name in ("a", "b", "c")
     )
-    return UnivariateOutcome(tests, None)
+    return UnivariateResult(tests, None)
 
 
 def jointly(*, drifted: bool = False, rows_per_side: int = 500) -> MultivariateTest:
@@ -104,13 +104,13 @@ def decided(
     decision = DriftDecision(
         verdict=verdict, start_retraining=started, triggers=triggers, reason="earlier", **fields
     )
-    line = record(context(at, version=version, window=window), decision)
+    line = to_record(context(at, version=version, window=window), decision)
     assert isinstance(line, DriftDecisionRecord)
     return line
 
 
 def conclude(
-    univariate: UnivariateOutcome | None = None,
+    univariate: UnivariateResult | None = None,
     multivariate: MultivariateTest | None = None,
     performance: PerformanceTest | None = None,
     *,

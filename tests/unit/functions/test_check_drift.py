@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from evergreen.drift.check import CheckResult
-from evergreen.drift.detectors.univariate import UnivariateOutcome
+from evergreen.drift.detectors.univariate import UnivariateResult
 from evergreen.drift.episodes.state import Episodes, read_episodes
-from evergreen.drift.episodes.store import advance
-from evergreen.drift.episodes.transitions import CheckFindings, step
+from evergreen.drift.episodes.store import update_episodes
+from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
@@ -67,7 +67,7 @@ def result(verdict: Any, triggers: Any, *, starts: bool) -> CheckResult:
     joint = MultivariateTest(
         drifted=False, model_accuracy=0.5, threshold=0.525, auc=0.5, p_value=0.5
     )
-    return CheckResult(context, decision, UnivariateOutcome((), None), joint, None, "log", "page")
+    return CheckResult(context, decision, UnivariateResult((), None), joint, None, "log", "page")
 
 
 def measured(value: float | None, *, drifted: bool = False) -> PerformanceTest:
@@ -107,12 +107,12 @@ def test_only_what_was_measured_says_anything_about_an_episode(
 def test_an_event_names_episode_evidence_and_what_starts() -> None:
     found = dataclasses.replace(
         result("drift", ("data_drift",), starts=True),
-        univariate=UnivariateOutcome(
+        univariate=UnivariateResult(
             (univariate("a", math.inf, drifted=True), univariate("b", 0.4, drifted=True)), None
         ),
         performance=measured(0.7),
     )
-    episodes = step(Episodes(model="m"), findings_of(found, DEFINITION, NOON))
+    episodes = next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON))
     assert completed(found, episodes)["episodes"]["data_drift"]["state"] == "detected"
     (notice,) = episodes.outbox
     kind, detail = event_of(notice)
@@ -168,7 +168,7 @@ def test_each_turn_of_an_episode_is_told_once() -> None:
         checked(6, "no_drift"),
     ]
     for each in turns:
-        tell(storage, Events("bus", bus), advance(storage, each))  # type: ignore[arg-type]
+        tell(storage, Events("bus", bus), update_episodes(storage, each))  # type: ignore[arg-type]
     assert [kind for kind, _ in bus.heard] == [
         "Data Drift Detected",
         "Retraining Requested",
@@ -181,12 +181,12 @@ def test_each_turn_of_an_episode_is_told_once() -> None:
 @pytest.mark.parametrize("dies_after", [0, 1])
 def test_a_check_that_dies_while_telling_leaves_it_to_the_next(dies_after: int) -> None:
     storage, bus = Storage("data", MemoryAws().client("s3")), Bus()
-    tell(storage, Events("bus", bus), advance(storage, checked(1, "drift")))  # type: ignore[arg-type]
+    tell(storage, Events("bus", bus), update_episodes(storage, checked(1, "drift")))  # type: ignore[arg-type]
     dying = Bus(dies_after)
-    state = advance(storage, checked(2, "drift", version="4", starts=True))
+    state = update_episodes(storage, checked(2, "drift", version="4", starts=True))
     with pytest.raises(EvergreenError, match="out of order"):
         tell(storage, Events("bus", dying), state)  # type: ignore[arg-type]
-    after = advance(storage, checked(3, "insufficient_data", version="4"))
+    after = update_episodes(storage, checked(3, "insufficient_data", version="4"))
     tell(storage, Events("bus", bus), after)  # type: ignore[arg-type]
     kinds = [(kind, detail["model_version"]) for kind, detail in bus.heard]
     assert kinds == [
@@ -232,9 +232,9 @@ def test_every_metric_of_a_check_is_written(
 ) -> None:
     found = dataclasses.replace(
         result("drift", ("data_drift",), starts=starts),
-        univariate=UnivariateOutcome((univariate("a", 0.1), univariate("b", 0.2)), None),
+        univariate=UnivariateResult((univariate("a", 0.1), univariate("b", 0.2)), None),
     )
-    publish_metrics(found, step(Episodes(model="m"), findings_of(found, DEFINITION, NOON)))
+    publish_metrics(found, next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON)))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["feature"]: line["EffectSize"] for line in lines} == {"a": [0.1], "b": [0.2]}
     (counted,) = [line for line in lines if "WindowRows" in line]

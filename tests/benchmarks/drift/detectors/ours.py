@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import compare_jointly
-from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_features
+from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
 from evergreen.drift.log import CheckContext, DriftDecision
 from evergreen.drift.policy.decision import decide
 from evergreen.model_definition import Drift, Feature, Retraining
@@ -33,7 +33,7 @@ def decision(reference: Columns, window: Columns) -> dict[str, bool]:
     return {"ours: multivariate": joint.drifted, "ours: decision": decided.verdict == "drift"}
 
 
-def conclude(single: UnivariateOutcome, joint: MultivariateTest, *, rows: int) -> DriftDecision:
+def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) -> DriftDecision:
     """Take the decision over one window."""
     context = CheckContext(
         timestamp=_START + timedelta(days=2),
@@ -58,7 +58,7 @@ def features(columns: Columns) -> dict[str, Feature]:
     }
 
 
-def single(reference: Columns, window: Columns) -> UnivariateOutcome:
+def single(reference: Columns, window: Columns) -> UnivariateResult:
     """Run the shipped single-feature tests."""
     return compare_features(features(reference), reference, window, alpha=SHARE)
 

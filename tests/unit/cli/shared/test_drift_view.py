@@ -19,7 +19,7 @@ from evergreen.drift.log import (
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
-    record,
+    to_record,
 )
 
 END = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
@@ -84,7 +84,7 @@ def decided(verdict: str, *, starts: bool = False) -> DriftDecision:
 def lines_of(
     *outcomes: UnivariateTest | MultivariateTest | PerformanceTest | DriftDecision,
 ) -> list[DriftRecord]:
-    return [record(CONTEXT, outcome) for outcome in outcomes]
+    return [to_record(CONTEXT, outcome) for outcome in outcomes]
 
 
 DRIFT = lines_of(

@@ -16,7 +16,7 @@ from evergreen.drift.log import (
     UnivariateTest,
     read_check_records,
     read_drift_decisions,
-    record,
+    to_record,
     window_id,
     write_records,
 )
@@ -25,7 +25,7 @@ from evergreen.storage import StoredObject
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evergreen.drift.log import Test
+    from evergreen.drift.log import DriftTest
     from evergreen.storage import Storage
 
 
@@ -59,7 +59,7 @@ PERFORMANCE = PerformanceTest(
 DECISION = DriftDecision(
     verdict="drift", start_retraining=True, triggers=("data_drift",), reason="a"
 )
-OUTCOMES: list[Test | DriftDecision] = [UNIVARIATE, MULTIVARIATE, PERFORMANCE, DECISION]
+OUTCOMES: list[DriftTest | DriftDecision] = [UNIVARIATE, MULTIVARIATE, PERFORMANCE, DECISION]
 
 
 class Shelf:
@@ -129,14 +129,14 @@ def context(at: datetime = NOON, check_id: str = "c1", model: str = "m") -> Chec
     ],
 )
 def test_the_fields_of_each_line(outcome: Any, fields: set[str]) -> None:
-    line = json.loads(record(context(), outcome).model_dump_json())
+    line = json.loads(to_record(context(), outcome).model_dump_json())
     assert set(line) == COMMON | fields
     assert line["timestamp"] == "2026-03-01T12:00:00.000000Z"
 
 
 def test_a_check_reads_back_as_it_was_written() -> None:
     shelf = cast("Storage", Shelf())
-    lines = [record(context(), outcome) for outcome in OUTCOMES]
+    lines = [to_record(context(), outcome) for outcome in OUTCOMES]
     key = write_records(shelf, context(), lines)
     assert key == "drift/log/model=m/dt=2026-03-01/c1.jsonl"
     assert list(read_check_records(shelf, "m", NOON, NOON)) == lines
@@ -146,8 +146,8 @@ def test_decisions_come_oldest_first_within_the_time_asked_for() -> None:
     shelf = cast("Storage", Shelf())
     for days in (3, 1, 2, 9):
         at = NOON - timedelta(days=days)
-        write_records(shelf, context(at, f"c{-days}"), [record(context(at), DECISION)])
-    write_records(shelf, context(model="other"), [record(context(), DECISION)])
+        write_records(shelf, context(at, f"c{-days}"), [to_record(context(at), DECISION)])
+    write_records(shelf, context(model="other"), [to_record(context(), DECISION)])
     found = read_drift_decisions(shelf, "m", NOON - timedelta(days=3), NOON)
     assert [(NOON - item.timestamp).days for item in found] == [3, 2, 1]
 
@@ -155,7 +155,7 @@ def test_decisions_come_oldest_first_within_the_time_asked_for() -> None:
 def test_partitions_are_utc_days_wherever_the_clock_stands() -> None:
     shelf = cast("Storage", Shelf())
     at = datetime(2026, 3, 2, 1, tzinfo=timezone(timedelta(hours=2)))
-    key = write_records(shelf, context(at), [record(context(at), DECISION)])
+    key = write_records(shelf, context(at), [to_record(context(at), DECISION)])
     assert "dt=2026-03-01" in key
     assert len(read_drift_decisions(shelf, "m", at, at)) == 1
 

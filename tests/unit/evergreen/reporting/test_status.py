@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evergreen.clock import to_text
-from evergreen.drift.episodes.store import advance
+from evergreen.drift.episodes.store import update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.log import (
     CheckContext,
@@ -19,7 +19,7 @@ from evergreen.drift.log import (
     PerformanceTest,
     UnivariateTest,
     latest_checks,
-    record,
+    to_record,
     write_records,
 )
 from evergreen.evaluation.comparison import Comparison
@@ -32,7 +32,7 @@ from tests.support.memory_aws import NOW, MemoryAws
 from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import Test, Trigger
+    from evergreen.drift.log import DriftTest, Trigger
 
 NAME = DEFINITION.name
 MINUTE = timedelta(minutes=1)
@@ -85,12 +85,12 @@ class Deployment:
         decision = DriftDecision(
             verdict="drift", start_retraining=True, drifted_features=("wind",), reason="wind moved"
         )
-        tests: list[Test | DriftDecision] = [
+        tests: list[DriftTest | DriftDecision] = [
             UNIVARIATE,
             *([measured(**performance)] if performance else []),
             decision,
         ]
-        write_records(self.storage, context, [record(context, each) for each in tests])
+        write_records(self.storage, context, [to_record(context, each) for each in tests])
         return context.check_id
 
     def decide(self, ago: timedelta, challenger: str) -> None:
@@ -276,7 +276,7 @@ def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared() ->
             rows=100,
         )
         moved: dict[Trigger, bool] = {"data_drift": drift}
-        advance(
+        update_episodes(
             deployment.storage, CheckFindings(context, NOW - ago, moved, {"data_drift": "critical"})
         )
 

@@ -10,7 +10,7 @@ import pytest
 from evergreen.errors import BundleError, NoProductionModelError
 from evergreen.model_definition import Shadow
 from evergreen.production import Production, ProductionPointer, ShadowSlot
-from evergreen.shadow.slot import heal, seconds_to_wait, start_shadow, stop_shadow
+from evergreen.shadow.slot import clear_abandoned_shadow, seconds_to_wait, start_shadow, stop_shadow
 from evergreen.storage import Storage
 from tests.support.memory_aws import NOW, MemoryAws
 from tests.support.trained_models import DEFINITION, promote
@@ -70,12 +70,12 @@ def test_stopping_empties_the_slot_once_and_only_of_the_version_meant() -> None:
 
 def test_the_next_execution_empties_what_an_ended_one_left_and_nothing_else() -> None:
     trial = Trial(owner="arn:1")
-    assert not heal(trial.production, MODEL, "arn:1")
-    assert heal(trial.production, MODEL, "arn:2")
+    assert not clear_abandoned_shadow(trial.production, MODEL, "arn:1")
+    assert clear_abandoned_shadow(trial.production, MODEL, "arn:2")
     assert trial.now().shadow is None
-    assert not heal(trial.production, MODEL, "arn:2")
+    assert not clear_abandoned_shadow(trial.production, MODEL, "arn:2")
     by_hand = Trial(owner=None)
-    assert not heal(by_hand.production, MODEL, "arn:2")
+    assert not clear_abandoned_shadow(by_hand.production, MODEL, "arn:2")
     assert by_hand.now().shadow == by_hand.slot
 
 
@@ -83,7 +83,7 @@ def test_nothing_in_production_has_no_shadow() -> None:
     client: Any = MemoryAws().ssm
     production = Production("dev", client)
     assert not stop_shadow(production, MODEL)
-    assert not heal(production, MODEL, "arn:1")
+    assert not clear_abandoned_shadow(production, MODEL, "arn:1")
     with pytest.raises(NoProductionModelError):
         production.set_shadow(MODEL, None)
 

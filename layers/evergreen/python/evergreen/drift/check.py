@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
-from evergreen.drift.detectors.univariate import UnivariateOutcome, compare_features
-from evergreen.drift.inputs import could_be_judged, read_drift_inputs
+from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
+from evergreen.drift.inputs import has_enough_ground_truth, read_drift_inputs
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
     DriftRecord,
+    DriftTest,
     MultivariateTest,
     PerformanceTest,
-    Test,
     read_drift_decisions,
-    record,
+    to_record,
     window_id,
     write_records,
 )
@@ -42,7 +42,7 @@ class CheckResult:
 
     context: CheckContext
     decision: DriftDecision
-    univariate: UnivariateOutcome
+    univariate: UnivariateResult
     multivariate: MultivariateTest
     performance: PerformanceTest | None
     log_key: str
@@ -120,7 +120,7 @@ def run_check(
         last is not None
         and last.start_retraining
         and last.model_version == pointer.version
-        and not could_be_judged(definition, pointer, lake, storage, last.timestamp)
+        and not has_enough_ground_truth(definition, pointer, lake, storage, last.timestamp)
     )
     decision = decide(
         context,
@@ -140,20 +140,20 @@ def run_check(
             context, decision, univariate.tests, multivariate, performance, figures
         )
         storage.put(page, html.encode())
-    outcomes: list[Test | DriftDecision] = [
+    outcomes: list[DriftTest | DriftDecision] = [
         *univariate.tests,
         multivariate,
         *([performance] if performance else []),
         decision,
     ]
-    lines: list[DriftRecord] = [record(context, outcome) for outcome in outcomes]
+    lines: list[DriftRecord] = [to_record(context, outcome) for outcome in outcomes]
     log = write_records(storage, context, lines)
     return CheckResult(context, decision, univariate, multivariate, performance, log, page)
 
 
 def _compare_inputs(
     definition: ModelDefinition, inputs: DriftInputs, alpha: float
-) -> tuple[UnivariateOutcome, MultivariateTest]:
+) -> tuple[UnivariateResult, MultivariateTest]:
     unlogged = frozenset(definition.request_log.redact)
     reference, window, outputs = inputs.reference, inputs.window, inputs.outputs
     univariate = compare_features(

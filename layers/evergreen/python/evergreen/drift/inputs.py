@@ -12,7 +12,7 @@ from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import read_dataset, read_manifest
 from evergreen.drift.detectors.univariate import DRIFT_ROW_CAP
-from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, Outputs, outputs_of
+from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
 from evergreen.drift.sampling import RowSample
 from evergreen.lake.tables import LABELS, REQUEST_LOG
 
@@ -40,7 +40,7 @@ class DriftInputs:
     reference: Columns
     window: Columns
     """The features of at most :data:`DRIFT_ROW_CAP` rows each."""
-    outputs: Outputs
+    outputs: ModelOutputs
     labelled: pa.Table
     """Those of the window's rows whose ground truth is known, with ``label`` and ``model_output``;
     where the window is a sample, of that."""
@@ -78,13 +78,13 @@ def read_drift_inputs(
             rows=window.rows,
             reference=reference,
             window=to_columns(definition, sample),
-            outputs=outputs_of(definition, holdout and _sample(holdout), sample),
+            outputs=model_outputs_of(definition, holdout and _sample(holdout), sample),
             labelled=lake.with_labels(definition, sample.select(_LABELLED), start),
             holdout=holdout,
         )
 
 
-def could_be_judged(
+def has_enough_ground_truth(
     definition: ModelDefinition,
     pointer: ProductionPointer,
     lake: Lake,

@@ -135,7 +135,7 @@ class DriftDecision(_Frozen):
     reason: str
 
 
-Test = UnivariateTest | MultivariateTest | PerformanceTest
+DriftTest = UnivariateTest | MultivariateTest | PerformanceTest
 
 
 class UnivariateRecord(CheckContext, UnivariateTest):
@@ -167,7 +167,7 @@ def window_id(model: str, version: str, start: datetime, end: datetime) -> str:
     return f"win-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def record(context: CheckContext, outcome: Test | DriftDecision) -> DriftRecord:
+def to_record(context: CheckContext, outcome: DriftTest | DriftDecision) -> DriftRecord:
     """Join a test or decision with what its check has in common."""
     return _RECORD.validate_python({**context.model_dump(), **outcome.model_dump()})
 

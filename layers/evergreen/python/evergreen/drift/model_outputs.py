@@ -25,7 +25,7 @@ CONFIDENCE = "confidence"
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs:
+class ModelOutputs:
     """Outputs and confidence as features that can be tested, and why not where they cannot."""
 
     features: dict[str, Feature]
@@ -34,7 +34,9 @@ class Outputs:
     untestable: dict[str, str]
 
 
-def outputs_of(definition: ModelDefinition, holdout: pa.Table | None, window: pa.Table) -> Outputs:
+def model_outputs_of(
+    definition: ModelDefinition, holdout: pa.Table | None, window: pa.Table
+) -> ModelOutputs:
     """Return outputs and confidence of both sides.
 
     Parameters
@@ -60,7 +62,7 @@ def outputs_of(definition: ModelDefinition, holdout: pa.Table | None, window: pa
     elif holdout[CONFIDENCE].null_count == holdout.num_rows:
         untestable = {CONFIDENCE: "the model gives no confidence"}
     testable = [name for name in features if name not in untestable]
-    return Outputs(
+    return ModelOutputs(
         features=features,
         reference={} if holdout is None else {name: _column(holdout, name) for name in testable},
         window={name: _column(window, name) for name in testable},

@@ -71,7 +71,7 @@ def pointers_of(context: ReleaseContext, model: str) -> list[ProductionPointer]:
     return context.production.history(model) if context.production.read(model) else []
 
 
-def publish(context: ReleaseContext, record: DecisionRecord) -> DecisionRecord:
+def publish_decision(context: ReleaseContext, record: DecisionRecord) -> DecisionRecord:
     """Record a decision once, send its event, and link it to its run and version."""
     key = decision_key(record)
     known = read_decision_record(context.storage, key)

@@ -14,7 +14,7 @@ from evergreen.bundle.store import delete_bundle, load_bundle
 from evergreen.datasets.store import delete_dataset
 from evergreen.errors import OutdatedComparisonError, RegistryError
 from evergreen.production import ProductionPointer
-from evergreen.release.context import pointers_of, publish, was_served
+from evergreen.release.context import pointers_of, publish_decision, was_served
 from evergreen.release.decision_log import DecisionRecord
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def promote(
         run_id=challenger.run_id,
         execution=execution,
     )
-    return publish(context, record)
+    return publish_decision(context, record)
 
 
 def reject(
@@ -189,7 +189,7 @@ def reject(
         run_id=challenger.run_id,
         execution=execution,
     )
-    return publish(context, record)
+    return publish_decision(context, record)
 
 
 def _check_current(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ATTEMPTS = 5
 
 
-class Lock(BaseModel):
+class RetrainingLock(BaseModel):
     """The execution that retrains a model, and since when."""
 
     model_config = ConfigDict(frozen=True)
@@ -88,10 +88,10 @@ def take_lock(
     )
 
 
-def read_lock(storage: Storage, model: str) -> Lock | None:
+def read_lock(storage: Storage, model: str) -> RetrainingLock | None:
     """Return the model's lock, or None if nobody holds it."""
     body = storage.get(lock_key(model))
-    return None if body is None else Lock.model_validate_json(body)
+    return None if body is None else RetrainingLock.model_validate_json(body)
 
 
 def release_stale(storage: Storage, model: str, is_running: Callable[[str], bool]) -> bool:

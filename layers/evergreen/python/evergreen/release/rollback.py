@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evergreen.bundle.store import load_bundle
 from evergreen.datasets.store import folder_key, read_manifest
 from evergreen.errors import EvergreenError, NoProductionModelError, RegistryError
-from evergreen.release.context import ReleaseContext, publish, served_versions, was_served
+from evergreen.release.context import ReleaseContext, publish_decision, served_versions, was_served
 from evergreen.release.decision_log import DecisionRecord
 from evergreen.release.promotion import candidate_pointer
 
@@ -81,7 +81,7 @@ def roll_back(
         run_id=context.registry.find(model, pointer.version).run_id,
         execution=execution,
     )
-    return publish(context, record)
+    return publish_decision(context, record)
 
 
 def _pointer_back(

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from evergreen.production import ProductionPointer
 
 
-def why_not(rollback: Rollback, pointer: ProductionPointer | None, at: datetime) -> str | None:
+def reason_not_to_roll_back(
+    rollback: Rollback, pointer: ProductionPointer | None, at: datetime
+) -> str | None:
     """Return why an alarm does not roll production back, or None if it does.
 
     An alarm that is older than the current rollback may have caused it: its call was interrupted

@@ -14,7 +14,7 @@ from evergreen.release.decision_log import decision_record_key, read_decision_re
 from evergreen.release.promotion import promote, reject
 from evergreen.release.retraining_lock import read_lock, release_stale
 from evergreen.release.rollback import roll_back
-from evergreen.repair.orphans import ABANDONED, GRACE, find_orphans, remove
+from evergreen.repair.orphans import ABANDONED, GRACE, find_orphans, remove_orphan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ _LOST = "the reason was lost when it was interrupted"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Inconsistency:
     """One inconsistency, and its repair.
 
     Parameters
@@ -51,13 +51,13 @@ class Finding:
     repair: Callable[[], object]
 
 
-def examine(
+def find_inconsistencies(
     context: ReleaseContext,
     model: str,
     *,
     is_running: Callable[[str], bool],
     grace: timedelta = GRACE,
-) -> list[Finding]:
+) -> list[Inconsistency]:
     """Return the findings about a model, in the order of repair.
 
     While a retraining runs, nothing that it may be using is reported.
@@ -75,10 +75,10 @@ def examine(
     """
     lock = read_lock(context.storage, model)
     busy = lock is not None and is_running(lock.owner)
-    findings: list[Finding] = []
+    findings: list[Inconsistency] = []
     if lock and not busy:
         findings.append(
-            Finding(
+            Inconsistency(
                 model,
                 f"the lock is held by {lock.owner}, which no longer runs",
                 "delete the lock",
@@ -100,7 +100,7 @@ def _shadow(
     model: str,
     pointer: ProductionPointer,
     is_running: Callable[[str], bool],
-) -> Iterator[Finding]:
+) -> Iterator[Inconsistency]:
     slot = pointer.shadow
     if slot is None:
         return
@@ -111,7 +111,7 @@ def _shadow(
         why = "which is archived"
     else:
         return
-    yield Finding(
+    yield Inconsistency(
         model,
         f"the shadow slot holds version {slot.version}, {why}",
         "empty the slot",
@@ -121,7 +121,7 @@ def _shadow(
 
 def _production(
     context: ReleaseContext, model: str, pointer: ProductionPointer
-) -> Iterator[Finding]:
+) -> Iterator[Inconsistency]:
     version, registry = pointer.version, context.registry
     key = decision_record_key(model, pointer.promoted_at, version)
     record = read_decision_record(context.storage, key)
@@ -148,10 +148,10 @@ def _production(
         promote(context, model, version, evidence, reason=None if evidence else _LOST)
 
     done = "rollback" if pointer.rolled_back else "promotion"
-    yield Finding(model, what, f"complete the {done}", complete)
+    yield Inconsistency(model, what, f"complete the {done}", complete)
 
 
-def _rejections(context: ReleaseContext, model: str) -> Iterator[Finding]:
+def _rejections(context: ReleaseContext, model: str) -> Iterator[Inconsistency]:
     """Find archived versions whose rejection was not finished."""
     for item in context.registry.versions(model):
         if not item.archived or item.decision_record:
@@ -164,8 +164,8 @@ def _rejections(context: ReleaseContext, model: str) -> Iterator[Finding]:
 
 def _rejection(
     context: ReleaseContext, model: str, version: VersionEntry, evidence: Comparison | None
-) -> Finding:
-    return Finding(
+) -> Inconsistency:
+    return Inconsistency(
         model,
         f"the rejection of version {version.version} was interrupted",
         "complete the rejection",
@@ -175,18 +175,18 @@ def _rejection(
     )
 
 
-def _orphan(context: ReleaseContext, orphan: Orphan) -> Finding:
+def _orphan(context: ReleaseContext, orphan: Orphan) -> Inconsistency:
     what, fix = {
         "version": ("has no decision", "archive it, delete its bundle and data set"),
         "bundle": ("belongs to no version that may serve", "delete it"),
         "data set": ("belongs to no version that may serve", "delete it"),
         "run": ("started and never ended", "mark it as failed"),
     }[orphan.kind]
-    return Finding(
+    return Inconsistency(
         orphan.model,
         f"{orphan.kind} {orphan.name} {what}",
         fix,
-        lambda: remove(context, orphan),
+        lambda: remove_orphan(context, orphan),
     )
 
 

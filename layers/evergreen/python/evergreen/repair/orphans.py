@@ -94,7 +94,7 @@ def find_orphans(
     ]
 
 
-def remove(context: ReleaseContext, orphan: Orphan) -> None:
+def remove_orphan(context: ReleaseContext, orphan: Orphan) -> None:
     """Remove an orphan; a second call changes nothing.
 
     A version is rejected, so that it has a decision record. A run is marked as failed and kept.

@@ -33,10 +33,10 @@ MAX_FAILURES_IN_A_ROW = 5
 REST_SECONDS = 30.0
 """How long it rests: it gets no requests during this time."""
 
-Outcome = Literal["scored", "loading", "late", "failed", "resting"]
+ScoringOutcome = Literal["scored", "loading", "late", "failed", "resting"]
 """The challenger's result for one request. ``loading`` happens once and is not an error; ``late``,
 ``failed`` and ``resting`` are errors of the challenger."""
-ERRORS: frozenset[Outcome] = frozenset({"late", "failed", "resting"})
+ERRORS: frozenset[ScoringOutcome] = frozenset({"late", "failed", "resting"})
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class ShadowScore:
     """The challenger's result for one request."""
 
     slot: ShadowSlot
-    outcome: Outcome
+    outcome: ScoringOutcome
     predictions: Predictions | None = None
     milliseconds: float | None = None
     """Time of the prediction in milliseconds; None without a prediction."""

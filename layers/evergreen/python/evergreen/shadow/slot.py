@@ -65,7 +65,7 @@ def stop_shadow(production: Production, model: str, version: str | None = None) 
     return production.set_shadow(model, None)
 
 
-def heal(production: Production, model: str, execution: str) -> bool:
+def clear_abandoned_shadow(production: Production, model: str, execution: str) -> bool:
     """Empty a slot that another execution has filled; return whether there was one.
 
     The caller holds the model's retraining lock, so the other execution has ended. A slot that a

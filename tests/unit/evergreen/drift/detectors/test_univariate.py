@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evergreen.columns import Columns
-    from evergreen.drift.detectors.univariate import UnivariateOutcome
+    from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.log import UnivariateTest
 
 
@@ -40,7 +40,7 @@ def draw(rng: np.random.Generator, rows: int) -> Columns:
     }
 
 
-def by_feature(outcome: UnivariateOutcome) -> dict[tuple[str, str], UnivariateTest]:
+def by_feature(outcome: UnivariateResult) -> dict[tuple[str, str], UnivariateTest]:
     return {(test.feature_name, test.method): test for test in outcome.tests}
 
 

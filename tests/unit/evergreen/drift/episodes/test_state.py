@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.drift.episodes.state import ORPHANED, Episodes, episodes_key, read_episodes
-from evergreen.drift.episodes.store import advance, remove_sent_notices
-from evergreen.drift.episodes.transitions import CheckFindings, step
-from evergreen.drift.log import CheckContext, DriftDecision, record, write_records
+from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
+from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
+from evergreen.drift.log import CheckContext, DriftDecision, to_record, write_records
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 from tests.support.memory_aws import MemoryAws
@@ -68,7 +68,7 @@ def check(
 def walk(findings: Iterable[CheckFindings]) -> list[Episodes]:
     states = [START]
     for each in findings:
-        states.append(step(states[-1], each))
+        states.append(next_episodes(states[-1], each))
     return states[1:]
 
 
@@ -88,9 +88,9 @@ def test_an_episode_is_detected_goes_on_and_is_cleared() -> None:
     assert (open_.since, open_.severity) == (NOON + HOUR, "critical")
     assert [each.news for each in states[-1].outbox] == ["began", "ended"]
     assert {each.episode.id for each in states[-1].outbox if each.episode} == {open_.id}
-    again = step(states[-1], check(4, drift=False))
+    again = next_episodes(states[-1], check(4, drift=False))
     assert again.state("data_drift") == "none"
-    anew = step(again, check(5, drift=True))
+    anew = next_episodes(again, check(5, drift=True))
     assert anew.open[0].id != open_.id
 
 
@@ -157,7 +157,7 @@ def test_a_new_version_ends_what_the_old_one_had_even_with_too_little_data() -> 
         ("data_drift", "new_version", "1"),
         ("performance", "new_version", "1"),
     ]
-    late = step(states[-1], check(0.5, drift=True, version="1"))
+    late = next_episodes(states[-1], check(0.5, drift=True, version="1"))
     assert late == states[-1]
 
 
@@ -170,7 +170,7 @@ def test_a_new_version_that_drifts_at_once_has_an_episode_of_its_own() -> None:
 def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     states = walk([check(2, drift=False), check(3, drift=True, ends_at=1)])
     assert states[-1].open == ()
-    assert step(states[0], check(2, drift=False)) == states[0]
+    assert next_episodes(states[0], check(2, drift=False)) == states[0]
 
 
 @pytest.mark.parametrize(
@@ -221,12 +221,12 @@ def test_beginnings_and_ends_alternate_whatever_comes(
 
 def test_what_was_told_is_told_no_more_and_what_was_left_behind_is() -> None:
     storage = Storage("data", MemoryAws().client("s3"))
-    began = advance(storage, check(0, drift=True))
+    began = update_episodes(storage, check(0, drift=True))
     (notice,) = began.due(began.check_id, NOON)
-    other = advance(storage, check(0.001, drift=True, window=DAY))
+    other = update_episodes(storage, check(0.001, drift=True, window=DAY))
     assert other.due(other.check_id, NOON + timedelta(seconds=4)) == ()
     # The first check died before it told anybody: a later one does.
-    later = advance(storage, check(1, drift=True))
+    later = update_episodes(storage, check(1, drift=True))
     assert later.due(later.check_id, notice.noted_at + ORPHANED) == (notice,)
     assert remove_sent_notices(storage, "m", [notice]).outbox == ()
     assert read_episodes(storage, "m").state("data_drift") == "ongoing"
@@ -241,25 +241,25 @@ def test_of_two_checks_at_once_none_is_lost() -> None:
     def overtaken(key: str) -> tuple[bytes, str] | None:
         found = get(key)
         if inner:
-            advance(Storage("data", aws.client("s3")), inner.pop())
+            update_episodes(Storage("data", aws.client("s3")), inner.pop())
         return found
 
     storage.get_with_etag = overtaken  # type: ignore[method-assign]
-    advance(storage, check(0.6, drift=True))
+    update_episodes(storage, check(0.6, drift=True))
     kinds = {each.kind for each in read_episodes(storage, "m").open}
     assert kinds == {"data_drift", "performance"}
 
 
 def test_the_retraining_of_a_check_that_died_is_started_by_the_next() -> None:
     storage = Storage("data", MemoryAws().client("s3"))
-    advance(storage, check(0, drift=True))
+    update_episodes(storage, check(0, drift=True))
     for at in (1, 2):
         died = check(at, drift=True, starts=at == 1)
         decision = DriftDecision(verdict="drift", start_retraining=at == 1, reason="it drifted")
-        write_records(storage, died.context, [record(died.context, decision)])
-    after = advance(storage, check(3))
+        write_records(storage, died.context, [to_record(died.context, decision)])
+    after = update_episodes(storage, check(3))
     assert news(after)[1:] == [(f"{check(3).context.check_id}/retraining", True)]
-    again = advance(storage, check(4, drift=True))
+    again = update_episodes(storage, check(4, drift=True))
     assert len(again.outbox) == len(after.outbox)
 
 
@@ -267,4 +267,4 @@ def test_giving_up_says_where() -> None:
     storage = Storage("data", MemoryAws().client("s3"))
     storage.put_if_absent = lambda *_: False  # type: ignore[method-assign]
     with pytest.raises(EvergreenError, match=episodes_key("m")):
-        advance(storage, check(0, drift=True))
+        update_episodes(storage, check(0, drift=True))

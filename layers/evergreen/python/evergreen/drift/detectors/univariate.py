@@ -40,7 +40,7 @@ _SEED = 20130101
 
 
 @dataclass(frozen=True, slots=True)
-class UnivariateOutcome:
+class UnivariateResult:
     """All tests of one check, and the Evidently run behind them if anything could be tested."""
 
     tests: tuple[UnivariateTest, ...]
@@ -80,7 +80,7 @@ def compare_features(
     alpha: float,
     unlogged: frozenset[str] = frozenset(),
     untestable: Mapping[str, str] = MappingProxyType({}),
-) -> UnivariateOutcome:
+) -> UnivariateResult:
     """Test every feature of a model, corrected so that the whole family errs at most ``alpha``.
 
     A test is ``drifted`` when its Holm-corrected p-value is below ``alpha`` and its effect is at
@@ -105,7 +105,7 @@ def compare_features(
 
     Returns
     -------
-    UnivariateOutcome
+    UnivariateResult
         At least one test per feature; where none was possible it says why.
     """
     plans: list[_Planned | _Untestable] = []
@@ -128,7 +128,7 @@ def compare_features(
             tests.append(_verdict(plan, run.p_values[plan.column], float(next(corrected)), alpha))
         else:
             tests.append(_no_verdict(plan, alpha))
-    return UnivariateOutcome(tuple(tests), run)
+    return UnivariateResult(tuple(tests), run)
 
 
 def _sample(values: NDArray[Any]) -> NDArray[Any]:

@@ -21,9 +21,9 @@ from evergreen.drift.policy.severity import Severity
 if TYPE_CHECKING:
     from evergreen.storage import Storage
 
-News = Literal["began", "retraining", "ended"]
-Ending = Literal["cleared", "new_version"]
-State = Literal["none", "detected", "ongoing", "cleared"]
+NoticeKind = Literal["began", "retraining", "ended"]
+EpisodeEnd = Literal["cleared", "new_version"]
+EpisodeState = Literal["none", "detected", "ongoing", "cleared"]
 """Of one kind after one check: nothing, begun by it, open since before, ended by it."""
 
 ORPHANED = timedelta(seconds=30)
@@ -46,7 +46,7 @@ class Episode(_Frozen):
     since: Moment
     severity: Severity
     ended_at: Moment | None = None
-    ended_by: Ending | None = None
+    ended_by: EpisodeEnd | None = None
     ended_check_id: str | None = None
 
 
@@ -54,14 +54,14 @@ class Notice(_Frozen):
     """Something that is still to be told."""
 
     id: str
-    news: News
+    news: NoticeKind
     episode: Episode | None
     noted_at: Moment
     check_id: str
     detail: dict[str, Any]
 
 
-class Sighting(_Frozen):
+class WindowObservation(_Frozen):
     """What the newest window of one length showed."""
 
     window_end: Moment
@@ -71,7 +71,7 @@ class Sighting(_Frozen):
 class Track(_Frozen):
     """One kind: what each window length (in seconds) last showed, and the newest episode."""
 
-    sightings: dict[int, Sighting] = {}
+    sightings: dict[int, WindowObservation] = {}
     episode: Episode | None = None
 
     @property
@@ -95,7 +95,7 @@ class Episodes(_Frozen):
         """The episodes that go on."""
         return tuple(track.open for track in self.tracks.values() if track.open)
 
-    def state(self, kind: Trigger) -> State:
+    def state(self, kind: Trigger) -> EpisodeState:
         """Return what the newest check made of one kind."""
         episode = self.tracks.get(kind, Track()).episode
         if episode is None:

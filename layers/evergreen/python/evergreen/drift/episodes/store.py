@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evergreen.drift.episodes.state import Episodes, episodes_key, read_episodes
-from evergreen.drift.episodes.transitions import step
+from evergreen.drift.episodes.transitions import next_episodes
 from evergreen.drift.log import DriftDecisionRecord, latest_checks
 from evergreen.errors import EvergreenError
 
@@ -25,7 +25,7 @@ _ATTEMPTS = 10
 _CHECKS_LOOKED_AT = 3
 
 
-def advance(storage: Storage, findings: CheckFindings) -> Episodes:
+def update_episodes(storage: Storage, findings: CheckFindings) -> Episodes:
     """Carry one check over into the model's episodes, and return where they stand then.
 
     A check writes its decision down first. If one decided to retrain and died before it came
@@ -39,7 +39,7 @@ def advance(storage: Storage, findings: CheckFindings) -> Episodes:
     known = read_episodes(storage, findings.context.model)
     if _start_was_lost(storage, known, findings.context):
         findings = replace(findings, starts_retraining=True)
-    return _replace(storage, findings.context.model, lambda before: step(before, findings))
+    return _replace(storage, findings.context.model, lambda before: next_episodes(before, findings))
 
 
 def _start_was_lost(storage: Storage, known: Episodes, context: CheckContext) -> bool:

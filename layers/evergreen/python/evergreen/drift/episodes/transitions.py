@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from evergreen.drift.episodes.state import (
-    Ending,
     Episode,
+    EpisodeEnd,
     Episodes,
-    News,
     Notice,
-    Sighting,
+    NoticeKind,
     Track,
+    WindowObservation,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CheckFindings:
         return round((self.context.window_end - self.context.window_start).total_seconds())
 
 
-def step(before: Episodes, findings: CheckFindings) -> Episodes:
+def next_episodes(before: Episodes, findings: CheckFindings) -> Episodes:
     """Return where the episodes stand after a check; the rules, and nothing else.
 
     An episode begins with the first window that moved. It ends when every window length that
@@ -120,7 +120,7 @@ def _observe(track: Track, kind: Trigger, findings: CheckFindings, *, moved: boo
         each: sighting
         for each, sighting in track.sightings.items()
         if each in regular or _reaches(sighting, each, context.window_end)
-    } | {length: Sighting(window_end=context.window_end, moved=moved)}
+    } | {length: WindowObservation(window_end=context.window_end, moved=moved)}
     episode = track.episode
     if track.open is None and moved:
         episode = Episode(
@@ -137,11 +137,11 @@ def _observe(track: Track, kind: Trigger, findings: CheckFindings, *, moved: boo
     return Track(sightings=sightings, episode=episode)
 
 
-def _reaches(sighting: Sighting, seconds: int, until: datetime) -> bool:
+def _reaches(sighting: WindowObservation, seconds: int, until: datetime) -> bool:
     return sighting.window_end + timedelta(seconds=seconds) > until
 
 
-def _ended(episode: Episode, context: CheckContext, by: Ending) -> Episode:
+def _ended(episode: Episode, context: CheckContext, by: EpisodeEnd) -> Episode:
     end = {"ended_at": context.timestamp, "ended_by": by, "ended_check_id": context.check_id}
     return episode.model_copy(update=end)
 
@@ -167,7 +167,7 @@ def _with_retraining(news: list[Notice], findings: CheckFindings) -> list[Notice
 
 
 def _notice(
-    news: News, episode: Episode | None, findings: CheckFindings, *, starts: bool = False
+    news: NoticeKind, episode: Episode | None, findings: CheckFindings, *, starts: bool = False
 ) -> Notice:
     context = findings.context
     return Notice(

@@ -20,7 +20,7 @@ from evergreen.drift.policy.severity import LARGE_LOSS, performance_severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from evergreen.drift.detectors.univariate import UnivariateOutcome
+    from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.log import (
         CheckContext,
         DecisionOutcome,
@@ -86,7 +86,7 @@ class _Situation:
 
 def decide(
     context: CheckContext,
-    univariate: UnivariateOutcome,
+    univariate: UnivariateResult,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
     *,
@@ -188,7 +188,7 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
 
 
 def _triggers(
-    univariate: UnivariateOutcome,
+    univariate: UnivariateResult,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
     goal: GoalStatus,
@@ -208,7 +208,7 @@ def _triggers(
 
 
 def _describe(
-    univariate: UnivariateOutcome,
+    univariate: UnivariateResult,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
     goal: GoalStatus,
