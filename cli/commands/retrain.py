@@ -82,7 +82,7 @@ def follow(target: Target, execution: str) -> dict[str, Any]:
             f"\n  {executions.stop_command(target, execution)}", soft_wrap=True, markup=False
         )
         raise
-    return executions.outcome(target, execution)
+    return executions.execution_result(target, execution)
 
 
 def describe_result(model: str, result: dict[str, Any]) -> str:

@@ -49,7 +49,7 @@ def states(target: Target, execution: str) -> Iterator[str]:
         time.sleep(EXECUTION_POLL_SECONDS)
 
 
-def outcome(target: Target, execution: str) -> dict[str, Any]:
+def execution_result(target: Target, execution: str) -> dict[str, Any]:
     """Return an execution's ``status``, its ``output``, and its ``error`` and ``cause`` if any."""
     answer = target.client("stepfunctions").describe_execution(executionArn=execution)
     return {

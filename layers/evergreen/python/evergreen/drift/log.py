@@ -167,9 +167,9 @@ def window_id(model: str, version: str, start: datetime, end: datetime) -> str:
     return f"win-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def to_record(context: CheckContext, outcome: DriftTest | DriftDecision) -> DriftRecord:
+def to_record(context: CheckContext, result: DriftTest | DriftDecision) -> DriftRecord:
     """Join a test or decision with what its check has in common."""
-    return _RECORD.validate_python({**context.model_dump(), **outcome.model_dump()})
+    return _RECORD.validate_python({**context.model_dump(), **result.model_dump()})
 
 
 def write_records(storage: Storage, context: CheckContext, records: list[DriftRecord]) -> str:
