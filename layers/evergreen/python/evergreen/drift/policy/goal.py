@@ -46,12 +46,12 @@ class Goal:
     tried: datetime | None = None
     against: str | None = None
 
-    @property
-    def next_challenger(self) -> datetime | None:
-        """When there are enough new rows for another challenger; None if none was trained yet."""
+    def backoff_until(self, now: datetime) -> datetime | None:
+        """Return when there are enough new rows for the next challenger; None if there are."""
         if self.tried is None:
             return None
-        return self.since + BACKOFF_FACTOR * (self.tried - self.since)
+        moment = self.since + BACKOFF_FACTOR * (self.tried - self.since)
+        return moment if now < moment else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +115,20 @@ def goal_at(
     last_was_skipped
         Whether the retraining that it started was skipped; then no challenger was trained.
     """
-    version = context.model_version
+    version, now = context.model_version, context.timestamp
     goal = _with_fall(_recorded(last, skipped=last_was_skipped), context, performance)
-    if goal is None:
+    lost = goal is not None and goal.against == version
+    below = goal is None or performance is None or not _reaches(goal, performance)
+
+    if goal is None or (not below and (lost or goal.version == version)):
         return GoalStatus("no_goal")
     if performance is None or performance.value is None:
         return GoalStatus("not_measured", goal)
-    lost = goal.against == version
-    reached = not performance.drifted and _reaches(goal, performance, version)
-    if reached and (lost or goal.version == version):
-        return GoalStatus("no_goal")
-    if not reached and not lost:
+    if below and not lost:
         return GoalStatus("below_goal", goal)
-    moment = goal.next_challenger
-    backoff_until = moment if moment is not None and context.timestamp < moment else None
-    return GoalStatus("goal_regained" if reached else "challenger_lost", goal, backoff_until)
+    if below:
+        return GoalStatus("challenger_lost", goal, goal.backoff_until(now))
+    return GoalStatus("goal_regained", goal, goal.backoff_until(now))
 
 
 def _recorded(last: DriftDecisionRecord | None, *, skipped: bool) -> Goal | None:
@@ -159,17 +158,13 @@ def _with_fall(
     return replace(goal if goal.version == fallen.version else fallen, metric=metric)
 
 
-def _reaches(goal: Goal, performance: PerformanceTest, version: str) -> bool:
-    """Say whether a version does as well in this window as the goal.
+def _reaches(goal: Goal, performance: PerformanceTest) -> bool:
+    """Say whether a version does as well in this window as the goal: it is not surely worse.
 
     The goal was measured on a holdout and the window's metric on its own rows, so both hold chance.
-    A successor is only below the goal if it is surely below: to chase a lucky holdout would cost a
-    retraining each time. The version that fell has to be back at the goal itself.
+    To chase a lucky holdout would cost a retraining each time.
     """
-    f1 = performance.metric == "f1"
-    reached = performance.interval_high if f1 else performance.interval_low
-    if version == goal.version or reached is None:
-        reached = performance.value
-    if reached is None:
+    low, high = performance.interval_low, performance.interval_high
+    if performance.drifted or low is None or high is None:
         return False
-    return reached >= goal.metric if f1 else reached <= goal.metric
+    return high >= goal.metric if performance.metric == "f1" else low <= goal.metric
