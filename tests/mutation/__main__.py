@@ -48,11 +48,16 @@ def main() -> None:
     _copy(asked.modules)
     for module in asked.modules:
         _mutmut("run", "--max-children", str(asked.jobs), *_names(module, asked.digits))
-    print("\n| module | mutants | killed | survived | score |\n|---|---|---|---|---|")
+    _say("\n| module | mutants | killed | survived | score |\n|---|---|---|---|---|")
     survivors = [name for module in asked.modules for name in _report(module)]
     for name in survivors:
-        print(f"\n## {name}")
+        _say(f"\n## {name}")
         _mutmut("show", name)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _copy(modules: list[str]) -> None:
@@ -106,7 +111,7 @@ def _report(module: str) -> list[str]:
     survivors = [name for name, what in found.items() if what in {_SURVIVED, _NO_TESTS}]
     killed = len(found) - len(survivors)
     score = f"{killed / len(found):.0%}" if found else "–"
-    print(f"| `{module}` | {len(found)} | {killed} | {len(survivors)} | {score} |")
+    _say(f"| `{module}` | {len(found)} | {killed} | {len(survivors)} | {score} |")
     return survivors
 
 
