@@ -25,8 +25,8 @@ from evergreen.production import Production, ProductionPointer
 from evergreen.storage import Storage
 from evergreen.training.onnx_export import export_bundle
 from models.flight_delay.training import train
+from tests.support.fixed_clock import NOW
 from tests.support.gateway_events import event
-from tests.support.memory_aws import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path

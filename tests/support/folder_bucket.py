@@ -41,7 +41,12 @@ class Folder(Storage):
         return (self._path / key).open("rb")
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
-        for file in sorted(self._path.rglob("*")):
-            key = file.relative_to(self._path).as_posix()
-            if file.is_file() and key.startswith(prefix) and key > start_after:
-                yield StoredObject(key, file.stat().st_size, datetime.now(UTC))
+        below = self._path / prefix.rpartition("/")[0]
+        files = {
+            file.relative_to(self._path).as_posix(): file
+            for file in below.rglob("*")
+            if file.is_file()
+        }
+        for key in sorted(files):
+            if key.startswith(prefix) and key > start_after:
+                yield StoredObject(key, files[key].stat().st_size, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""A model in service in one process: everything real but AWS, which is in memory."""
+"""A model in service in one process: everything real but AWS, which moto plays."""
 
 from __future__ import annotations
 
@@ -8,35 +8,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evergreen.capture.delivery import Delivery
-from evergreen.production import Production
 from evergreen.serving.requests import RequestReader
 from evergreen.serving.server import ModelServer, PredictionService
 from evergreen.shadow.scorer import ShadowScorer
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION, ROW
 
 if TYPE_CHECKING:
     from evergreen.metrics.catalog import Metric
     from evergreen.model_definition import ModelDefinition
+    from tests.support.aws_in_process import Account
 
+STREAM = "requests"
 READER = RequestReader(DEFINITION)
 
 
 @dataclass
 class World:
-    aws: MemoryAws = field(default_factory=MemoryAws)
+    aws: Account
     seconds: float = 100.0
     recorded: dict[Metric, list[float]] = field(default_factory=lambda: defaultdict(list))
     groups: dict[Metric, set[str]] = field(default_factory=lambda: defaultdict(set))
     definition: ModelDefinition = DEFINITION
 
     def __post_init__(self) -> None:
-        s3: Any = self.aws.s3
-        ssm: Any = self.aws.ssm
-        firehose: Any = self.aws.firehose
-        self.storage = Storage("data", s3)
-        self.production = Production("dev", ssm)
+        self.aws.create_stream(STREAM)
+        self.storage = self.aws.storage()
+        self.production = self.aws.production()
         self.server = ModelServer(
             self.definition,
             self.production,
@@ -44,7 +42,7 @@ class World:
             self.record,
             seconds=lambda: self.seconds,
         )
-        log = Delivery(firehose, "stream", self.storage, "raw/", pause=lambda _: None)
+        log = Delivery(self.aws.firehose, STREAM, self.storage, "raw/", pause=lambda _: None)
         self.shadow = ShadowScorer(
             self.definition, self.storage, self.record, seconds=lambda: self.seconds
         )
@@ -56,6 +54,14 @@ class World:
         self.recorded[metric].append(value)
         if by is not None:
             self.groups[metric].add(by)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """What was logged so far, in its order."""
+        return self.aws.delivered(STREAM)
+
+    def forget_log(self) -> None:
+        self.aws.forget_delivered(STREAM)
 
     def version(self) -> str:
         return self.server.champion().pointer.version

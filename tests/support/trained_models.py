@@ -17,7 +17,7 @@ from evergreen.bundle.store import Bundle, save_bundle
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import Production, ProductionPointer
 from evergreen.training.onnx_export import export_bundle
-from tests.support.memory_aws import NOW
+from tests.support.fixed_clock import NOW
 
 if TYPE_CHECKING:
     from evergreen.columns import Columns

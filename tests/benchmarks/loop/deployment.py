@@ -2,7 +2,7 @@
 
 Drift check, data set, training, export and comparison are the library's. Only what lies between
 them is replaced: the request log is a table in memory that already has a row's outcome and the
-moment it comes in, the bucket is a dictionary, and a registry is not needed to tell which model is
+moment it comes in, the bucket is a folder, and a registry is not needed to tell which model is
 better.
 """
 
@@ -38,11 +38,9 @@ from evergreen.evaluation.evaluate import compare, scores_of
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import LABELS
 from evergreen.production import ProductionPointer
-from evergreen.storage import Storage
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit
 from evergreen.training.window import choose_window
-from tests.support.memory_aws import MemoryAws
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -57,6 +55,7 @@ if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
     from evergreen.lake.tables import TableKind
     from evergreen.model_definition import ModelDefinition
+    from evergreen.storage import Storage
     from tests.benchmarks.loop.series import Series
 
 CHECK, BUILD, TRAIN_MODEL, EVALUATE, SERVE = "check", "dataset", "train", "evaluate", "serve"
@@ -179,13 +178,15 @@ class Deployment:
     ----------
     workshop
         Trains, and predicts.
+    storage
+        An empty bucket of its own.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, storage: Storage) -> None:
         self.workshop = workshop
         self.series = workshop.series
         self.now = self.series.bounds[0]
-        self.storage = Storage("replay", MemoryAws().client("s3"))
+        self.storage = storage
         self.lake = RecordedLake(self.storage, self)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from tests.benchmarks.loop.deployment import LOOP, Deployment
 from tests.benchmarks.loop.policies import REPLAYED, better
 from tests.benchmarks.loop.scoring import score, sums_of
+from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +90,16 @@ def replay(workshop: Workshop, policy: str, told: Callable[[], object]) -> Outco
     told
         Called after each period.
     """
-    series, deployment = workshop.series, Deployment(workshop)
+    # Every check and data set is written and read again: an emulator would be the slowest part.
+    with TemporaryDirectory() as folder:
+        deployment = Deployment(workshop, Folder(Path(folder)))
+        return _replay(workshop, policy, deployment, told)
+
+
+def _replay(
+    workshop: Workshop, policy: str, deployment: Deployment, told: Callable[[], object]
+) -> Outcome:
+    series = workshop.series
     metric = series.definition.metric
     periods: list[Period] = []
     sums = []

@@ -23,8 +23,11 @@ from tests.benchmarks.loop.policies import CHOSEN, POLICIES, REPLAYED, Step, bet
 from tests.benchmarks.loop.replay import replay
 from tests.benchmarks.loop.report import Replayed, to_json, to_page
 from tests.benchmarks.loop.series import Series, month_starts
+from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from evergreen.datasets.store import DatasetManifest
 
 NAMES = ["first", "second"]
@@ -127,9 +130,9 @@ def test_the_oracle_promotes_nothing_that_does_worse(replayed: Replayed) -> None
     assert replayed.outcomes["oracle"].wrong_promotions == 0
 
 
-def test_the_oracle_knows_the_better_of_two() -> None:
+def test_the_oracle_knows_the_better_of_two(tmp_path: Path) -> None:
     workshop = Workshop(tiny_series())
-    deployment = Deployment(workshop)
+    deployment = Deployment(workshop, Folder(tmp_path))
     old = deployment.champion
     for period in range(3):
         deployment.serve(period)
@@ -140,11 +143,11 @@ def test_the_oracle_knows_the_better_of_two() -> None:
 
 
 def test_a_promotion_that_does_worse_next_month_is_counted_as_wrong(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Promote the first champion again at the end, when everything means the opposite."""
     workshop = Workshop(tiny_series())
-    first = Deployment(workshop).champion
+    first = Deployment(workshop, Folder(tmp_path)).champion
 
     def foolish(deployment: Deployment, period: int) -> Step:
         again = period == 2
@@ -156,8 +159,8 @@ def test_a_promotion_that_does_worse_next_month_is_counted_as_wrong(
     assert outcome.periods[3].value < 0.2
 
 
-def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet() -> None:
-    deployment = Deployment(Workshop(tiny_series()))
+def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet(tmp_path: Path) -> None:
+    deployment = Deployment(Workshop(tiny_series()), Folder(tmp_path))
     delay = deployment.series.label_delay
     for period in range(3):
         deployment.serve(period)

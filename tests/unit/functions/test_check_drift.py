@@ -7,7 +7,7 @@ import json
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
@@ -27,7 +27,6 @@ from evergreen.drift.log import (
 from evergreen.errors import EvergreenError
 from evergreen.events import Events, EventType
 from evergreen.metrics.catalog import SPECS
-from evergreen.storage import Storage
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.handler import (
     MAX_FEATURES,
@@ -37,8 +36,10 @@ from functions.check_drift.handler import (
     tell,
 )
 from functions.check_drift.settings import Settings
-from tests.support.memory_aws import MemoryAws
 from tests.support.trained_models import DEFINITION
+
+if TYPE_CHECKING:
+    from tests.support.aws_in_process import Account
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {
@@ -157,8 +158,8 @@ class Bus:
         return {"FailedEntryCount": 0, "Entries": []}
 
 
-def test_each_turn_of_an_episode_is_told_once() -> None:
-    storage, bus = Storage("data", MemoryAws().client("s3")), Bus()
+def test_each_turn_of_an_episode_is_told_once(aws: Account) -> None:
+    storage, bus = aws.storage(), Bus()
     turns = [
         checked(1, "drift"),
         checked(2, "drift"),
@@ -179,8 +180,10 @@ def test_each_turn_of_an_episode_is_told_once() -> None:
 
 
 @pytest.mark.parametrize("dies_after", [0, 1])
-def test_a_check_that_dies_while_telling_leaves_it_to_the_next(dies_after: int) -> None:
-    storage, bus = Storage("data", MemoryAws().client("s3")), Bus()
+def test_a_check_that_dies_while_telling_leaves_it_to_the_next(
+    aws: Account, dies_after: int
+) -> None:
+    storage, bus = aws.storage(), Bus()
     tell(storage, Events("bus", bus), update_episodes(storage, checked(1, "drift")))  # type: ignore[arg-type]
     dying = Bus(dies_after)
     state = update_episodes(storage, checked(2, "drift", version="4", starts=True))

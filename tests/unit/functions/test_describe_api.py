@@ -12,21 +12,20 @@ import pytest
 from fastapi.openapi.models import OpenAPI
 from starlette.routing import Route
 
-from evergreen.production import Production
 from evergreen.serving.requests import RequestReader
-from evergreen.storage import Storage
 from functions.describe_api import routes
 from functions.describe_api.handler import handler
 from functions.describe_api.settings import settings
 from functions.predict.routes import router as model_router
 from functions.shared.openapi import describe
 from tests.support.gateway_events import Context, event
-from tests.support.memory_aws import MemoryAws
 from tests.support.trained_models import DEFINITION, TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.aws_in_process import Account
 
 CONTEXT: Any = Context(function_name="describe-api")
 
@@ -37,17 +36,17 @@ def forget() -> None:
         cached.cache_clear()
 
 
-@pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
-    account = MemoryAws()
+@pytest.fixture(autouse=True)
+def deployed(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    aws.storage()
     (tmp_path / "models" / "late_bus").mkdir(parents=True)
     (tmp_path / "models" / "late_bus" / "model.toml").write_text(TOML)
     monkeypatch.setenv("EVERGREEN_STAGE", "dev")
     monkeypatch.setenv("EVERGREEN_BUCKET", "data")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
-    monkeypatch.setattr(boto3, "client", account.client)
+    monkeypatch.setattr(boto3, "client", aws.client)
     forget()
-    yield account
+    yield
     forget()
 
 
@@ -59,15 +58,15 @@ def call(method: str, path: str) -> tuple[int, Any, str]:
     return answer["statusCode"], json.loads(body) if "json" in kind else body, kind
 
 
-def test_models_and_what_is_in_production(aws: MemoryAws) -> None:
+def test_models_and_what_is_in_production(aws: Account) -> None:
     (model,) = call("GET", "/models")[1]["models"]
     assert (model["name"], model["production"]) == ("late_bus", None)
-    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")), "3")
+    promote(aws.storage(), aws.production(), "3")
     (model,) = call("GET", "/models")[1]["models"]
     assert model["production"]["version"] == "3"
 
 
-def test_the_root_is_the_status_page_under_its_policy(aws: MemoryAws) -> None:
+def test_the_root_is_the_status_page_under_its_policy(aws: Account) -> None:
     answer = handler(event("GET", "/"), CONTEXT)
     assert answer["statusCode"] == 200
     assert answer["headers"]["content-type"] == "text/html; charset=utf-8"
@@ -75,8 +74,8 @@ def test_the_root_is_the_status_page_under_its_policy(aws: MemoryAws) -> None:
     assert answer["body"].startswith("<!doctype html>")
 
 
-def test_the_status_of_every_model(aws: MemoryAws) -> None:
-    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")), "3")
+def test_the_status_of_every_model(aws: Account) -> None:
+    promote(aws.storage(), aws.production(), "3")
     status, body, _ = call("GET", "/status")
     assert (status, body["stage"]) == (200, "dev")
     (model,) = body["models"]
@@ -84,7 +83,7 @@ def test_the_status_of_every_model(aws: MemoryAws) -> None:
     assert len(model["traffic"]["values"]) == 60
 
 
-def test_a_span_that_is_not_one_is_422(aws: MemoryAws) -> None:
+def test_a_span_that_is_not_one_is_422(aws: Account) -> None:
     asked = event("GET", "/status") | {
         "queryStringParameters": {"span": "1y"},
         "multiValueQueryStringParameters": {"span": ["1y"]},
@@ -96,12 +95,12 @@ def test_a_span_that_is_not_one_is_422(aws: MemoryAws) -> None:
     ]
 
 
-def test_health(aws: MemoryAws) -> None:
+def test_health(aws: Account) -> None:
     assert call("GET", "/ping")[:2] == (200, {"status": "ok"})
     assert call("GET", "/v2/health/live")[:2] == (200, {"live": True})
     not_ready = {"ready": False, "not_ready": ["late_bus"]}
     assert call("GET", "/v2/health/ready")[:2] == (503, not_ready)
-    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")))
+    promote(aws.storage(), aws.production())
     assert call("GET", "/v2/health/ready")[:2] == (200, {"ready": True, "not_ready": []})
 
 
@@ -117,7 +116,7 @@ def test_health(aws: MemoryAws) -> None:
     ],
 )
 def test_an_unknown_model_is_404_and_the_known_ones_are_named(
-    aws: MemoryAws, method: str, path: str
+    aws: Account, method: str, path: str
 ) -> None:
     status, content, kind = call(method, path)
     assert (status, kind) == (404, "application/problem+json")
@@ -125,7 +124,7 @@ def test_an_unknown_model_is_404_and_the_known_ones_are_named(
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/models/late_bus/nothing", "/v2/x"])
-def test_an_unknown_path_is_404(aws: MemoryAws, path: str) -> None:
+def test_an_unknown_path_is_404(aws: Account, path: str) -> None:
     status, content, kind = call("GET", path)
     assert (status, kind) == (404, "application/problem+json")
     assert path in content["detail"]
@@ -150,7 +149,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_is_whole_and_loads_nothing_from_elsewhere(aws: MemoryAws) -> None:
+def test_the_page_is_whole_and_loads_nothing_from_elsewhere(aws: Account) -> None:
     status, body, kind = call("GET", "/docs")
     assert (status, kind) == (200, "text/html; charset=utf-8")
     page = Page()
@@ -161,7 +160,7 @@ def test_the_page_is_whole_and_loads_nothing_from_elsewhere(aws: MemoryAws) -> N
         assert path in page.text
 
 
-def test_the_document_is_openapi_and_lists_exactly_the_routes(aws: MemoryAws) -> None:
+def test_the_document_is_openapi_and_lists_exactly_the_routes(aws: Account) -> None:
     document = call("GET", "/openapi.json")[1]
     OpenAPI.model_validate(document)
     described = {
@@ -177,13 +176,13 @@ def test_the_document_is_openapi_and_lists_exactly_the_routes(aws: MemoryAws) ->
     assert described == served | {("/metrics", "GET")}  # answered by export_metrics
 
 
-def test_every_reference_of_the_document_leads_somewhere(aws: MemoryAws) -> None:
+def test_every_reference_of_the_document_leads_somewhere(aws: Account) -> None:
     document = call("GET", "/openapi.json")[1]
     names = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
     assert set(names) == set(document["components"]["schemas"])
 
 
-def test_every_example_body_is_one_the_model_takes(aws: MemoryAws) -> None:
+def test_every_example_body_is_one_the_model_takes(aws: Account) -> None:
     paths = call("GET", "/openapi.json")[1]["paths"]
     reader = RequestReader(DEFINITION)
 

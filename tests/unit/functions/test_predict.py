@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from evergreen.metrics.catalog import BY_METRIC, SPECS, Metric
-from evergreen.production import Production
-from evergreen.storage import Storage
 from functions.predict import service as wiring
 from functions.predict.handler import handler
 from functions.predict.settings import settings
+from tests.support.aws_in_process import failing, refusal
 from tests.support.gateway_events import Context, event
-from tests.support.memory_aws import MemoryAws
 from tests.support.trained_models import ROW, TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.aws_in_process import Account
 
 CONTEXT: Any = Context()
 MODEL = "/models/late_bus"
@@ -33,9 +34,11 @@ def forget() -> None:
         cached.cache_clear()
 
 
-@pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
-    account = MemoryAws()
+@pytest.fixture(autouse=True)
+def deployed(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    aws.storage()
+    for stream in ("requests", "labels"):
+        aws.create_stream(stream)
     folder = tmp_path / "late_bus"
     folder.mkdir()
     (folder / "model.toml").write_text(TOML)
@@ -49,16 +52,16 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
     }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "client", account.client)
+    monkeypatch.setattr(boto3, "client", aws.client)
     monkeypatch.setattr("evergreen.capture.delivery.FIRST_PAUSE_SECONDS", 0)
     forget()
-    yield account
+    yield
     forget()
 
 
 @pytest.fixture
-def promoted(aws: MemoryAws) -> MemoryAws:
-    promote(Storage("data", aws.client("s3")), Production("dev", aws.client("ssm")), "1")
+def promoted(aws: Account) -> Account:
+    promote(aws.storage(), aws.production(), "1")
     return aws
 
 
@@ -78,11 +81,11 @@ def problem(method: str, path: str, body: Any = None) -> tuple[int, Any]:
 
 @pytest.mark.parametrize("path", [f"{MODEL}/predict", f"{MODEL}/invocations"])
 @pytest.mark.parametrize("base64_body", [False, True])
-def test_a_prediction(promoted: MemoryAws, path: str, base64_body: bool) -> None:
+def test_a_prediction(promoted: Account, path: str, base64_body: bool) -> None:
     body = {"instances": [ROW, ROW]}
     status, content, kind = call("POST", path, body, base64_body=base64_body)
     assert (status, kind) == (200, "application/json")
-    records = promoted.firehose.streams["requests"]
+    records = promoted.delivered("requests")
     assert content == {
         "request_id": records[0]["request_id"],
         "model_version": "1",
@@ -93,14 +96,14 @@ def test_a_prediction(promoted: MemoryAws, path: str, base64_body: bool) -> None
     assert records[0]["metadata"]["user_agent"] == "curl/8.5.0"
 
 
-def test_an_inference_of_the_open_protocol(promoted: MemoryAws) -> None:
+def test_an_inference_of_the_open_protocol(promoted: Account) -> None:
     kinds = {"wind": "FP32", "stops": "INT64", "line": "BYTES", "express": "BOOL"}
     tensors = [
         {"name": name, "shape": [2, 1], "datatype": kind, "data": [[ROW[name]], [ROW[name]]]}
         for name, kind in kinds.items()
     ]
     status, content, _ = call("POST", f"{OPEN}/infer", {"id": "mine", "inputs": tensors})
-    records = promoted.firehose.streams["requests"]
+    records = promoted.delivered("requests")
     assert status == 200
     assert content == {
         "id": "mine",
@@ -128,7 +131,7 @@ def test_an_inference_of_the_open_protocol(promoted: MemoryAws) -> None:
     assert content["id"] == content["parameters"]["request_id"]
 
 
-def test_what_the_model_is(promoted: MemoryAws) -> None:
+def test_what_the_model_is(promoted: Account) -> None:
     _, content, _ = call("GET", MODEL)
     assert content["production"]["version"] == "1"
     assert content["production"]["metric"] == 0.75
@@ -144,7 +147,7 @@ def test_what_the_model_is(promoted: MemoryAws) -> None:
     assert call("GET", f"{OPEN}/ready")[:2] == (200, {"name": "late_bus", "ready": True})
 
 
-def test_before_the_first_promotion(aws: MemoryAws) -> None:
+def test_before_the_first_promotion(aws: Account) -> None:
     assert call("GET", MODEL)[1]["production"] is None
     for method, path, body in (
         ("POST", f"{MODEL}/predict", {"instances": [ROW]}),
@@ -156,11 +159,11 @@ def test_before_the_first_promotion(aws: MemoryAws) -> None:
         assert "in production yet" in content["detail"]
 
 
-def test_ground_truth_is_stored_before_it_is_accepted(promoted: MemoryAws) -> None:
+def test_ground_truth_is_stored_before_it_is_accepted(promoted: Account) -> None:
     labels = [{"request_id": "a", "label": "late"}, {"request_id": "a", "row": 1, "label": "late"}]
     status, content, _ = call("POST", f"{MODEL}/ground-truth", labels)
     assert (status, content) == (202, {"accepted": 2})
-    assert [record["row"] for record in promoted.firehose.streams["labels"]] == [0, 1]
+    assert [record["row"] for record in promoted.delivered("labels")] == [0, 1]
     status, content = problem("POST", f"{MODEL}/ground-truth", [{"request_id": "a"}])
     assert status == 422
     assert content["errors"][0]["path"] == "$[0].label"
@@ -181,41 +184,43 @@ def test_ground_truth_is_stored_before_it_is_accepted(promoted: MemoryAws) -> No
     ],
 )
 def test_what_cannot_be_served_is_a_problem(
-    promoted: MemoryAws, path: str, body: Any, status: int
+    promoted: Account, path: str, body: Any, status: int
 ) -> None:
     assert problem("POST", path, body)[0] == status
-    assert promoted.firehose.streams == {}
+    assert promoted.delivered("requests") == promoted.delivered("labels") == []
 
 
-def test_a_wrong_method_is_a_problem(promoted: MemoryAws) -> None:
+def test_a_wrong_method_is_a_problem(promoted: Account) -> None:
     assert problem("DELETE", MODEL)[0] == 405
 
 
-def test_a_fault_is_named_by_its_path(promoted: MemoryAws) -> None:
+def test_a_fault_is_named_by_its_path(promoted: Account) -> None:
     _, content = problem("POST", f"{MODEL}/predict", {"instances": [ROW, {**ROW, "stops": 1.5}]})
     assert content["errors"] == [
         {"path": "instances[1].stops", "message": "must be a whole number, not 1.5"}
     ]
 
 
-def test_rows_that_cannot_be_logged_are_503(promoted: MemoryAws) -> None:
+def test_rows_that_cannot_be_logged_are_503(promoted: Account) -> None:
     assert call("GET", f"{OPEN}/ready")[0] == 200
-    promoted.firehose.down = promoted.s3.down = True
-    status, content = problem("POST", f"{MODEL}/predict", {"instances": [ROW]})
+    with (
+        failing(promoted.firehose, refusal("ServiceUnavailableException")),
+        failing(promoted.s3, EndpointConnectionError(endpoint_url="s3")),
+    ):
+        status, content = problem("POST", f"{MODEL}/predict", {"instances": [ROW]})
     assert status == 503
     assert "neither Firehose nor S3" in content["detail"]
 
 
-def test_rows_that_firehose_refuses_go_where_its_readers_look(promoted: MemoryAws) -> None:
-    promoted.firehose.down = True
-    assert call("POST", f"{MODEL}/predict", {"instances": [ROW]})[0] == 200
-    spills = [key for key in promoted.s3.objects if "spill" in key]
-    assert len(spills) == 1
-    assert spills[0].startswith("request-log/raw/model=late_bus/")
+def test_rows_that_firehose_refuses_go_where_its_readers_look(promoted: Account) -> None:
+    with failing(promoted.firehose, refusal("ServiceUnavailableException")):
+        assert call("POST", f"{MODEL}/predict", {"instances": [ROW]})[0] == 200
+    (spill,) = promoted.storage().list("request-log/raw/model=late_bus/")
+    assert "/spill-" in spill.key
 
 
 def test_an_unexpected_error_is_a_problem_without_details(
-    promoted: MemoryAws, monkeypatch: pytest.MonkeyPatch
+    promoted: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("the secret is 42")
@@ -232,7 +237,7 @@ def metric_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_metrics_are_written_once_and_told_apart_by_at_most_one_more_dimension(
-    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+    promoted: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("GET", f"{OPEN}/ready")
     capsys.readouterr()
@@ -258,7 +263,7 @@ def test_metrics_are_written_once_and_told_apart_by_at_most_one_more_dimension(
 
 
 def test_predict_emits_every_metric_that_the_table_says_it_does(
-    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+    promoted: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("POST", f"{MODEL}/predict", {"instances": [ROW]})
     emitted = {
@@ -271,7 +276,7 @@ def test_predict_emits_every_metric_that_the_table_says_it_does(
 
 
 def test_outputs_are_counted_by_class(
-    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+    promoted: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [{**ROW, "wind": 3, "stops": 40}, {**ROW, "wind": -3, "stops": 0}, ROW]
     _, content, _ = call("POST", f"{MODEL}/predict", {"instances": rows})
@@ -281,7 +286,7 @@ def test_outputs_are_counted_by_class(
     assert counted == {label: [number] for label, number in expected.items()}
 
 
-def test_faults_are_counted(promoted: MemoryAws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_are_counted(promoted: Account, capsys: pytest.CaptureFixture[str]) -> None:
     call("POST", f"{MODEL}/predict", {"instances": [{**ROW, "stops": None, "express": None}]})
     (line,) = metric_lines(capsys)
     assert line["InvalidValues"] == [2]
@@ -289,7 +294,7 @@ def test_faults_are_counted(promoted: MemoryAws, capsys: pytest.CaptureFixture[s
 
 
 def test_an_address_that_is_nowhere_is_one_endpoint(
-    promoted: MemoryAws, capsys: pytest.CaptureFixture[str]
+    promoted: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in ("/nowhere/1", "/nowhere/2"):
         call("GET", path)
@@ -297,7 +302,7 @@ def test_an_address_that_is_nowhere_is_one_endpoint(
 
 
 def test_without_a_model_it_is_not_healthy(
-    aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+    aws: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("POST", f"{MODEL}/predict", {"instances": [ROW]})
     (line,) = metric_lines(capsys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,8 +15,6 @@ from evergreen.errors import (
     RetrainingRequestError,
     UnknownModelError,
 )
-from evergreen.production import Production
-from evergreen.storage import Storage
 from functions.compare_shadow import handler as comparing
 from functions.compare_shadow import settings as comparing_settings
 from functions.set_shadow import handler as setting
@@ -23,12 +22,13 @@ from functions.set_shadow import settings as setting_settings
 from functions.validate_request import handler as validating
 from functions.validate_request import settings as validating_settings
 from tests.support.gateway_events import Context
-from tests.support.memory_aws import MemoryAws
 from tests.support.trained_models import TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.aws_in_process import Account
 
 CONTEXT: Any = Context()
 MODEL = "late_bus"
@@ -46,9 +46,9 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def aws(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
-    account = MemoryAws()
+@pytest.fixture(autouse=True)
+def deployed(aws: Account, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    aws.storage()
     told = {
         "EVERGREEN_STAGE": "dev",
         "EVERGREEN_BUCKET": "data",
@@ -57,14 +57,14 @@ def aws(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryAws]:
     }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "client", account.client)
+    monkeypatch.setattr(boto3, "client", aws.client)
     cached = [
         *(each.settings for each in (validating_settings, setting_settings, comparing_settings)),
         *(setting._storage, setting._production, comparing._storage, comparing._production),
     ]
     for each in cached:
         each.cache_clear()
-    yield account
+    yield
     for each in cached:
         each.cache_clear()
 
@@ -75,7 +75,6 @@ def validate(**event: Any) -> Any:
     )
 
 
-@pytest.mark.usefixtures("aws")
 def test_a_valid_request_is_told_how_the_model_is_retrained() -> None:
     assert validate() == {
         "model": MODEL,
@@ -86,23 +85,20 @@ def test_a_valid_request_is_told_how_the_model_is_retrained() -> None:
     }
 
 
-@pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("wrong", ["", 7, None, ["late_bus"]])
 def test_a_malformed_request_names_the_field(wrong: Any) -> None:
     with pytest.raises(RetrainingRequestError, match=r"^model: .*The input is"):
         validate(model=wrong)
 
 
-@pytest.mark.usefixtures("aws")
 def test_an_unknown_model_is_refused_with_those_there_are() -> None:
     with pytest.raises(UnknownModelError, match=r"'early_bus'.*late_bus"):
         validate(model="early_bus")
 
 
 def test_a_model_for_sagemaker_gets_its_job_or_a_function_and_a_note(
-    aws: MemoryAws, folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert aws
     (folder / "model.toml").write_text(TOML + JOB)
     answer = validate()
     assert answer["compute"] == "sagemaker"
@@ -117,9 +113,9 @@ def test_a_model_for_sagemaker_gets_its_job_or_a_function_and_a_note(
 class Slot:
     """A champion, and what it takes to put version 2 into its shadow."""
 
-    def __init__(self, aws: MemoryAws) -> None:
-        self.production = Production("dev", aws.client("ssm"))
-        storage = Storage("data", aws.client("s3"))
+    def __init__(self, aws: Account) -> None:
+        self.production = aws.production()
+        storage = aws.storage()
         champion = promote(storage, self.production, "1")
         other = promote(storage, self.production, "2")
         self.production.write(MODEL, champion)
@@ -137,7 +133,7 @@ class Slot:
         return pointer and pointer.shadow
 
 
-def test_a_challenger_is_put_into_the_shadow_and_taken_out(aws: MemoryAws) -> None:
+def test_a_challenger_is_put_into_the_shadow_and_taken_out(aws: Account) -> None:
     slot = Slot(aws)
     answer = setting.handler(slot.start, CONTEXT)
     assert (slot.now().version, slot.now().owner) == ("2", "arn:1")
@@ -151,14 +147,14 @@ def test_a_challenger_is_put_into_the_shadow_and_taken_out(aws: MemoryAws) -> No
         assert slot.now() is None
 
 
-def test_a_challenger_whose_bundle_was_altered_is_not_put_there(aws: MemoryAws) -> None:
+def test_a_challenger_whose_bundle_was_altered_is_not_put_there(aws: Account) -> None:
     slot = Slot(aws)
     with pytest.raises(BundleError):
         setting.handler(slot.start | {"bundle_sha256": "0" * 64}, CONTEXT)
     assert slot.now() is None
 
 
-def test_nothing_scored_yet_is_waited_for(aws: MemoryAws) -> None:
+def test_nothing_scored_yet_is_waited_for(aws: Account) -> None:
     slot = Slot(aws)
     setting.handler(slot.start, CONTEXT)
     event = {"model": MODEL, "challenger": "2", "reason": "better", "decision": "promote"}
@@ -169,10 +165,10 @@ def test_nothing_scored_yet_is_waited_for(aws: MemoryAws) -> None:
     assert 1 <= answer["shadow"]["wait_seconds"] <= 18
 
 
-def test_a_verdict_against_it_changes_the_decision(aws: MemoryAws) -> None:
+def test_a_verdict_against_it_changes_the_decision(aws: Account) -> None:
     slot = Slot(aws)
     setting.handler(slot.start, CONTEXT)
-    long_ago = utc_now().replace(year=2020)
+    long_ago = utc_now() - timedelta(hours=2)  # may wait for one
     slot.production.set_shadow(MODEL, slot.now().model_copy(update={"started_at": long_ago}))
     event = {"model": MODEL, "challenger": "2", "reason": "better", "decision": "promote"}
     answer = comparing.handler(event, CONTEXT)
@@ -180,8 +176,7 @@ def test_a_verdict_against_it_changes_the_decision(aws: MemoryAws) -> None:
     assert answer["reason"] == "in the shadow it scored no row before the time limit"
 
 
-@pytest.mark.usefixtures("aws")
-def test_a_challenger_that_is_no_longer_there_is_an_error(aws: MemoryAws) -> None:
+def test_a_challenger_that_is_no_longer_there_is_an_error(aws: Account) -> None:
     Slot(aws)
     with pytest.raises(EvergreenError, match="not in the shadow any more"):
         comparing.handler({"model": MODEL, "challenger": "2", "reason": "better"}, CONTEXT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,16 +13,19 @@ from evergreen.alerting.once import (
     deliver_once,
     mark_key,
 )
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.fixed_clock import NOW
+
+if TYPE_CHECKING:
+    from evergreen.storage import Storage
+    from tests.support.aws_in_process import Account
 
 KEY = mark_key("webhook", "m.data_drift.c1/x.detected")
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def storage() -> Storage:
-    return Storage("data", MemoryAws().client("s3"))
+def storage(aws: Account) -> Storage:
+    return aws.storage()
 
 
 def test_asked_twice_it_is_delivered_once(storage: Storage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,8 +17,11 @@ from evergreen.bundle.store import (
 from evergreen.errors import BundleError
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryS3
+from tests.support.fixed_clock import NOW
+
+if TYPE_CHECKING:
+    from evergreen.storage import Storage
+    from tests.support.aws_in_process import Account
 
 BUNDLE = Bundle(
     version="7",
@@ -32,13 +35,8 @@ BUNDLE = Bundle(
 
 
 @pytest.fixture
-def s3() -> MemoryS3:
-    return MemoryS3()
-
-
-@pytest.fixture
-def storage(s3: Any) -> Storage:
-    return Storage("data", s3)
+def storage(aws: Account) -> Storage:
+    return aws.storage()
 
 
 @pytest.fixture
@@ -64,18 +62,17 @@ def test_saving_again_gives_the_same_hash(storage: Storage, pointer: ProductionP
 
 @pytest.mark.parametrize("name", ["model.onnx", "signature.json", "manifest.json"])
 def test_an_altered_file_is_refused(
-    storage: Storage, s3: MemoryS3, pointer: ProductionPointer, name: str
+    storage: Storage, pointer: ProductionPointer, name: str
 ) -> None:
-    s3.objects[f"bundles/m/7/{name}"] += b" "
+    key = f"bundles/m/7/{name}"
+    storage.put(key, (storage.get(key) or b"") + b" ")
     with pytest.raises(BundleError, match="SHA-256"):
         load_bundle(storage, pointer)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "signature.json", "manifest.json"])
-def test_a_missing_file_is_refused(
-    storage: Storage, s3: MemoryS3, pointer: ProductionPointer, name: str
-) -> None:
-    del s3.objects[f"bundles/m/7/{name}"]
+def test_a_missing_file_is_refused(storage: Storage, pointer: ProductionPointer, name: str) -> None:
+    storage.delete(f"bundles/m/7/{name}")
     with pytest.raises(BundleError, match=f"{name}: file not found"):
         load_bundle(storage, pointer)
 
@@ -101,12 +98,10 @@ def test_a_version_that_is_no_name_is_refused(storage: Storage, version: str) ->
         delete_bundle(storage, "m", version)
 
 
-def test_deleting_leaves_other_versions(
-    storage: Storage, s3: MemoryS3, pointer: ProductionPointer
-) -> None:
+def test_deleting_leaves_other_versions(storage: Storage, pointer: ProductionPointer) -> None:
     save_bundle(storage, "m", Bundle("70", BUNDLE.signature, b"other"))
     delete_bundle(storage, "m", "7")
-    assert {key.rsplit("/", 1)[0] for key in s3.objects} == {"bundles/m/70"}
+    assert {each.key.rsplit("/", 1)[0] for each in storage.list("")} == {"bundles/m/70"}
 
 
 @pytest.mark.parametrize(

@@ -32,21 +32,28 @@ from evergreen.lake.reader import Lake
 from evergreen.lake.tables import LABELS, REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
-from evergreen.storage import Storage
-from tests.support.memory_aws import MemoryS3
+from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from evergreen.storage import Storage
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 HAND_MADE = 30
 
 
+@pytest.fixture(scope="session")
+def new_bucket(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:
+    """Make buckets that are folders: an example puts hundreds of objects, 5 ms each in moto."""
+    return lambda: Folder(tmp_path_factory.mktemp("bucket"))
+
+
 class Plant:
     """A model whose traffic lands in a log: one row per request, labelled when the test says."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, storage: Storage, **changes: Any) -> None:
         evaluation = {"min_labelled_rows": 20, "holdout": changes.pop("holdout", "recent")}
         values = {
             "name": "plant",
@@ -57,8 +64,7 @@ class Plant:
             **changes,
         }
         self.definition = ModelDefinition.model_validate(values)
-        client: Any = MemoryS3()
-        self.storage = Storage("bucket", client)
+        self.storage = storage
         self.now = START
         by_hand = pa.table(
             {
@@ -138,8 +144,8 @@ def numbers(table: pa.Table) -> list[int]:
     )
 
 
-def test_ground_truth_that_comes_late_is_used_once() -> None:
-    plant = Plant()
+def test_ground_truth_that_comes_late_is_used_once(new_bucket: Callable[[], Storage]) -> None:
+    plant = Plant(new_bucket())
     for number in range(120):
         plant.predict(number, START + number * timedelta(hours=1))
     # Of the first 60 rows every third is labelled three days later, the others within minutes.
@@ -164,8 +170,8 @@ def test_ground_truth_that_comes_late_is_used_once() -> None:
     assert plant.manifest.label_delay.max == 3 * DAY.total_seconds()
 
 
-def test_a_label_that_lands_after_later_ones_is_not_lost() -> None:
-    plant = Plant()
+def test_a_label_that_lands_after_later_ones_is_not_lost(new_bucket: Callable[[], Storage]) -> None:
+    plant = Plant(new_bucket())
     for number in range(60):
         plant.predict(number, START + timedelta(minutes=number))
     for number in range(60):
@@ -182,8 +188,10 @@ def test_a_label_that_lands_after_later_ones_is_not_lost() -> None:
     assert 7 in numbers(rows_of(second, TRAIN))
 
 
-def test_a_corrected_label_replaces_the_one_that_was_taken() -> None:
-    plant = Plant()
+def test_a_corrected_label_replaces_the_one_that_was_taken(
+    new_bucket: Callable[[], Storage],
+) -> None:
+    plant = Plant(new_bucket())
     for number in range(60):
         plant.predict(number, START + timedelta(minutes=number))
         plant.label(number, START + timedelta(minutes=number, seconds=5))
@@ -211,9 +219,11 @@ LABELS_OF_A_ROW = st.lists(st.tuples(MINUTES, st.booleans(), CORRECTIONS), max_s
     st.lists(st.integers(40, 70), min_size=2, max_size=3),
 )
 def test_whatever_comes_late_or_twice_time_is_not_leaked_and_no_row_is_used_twice(
-    labels: list[list[tuple[int, bool, float | None]]], hours: list[int]
+    new_bucket: Callable[[], Storage],
+    labels: list[list[tuple[int, bool, float | None]]],
+    hours: list[int],
 ) -> None:
-    plant = Plant()
+    plant = Plant(new_bucket())
     said: dict[int, dict[datetime, float]] = {}
     predicted = {number: START + number * timedelta(hours=2) for number in range(60)}
     for number, at in predicted.items():
@@ -251,8 +261,10 @@ def test_whatever_comes_late_or_twice_time_is_not_leaked_and_no_row_is_used_twic
 
 
 @pytest.mark.parametrize("holdout", ["recent", "random"])
-def test_a_row_labelled_before_the_data_set_made_by_hand_is_left_to_it(holdout: str) -> None:
-    plant = Plant(holdout=holdout)
+def test_a_row_labelled_before_the_data_set_made_by_hand_is_left_to_it(
+    new_bucket: Callable[[], Storage], holdout: str
+) -> None:
+    plant = Plant(new_bucket(), holdout=holdout)
     plant.predict(0, START - DAY)
     plant.label(0, START - DAY / 2)
     plant.predict(1, START - DAY)
@@ -263,8 +275,8 @@ def test_a_row_labelled_before_the_data_set_made_by_hand_is_left_to_it(holdout: 
     assert numbers(plant.build(START + DAY)) == list(range(1, 60))
 
 
-def test_nothing_later_than_the_holdout_is_trained_on() -> None:
-    plant = Plant()
+def test_nothing_later_than_the_holdout_is_trained_on(new_bucket: Callable[[], Storage]) -> None:
+    plant = Plant(new_bucket())
     for number in range(100):
         plant.predict(number, START + number * timedelta(hours=1))
     for number in range(40, 100):
@@ -286,8 +298,8 @@ def test_nothing_later_than_the_holdout_is_trained_on() -> None:
     assert numbers(train) == list(range(100))
 
 
-def test_ground_truth_is_not_waited_for_for_ever() -> None:
-    plant = Plant(retraining={"label_wait": "2 days"})
+def test_ground_truth_is_not_waited_for_for_ever(new_bucket: Callable[[], Storage]) -> None:
+    plant = Plant(new_bucket(), retraining={"label_wait": "2 days"})
     plant.predict(0, START + timedelta(minutes=1))
     plant.label(0, START + 9 * DAY)
     for number in range(1, 40):
@@ -300,8 +312,12 @@ def test_ground_truth_is_not_waited_for_for_ever() -> None:
     assert numbers(plant.build(START + 10 * DAY)) == list(range(1, 80))
 
 
-def test_forecasts_whose_outcome_the_holdout_could_not_know_wait_for_the_next_time() -> None:
-    plant = Plant(task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"})
+def test_forecasts_whose_outcome_the_holdout_could_not_know_wait_for_the_next_time(
+    new_bucket: Callable[[], Storage],
+) -> None:
+    plant = Plant(
+        new_bucket(), task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"}
+    )
     for number in range(40):
         plant.predict(number, START + number * timedelta(hours=1))
         plant.label(number, START + (number + 7) * timedelta(hours=1))
@@ -319,8 +335,12 @@ def test_forecasts_whose_outcome_the_holdout_could_not_know_wait_for_the_next_ti
     assert numbers(rows_of(table, TRAIN)) == list(range(54))
 
 
-def test_of_the_rows_to_train_on_the_chosen_ones_are_kept() -> None:
-    plant = Plant(task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"})
+def test_of_the_rows_to_train_on_the_chosen_ones_are_kept(
+    new_bucket: Callable[[], Storage],
+) -> None:
+    plant = Plant(
+        new_bucket(), task="time_series", forecast={"horizon": 7, "seasonal_naive": "water"}
+    )
     for number in range(60):
         plant.predict(number, START + number * DAY)
         plant.label(number, START + number * DAY + timedelta(hours=1))
@@ -334,8 +354,8 @@ def test_of_the_rows_to_train_on_the_chosen_ones_are_kept() -> None:
     assert numbers(rows_of(everything, HOLDOUT)) == list(range(30, 60))
 
 
-def test_rows_that_are_held_out_at_random_have_no_newest() -> None:
-    plant = Plant(holdout="random")
+def test_rows_that_are_held_out_at_random_have_no_newest(new_bucket: Callable[[], Storage]) -> None:
+    plant = Plant(new_bucket(), holdout="random")
     for number in range(60):
         plant.predict(number, START + number * DAY)
         plant.label(number, START + number * DAY + timedelta(hours=1))

@@ -20,12 +20,12 @@ from evergreen.datasets.holdout_predictions import (
 )
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import Feature, ModelDefinition
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION, bundle, training_columns
 
 if TYPE_CHECKING:
     from evergreen.columns import Columns
+    from tests.support.aws_in_process import Account
 
 TIMES = pa.timestamp("us", tz="UTC")
 
@@ -38,12 +38,8 @@ def rows(target: list[Any]) -> pa.Table:
     return pa.table({"timestamp": pa.array([NOW] * len(target), TIMES), "y": pa.array(target)})
 
 
-def stored() -> Storage:
-    return Storage("bucket", MemoryAws().client("s3"))
-
-
-def test_it_lies_beside_the_bundle_and_goes_with_it() -> None:
-    storage = stored()
+def test_it_lies_beside_the_bundle_and_goes_with_it(aws: Account) -> None:
+    storage = aws.storage()
     save_bundle(storage, DEFINITION.name, bundle())
     answers = to_holdout_file(definition("regression"), rows([1.0]), Predictions([2.0], None))
     storage.put(holdout_key(DEFINITION.name, "1"), answers)

@@ -23,8 +23,8 @@ from evergreen.errors import ModelDefinitionError
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, load_definition
 from evergreen.production import ProductionPointer
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.aws_in_process import account
+from tests.support.fixed_clock import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from evergreen.drift.check import CheckResult
     from evergreen.drift.log import DriftRecord, Verdict
+    from evergreen.storage import Storage
 
 HOUR = timedelta(hours=1)
 DEFINITION = ModelDefinition(
@@ -66,7 +67,13 @@ def checked(
     reference: Sequence[Row], window: Sequence[Row]
 ) -> tuple[CheckResult, list[DriftRecord]]:
     """Check rows of a log against rows of a data set, and read the drift log back."""
-    storage = Storage("bucket", MemoryAws().client("s3"))
+    with account() as aws:
+        return _checked(aws.storage("bucket"), reference, window)
+
+
+def _checked(
+    storage: Storage, reference: Sequence[Row], window: Sequence[Row]
+) -> tuple[CheckResult, list[DriftRecord]]:
     schema = pa.schema(
         {"size": pa.float64(), "rooms": pa.float64(), "city": pa.string(), "garden": pa.bool_()}
     )

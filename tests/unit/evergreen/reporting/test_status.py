@@ -24,15 +24,15 @@ from evergreen.drift.log import (
 )
 from evergreen.evaluation.comparison import Comparison
 from evergreen.metrics.history import SPANS
-from evergreen.production import Production, ProductionPointer
+from evergreen.production import ProductionPointer
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.reporting.status import CHECKS, DECISIONS, ModelStatus, StatusReader
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
     from evergreen.drift.log import DriftTest, Trigger
+    from tests.support.aws_in_process import Account
 
 NAME = DEFINITION.name
 MINUTE = timedelta(minutes=1)
@@ -40,10 +40,10 @@ BEFORE = NOW - timedelta(seconds=1)
 
 
 class Deployment:
-    def __init__(self) -> None:
-        self.aws = MemoryAws()
-        self.storage = Storage("data", self.aws.client("s3"))
-        self.production = Production("dev", self.aws.client("ssm"))
+    def __init__(self, aws: Account) -> None:
+        self.aws = aws
+        self.storage = aws.storage()
+        self.production = aws.production()
 
     def read(self) -> ModelStatus:
         reader = StatusReader(
@@ -51,7 +51,7 @@ class Deployment:
             definitions={NAME: DEFINITION},
             production=self.production,
             storage=self.storage,
-            cloudwatch=self.aws.client("cloudwatch"),
+            cloudwatch=self.aws.cloudwatch,
             clock=lambda: NOW,
         )
         (model,) = reader.read(SPANS["1h"]).models
@@ -143,19 +143,19 @@ def measured(*, value: float | None = None, reason: str | None = None) -> Perfor
     )
 
 
-def test_a_model_of_which_nothing_is_known_yet() -> None:
-    model = Deployment().read()
+def test_a_model_of_which_nothing_is_known_yet(aws: Account) -> None:
+    model = Deployment(aws).read()
     assert (model.name, model.metric, model.production, model.live) == (NAME, "f1", None, None)
     assert (model.checks, model.decisions) == ((), ())
     assert set(model.traffic.values) == {None}
 
 
-def test_what_is_in_production_and_what_it_does_now() -> None:
-    deployment = Deployment()
+def test_what_is_in_production_and_what_it_does_now(aws: Account) -> None:
+    deployment = Deployment(aws)
     deployment.promote("2")
     check_id = deployment.check(MINUTE, value=0.7)
-    deployment.aws.cloudwatch.put("Predictions", BEFORE, 40, model=NAME)
-    deployment.aws.cloudwatch.put("InferenceTime", BEFORE, 2, 4, model=NAME)
+    deployment.aws.put_metric("Predictions", BEFORE, 40, model=NAME)
+    deployment.aws.put_metric("InferenceTime", BEFORE, 2, 4, model=NAME)
     model = deployment.read()
     assert model.production is not None
     assert (model.production.version, model.production.metric) == ("2", 0.75)
@@ -167,8 +167,10 @@ def test_what_is_in_production_and_what_it_does_now() -> None:
     assert (model.inference_time.values[-2], model.slowest_inference.values[-2]) == (3, 4)
 
 
-def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is() -> None:
-    deployment = Deployment()
+def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is(
+    aws: Account,
+) -> None:
+    deployment = Deployment(aws)
     deployment.promote("2")
     deployment.check(1 * MINUTE, "2", reason="too few labels")
     deployment.check(2 * MINUTE, "2", value=0.6)
@@ -179,8 +181,8 @@ def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is
     assert (live.value, live.measured_at) == (0.6, NOW - 2 * MINUTE)
 
 
-def test_where_it_could_not_be_measured_the_reason_is_told() -> None:
-    deployment = Deployment()
+def test_where_it_could_not_be_measured_the_reason_is_told(aws: Account) -> None:
+    deployment = Deployment(aws)
     deployment.promote("2")
     deployment.check(MINUTE, value=None, reason="too few labels")
     live = deployment.read().live
@@ -188,8 +190,8 @@ def test_where_it_could_not_be_measured_the_reason_is_told() -> None:
     assert (live.value, live.reason) == (None, "too few labels")
 
 
-def test_only_the_newest_checks_and_decisions_are_read_newest_first() -> None:
-    deployment = Deployment()
+def test_only_the_newest_checks_and_decisions_are_read_newest_first(aws: Account) -> None:
+    deployment = Deployment(aws)
     ages = [timedelta(hours=hours) for hours in range(0, 60, 5)]
     for at, ago in enumerate(ages):
         deployment.check(ago)
@@ -199,8 +201,8 @@ def test_only_the_newest_checks_and_decisions_are_read_newest_first() -> None:
     assert [made.challenger for made in model.decisions] == ["0", "1", "2", "3", "4"][:DECISIONS]
 
 
-def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it() -> None:
-    deployment = Deployment()
+def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it(aws: Account) -> None:
+    deployment = Deployment(aws)
     made = DecisionRecord(
         model=NAME,
         decision="roll_back",
@@ -221,8 +223,10 @@ def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it() -
 
 
 @pytest.mark.parametrize(("count", "days", "found"), [(2, 7, 2), (9, 7, 3), (9, 3, 2), (9, 1, 1)])
-def test_checks_are_looked_for_over_so_many_days(count: int, days: int, found: int) -> None:
-    deployment = Deployment()
+def test_checks_are_looked_for_over_so_many_days(
+    aws: Account, count: int, days: int, found: int
+) -> None:
+    deployment = Deployment(aws)
     for ago in (0, 2, 6, 30):
         deployment.check(timedelta(days=ago))
     checks = latest_checks(deployment.storage, NAME, NOW, count=count, days=days)
@@ -231,16 +235,16 @@ def test_checks_are_looked_for_over_so_many_days(count: int, days: int, found: i
     ][:found]
 
 
-def test_an_execution_is_named_without_its_account() -> None:
-    deployment = Deployment()
+def test_an_execution_is_named_without_its_account(aws: Account) -> None:
+    deployment = Deployment(aws)
     deployment.decide(MINUTE, "2")
     model = deployment.read()
     assert model.decisions[0].execution == "name-of-it"
     assert "123456789012" not in model.model_dump_json()
 
 
-def test_times_are_written_as_everywhere() -> None:
-    deployment = Deployment()
+def test_times_are_written_as_everywhere(aws: Account) -> None:
+    deployment = Deployment(aws)
     deployment.promote("2")
     body = json.loads(deployment.read().model_dump_json())
     assert body["production"]["promoted_at"] == to_text(NOW - timedelta(days=3))
@@ -258,8 +262,8 @@ def test_it_imports_nothing_that_the_inference_layer_lacks() -> None:
     }
 
 
-def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared() -> None:
-    deployment = Deployment()
+def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared(aws: Account) -> None:
+    deployment = Deployment(aws)
     deployment.promote("2")
     assert deployment.read().episodes == ()
 

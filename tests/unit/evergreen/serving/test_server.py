@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.server import POINTER_POLL_SECONDS
+from tests.support.aws_in_process import failing, intercepted, refusal
 from tests.support.served_model import World
-from tests.support.trained_models import ROW, promote
+from tests.support.trained_models import DEFINITION, ROW, promote
+
+if TYPE_CHECKING:
+    from tests.support.aws_in_process import Account
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(aws: Account) -> World:
+    return World(aws)
 
 
 def test_nothing_in_production_is_said(world: World) -> None:
@@ -27,8 +32,9 @@ def test_a_promotion_is_noticed_after_the_poll_period_and_not_asked_for_before(
     world: World,
 ) -> None:
     promote(world.storage, world.production, "1")
-    assert [world.version() for _ in range(3)] == ["1", "1", "1"]
-    assert world.aws.ssm.reads == 1
+    with intercepted(world.aws.ssm, "GetParameter") as reads:
+        assert [world.version() for _ in range(3)] == ["1", "1", "1"]
+    assert len(reads) == 1
     promote(world.storage, world.production, "2")
     world.seconds += POINTER_POLL_SECONDS - 0.1
     assert world.version() == "1"
@@ -41,8 +47,9 @@ def test_an_unchanged_pointer_loads_nothing_again(world: World) -> None:
     promote(world.storage, world.production, "1")
     first = world.server.champion().predictor
     world.seconds += POINTER_POLL_SECONDS
-    assert world.server.champion().predictor is first
-    assert world.aws.ssm.reads == 2
+    with intercepted(world.aws.ssm, "GetParameter") as reads:
+        assert world.server.champion().predictor is first
+    assert len(reads) == 1
 
 
 @pytest.mark.parametrize(
@@ -64,9 +71,9 @@ def test_a_bundle_that_does_not_load_leaves_the_old_one_serving(world: World, da
 def test_an_unreadable_pointer_leaves_the_old_one_serving(world: World) -> None:
     promote(world.storage, world.production, "1")
     assert world.version() == "1"
-    world.aws.ssm.down = True
     world.seconds += POINTER_POLL_SECONDS
-    assert world.version() == "1"
+    with failing(world.aws.ssm, refusal("ThrottlingException")):
+        assert world.version() == "1"
     assert world.recorded[Metric.MODEL_LOAD_FAILURES] == [1]
 
 
@@ -79,7 +86,7 @@ def test_a_first_bundle_that_does_not_load_is_an_error(world: World) -> None:
 def test_a_withdrawn_pointer_stops_serving(world: World) -> None:
     promote(world.storage, world.production, "1")
     assert world.version() == "1"
-    world.aws.ssm.values.clear()
+    world.aws.ssm.delete_parameter(Name=world.production.parameter(DEFINITION.name))
     world.seconds += POINTER_POLL_SECONDS
     with pytest.raises(NoProductionModelError):
         world.server.champion()
@@ -88,7 +95,7 @@ def test_a_withdrawn_pointer_stops_serving(world: World) -> None:
 def test_every_row_is_logged_before_the_answer(world: World) -> None:
     promote(world.storage, world.production, "1")
     answer = world.predict(ROW, {**ROW, "wind": None}, metadata={"shop": "x"}, id="mine")
-    records = world.aws.firehose.streams["stream"]
+    records = world.log
     assert [record["row"] for record in records] == [0, 1]
     assert {record["request_id"] for record in records} == {answer.request_id}
     assert [record["model_output"] for record in records] == answer.predictions.outputs
@@ -115,19 +122,23 @@ def test_requests_of_the_same_name_stay_two_requests(world: World) -> None:
 def test_rows_that_cannot_be_logged_are_not_answered(world: World) -> None:
     promote(world.storage, world.production, "1")
     world.server.champion()
-    world.aws.firehose.down = world.aws.s3.down = True
-    with pytest.raises(LogDeliveryError):
+    unreachable = EndpointConnectionError(endpoint_url="s3")
+    with (
+        failing(world.aws.firehose, refusal("ServiceUnavailableException")),
+        failing(world.aws.s3, unreachable),
+        pytest.raises(LogDeliveryError),
+    ):
         world.predict()
     assert not world.recorded[Metric.PREDICTIONS]
 
 
 def test_rows_spilled_to_storage_are_answered_and_counted(world: World) -> None:
     promote(world.storage, world.production, "1")
-    world.aws.firehose.down = True
-    world.predict(ROW, ROW)
+    with failing(world.aws.firehose, refusal("ServiceUnavailableException")):
+        world.predict(ROW, ROW)
     assert world.recorded[Metric.LOG_SPILLS] == [2]
-    (spill,) = [body for key, body in world.aws.s3.objects.items() if key.startswith("raw/")]
-    assert len(spill.splitlines()) == 2
+    (spill,) = world.storage.list("raw/")
+    assert len((world.storage.get(spill.key) or b"").splitlines()) == 2
 
 
 def test_odd_values_are_counted_and_predicted(world: World) -> None:

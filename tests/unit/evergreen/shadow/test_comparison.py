@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import batched
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,12 @@ from evergreen.model_definition import ModelDefinition, Shadow
 from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow, concordance
 from evergreen.shadow.slot import start_shadow
-from tests.support.memory_aws import NOW
+from tests.support.fixed_clock import NOW
 from tests.support.served_model import World
 from tests.support.trained_models import DEFINITION, promote, training_columns
+
+if TYPE_CHECKING:
+    from tests.support.aws_in_process import Account
 
 MODEL = DEFINITION.name
 SHADOW = Shadow(min_predictions=60, max_wait=timedelta(hours=6), budget_ms=1000)
@@ -38,41 +42,45 @@ def slot_of(other: ProductionPointer, **changes: Any) -> ShadowSlot:
     ).model_copy(update=changes)
 
 
+def training_row(number: int) -> dict[str, Any]:
+    one = {name: values[number] for name, values in training_columns().items()}
+    return {
+        "wind": None if np.isnan(one["wind"]) else float(one["wind"]),
+        "stops": int(one["stops"]),
+        "line": one["line"] or None,
+        "express": bool(one["express"]),
+    }
+
+
+def key(record: dict[str, Any]) -> tuple[str, int]:
+    return record["request_id"], record["row"]
+
+
 @dataclass
 class Trial:
     """Version 1 serves, version 2 is in its shadow, and the log is what both really answered."""
 
+    aws: Account
     definition: ModelDefinition = NOTICED
     world: World = field(init=False)
+    log: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.world = World(definition=self.definition)
+        self.world = World(self.aws, definition=self.definition)
         champion = promote(self.world.storage, self.world.production, "1")
         self.slot = slot_of(promote(self.world.storage, self.world.production, "2"))
         self.world.production.write(MODEL, champion)
         start_shadow(self.world.storage, self.world.production, MODEL, self.slot)
 
-    @property
-    def log(self) -> list[dict[str, Any]]:
-        return self.world.aws.firehose.streams["stream"]
-
     def serve(self, rows: int) -> None:
         for _ in range(20):
             self.world.predict()
-            if self.log[-1]["metadata"]["role"] == "shadow":
+            if self.world.log[-1]["metadata"]["role"] == "shadow":
                 break
-        self.log.clear()
-        columns = training_columns()
-        for row in range(rows):
-            one = {name: values[row] for name, values in columns.items()}
-            self.world.predict(
-                {
-                    "wind": None if np.isnan(one["wind"]) else float(one["wind"]),
-                    "stops": int(one["stops"]),
-                    "line": one["line"] or None,
-                    "express": bool(one["express"]),
-                }
-            )
+        self.world.forget_log()
+        for numbers in batched(range(rows), 10, strict=False):
+            self.world.predict(*map(training_row, numbers))
+        self.log = self.world.log
 
     def label(self, role: str, rows: int | None = None) -> None:
         """Bring in ground truth: the model of that role was right every time."""
@@ -109,19 +117,17 @@ def failed(trial: Trial, count: int, outcome: str = "failed") -> None:
         if about["role"] == "champion" and lost < count:
             about["shadow"]["outcome"] = outcome
             trial.log[:] = [
-                other
-                for other in trial.log
-                if other is record or other["request_id"] != record["request_id"]
+                other for other in trial.log if other is record or key(other) != key(record)
             ]
             lost += 1
 
 
-def test_one_that_keeps_up_is_promoted_with_what_was_seen() -> None:
-    trial = Trial()
+def test_one_that_keeps_up_is_promoted_with_what_was_seen(aws: Account) -> None:
+    trial = Trial(aws)
     trial.serve(80)
     seen = trial.compare()
     by_role = [
-        {r["request_id"]: r for r in trial.log if r["metadata"]["role"] == role}
+        {key(r): r for r in trial.log if r["metadata"]["role"] == role}
         for role in ("champion", "shadow")
     ]
     same = [
@@ -135,21 +141,20 @@ def test_one_that_keeps_up_is_promoted_with_what_was_seen() -> None:
     assert 0 <= seen.output_distance < 0.5
     assert seen.confidence_distance is not None
     assert 0 < seen.confidence_distance <= 1
-    times = [record["metadata"]["inference_ms"] for record in by_role[1].values()]
+    times = [r["metadata"]["inference_ms"] for r in by_role[1].values() if r["row"] == 0]
     assert seen.challenger_ms == pytest.approx(np.quantile(times, 0.95))
     assert (seen.labelled, seen.metric_champion, seen.probability_worse) == (0, None, None)
 
 
-def test_too_few_predictions_wait_until_the_time_is_over() -> None:
-    trial = Trial()
+def test_too_few_predictions_wait_until_the_time_is_over(aws: Account) -> None:
+    trial = Trial(aws)
     trial.serve(20)
     assert (trial.compare().verdict, trial.compare().reason) == ("waiting", "20 of 60 predictions")
     assert trial.compare(LATER).verdict == "promote"
 
 
-def test_one_that_was_never_asked_is_refused_when_the_time_is_over() -> None:
-    trial = Trial()
-    trial.world.aws.firehose.streams["stream"] = []
+def test_one_that_was_never_asked_is_refused_when_the_time_is_over(aws: Account) -> None:
+    trial = Trial(aws)
     assert trial.compare().verdict == "waiting"
     refused = trial.compare(LATER)
     assert refused.verdict == "reject"
@@ -157,8 +162,8 @@ def test_one_that_was_never_asked_is_refused_when_the_time_is_over() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["failed", "late", "resting"])
-def test_one_that_does_not_answer_in_time_is_refused(outcome: str) -> None:
-    trial = Trial()
+def test_one_that_does_not_answer_in_time_is_refused(aws: Account, outcome: str) -> None:
+    trial = Trial(aws)
     trial.serve(80)
     failed(trial, 2, outcome)
     refused = trial.compare()
@@ -167,15 +172,15 @@ def test_one_that_does_not_answer_in_time_is_refused(outcome: str) -> None:
     assert "2 of 80 predictions; the limit is 1.0%" in refused.reason
 
 
-def test_loading_is_not_held_against_it() -> None:
-    trial = Trial()
+def test_loading_is_not_held_against_it(aws: Account) -> None:
+    trial = Trial(aws)
     trial.serve(80)
     failed(trial, 10, "loading")
     assert (trial.compare().verdict, trial.compare().predictions) == ("promote", 70)
 
 
-def test_ground_truth_refuses_the_worse_and_not_the_better() -> None:
-    trial = Trial()
+def test_ground_truth_refuses_the_worse_and_not_the_better(aws: Account) -> None:
+    trial = Trial(aws)
     trial.serve(400)
     trial.label("champion")
     worse = trial.compare()
@@ -193,8 +198,8 @@ def test_ground_truth_refuses_the_worse_and_not_the_better() -> None:
     assert (few.verdict, few.labelled, few.probability_worse) == ("promote", 20, None)
 
 
-def test_what_another_challenger_did_does_not_count() -> None:
-    trial = Trial()
+def test_what_another_challenger_did_does_not_count(aws: Account) -> None:
+    trial = Trial(aws)
     trial.serve(80)
     trial.slot = trial.slot.model_copy(update={"version": "3"})
     assert trial.compare().predictions == 0

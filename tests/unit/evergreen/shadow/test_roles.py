@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,9 +16,12 @@ from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import Shadow
 from evergreen.production import ShadowSlot
 from evergreen.shadow.slot import start_shadow
-from tests.support.memory_aws import NOW
+from tests.support.fixed_clock import NOW
 from tests.support.served_model import World
 from tests.support.trained_models import DEFINITION, ROW, promote
+
+if TYPE_CHECKING:
+    from tests.support.aws_in_process import Account
 
 MODEL = DEFINITION.name
 START, END = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -37,9 +40,9 @@ class Logged:
 
 
 @pytest.fixture
-def logged() -> Logged:
+def logged(aws: Account) -> Logged:
     patient = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1000)})
-    world = World(definition=patient)
+    world = World(aws, definition=patient)
     champion = promote(world.storage, world.production, "1")
     other = promote(world.storage, world.production, "2")
     world.production.write(MODEL, champion)
@@ -47,12 +50,12 @@ def logged() -> Logged:
         version="2", bundle_uri=other.bundle_uri, sha256=other.sha256, started_at=START
     )
     start_shadow(world.storage, world.production, MODEL, slot)
-    log = world.aws.firehose.streams.setdefault("stream", [])
-    while not any(record["metadata"]["role"] == "shadow" for record in log):
+    while not any(record["metadata"]["role"] == "shadow" for record in world.log):
         world.predict()
-    log.clear()
+    world.forget_log()
     for rows in (1, 3, 600):
         world.predict(*[ROW] * rows)
+    log = world.log
     _land(world, "request-log", log)
     ground_truth = [
         {

@@ -15,7 +15,7 @@ from evergreen.production import ShadowSlot
 from evergreen.serving.server import POINTER_POLL_SECONDS
 from evergreen.shadow import scorer
 from evergreen.shadow.scorer import MAX_FAILURES_IN_A_ROW, REST_SECONDS
-from tests.support.memory_aws import NOW
+from tests.support.fixed_clock import NOW
 from tests.support.served_model import READER, World
 from tests.support.trained_models import DEFINITION, ROW, bundle, promote
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evergreen.columns import Columns
+    from tests.support.aws_in_process import Account
 
 PATIENT = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1000)})
 HASTY = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1, budget_ratio=0)})
@@ -42,7 +43,7 @@ def shadowed(world: World, **changes: Any) -> World:
 
 def records(world: World) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what is in the log: the champion's rows and the challenger's."""
-    log = world.aws.firehose.streams["stream"]
+    log = world.log
     roles = [record["metadata"]["role"] for record in log]
     by_role = {
         role: [record for record, its in zip(log, roles, strict=True) if its == role]
@@ -91,10 +92,10 @@ def scripted(world: World, monkeypatch: pytest.MonkeyPatch, answer: Any) -> Scri
     return model
 
 
-def test_both_score_the_same_rows_and_the_champion_answers() -> None:
-    world = shadowed(World(definition=PATIENT))
+def test_both_score_the_same_rows_and_the_champion_answers(aws: Account) -> None:
+    world = shadowed(World(aws, definition=PATIENT))
     predict_until_loaded(world)
-    world.aws.firehose.streams.clear()
+    world.forget_log()
     odd = {**ROW, "wind": None}
     answer = world.predict(ROW, odd, metadata={"shop": "x"})
     champion, challenger = records(world)
@@ -117,8 +118,8 @@ def columns_of(*rows: dict[str, Any]) -> Columns:
     return READER.read(json.dumps({"instances": rows}).encode()).columns
 
 
-def test_without_a_challenger_nothing_is_said_of_one() -> None:
-    world = World(definition=PATIENT)
+def test_without_a_challenger_nothing_is_said_of_one(aws: Account) -> None:
+    world = World(aws, definition=PATIENT)
     promote(world.storage, world.production, "1")
     world.predict()
     champion, challenger = records(world)
@@ -128,11 +129,11 @@ def test_without_a_challenger_nothing_is_said_of_one() -> None:
 
 
 def test_a_slow_challenger_is_given_up_and_not_asked_again_while_it_is_busy(
-    monkeypatch: pytest.MonkeyPatch, held: threading.Event
+    aws: Account, monkeypatch: pytest.MonkeyPatch, held: threading.Event
 ) -> None:
-    world = shadowed(World(definition=HASTY))
+    world = shadowed(World(aws, definition=HASTY))
     model = scripted(world, monkeypatch, lambda _: held.wait())
-    while "late" not in (outcomes(world) if world.aws.firehose.streams else []):
+    while "late" not in outcomes(world):
         world.predict()
     answer = world.predict()
     champion, challenger = records(world)
@@ -144,9 +145,9 @@ def test_a_slow_challenger_is_given_up_and_not_asked_again_while_it_is_busy(
 
 
 def test_a_challenger_that_takes_long_to_load_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, held: threading.Event
+    aws: Account, monkeypatch: pytest.MonkeyPatch, held: threading.Event
 ) -> None:
-    world = shadowed(World(definition=HASTY))
+    world = shadowed(World(aws, definition=HASTY))
     world.server.champion()
     monkeypatch.setattr(scorer, "Predictor", lambda _: held.wait())
     world.predict()
@@ -166,9 +167,9 @@ def test_a_challenger_that_takes_long_to_load_is_no_error(
     ids=["raises", "says what is no number", "says too little", "says nothing"],
 )
 def test_a_crashing_challenger_leaves_the_answer_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, answer: Any
+    aws: Account, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
-    world = shadowed(World(definition=PATIENT))
+    world = shadowed(World(aws, definition=PATIENT))
     scripted(world, monkeypatch, answer)
     assert world.predict().model_version == "1"
     assert not records(world)[1]
@@ -179,15 +180,17 @@ def test_a_crashing_challenger_leaves_the_answer_as_it_is(
 @pytest.mark.parametrize(
     "damage", [{"sha256": "0" * 64}, {"bundle_uri": "s3://elsewhere/bundles/late_bus/2/"}]
 )
-def test_a_bundle_that_is_not_the_one_promised_never_scores(damage: Any) -> None:
-    world = shadowed(World(definition=PATIENT), **damage)
+def test_a_bundle_that_is_not_the_one_promised_never_scores(aws: Account, damage: Any) -> None:
+    world = shadowed(World(aws, definition=PATIENT), **damage)
     assert world.predict().model_version == "1"
     assert outcomes(world) == ["failed"]
     assert not records(world)[1]
 
 
-def test_one_that_keeps_failing_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = shadowed(World(definition=PATIENT))
+def test_one_that_keeps_failing_is_left_alone_for_a_while(
+    aws: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shadowed(World(aws, definition=PATIENT))
     model = scripted(world, monkeypatch, lambda _: 1 / 0)
     for _ in range(MAX_FAILURES_IN_A_ROW + 2):
         world.predict()
@@ -199,12 +202,12 @@ def test_one_that_keeps_failing_is_left_alone_for_a_while(monkeypatch: pytest.Mo
     assert model.calls == MAX_FAILURES_IN_A_ROW + 1
 
 
-def test_an_emptied_slot_ends_it() -> None:
-    world = shadowed(World(definition=PATIENT))
+def test_an_emptied_slot_ends_it(aws: Account) -> None:
+    world = shadowed(World(aws, definition=PATIENT))
     predict_until_loaded(world)
     assert world.production.set_shadow(DEFINITION.name, None)
     world.seconds += POINTER_POLL_SECONDS
-    world.aws.firehose.streams.clear()
+    world.forget_log()
     world.predict()
     champion, challenger = records(world)
     assert not challenger

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from evergreen.errors import BundleError, NoProductionModelError
 from evergreen.model_definition import Shadow
-from evergreen.production import Production, ProductionPointer, ShadowSlot
+from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.shadow.slot import clear_abandoned_shadow, seconds_to_wait, start_shadow, stop_shadow
-from evergreen.storage import Storage
-from tests.support.memory_aws import NOW, MemoryAws
+from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION, promote
+
+if TYPE_CHECKING:
+    from tests.support.aws_in_process import Account
 
 MODEL = DEFINITION.name
 
@@ -21,11 +23,8 @@ MODEL = DEFINITION.name
 class Trial:
     """Version 1 serves, version 2 is in its shadow."""
 
-    def __init__(self, owner: str | None = None) -> None:
-        self.aws = MemoryAws()
-        s3: Any = self.aws.s3
-        ssm: Any = self.aws.ssm
-        self.storage, self.production = Storage("data", s3), Production("dev", ssm)
+    def __init__(self, aws: Account, owner: str | None = None) -> None:
+        self.storage, self.production = aws.storage(), aws.production()
         self.champion = promote(self.storage, self.production, "1")
         self.other = promote(self.storage, self.production, "2")
         self.production.write(MODEL, self.champion)
@@ -44,23 +43,23 @@ class Trial:
         return pointer
 
 
-def test_starting_twice_keeps_the_first_time() -> None:
-    trial = Trial()
+def test_starting_twice_keeps_the_first_time(aws: Account) -> None:
+    trial = Trial(aws)
     again = trial.slot.model_copy(update={"started_at": NOW + timedelta(hours=1)})
     assert start_shadow(trial.storage, trial.production, MODEL, again) == trial.slot
     assert trial.now().shadow == trial.slot
 
 
-def test_a_broken_bundle_does_not_start() -> None:
-    trial = Trial()
+def test_a_broken_bundle_does_not_start(aws: Account) -> None:
+    trial = Trial(aws)
     broken = trial.slot.model_copy(update={"version": "3", "sha256": "0" * 64})
     with pytest.raises(BundleError):
         start_shadow(trial.storage, trial.production, MODEL, broken)
     assert trial.now().shadow == trial.slot
 
 
-def test_stopping_empties_the_slot_once_and_only_of_the_version_meant() -> None:
-    trial = Trial()
+def test_stopping_empties_the_slot_once_and_only_of_the_version_meant(aws: Account) -> None:
+    trial = Trial(aws)
     assert not stop_shadow(trial.production, MODEL, "9")
     assert stop_shadow(trial.production, MODEL, "2")
     assert not stop_shadow(trial.production, MODEL)
@@ -68,20 +67,19 @@ def test_stopping_empties_the_slot_once_and_only_of_the_version_meant() -> None:
     assert [item.version for item in trial.production.history(MODEL)] == ["1", "2", "1"]
 
 
-def test_the_next_execution_empties_what_an_ended_one_left_and_nothing_else() -> None:
-    trial = Trial(owner="arn:1")
+def test_the_next_execution_empties_what_an_ended_one_left_and_nothing_else(aws: Account) -> None:
+    trial = Trial(aws, owner="arn:1")
     assert not clear_abandoned_shadow(trial.production, MODEL, "arn:1")
     assert clear_abandoned_shadow(trial.production, MODEL, "arn:2")
     assert trial.now().shadow is None
     assert not clear_abandoned_shadow(trial.production, MODEL, "arn:2")
-    by_hand = Trial(owner=None)
+    by_hand = Trial(aws, owner=None)
     assert not clear_abandoned_shadow(by_hand.production, MODEL, "arn:2")
     assert by_hand.now().shadow == by_hand.slot
 
 
-def test_nothing_in_production_has_no_shadow() -> None:
-    client: Any = MemoryAws().ssm
-    production = Production("dev", client)
+def test_nothing_in_production_has_no_shadow(aws: Account) -> None:
+    production = aws.production()
     assert not stop_shadow(production, MODEL)
     assert not clear_abandoned_shadow(production, MODEL, "arn:1")
     with pytest.raises(NoProductionModelError):
@@ -90,10 +88,10 @@ def test_nothing_in_production_has_no_shadow() -> None:
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_promotion_that_comes_between_is_not_undone_by_the_slot(
-    monkeypatch: pytest.MonkeyPatch, times: int
+    aws: Account, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    trial = Trial()
-    put = trial.aws.ssm.put_parameter
+    trial = Trial(aws)
+    put = aws.ssm.put_parameter
     left = times
 
     def promoted_meanwhile(**what: Any) -> Any:
@@ -101,10 +99,10 @@ def test_a_promotion_that_comes_between_is_not_undone_by_the_slot(
         if left:
             left -= 1
             promoted = trial.other.model_copy(update={"version": str(9 - left)})
-            put(Name=what["Name"], Value=promoted.model_dump_json())
+            put(**{**what, "Value": promoted.model_dump_json()})
         return put(**what)
 
-    monkeypatch.setattr(trial.aws.ssm, "put_parameter", promoted_meanwhile)
+    monkeypatch.setattr(aws.ssm, "put_parameter", promoted_meanwhile)
     assert stop_shadow(trial.production, MODEL)
     assert trial.now() == trial.other.model_copy(update={"version": "9"})
 

@@ -15,13 +15,12 @@ from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
 from evergreen.drift.log import CheckContext, DriftDecision, to_record, write_records
 from evergreen.errors import EvergreenError
-from evergreen.storage import Storage
-from tests.support.memory_aws import MemoryAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evergreen.drift.log import Trigger
+    from tests.support.aws_in_process import Account
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -219,8 +218,8 @@ def test_beginnings_and_ends_alternate_whatever_comes(
         assert Episodes.model_validate_json(state.model_dump_json()) == state
 
 
-def test_what_was_told_is_told_no_more_and_what_was_left_behind_is() -> None:
-    storage = Storage("data", MemoryAws().client("s3"))
+def test_what_was_told_is_told_no_more_and_what_was_left_behind_is(aws: Account) -> None:
+    storage = aws.storage()
     began = update_episodes(storage, check(0, drift=True))
     (notice,) = began.due(began.check_id, NOON)
     other = update_episodes(storage, check(0.001, drift=True, window=DAY))
@@ -232,16 +231,15 @@ def test_what_was_told_is_told_no_more_and_what_was_left_behind_is() -> None:
     assert read_episodes(storage, "m").state("data_drift") == "ongoing"
 
 
-def test_of_two_checks_at_once_none_is_lost() -> None:
-    aws = MemoryAws()
-    storage = Storage("data", aws.client("s3"))
+def test_of_two_checks_at_once_none_is_lost(aws: Account) -> None:
+    storage = aws.storage()
     inner = [check(0.5, worse=True)]
     get = storage.get_with_etag
 
     def overtaken(key: str) -> tuple[bytes, str] | None:
         found = get(key)
         if inner:
-            update_episodes(Storage("data", aws.client("s3")), inner.pop())
+            update_episodes(aws.storage(), inner.pop())
         return found
 
     storage.get_with_etag = overtaken  # type: ignore[method-assign]
@@ -250,8 +248,8 @@ def test_of_two_checks_at_once_none_is_lost() -> None:
     assert kinds == {"data_drift", "performance"}
 
 
-def test_the_retraining_of_a_check_that_died_is_started_by_the_next() -> None:
-    storage = Storage("data", MemoryAws().client("s3"))
+def test_the_retraining_of_a_check_that_died_is_started_by_the_next(aws: Account) -> None:
+    storage = aws.storage()
     update_episodes(storage, check(0, drift=True))
     for at in (1, 2):
         died = check(at, drift=True, starts=at == 1)
@@ -263,8 +261,8 @@ def test_the_retraining_of_a_check_that_died_is_started_by_the_next() -> None:
     assert len(again.outbox) == len(after.outbox)
 
 
-def test_giving_up_says_where() -> None:
-    storage = Storage("data", MemoryAws().client("s3"))
+def test_giving_up_says_where(aws: Account) -> None:
+    storage = aws.storage()
     storage.put_if_absent = lambda *_: False  # type: ignore[method-assign]
     with pytest.raises(EvergreenError, match=episodes_key("m")):
         update_episodes(storage, check(0, drift=True))
