@@ -54,8 +54,8 @@ class QueryCheck:
         """Return the line that is printed: how many values each query returned."""
         if self.refused:
             return f"FAILED  {self.place}: {self.refused}"
-        told = "; ".join(map(_told, self.answers))
-        return f"{'ok    ' if self.good else 'EMPTY '}  {self.place}: {told}"
+        answers = "; ".join(map(_told, self.answers))
+        return f"{'ok    ' if self.good else 'EMPTY '}  {self.place}: {answers}"
 
 
 def check_dashboards(

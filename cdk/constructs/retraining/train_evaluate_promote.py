@@ -108,7 +108,7 @@ class TrainEvaluatePromote:
         """Reduce any form of input, a whole event or a bare model name, to one object."""
         execution = {"execution.$": "$$.Execution.Id"}
         by_event = {"model.$": "$.detail.model", **execution, "trigger.$": "$['detail-type']"}
-        by_hand = {"model.$": "$.model", **execution, "trigger": "Request"}
+        by_request = {"model.$": "$.model", **execution, "trigger": "Request"}
         refused = {
             "model": "-",
             **execution,
@@ -118,7 +118,7 @@ class TrainEvaluatePromote:
                 "Cause": 'model: the input has no such text. Give {"model": "<name>"}.',
             },
         }
-        names = {"Take the event apart": by_event, "Take the request apart": by_hand}
+        names = {"Take the event apart": by_event, "Take the request apart": by_request}
         event, request = (
             sfn.Pass(self._scope, name, parameters=parts) for name, parts in names.items()
         )
