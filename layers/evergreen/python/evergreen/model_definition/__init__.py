@@ -1,0 +1,48 @@
+"""Model definition: everything Evergreen knows about a model before it has seen a row.
+
+In: ``models/<name>/model.toml``, which the user writes. Out: a :class:`ModelDefinition`, or an
+error that names the file, each wrong key and what is allowed there. One module holds one section
+of the file. Every other package, the functions, the CDK app and the command line read definitions
+from here, so importing this package loads nothing but pydantic.
+"""
+
+from __future__ import annotations
+
+from evergreen.model_definition.base import Name, Period, Strict
+from evergreen.model_definition.definition import ModelDefinition, Task
+from evergreen.model_definition.drift import Drift, Schedule
+from evergreen.model_definition.evaluation import Evaluation
+from evergreen.model_definition.features import Feature, FeatureType
+from evergreen.model_definition.forecast import Forecast
+from evergreen.model_definition.loading import (
+    DEFINITION_FILE,
+    find_definition,
+    load_definition,
+    load_definitions,
+)
+from evergreen.model_definition.request_log import RequestLog
+from evergreen.model_definition.retraining import Retraining
+from evergreen.model_definition.rollback import Rollback
+from evergreen.model_definition.shadow import Shadow
+
+__all__ = [
+    "DEFINITION_FILE",
+    "Drift",
+    "Evaluation",
+    "Feature",
+    "FeatureType",
+    "Forecast",
+    "ModelDefinition",
+    "Name",
+    "Period",
+    "RequestLog",
+    "Retraining",
+    "Rollback",
+    "Schedule",
+    "Shadow",
+    "Strict",
+    "Task",
+    "find_definition",
+    "load_definition",
+    "load_definitions",
+]

@@ -1,0 +1,95 @@
+"""The whole of ``model.toml``, and which of its sections fit each other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from evergreen.model_definition.base import Name, Strict
+from evergreen.model_definition.drift import Drift
+from evergreen.model_definition.evaluation import Evaluation
+from evergreen.model_definition.features import Feature
+from evergreen.model_definition.forecast import Forecast
+from evergreen.model_definition.request_log import RequestLog
+from evergreen.model_definition.retraining import Retraining
+from evergreen.model_definition.rollback import Rollback
+from evergreen.model_definition.shadow import Shadow
+
+_LOG_COLUMNS = frozenset(
+    {
+        *("timestamp", "request_id", "row", "model_version", "role", "model_output"),
+        *("confidence", "input_data", "metadata", "label", "observed_at", "labelled_at", "split"),
+    }
+)
+
+Task = Literal["classification", "regression", "time_series"]
+
+
+class ModelDefinition(Strict):
+    """Everything Evergreen knows about a model before it has seen a row."""
+
+    name: Name
+    task: Task
+    target: str = Field(min_length=1)
+    features: dict[str, Feature] = Field(min_length=1)
+    forecast: Forecast | None = None
+    evaluation: Evaluation = Evaluation()
+    shadow: Shadow = Shadow()
+    request_log: RequestLog = RequestLog()
+    drift: Drift = Drift()
+    retraining: Retraining = Retraining()
+    rollback: Rollback = Rollback()
+
+    @property
+    def metric(self) -> Literal["f1", "rmse"]:
+        """The metric that decides; F1 for classification and RMSE otherwise unless set."""
+        return self.evaluation.metric or ("f1" if self.task == "classification" else "rmse")
+
+    @property
+    def numeric_features(self) -> list[str]:
+        """Names of the features the model sees as numbers, in input order."""
+        return [name for name, feature in self.features.items() if feature.is_numeric]
+
+    @property
+    def category_features(self) -> list[str]:
+        """Names of the category features, in input order."""
+        return [name for name, feature in self.features.items() if not feature.is_numeric]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ModelDefinition:
+        if self.target in self.features:
+            raise ValueError(f"target {self.target!r} is also listed under features")
+        taken = sorted(_LOG_COLUMNS & {*self.features, self.target})
+        if taken:
+            raise ValueError(f"{taken} are columns of the request log; choose other names")
+        unknown = [name for name in self.request_log.redact if name not in self.features]
+        if unknown:
+            raise ValueError(f"request_log.redact names features that do not exist: {unknown}")
+        self._segments_fit()
+        if (self.task == "time_series") != (self.forecast is not None):
+            raise ValueError("[forecast] belongs to task 'time_series', which cannot do without")
+        naive = self.forecast and self.forecast.seasonal_naive
+        if naive and (naive not in self.features or not self.features[naive].is_numeric):
+            raise ValueError(f"forecast.seasonal_naive {naive!r} is not a numeric feature")
+        classification = self.task == "classification"
+        if self.evaluation.metric and classification != (self.evaluation.metric == "f1"):
+            raise ValueError(f"evaluation.metric {self.metric!r} does not fit task {self.task!r}")
+        return self
+
+    def _segments_fit(self) -> None:
+        segments = self.evaluation.segments
+        unknown = [name for name in segments if name not in self.features]
+        if unknown:
+            raise ValueError(
+                f"evaluation.segments names features that do not exist: {unknown} "
+                f"(allowed: {', '.join(self.features)})"
+            )
+        hidden = sorted(set(segments) & set(self.request_log.redact))
+        if hidden:
+            raise ValueError(
+                f"evaluation.segments names {hidden}, which request_log.redact keeps out of the "
+                "log: the rows to compare on would not have them"
+            )
+        if len(set(segments)) < len(segments):
+            raise ValueError("evaluation.segments names a feature twice")
