@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from evergreen.drift.detectors import statistics
 from evergreen.drift.detectors.statistics import category_counts, holm, homogeneity, ks_distance
@@ -22,6 +23,11 @@ P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 def test_holm_of_a_worked_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@given(P_VALUES)
+def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 @given(P_VALUES)
