@@ -11,9 +11,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from evergreen.capture.ground_truth import label_records
+from evergreen.bundle.store import Signature
+from evergreen.capture.ground_truth import label_records, parse_labels
 from evergreen.clock import utc_now
-from evergreen.errors import NoProductionModelError, RequestError, UnknownModelError
+from evergreen.errors import BundleError, NoProductionModelError, RequestError, UnknownModelError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.requests import PredictionRequest, read_json
 from evergreen.serving.responses import (
@@ -53,8 +54,14 @@ async def infer(model: str, request: Request) -> Response:
 async def take_ground_truth(model: str, request: Request) -> Response:
     """Take labels of earlier predictions; they are stored before the answer."""
     serving = _serving(model)
-    body = read_json(await request.body())
-    records = label_records(body, definition=serving.definition, timestamp=utc_now())
+    body = await request.body()
+    read_json(body)  # for its limits: of size, of depth, of what is JSON
+    records = label_records(
+        parse_labels(body),
+        definition=serving.definition,
+        timestamp=utc_now(),
+        signature=_signature(serving),
+    )
     report = serving.label_log.deliver(records)
     if report.spilled:
         recorder().record(Metric.LOG_SPILLS, report.spilled)
@@ -92,6 +99,14 @@ def _serving(model: str) -> Service:
     if model != serving.definition.name:
         raise UnknownModelError(f"no model is called {model!r} here", fix="GET /models lists them.")
     return serving
+
+
+def _signature(serving: Service) -> Signature | None:
+    """Return what is known of the champion's classes; labels are taken without it too."""
+    try:
+        return serving.server.champion().predictor.signature
+    except (NoProductionModelError, BundleError):
+        return None
 
 
 def _read(reader: Callable[[bytes], PredictionRequest], body: bytes) -> PredictionRequest:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evergreen.capture.ground_truth import MAX_LABELS
+from evergreen.capture.request_log import MAX_ROWS
 from evergreen.model_definition import Feature, ModelDefinition
-from evergreen.serving.requests import MAX_ROWS
 
 VERSION = "0.1.0"
 _JSON = "application/json"
@@ -103,7 +104,7 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         f"/models/{name}/ground-truth": {
             "post": _operation(
                 name,
-                "Send what turned out to be right",
+                "Send what turned out to be right: all of it is taken, or nothing",
                 _body(_label_schema(), {"one label": [_label_example(definition)]}),
                 "the labels are stored",
                 status="202",
@@ -235,15 +236,27 @@ def _label_schema() -> dict[str, Any]:
     label = {
         "type": "object",
         "properties": {
-            "request_id": {"type": "string"},
-            "row": {"type": "integer", "minimum": 0, "default": 0},
-            "label": {"type": ["string", "number", "boolean"]},
-            "observed_at": {"type": "string", "format": "date-time"},
+            "request_id": {
+                "type": "string",
+                "format": "uuid",
+                "description": "the request_id that the prediction was answered with; an id of "
+                "your own is not taken",
+            },
+            "row": {"type": "integer", "minimum": 0, "maximum": MAX_ROWS - 1, "default": 0},
+            "label": {
+                "type": ["string", "number", "boolean"],
+                "description": "a number, or a class in the type that predictions have",
+            },
+            "observed_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "now, if it is left out; not before 2000 and not in the future",
+            },
         },
         "required": ["request_id", "label"],
         "additionalProperties": False,
     }
-    return {"type": "array", "items": label, "minItems": 1}
+    return {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_LABELS}
 
 
 def _label_example(definition: ModelDefinition) -> dict[str, Any]:

@@ -31,6 +31,12 @@ def test_times_without_a_zone_are_refused() -> None:
         to_text(datetime(2026, 1, 2))  # noqa: DTZ001
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_times_that_utc_cannot_hold_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        from_text(text)
+
+
 @pytest.mark.parametrize(
     ("text", "period"),
     [

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONTEXT: Any = Context()
 MODEL = "/models/late_bus"
 OPEN = "/v2/models/late_bus"
+KNOWN = "6f2c1a34-0d8e-4f0c-9a56-2b1f7c3d9e80"
 
 
 def forget() -> None:
@@ -160,13 +161,57 @@ def test_before_the_first_promotion(aws: Account) -> None:
 
 
 def test_ground_truth_is_stored_before_it_is_accepted(promoted: Account) -> None:
-    labels = [{"request_id": "a", "label": "late"}, {"request_id": "a", "row": 1, "label": "late"}]
+    labels = [
+        {"request_id": KNOWN, "label": "late"},
+        {"request_id": KNOWN, "row": 1, "label": "on"},
+    ]
     status, content, _ = call("POST", f"{MODEL}/ground-truth", labels)
     assert (status, content) == (202, {"accepted": 2})
     assert [record["row"] for record in promoted.delivered("labels")] == [0, 1]
-    status, content = problem("POST", f"{MODEL}/ground-truth", [{"request_id": "a"}])
+    status, content = problem("POST", f"{MODEL}/ground-truth", [{"request_id": KNOWN}])
     assert status == 422
     assert content["errors"][0]["path"] == "$[0].label"
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('"label": "late", "row": 9223372036854775808', "row"),
+        ('"label": "late", "row": 5000', "row"),
+        ('"label": "late", "row": 0.7', "row"),
+        ('"label": "late", "observed_at": "0001-01-01T00:00:00+14:00"', "observed_at"),
+        ('"label": "late", "observed_at": "9999-12-31T23:59:59-14:00"', "observed_at"),
+        ('"label": 1', "label"),
+        ('"label": true', "label"),
+        ('"label": "late", "label": "on time"', "label"),
+        (f'"label": "{"x" * 300}"', "label"),
+        (f'"label": {"[" * 150}{"]" * 150}', "label"),
+        pytest.param(f'"label": "late", "{"\\u0001" * 700_000}": 1', "", id="a name of 4 MB"),
+    ],
+)
+def test_one_bad_label_refuses_the_good_ones_beside_it_and_is_named(
+    promoted: Account, text: str, field: str
+) -> None:
+    good, bad = (f'{{"request_id": "{KNOWN}", {rest}}}' for rest in ('"label": "late"', text))
+    status, content = problem("POST", f"{MODEL}/ground-truth", f"[{good}, {bad}]")
+    assert status == 422
+    (named,) = content["errors"]
+    assert named["path"].startswith(f"$[1].{field}")
+    assert promoted.delivered("labels") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "Infinity", "[" * 300 + "]" * 300, '"\\ud800"', "1" * 5000]
+)
+def test_a_label_that_is_no_json_is_told_so(promoted: Account, text: str) -> None:
+    body = f'[{{"request_id": "{KNOWN}", "label": {text}}}]'
+    assert problem("POST", f"{MODEL}/ground-truth", body)[0] == 400
+    assert promoted.delivered("labels") == []
+
+
+def test_ground_truth_is_taken_while_no_model_is_in_production(aws: Account) -> None:
+    labels = [{"request_id": KNOWN, "label": 1}]
+    assert call("POST", f"{MODEL}/ground-truth", labels)[0] == 202
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,15 @@ def from_text(text: str) -> datetime:
     Raises
     ------
     ValueError
-        If the text is not a time, or has no time zone.
+        If the text is not a time, has no time zone, or lies outside the years 1 to 9999.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone; end it with Z or an offset")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from None
 
 
 def parse_period(text: str) -> timedelta:

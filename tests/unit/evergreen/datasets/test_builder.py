@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evergreen.capture.delivery import encode
-from evergreen.capture.ground_truth import label_records
 from evergreen.capture.request_log import request_records
+from evergreen.clock import to_text
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.store import (
     GAP,
@@ -101,11 +101,17 @@ class Plant:
 
     def label(self, number: int, at: datetime, value: float | None = None, copy: int = 0) -> None:
         label = float(number) if value is None else value
-        body = [{"request_id": f"r{number}", "row": 0, "label": label}]
-        records = label_records(body, definition=self.definition, timestamp=at)
+        record = {
+            "timestamp": to_text(at),
+            "request_id": f"r{number}",
+            "row": 0,
+            "model": "plant",
+            "label": label,
+            "observed_at": to_text(at),
+        }
         prefix = LABELS.raw_prefix("plant", at.date())
         name = f"{prefix}{number}-{at:%d%H%M%S}-{copy}"
-        self.storage.put(name, b"".join(map(encode, records)))
+        self.storage.put(name, encode(record))
 
     def build(
         self, at: datetime, choose: Callable[[pa.Table], TrainingWindow] | None = None

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evergreen.capture.request_log import MAX_ROWS
 from evergreen.errors import MAX_FIELD_ERRORS, RequestError
 from evergreen.model_definition import ModelDefinition
 from evergreen.serving.requests import (
     MAX_BYTES,
     MAX_METADATA_BYTES,
-    MAX_ROWS,
     PredictionRequest,
     RequestReader,
     fault,

@@ -1,20 +1,45 @@
-"""Ground truth: what turned out to be right, sent later and joined by request and row."""
+"""Ground truth: what turned out to be right, sent later and joined by request and row.
+
+What could not be read later, or would mean nothing, is refused here, with the name of the field.
+Whoever reads the records (:mod:`evergreen.lake`) holds them against the same limits.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from evergreen.capture.request_log import MAX_ROWS, is_request_id
 from evergreen.clock import from_text, to_text
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from evergreen.bundle.store import Signature
     from evergreen.model_definition import ModelDefinition
 
 MAX_LABELS = 5000
-MAX_REQUEST_ID = 128
+MAX_CLASS_LENGTH = 256
+MAX_NUMBER = 3.4028234663852886e38
+"""The largest 32-bit float: as for features. Its square still fits 64 bits, so RMSE exists."""
+INTEGER_CLASSES = range(-(2**63), 2**63)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing was observed earlier: such a time is the default of a program, or a wrong unit."""
+LATEST_AHEAD = timedelta(days=1)
+"""Nothing is observed after it was reported, time zones and wrong clocks allowed for."""
 _FIELDS = ("request_id", "row", "label", "observed_at")
+_ALLOWED = ", ".join(_FIELDS)
+_LONGEST_NAME = 64
+_LONGEST_TIME = 64
+_JSON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
+_WORDS = {"string": "a string", "integer": "an integer", "boolean": "true or false"}
+
+
+class RepeatedKeys(dict[str, Any]):
+    """A JSON object in which a key stood more than once; ``repeated`` names it."""
+
+    repeated: str = ""
 
 
 def labels_landing_prefix(model: str) -> str:
@@ -22,10 +47,22 @@ def labels_landing_prefix(model: str) -> str:
     return f"labels/raw/model={model}/"
 
 
+def parse_labels(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a body that is known to be JSON, and mark each object that has a key twice.
+
+    Which of two labels was meant nobody knows; a JSON parser would take the last one.
+    """
+    return json.loads(body, object_pairs_hook=_object)
+
+
 def label_records(
-    body: object, *, definition: ModelDefinition, timestamp: datetime
+    body: object,
+    *,
+    definition: ModelDefinition,
+    timestamp: datetime,
+    signature: Signature | None = None,
 ) -> list[dict[str, Any]]:
-    """Turn a ground-truth body into records.
+    """Turn a ground-truth body into records, all of it or nothing.
 
     Parameters
     ----------
@@ -34,6 +71,8 @@ def label_records(
         ``observed_at`` to now. Repeats are welcome: the last one to arrive counts.
     timestamp
         When the labels came in.
+    signature
+        That of the model that serves, to hold classes against; without it their type is open.
 
     Raises
     ------
@@ -48,7 +87,7 @@ def label_records(
     faults: list[FieldError] = []
     records = []
     for number, item in enumerate(body):
-        found = _faults(item, f"$[{number}]", definition)
+        found = _faults(item, f"$[{number}]", definition, timestamp, signature)
         faults += found
         if not found:
             observed = item.get("observed_at")
@@ -65,45 +104,105 @@ def label_records(
         if len(faults) >= MAX_FIELD_ERRORS:
             break
     if faults:
-        raise RequestError(422, "ground truth is not valid", tuple(faults[:MAX_FIELD_ERRORS]))
+        what = "ground truth is not valid, and none of it was taken"
+        if len(faults) >= MAX_FIELD_ERRORS:
+            what += f"; these are the first {MAX_FIELD_ERRORS} faults"
+        raise RequestError(422, what, tuple(faults[:MAX_FIELD_ERRORS]))
     return records
 
 
-def _faults(item: object, path: str, definition: ModelDefinition) -> list[FieldError]:
+def label_fault(label: object, definition: ModelDefinition) -> str | None:
+    """Say why no label of the model can be this, or None if it can."""
+    if definition.task == "classification":
+        return _class_fault(label)
+    if not isinstance(label, int | float) or isinstance(label, bool):
+        return "must be a number"
+    # NaN too is not at most anything.
+    return None if abs(label) <= MAX_NUMBER else f"must be at most {MAX_NUMBER:.2g} in size"
+
+
+def observed_fault(observed: datetime, timestamp: datetime) -> str | None:
+    """Say why what arrived at ``timestamp`` was not observed then, or None if it may have been."""
+    if observed < EARLIEST:
+        return f"is before {EARLIEST.year}"
+    if observed - timestamp > LATEST_AHEAD:
+        return "is in the future"
+    return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) == len(pairs):
+        return content
+    marked = RepeatedKeys(content)
+    (marked.repeated, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+    return marked
+
+
+def _faults(
+    item: object,
+    path: str,
+    definition: ModelDefinition,
+    timestamp: datetime,
+    signature: Signature | None,
+) -> list[FieldError]:
     if not isinstance(item, dict):
         return [FieldError(path, "must be an object with request_id, row, label, observed_at")]
     faults = [
-        FieldError(f"{path}.{name}", f"unknown field; allowed: {', '.join(_FIELDS)}")
+        FieldError(f"{path}.{name[:_LONGEST_NAME]}", f"unknown field; allowed: {_ALLOWED}")
         for name in item
         if name not in _FIELDS
     ]
-    request_id = item.get("request_id")
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= MAX_REQUEST_ID:
-        faults.append(FieldError(f"{path}.request_id", "must be the request_id of a prediction"))
-    row = item.get("row", 0)
-    if not isinstance(row, int) or isinstance(row, bool) or row < 0:
-        faults.append(FieldError(f"{path}.row", "must be a row number, 0 or greater"))
-    faults += _label_faults(item, path, definition)
-    return faults + _time_faults(item.get("observed_at"), path)
-
-
-def _label_faults(item: dict[str, Any], path: str, definition: ModelDefinition) -> list[FieldError]:
+    if isinstance(item, RepeatedKeys):
+        name = item.repeated[:_LONGEST_NAME]
+        faults.append(FieldError(f"{path}.{name}", "is given more than once"))
     label = item.get("label")
-    if definition.task == "classification":
-        if not isinstance(label, str | int) or label == "":
-            return [FieldError(f"{path}.label", "must be a class: a string, integer or boolean")]
-    elif not isinstance(label, int | float) or isinstance(label, bool):
-        return [FieldError(f"{path}.label", "must be a number")]
-    return []
+    named = {
+        "request_id": _request_id_fault(item.get("request_id")),
+        "row": _row_fault(item.get("row", 0)),
+        "label": label_fault(label, definition) or _type_fault(label, signature),
+        "observed_at": _time_fault(item.get("observed_at"), timestamp),
+    }
+    found = {name: message for name, message in named.items() if message is not None}
+    return faults + [FieldError(f"{path}.{name}", message) for name, message in found.items()]
 
 
-def _time_faults(observed: object, path: str) -> list[FieldError]:
+def _request_id_fault(value: object) -> str | None:
+    if isinstance(value, str) and is_request_id(value):
+        return None
+    return "must be the request_id that a prediction was answered with, not an id of your own"
+
+
+def _row_fault(value: object) -> str | None:
+    if type(value) is int and 0 <= value < MAX_ROWS:
+        return None
+    return f"must be a row number, 0 to {MAX_ROWS - 1}"
+
+
+def _class_fault(label: object) -> str | None:
+    if isinstance(label, str):
+        fits = 0 < len(label) <= MAX_CLASS_LENGTH
+        return None if fits else f"must be a class: 1 to {MAX_CLASS_LENGTH} characters"
+    if isinstance(label, int):
+        return None if label in INTEGER_CLASSES else "must be a class: an integer of 64 bits"
+    return "must be a class: a string, integer or boolean"
+
+
+def _type_fault(label: object, signature: Signature | None) -> str | None:
+    """Refuse a label that is no class of the model and could not become one: another type."""
+    if signature is None or signature.classes is None or str(label) in signature.classes:
+        return None
+    if type(label) is _JSON_TYPES[signature.class_type]:
+        return None
+    return f"must be {_WORDS[signature.class_type]}, as the model's classes are"
+
+
+def _time_fault(observed: object, timestamp: datetime) -> str | None:
     if observed is None:
-        return []
-    if not isinstance(observed, str):
-        return [FieldError(f"{path}.observed_at", "must be text such as 2026-01-31T08:00:00Z")]
+        return None
+    if not isinstance(observed, str) or len(observed) > _LONGEST_TIME:
+        return "must be text such as 2026-01-31T08:00:00Z"
     try:
-        from_text(observed)
+        return observed_fault(from_text(observed), timestamp)
     except ValueError as error:
-        return [FieldError(f"{path}.observed_at", str(error))]
-    return []
+        return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import to_text
@@ -13,11 +14,26 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 REQUEST_LOG_SCHEMA_VERSION = 1
+MAX_ROWS = 5000
+"""Rows of one request, and so how far the numbers of its rows go."""
 
 
 def request_log_landing_prefix(model: str) -> str:
     """Return the S3 prefix at which Firehose lands the model's request log."""
     return f"request-log/raw/model={model}/"
+
+
+def new_request_id() -> str:
+    """Return a name for a request: a random UUID, in its usual form."""
+    return str(uuid.uuid4())
+
+
+def is_request_id(text: str) -> bool:
+    """Say whether :func:`new_request_id` could have returned this."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def request_records(

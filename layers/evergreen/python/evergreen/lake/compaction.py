@@ -120,7 +120,7 @@ def _keep_rejected(
 ) -> None:
     """Keep rejected lines under a name made of their content, so that a second run adds nothing."""
     if rejected:
-        lines = "".join(json.dumps(asdict(item), ensure_ascii=False) + "\n" for item in rejected)
+        lines = "".join(json.dumps(asdict(item)) + "\n" for item in rejected)
         name = hashlib.sha256(lines.encode()).hexdigest()[:16]
         storage.put(kind.rejected_key(model, day, name), lines.encode())
 

@@ -6,14 +6,13 @@ because a caller repeats a label, is told apart by the table's key.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evergreen.clock import from_text
+from evergreen.lake.records import read_label, read_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
 JSON = pa.string()
+MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,13 @@ class TableKind:
             UTF-8 text, one record per line.
         """
         rows, rejected = [], []
-        read = self._label if self.name == "labels" else self._prediction
+        read = read_label if self.name == "labels" else read_prediction
         for line in body.splitlines():
             try:
-                rows.append(read(json.loads(line), definition))
-            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                rejected.append(Rejected(source, line.decode(errors="replace"), reason))
+                rows.append(read(line, definition))
+            except ValueError as error:
+                text = line.decode(errors="replace")
+                rejected.append(Rejected(source, text, str(error)[:MAX_REASON]))
         return pa.Table.from_pylist(rows, schema=self.schema(definition)), rejected
 
     def deduplicated(self, table: pa.Table) -> pa.Table:
@@ -137,36 +137,6 @@ class TableKind:
         kept = keys.group_by(list(self.key)).aggregate([("_order", pick)])[f"_order_{pick}"]
         return table.take(rows.take(kept.take(pc.sort_indices(kept))))
 
-    @staticmethod
-    def _prediction(record: dict[str, Any], definition: ModelDefinition) -> dict[str, Any]:
-        inputs, metadata = record["input_data"], record["metadata"]
-        features = {
-            name: _number(inputs.get(name)) if feature.is_numeric else _text(inputs.get(name))
-            for name, feature in definition.features.items()
-        }
-        return {
-            "timestamp": from_text(record["timestamp"]),
-            "request_id": str(record["request_id"]),
-            "row": int(record["row"]),
-            "model_version": str(record["model_version"]),
-            "role": str(metadata["role"]),
-            "model_output": _outcome(record["model_output"], definition),
-            "confidence": _number(record["confidence"]),
-            **features,
-            "input_data": json.dumps(inputs, ensure_ascii=False),
-            "metadata": json.dumps(metadata, ensure_ascii=False),
-        }
-
-    @staticmethod
-    def _label(record: dict[str, Any], definition: ModelDefinition) -> dict[str, Any]:
-        return {
-            "timestamp": from_text(record["timestamp"]),
-            "request_id": str(record["request_id"]),
-            "row": int(record["row"]),
-            "label": _outcome(record["label"], definition),
-            "observed_at": from_text(record["observed_at"]),
-        }
-
 
 REQUEST_LOG = TableKind("request-log", ("request_id", "row", "role"), "first")
 LABELS = TableKind("labels", ("request_id", "row"), "last")
@@ -175,25 +145,3 @@ LABELS = TableKind("labels", ("request_id", "row"), "last")
 def concat(tables: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
     """Put tables of one schema below each other; of none, make an empty one."""
     return pa.concat_tables([schema.empty_table(), *tables])
-
-
-def _number(value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    raise TypeError(f"{value!r} is not a number")
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _outcome(value: object, definition: ModelDefinition) -> str | float:
-    if value is None:
-        raise ValueError("a model output or label cannot be null")
-    if definition.task == "classification":
-        return str(value)
-    number = _number(value)
-    assert number is not None
-    return number

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic_core import from_json, to_json
 
+from evergreen.capture.request_log import MAX_ROWS
 from evergreen.columns import MISSING_CATEGORY, Columns
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form, read_tensors
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import Feature, ModelDefinition
 
-MAX_ROWS = 5000
 MAX_BYTES = 5 * 1024 * 1024
 """Lambda takes 6 MB with everything around the body."""
 MAX_METADATA_BYTES = 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundle
-from evergreen.capture.request_log import request_records
+from evergreen.capture.request_log import new_request_id, request_records
 from evergreen.clock import Clock, utc_now
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError
 from evergreen.metrics.catalog import Metric
@@ -227,7 +226,7 @@ class PredictionService:
         predictions = champion.predictor.predict(request.columns)
         milliseconds = (time.perf_counter() - started) * 1000
         # Not the caller's own id: two requests of the same name are still two requests.
-        answer = Answer(str(uuid.uuid4()), champion, predictions)
+        answer = Answer(new_request_id(), champion, predictions)
         shadow = self._shadow.score(champion.pointer.shadow, request.columns, milliseconds)
         named = {} if request.id is None else {"id": request.id}
         about = {**request.metadata, **named, **caller, "batch_size": request.size}
