@@ -81,6 +81,7 @@ class ServingStack(Stack):
         return describe
 
     def _compact_logs(self, storage: StorageStack) -> PythonFunction:
+        settings = storage.deployment.settings
         compact = PythonFunction(
             self,
             "CompactLogs",
@@ -88,18 +89,19 @@ class ServingStack(Stack):
             folder="compact_logs",
             layer="lake",
             capacity=Capacity(memory=1769, seconds=900),
+            environment={"EVERGREEN_RAW_RETENTION_DAYS": str(settings.raw_retention_days)},
         )
-        tables = ("request-log/", "labels/")
-        access.grant_read(compact.role, storage, *tables)
-        access.grant_write(compact.role, storage, *tables)
-        access.grant_delete(compact.role, storage, *tables)
+        tables, raw = (
+            [f"{table}/{part}/" for table in ("request-log", "labels")] for part in ("table", "raw")
+        )
+        access.grant_read(compact.role, storage, *tables, *raw)
+        access.grant_write(compact.role, storage, *tables, "rejected/")
+        access.grant_delete(compact.role, storage, *tables, *raw)
         events.Rule(
             self,
             "Compaction",
             description="Rewrites what has landed as Parquet",
-            schedule=events.Schedule.rate(
-                schedule_period(storage.deployment.settings.compaction_period)
-            ),
+            schedule=events.Schedule.rate(schedule_period(settings.compaction_period)),
             targets=[
                 targets.LambdaFunction(
                     compact.function,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from cdk.settings import Deployment
 
-_RAW_PREFIXES = {"RequestLog": "request-log/raw/", "Labels": "labels/raw/"}
 _KEPT_NONCURRENT = Duration.days(30)
 _KEPT_MARKS = Duration.days(90)
 
@@ -29,7 +28,7 @@ class StorageStack(Stack):
         self.deployment = deployment
         self._removal = RemovalPolicy.DESTROY if settings.emulator else RemovalPolicy.RETAIN
         self.key = self._key()
-        self.bucket = self._bucket(self._access_log(), settings.raw_retention_days)
+        self.bucket = self._bucket(self._access_log())
         # Imported by its export's name wherever it is used, so that cdk-nag's findings, which
         # quote that name, can be acknowledged one by one.
         self.bucket_arn = self.export_value(self.bucket.bucket_arn)
@@ -70,11 +69,8 @@ class StorageStack(Stack):
             removal_policy=self._removal,
         )
 
-    def _bucket(self, access_log: s3.Bucket, raw_days: int) -> s3.Bucket:
-        raw = [
-            s3.LifecycleRule(id=f"Raw{name}", prefix=prefix, expiration=Duration.days(raw_days))
-            for name, prefix in _RAW_PREFIXES.items()
-        ]
+    def _bucket(self, access_log: s3.Bucket) -> s3.Bucket:
+        # No rule for raw objects: compaction removes those that a table holds, and nobody others.
         # By which an alert that is asked for twice is known; nobody asks that late.
         marks = s3.LifecycleRule(id="AlertMarks", prefix="alerts/", expiration=_KEPT_MARKS)
         everything = s3.LifecycleRule(
@@ -96,6 +92,6 @@ class StorageStack(Stack):
             versioned=True,
             server_access_logs_bucket=access_log,
             server_access_logs_prefix="data/",
-            lifecycle_rules=[*raw, marks, everything],
+            lifecycle_rules=[marks, everything],
             removal_policy=self._removal,
         )

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from evergreen.lake.compaction import compact
+from evergreen.clock import utc_now
+from evergreen.errors import CompactionError
+from evergreen.lake.compaction import CompactionReport, compact
+from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import find_definition, load_definitions
 from evergreen.storage import Storage
 from functions.compact_logs.settings import settings
+from functions.shared.metrics import Recorder
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
+_COUNTERS = (Metric.COMPACTION_FAILURES, Metric.REJECTED_RECORDS)
 
 
 class Request(BaseModel):
@@ -27,12 +33,17 @@ class Request(BaseModel):
 
     model: str | None = None
     include_open: bool = False
-    days: int = Field(default=3, ge=1, le=400)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Compact, and answer with one entry per partition that had something new."""
+    """Compact, and answer with one entry per partition that had something new.
+
+    Raises
+    ------
+    CompactionError
+        If any of it failed, after everything else was done.
+    """
     request = Request.model_validate(event)
     models = settings().models
     if request.model:
@@ -40,12 +51,36 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     else:
         definitions = list(load_definitions(models).values())
     storage = Storage(settings().bucket, boto3.client("s3"))
-    done = [
-        asdict(result)
-        for definition in definitions
-        for result in compact(
-            storage, definition, days=request.days, include_open=request.include_open
+    reports: list[CompactionReport] = []
+    for definition in definitions:
+        report = compact(
+            storage,
+            definition,
+            include_open=request.include_open,
+            keep_raw=timedelta(days=settings().raw_retention_days),
         )
-    ]
+        _record(definition.name, report)
+        reports.append(report)
+    done = [asdict(each) for report in reports for each in report.done]
+    failures = [each for report in reports for each in report.failures]
     logger.info("compacted", extra={"partitions": done})
+    if failures:
+        logger.error("not compacted", extra={"failures": [asdict(each) for each in failures]})
+        first = failures[0]
+        raise CompactionError(
+            f"{len(failures)} failed and all else was compacted; the first one: {first.reason}",
+            where=first.place,
+            fix="The log names all of them. Nothing is lost: raw objects stay until a table holds "
+            "their records. Put it right and run the compaction again.",
+        )
     return {"partitions": done}
+
+
+def _record(model: str, report: CompactionReport) -> None:
+    oldest = report.oldest_waiting
+    age = 0.0 if oldest is None else (utc_now() - oldest).total_seconds()
+    recorder = Recorder(model, _COUNTERS)
+    recorder.record(Metric.COMPACTION_FAILURES, len(report.failures))
+    recorder.record(Metric.REJECTED_RECORDS, sum(each.rejected for each in report.done))
+    recorder.record(Metric.OLDEST_RAW, max(age, 0.0))
+    recorder.flush()

@@ -13,6 +13,7 @@ class Settings(ModelsEnvironment):
     """Environment of the function."""
 
     bucket: str = Field(alias="EVERGREEN_BUCKET")
+    raw_retention_days: int = Field(alias="EVERGREEN_RAW_RETENTION_DAYS")
 
 
 @cache

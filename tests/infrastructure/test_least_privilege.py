@@ -142,6 +142,27 @@ def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Temp
     }
 
 
+def test_compaction_writes_tables_and_what_it_sets_aside_and_nothing_else(aws: Templates) -> None:
+    role, tables = "CompactLogsRole", {"request-log/table/*", "labels/table/*"}
+    raw = {"request-log/raw/*", "labels/raw/*"}
+    assert keys_of(aws["Serving"], role, "s3:GetObject") == tables | raw
+    assert keys_of(aws["Serving"], role, "s3:PutObject") == tables | {"rejected/*"}
+    assert keys_of(aws["Serving"], role, "s3:DeleteObject") == tables | raw
+    found = statements(aws["Serving"], role)
+    assert {action for each in found for action in listed(each["Action"])} == {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
 def test_the_drift_check_reads_no_model(aws: Templates) -> None:
     assert keys_of(aws["Drift"], "CheckDriftRole", "s3:GetObject") == {
         *("request-log/*", "labels/*", "datasets/*", "drift/*"),

@@ -23,6 +23,7 @@ OF_A_MODEL = {
     "ModelLoadFailures",
     "Throttles",
     "DriftCheckMissing",
+    "RawWaiting",
     "NoTraffic",
 }
 OF_ALL = {
@@ -144,12 +145,16 @@ def test_the_emulator_has_the_maximum_where_aws_has_a_percentile(
     assert not [alarm for alarm in alarms(emulator).values() if "Metrics" in alarm]
 
 
-def test_silence_is_an_alarm_for_checks_and_traffic_alone(aws: Templates) -> None:
+def test_silence_is_an_alarm_for_schedules_and_traffic_alone(aws: Templates) -> None:
     silent = {n for n, each in alarms(aws).items() if each["TreatMissingData"] == "breaching"}
     assert {name.removeprefix("FlightDelay") for name in silent if "FlightDelay" in name} == {
         "DriftCheckMissing",
+        "RawWaiting",
         "NoTraffic",
     }
+    waiting = alarms(aws)["FlightDelayRawWaiting"]
+    assert (waiting["Period"], waiting["EvaluationPeriods"]) == (3600, 2)
+    assert waiting["Threshold"] == 27 * 3600
     check = alarms(aws)["FlightDelayDriftCheckMissing"]
     assert (check["Period"], check["EvaluationPeriods"], check["Statistic"]) == (
         3600,

@@ -90,7 +90,7 @@ def test_rows_are_read_once_through_compaction_and_after(storage: Storage) -> No
     expected = [("r1", 0), ("r1", 1)]
     assert _ids(lake, start, end) == expected
 
-    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW).done
     assert (done.objects, done.rows, done.duplicates, done.rejected) == (3, 4, 2, 0)
     assert _ids(lake, start, end) == expected
 
@@ -104,23 +104,23 @@ def test_rows_are_read_once_through_compaction_and_after(storage: Storage) -> No
 
 def test_a_second_compaction_without_news_does_nothing(storage: Storage) -> None:
     _land(storage, "one", "r1", NOW)
-    assert compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    assert compact(storage, DEFINITION, include_open=True, clock=lambda: NOW).done
     files = _file(storage)
-    assert compact(storage, DEFINITION, include_open=True, clock=lambda: NOW) == []
+    assert compact(storage, DEFINITION, include_open=True, clock=lambda: NOW).done == []
     assert _file(storage) == files
 
 
 def test_an_open_day_waits_and_a_closed_day_is_due(storage: Storage) -> None:
     _land(storage, "one", "r1", NOW)
-    assert compact(storage, DEFINITION, clock=lambda: NOW) == []
+    assert compact(storage, DEFINITION, clock=lambda: NOW).done == []
     just_after_midnight = datetime(2026, 5, 5, 0, 10, tzinfo=UTC)
-    assert compact(storage, DEFINITION, clock=lambda: just_after_midnight) == []
-    [done] = compact(storage, DEFINITION, clock=lambda: NOW + timedelta(hours=10))
+    assert compact(storage, DEFINITION, clock=lambda: just_after_midnight).done == []
+    [done] = compact(storage, DEFINITION, clock=lambda: NOW + timedelta(hours=10)).done
     assert done.day == "2026-05-04"
 
 
 def test_killed_before_the_manifest_nothing_is_lost_or_doubled(storage: Storage) -> None:
-    class Killed(Exception):  # noqa: N818
+    class Killed(BaseException):
         """Stands for the end of the process."""
 
     class Dying(Storage):
@@ -186,7 +186,7 @@ def test_an_object_is_read_like_a_file(storage: Storage, size: int) -> None:
 def test_lines_that_do_not_parse_are_kept_with_the_reason(storage: Storage) -> None:
     _land(storage, "one", "r1", NOW)
     storage.put(f"{REQUEST_LOG.raw_prefix('m', DAY)}15/broken", b'{"timestamp": 1}\nhalf a li\n')
-    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW).done
     assert (done.rows, done.rejected) == (2, 2)
     [item] = storage.list("rejected/request-log/model=m/dt=2026-05-04/")
     kept = [json.loads(line) for line in (storage.get(item.key) or b"").splitlines()]

@@ -212,7 +212,7 @@ def test_the_lake_reads_each_row_once_before_and_after_compaction(storage: Stora
     land(storage, "again", "r1", NOW - timedelta(minutes=30))
     expected = [("r1", 0, 0.5), ("r1", 1, None)]
     assert rows() == expected
-    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW).done
     assert (done.rows, done.duplicates, done.rejected) == (2, 2, 0)
     land(storage, "late", "r2", NOW - timedelta(minutes=1))
     compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)

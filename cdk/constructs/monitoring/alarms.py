@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
@@ -23,7 +24,6 @@ from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import timedelta
 
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
@@ -204,6 +204,7 @@ def _of_model(
         "is used up. Ask AWS for a higher limit, or send larger batches.",
     )
     yield _drift_check_missing(model, definition, settings)
+    yield _raw_waiting(model, watched, settings)
     if settings.no_traffic_after is not None:
         yield AlarmSpec(
             f"{camel_case(model)}NoTraffic",
@@ -238,6 +239,28 @@ def _drift_check_missing(model: str, definition: ModelDefinition, settings: Sett
         seconds=seconds,
         periods=min(2, _LONGEST_WATCHED // seconds),
         below=True,
+        silence=True,
+        own_pace=True,
+    )
+
+
+def _raw_waiting(model: str, watched: Watched, settings: Settings) -> AlarmSpec:
+    seconds = _whole_minutes(settings.compaction_period)
+    # What landed at midnight is due when its day is closed, which is soon after the next one, and
+    # then waits for two runs at most.
+    due = timedelta(hours=25) + 2 * settings.compaction_period
+    return AlarmSpec(
+        f"{camel_case(model)}RawWaiting",
+        NAMESPACE,
+        Metric.OLDEST_RAW,
+        {MODEL_DIMENSION: model},
+        cloudwatch.Stats.MAXIMUM,
+        due.total_seconds(),
+        f"Records of {model} have waited for compaction since the day before, or compaction does "
+        f"not run. Nothing is lost, but reading grows slower. The log of "
+        f"{watched.functions['compact_logs']} says which objects failed, and why.",
+        seconds=seconds,
+        periods=min(2, _LONGEST_WATCHED // seconds),
         silence=True,
         own_pace=True,
     )

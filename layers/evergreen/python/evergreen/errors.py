@@ -52,6 +52,10 @@ class LogDeliveryError(EvergreenError):
     """Firehose and S3 both refused records of the request log or of the ground truth."""
 
 
+class CompactionError(EvergreenError):
+    """Part of what was due could not be compacted; the rest was."""
+
+
 class NotEnoughDataError(EvergreenError):
     """Too few rows, or labelled rows, for the task; the message says how many are needed."""
 

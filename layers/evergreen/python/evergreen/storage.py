@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Iterator
+    from collections.abc import Buffer, Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -173,12 +173,16 @@ class Storage:
     def delete_below(self, prefix: str) -> int:
         """Delete every object below ``prefix`` and return their number."""
         keys = [item.key for item in self.list(prefix)]
+        self.delete_all(keys)
+        return len(keys)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete objects, many in one call; deleting what is not there is no error."""
         for first in range(0, len(keys), 1000):
             batch = keys[first : first + 1000]
             self._client.delete_objects(
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch]}
             )
-        return len(keys)
 
     def _put_on_condition(self, key: str, body: bytes, **condition: str) -> bool:
         try:

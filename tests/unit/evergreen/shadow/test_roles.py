@@ -81,7 +81,7 @@ def _land(world: World, table: str, records: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("compacted", [False, True])
 def test_every_row_served_is_logged_once_for_each_role(logged: Logged, compacted: bool) -> None:
     if compacted:
-        done = compact(logged.world.storage, DEFINITION, include_open=True, clock=lambda: NOW)
+        done = compact(logged.world.storage, DEFINITION, include_open=True, clock=lambda: NOW).done
         assert [item.rows for item in done if item.table == REQUEST_LOG.name] == [2 * logged.served]
     table = logged.lake.predictions(DEFINITION, START, END)
     assert Counter(table["role"].to_pylist()) == {

@@ -1,7 +1,8 @@
 """Compaction: many small JSON-lines objects become one Parquet file per day, each row once.
 
 The order makes it safe to kill at any point: Parquet file, then manifest (the commit), then
-removal of the file it replaces. Raw objects stay until their lifecycle rule ends them.
+removal of the file it replaces. A raw object is removed when it is old enough and the table holds
+its records, never for its age alone. One object, one day or one table that fails stops no other.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,15 +22,18 @@ from evergreen.lake.reader import GROUP_ROWS, MANIFEST, Lake, PartitionManifest
 from evergreen.lake.tables import LABELS, REQUEST_LOG, Rejected, TableKind, concat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pyarrow as pa
 
     from evergreen.model_definition import ModelDefinition
-    from evergreen.storage import Storage
+    from evergreen.storage import Storage, StoredObject
 
 OPEN_PARTITION_BYTES = 50 * 1024 * 1024
 """Raw bytes from which a partition is compacted while its day is still open."""
 CLOSING_TIME = timedelta(minutes=20)
 """A day is closed this long after midnight: Firehose buffers for at most 15 minutes."""
+MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +49,67 @@ class Compaction:
     rejected: int
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What could not be compacted, and why; all else was."""
+
+    table: str
+    model: str
+    place: str
+    """Key of an object, or prefix of a day or a table."""
+    reason: str
+
+
+@dataclass(slots=True)
+class CompactionReport:
+    """What a compaction of one model did and did not do.
+
+    Parameters
+    ----------
+    done
+        One entry per partition that had something new.
+    failures
+        What went wrong; the raw objects concerned are where they were.
+    oldest_waiting
+        When the oldest raw object landed whose records no table holds yet, if there is one.
+    removed
+        How many raw objects were removed because a table holds their records.
+    """
+
+    done: list[Compaction] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    oldest_waiting: datetime | None = None
+    removed: int = 0
+
+
 def compact(
     storage: Storage,
     definition: ModelDefinition,
     *,
-    days: int = 3,
     include_open: bool = False,
+    keep_raw: timedelta | None = None,
     clock: Clock = utc_now,
-) -> list[Compaction]:
-    """Compact what is due of a model's request log and ground truth.
+) -> CompactionReport:
+    """Compact what is due of a model's request log and ground truth, however old it is.
+
+    Nothing that fails is raised: it stands in the report, and everything else is compacted.
 
     Parameters
     ----------
-    days
-        How many days back to look, today included.
     include_open
         Whether to compact partitions that are neither closed nor large.
-
-    Returns
-    -------
-    One entry per partition that had something new.
+    keep_raw
+        How long raw objects are kept whose records a table holds; for ever if it is not given.
     """
     now = clock()
-    done = []
+    report = CompactionReport()
     for kind in (REQUEST_LOG, LABELS):
-        for back in range(days):
-            day = now.astimezone(UTC).date() - timedelta(days=back)
-            result = _compact_partition(
-                storage, kind, definition, day, anyway=include_open or _closed(day, now)
-            )
-            if result:
-                done.append(result)
-    return done
+        table = _Table(storage, kind, definition, report)
+        for day, raw in table.landed():
+            table.compact(day, raw, anyway=include_open or _closed(day, now))
+            if keep_raw is not None:
+                table.remove(day, [item for item in raw if now - item.modified > keep_raw])
+    return report
 
 
 def _closed(day: date, now: datetime) -> bool:
@@ -83,36 +117,118 @@ def _closed(day: date, now: datetime) -> bool:
     return now >= midnight + CLOSING_TIME
 
 
-def _compact_partition(
-    storage: Storage, kind: TableKind, definition: ModelDefinition, day: date, *, anyway: bool
-) -> Compaction | None:
-    lake = Lake(storage)
-    manifest = lake.manifest(kind, definition.name, day)
-    known = manifest.sources if manifest else frozenset()
-    raw = list(storage.list(kind.raw_prefix(definition.name, day)))
-    fresh = [item for item in raw if item.key not in known]
-    if not fresh or not (anyway or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES):
-        return None
-    before = lake.compacted(kind, definition, day)
-    parts, rejected = [before], []
-    for item in fresh:
-        part, refused = kind.from_lines(item.key, storage.get(item.key) or b"", definition)
-        parts.append(part)
-        rejected += refused
-    everything = concat(parts, kind.schema(definition))
-    table = kind.deduplicated(everything)
-    _keep_rejected(storage, kind, definition.name, day, rejected)
-    sources = known | {item.key for item in fresh}
-    commit(storage, kind.partition(definition.name, day), table, sources, manifest)
-    return Compaction(
-        table=kind.name,
-        model=definition.name,
-        day=day.isoformat(),
-        objects=len(fresh),
-        rows=table.num_rows,
-        duplicates=everything.num_rows - table.num_rows,
-        rejected=len(rejected),
-    )
+class _Table:
+    """One table of one model; each step writes down what fails, and goes on."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        kind: TableKind,
+        definition: ModelDefinition,
+        report: CompactionReport,
+    ) -> None:
+        self._storage = storage
+        self._kind = kind
+        self._definition = definition
+        self._model = definition.name
+        self._report = report
+        self._lake = Lake(storage)
+
+    def landed(self) -> list[tuple[date, list[StoredObject]]]:
+        """Return the raw objects there are by the day they landed, the oldest day first."""
+        prefix = self._kind.landing_prefix(self._model)
+        days: dict[date, list[StoredObject]] = defaultdict(list)
+        try:
+            for item in self._storage.list(prefix):
+                day = self._kind.day_landed(self._model, item.key)
+                if day is None:
+                    self._fail(item.key, ValueError("not below a day: nobody reads it"))
+                    self._waits([item])
+                else:
+                    days[day].append(item)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other table goes on
+            self._fail(prefix, error)
+        return sorted(days.items())
+
+    def compact(self, day: date, raw: Sequence[StoredObject], *, anyway: bool) -> None:
+        """Compact one day if it is due."""
+        held: frozenset[str] = frozenset()
+        try:
+            manifest = self._lake.manifest(self._kind, self._model, day)
+            held = manifest.sources if manifest else held
+            fresh = [item for item in raw if item.key not in held]
+            if fresh and (anyway or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES):
+                held = self._rewrite(day, fresh, manifest)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
+            self._fail(self._kind.partition(self._model, day), error)
+        self._waits(item for item in raw if item.key not in held)
+
+    def remove(self, day: date, raw: Sequence[StoredObject]) -> None:
+        """Remove those raw objects of a day whose records the table is seen to hold."""
+        partition = self._kind.partition(self._model, day)
+        try:
+            manifest = self._lake.manifest(self._kind, self._model, day) if raw else None
+            if manifest is None:
+                return
+            # Seen, not believed: a manifest may name a file that is gone.
+            self._storage.open(partition + manifest.file).close()
+            keys = [item.key for item in raw if item.key in manifest.sources]
+            self._storage.delete_all(keys)
+            self._report.removed += len(keys)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
+            self._fail(partition, error)
+
+    def _rewrite(
+        self, day: date, fresh: Sequence[StoredObject], manifest: PartitionManifest | None
+    ) -> frozenset[str]:
+        """Put new objects into a day's partition; return those that it holds now."""
+        kind, definition = self._kind, self._definition
+        parts, rejected, read = [self._lake.compacted(kind, definition, day)], [], []
+        for item in fresh:
+            try:
+                part, refused = kind.from_lines(item.key, self._body(item.key), definition)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other objects go on
+                self._fail(item.key, error)
+                continue
+            parts.append(part)
+            rejected += refused
+            read.append(item.key)
+        held = manifest.sources if manifest else frozenset()
+        if not read:
+            return held
+        everything = concat(parts, kind.schema(definition))
+        table = kind.deduplicated(everything)
+        _keep_rejected(self._storage, kind, self._model, day, rejected)
+        held |= {*read}
+        commit(self._storage, kind.partition(self._model, day), table, held, manifest)
+        self._report.done.append(
+            Compaction(
+                table=kind.name,
+                model=self._model,
+                day=day.isoformat(),
+                objects=len(read),
+                rows=table.num_rows,
+                duplicates=everything.num_rows - table.num_rows,
+                rejected=len(rejected),
+            )
+        )
+        return held
+
+    def _body(self, key: str) -> bytes:
+        body = self._storage.get(key)
+        if body is None:
+            raise FileNotFoundError(key)
+        return body
+
+    def _waits(self, items: Iterable[StoredObject]) -> None:
+        waiting = [item.modified for item in items]
+        if self._report.oldest_waiting is not None:
+            waiting.append(self._report.oldest_waiting)
+        self._report.oldest_waiting = min(waiting, default=None)
+
+    def _fail(self, place: str, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"[:MAX_REASON]
+        self._report.failures.append(Failure(self._kind.name, self._model, place, reason))
 
 
 def _keep_rejected(

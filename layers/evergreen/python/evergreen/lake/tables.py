@@ -7,6 +7,7 @@ because a caller repeats a label, is told apart by the table's key.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -52,9 +53,21 @@ class TableKind:
     key: tuple[str, ...]
     keep: Literal["first", "last"]
 
+    def landing_prefix(self, model: str) -> str:
+        """Return the prefix at which Firehose lands the model's records."""
+        return f"{self.name}/raw/model={model}/"
+
     def raw_prefix(self, model: str, day: date) -> str:
         """Return the prefix at which Firehose landed the records of ``day``."""
-        return f"{self.name}/raw/model={model}/{day:%Y/%m/%d}/"
+        return f"{self.landing_prefix(model)}{day:%Y/%m/%d}/"
+
+    def day_landed(self, model: str, key: str) -> date | None:
+        """Return the day of a raw object's prefix, None where it lies below none."""
+        text = key.removeprefix(self.landing_prefix(model))[: len("2026/01/31/")]
+        try:
+            return datetime.strptime(text, "%Y/%m/%d/").replace(tzinfo=UTC).date()
+        except ValueError:
+            return None
 
     def partition(self, model: str, day: date) -> str:
         """Return the prefix of the table's partition for ``day`` (the day of arrival, UTC)."""

@@ -22,7 +22,13 @@ Unit = Literal["Count", "Milliseconds", "Seconds", "Percent", "Megabytes", "Byte
 Kind = Literal["counter", "gauge", "distribution"]
 Board = Literal["service", "api", "data", "model"]
 Emitter = Literal[
-    "predict", "check_drift", "register_challenger", "promote", "clean_up", "roll_back"
+    "predict",
+    "compact_logs",
+    "check_drift",
+    "register_challenger",
+    "promote",
+    "clean_up",
+    "roll_back",
 ]
 
 
@@ -52,6 +58,9 @@ class Metric(StrEnum):
     INVALID_VALUES = "InvalidValues"
     OUT_OF_RANGE = "OutOfRange"
     UNSEEN_CATEGORIES = "UnseenCategories"
+    REJECTED_RECORDS = "RejectedRecords"
+    COMPACTION_FAILURES = "CompactionFailures"
+    OLDEST_RAW = "OldestRawObject"
     WINDOW_ROWS = "WindowRows"
     DRIFTED_FEATURES = "DriftedFeatures"
     DRIFTED_SHARE = "DriftedShare"
@@ -157,6 +166,30 @@ SPECS: tuple[MetricSpec, ...] = (
     MetricSpec(_M.OUT_OF_RANGE, "Count", "counter", "data", "values outside min and max"),
     MetricSpec(
         _M.UNSEEN_CATEGORIES, "Count", "counter", "data", "categories that training did not have"
+    ),
+    MetricSpec(
+        _M.REJECTED_RECORDS,
+        "Count",
+        "counter",
+        "data",
+        "lines of the log that compaction set aside",
+        emitter="compact_logs",
+    ),
+    MetricSpec(
+        _M.COMPACTION_FAILURES,
+        "Count",
+        "counter",
+        "data",
+        "objects and days that could not be compacted",
+        emitter="compact_logs",
+    ),
+    MetricSpec(
+        _M.OLDEST_RAW,
+        "Seconds",
+        "gauge",
+        "data",
+        "age of the oldest raw object that is not compacted yet",
+        emitter="compact_logs",
     ),
     MetricSpec(
         _M.WINDOW_ROWS,

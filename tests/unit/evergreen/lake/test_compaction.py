@@ -1,0 +1,224 @@
+"""Compaction: whatever fails stops nothing else, and no raw object goes before a table has it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from evergreen.capture.delivery import encode
+from evergreen.capture.request_log import request_records
+from evergreen.clock import to_text, utc_now
+from evergreen.lake.compaction import CompactionReport, compact
+from evergreen.lake.reader import MANIFEST, Lake
+from evergreen.lake.tables import LABELS, REQUEST_LOG, TableKind
+from evergreen.model_definition import ModelDefinition
+from evergreen.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFINITION = ModelDefinition.model_validate(
+    {"name": "m", "task": "regression", "target": "y", "features": {"a": {"type": "float"}}}
+)
+NOW = utc_now()
+LATER = NOW + timedelta(hours=2)
+"""After all that a test lands, of which S3 itself notes the time."""
+TODAY = NOW.date()
+LONG_AGO = TODAY - timedelta(days=25)
+
+
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="data")
+        yield Storage("data", client)
+
+
+def _land(storage: Storage, name: str, request_id: str, day: date) -> str:
+    records = request_records(
+        timestamp=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+        request_id=request_id,
+        definition=DEFINITION,
+        model_version="1",
+        rows=[{"a": 1.5}],
+        outputs=[10.0],
+        confidences=None,
+        metadata={"role": "champion"},
+    )
+    key = f"{REQUEST_LOG.raw_prefix('m', day)}12/{name}"
+    storage.put(key, b"".join(map(encode, records)))
+    return key
+
+
+def _label(storage: Storage, day: date, **changes: Any) -> str:
+    moment = to_text(datetime(day.year, day.month, day.day, 13, tzinfo=UTC))
+    record = {
+        "timestamp": moment,
+        "request_id": "r1",
+        "row": 0,
+        "model": "m",
+        "label": 1.0,
+        "observed_at": moment,
+    }
+    key = f"{LABELS.raw_prefix('m', day)}13/{len(changes)}"
+    storage.put(key, encode(record | changes))
+    return key
+
+
+def _rows(storage: Storage, kind: TableKind = REQUEST_LOG) -> list[str]:
+    lake = Lake(storage, clock=lambda: NOW)
+    read = lake.predictions if kind is REQUEST_LOG else lake.labels
+    table = read(DEFINITION, NOW - timedelta(days=40), NOW + timedelta(days=2))
+    return sorted(table["request_id"].to_pylist())
+
+
+def _compact(storage: Storage, **how: Any) -> CompactionReport:
+    return compact(storage, DEFINITION, include_open=True, clock=lambda: LATER, **how)
+
+
+class Failing(Storage):
+    """S3 that refuses one object: what IAM, KMS or a fault of S3 does, and moto cannot."""
+
+    def __init__(self, storage: Storage, refused: str) -> None:
+        super().__init__(storage.bucket, storage._client)
+        self.refused = refused
+
+    def get(self, key: str) -> bytes | None:
+        self._check(key)
+        return super().get(key)
+
+    def put(self, key: str, body: bytes) -> None:
+        self._check(key)
+        super().put(key, body)
+
+    def _check(self, key: str) -> None:
+        if key.startswith(self.refused):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": key}}, "S3")
+
+
+def test_an_object_that_cannot_be_read_waits_and_all_others_are_compacted(storage: Storage) -> None:
+    bad = _land(storage, "bad", "r0", TODAY)
+    _land(storage, "good", "r1", TODAY)
+    _land(storage, "older", "r2", LONG_AGO)
+    _label(storage, TODAY)
+    report = _compact(Failing(storage, bad))
+    assert [(each.place, each.reason.split(":")[0]) for each in report.failures] == [
+        (bad, "ClientError")
+    ]
+    assert sorted((each.table, each.day) for each in report.done) == [
+        ("labels", TODAY.isoformat()),
+        ("request-log", LONG_AGO.isoformat()),
+        ("request-log", TODAY.isoformat()),
+    ]
+    assert report.oldest_waiting is not None
+    again = _compact(storage)
+    assert (again.failures, again.oldest_waiting) == ([], None)
+    assert _rows(storage) == ["r0", "r1", "r2"]
+
+
+def test_a_day_that_fails_stops_no_other_day_and_no_other_table(storage: Storage) -> None:
+    _land(storage, "older", "r0", LONG_AGO)
+    _land(storage, "newer", "r1", TODAY)
+    _label(storage, TODAY)
+    partition = REQUEST_LOG.partition("m", LONG_AGO)
+    report = _compact(Failing(storage, partition))
+    assert [each.place for each in report.failures] == [partition]
+    assert {each.table for each in report.done} == {"request-log", "labels"}
+    assert report.oldest_waiting is not None
+
+
+def test_a_manifest_that_cannot_be_read_stops_its_day_only(storage: Storage) -> None:
+    _land(storage, "older", "r0", LONG_AGO)
+    _land(storage, "newer", "r1", TODAY)
+    storage.put(REQUEST_LOG.partition("m", LONG_AGO) + MANIFEST, b"{half")
+    report = _compact(storage, keep_raw=timedelta(0))
+    assert {each.place for each in report.failures} == {REQUEST_LOG.partition("m", LONG_AGO)}
+    assert [each.day for each in report.done] == [TODAY.isoformat()]
+    assert len(list(storage.list(REQUEST_LOG.raw_prefix("m", LONG_AGO)))) == 1
+
+
+def test_a_table_that_cannot_be_listed_stops_no_other(storage: Storage) -> None:
+    _label(storage, TODAY)
+
+    class Unlisted(Storage):
+        def list(self, prefix: str, start_after: str = "") -> Any:
+            if prefix.startswith("request-log/"):
+                raise ClientError({"Error": {"Code": "SlowDown", "Message": prefix}}, "List")
+            return super().list(prefix, start_after)
+
+    report = _compact(Unlisted(storage.bucket, storage._client))
+    assert [each.place for each in report.failures] == ["request-log/raw/model=m/"]
+    assert [each.table for each in report.done] == ["labels"]
+
+
+def test_one_label_beyond_64_bits_stops_nobody_and_is_set_aside(storage: Storage) -> None:
+    _land(storage, "one", "r1", TODAY)
+    _label(storage, TODAY, row=9223372036854775808)
+    _label(storage, TODAY)
+    report = _compact(storage)
+    assert report.failures == []
+    assert _rows(storage, LABELS) == ["r1"]
+    [kept] = storage.list("rejected/labels/model=m/")
+    [line] = (storage.get(kept.key) or b"").splitlines()
+    assert "row" in json.loads(line)["reason"]
+    assert (
+        Lake(storage, clock=lambda: NOW)
+        .labelled(DEFINITION, NOW - timedelta(days=2), NOW + timedelta(days=1))
+        .num_rows
+        == 1
+    )
+
+
+def test_raw_is_removed_when_it_is_old_and_the_table_holds_it(storage: Storage) -> None:
+    _land(storage, "one", "r1", LONG_AGO)
+    assert _compact(storage, keep_raw=timedelta(days=1)).removed == 0
+    report = _compact(storage, keep_raw=timedelta(0))
+    assert (report.removed, report.failures) == (1, [])
+    assert list(storage.list("request-log/raw/")) == []
+    assert _rows(storage) == ["r1"]
+    assert _compact(storage, keep_raw=timedelta(0)).removed == 0
+
+
+def test_raw_that_no_table_holds_stays_however_old_it_is(storage: Storage) -> None:
+    bad = _land(storage, "bad", "r0", LONG_AGO)
+    _land(storage, "good", "r1", LONG_AGO)
+    report = _compact(Failing(storage, bad), keep_raw=timedelta(0))
+    assert report.removed == 1
+    assert [item.key for item in storage.list("request-log/raw/")] == [bad]
+
+
+def test_raw_whose_table_file_is_gone_stays(storage: Storage) -> None:
+    _land(storage, "one", "r1", LONG_AGO)
+    _compact(storage)
+    for item in storage.list(REQUEST_LOG.partition("m", LONG_AGO)):
+        if item.key.endswith(".parquet"):
+            storage.delete(item.key)
+    report = _compact(storage, keep_raw=timedelta(0))
+    assert report.removed == 0
+    assert [each.reason.split(":")[0] for each in report.failures] == ["FileNotFoundError"]
+    assert len(list(storage.list("request-log/raw/"))) == 1
+
+
+def test_an_object_below_no_day_is_named(storage: Storage) -> None:
+    storage.put("request-log/raw/model=m/2026-05-04/astray", b"{}")
+    report = _compact(storage, keep_raw=timedelta(0))
+    assert [each.place for each in report.failures] == ["request-log/raw/model=m/2026-05-04/astray"]
+    assert report.oldest_waiting is not None
+    assert len(list(storage.list("request-log/raw/"))) == 1
+
+
+def test_an_open_day_waits_and_says_since_when(storage: Storage) -> None:
+    _land(storage, "one", "r1", TODAY)
+    report = compact(storage, DEFINITION, clock=lambda: NOW)
+    assert (report.done, report.failures) == ([], [])
+    assert report.oldest_waiting is not None
+    assert abs(report.oldest_waiting - NOW) < timedelta(hours=1)

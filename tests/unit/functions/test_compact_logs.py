@@ -1,0 +1,96 @@
+"""The compaction function: each model by itself, and failures told when all else is done."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from evergreen.errors import CompactionError
+from evergreen.metrics.catalog import SPECS, Metric
+from functions.compact_logs.handler import handler
+from functions.compact_logs.settings import settings
+from tests.support.gateway_events import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTEXT: Any = Context()
+MODELS = ("alpha", "beta")
+LABEL = {
+    "timestamp": "2026-05-04T13:00:00Z",
+    "request_id": "r1",
+    "row": 0,
+    "label": 1.0,
+    "observed_at": "2026-05-04T13:00:00Z",
+}
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in MODELS:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.toml").write_text(
+            f'name = "{name}"\ntask = "regression"\ntarget = "y"\nfeatures.a.type = "float"\n'
+        )
+    told = {
+        "EVERGREEN_BUCKET": "data",
+        "EVERGREEN_MODELS": str(tmp_path),
+        "EVERGREEN_RAW_RETENTION_DAYS": "30",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="data")
+        for name in MODELS:
+            lines = [json.dumps(LABEL | {"model": each}) for each in (name, "gamma")]
+            _put(s3, f"labels/raw/model={name}/2026/05/04/13/one", "\n".join(lines))
+        yield s3
+    settings.cache_clear()
+
+
+def _put(client: Any, key: str, body: str) -> None:
+    client.put_object(Bucket="data", Key=key, Body=body.encode())
+
+
+def _metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {line["model"]: line for line in lines if "_aws" in line}
+
+
+def test_every_model_is_compacted_and_its_metrics_are_written(
+    client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partitions = handler({}, CONTEXT)["partitions"]
+    assert [(each["model"], each["rows"], each["rejected"]) for each in partitions] == [
+        (name, 1, 1) for name in MODELS
+    ]
+    found = _metrics(capsys)
+    assert set(found) == set(MODELS)
+    for line in found.values():
+        assert line[Metric.REJECTED_RECORDS] == [1]
+        assert line[Metric.COMPACTION_FAILURES] == [0]
+        assert line[Metric.OLDEST_RAW] == [0]
+        assert line.keys() >= {each.metric for each in SPECS if each.emitter == "compact_logs"}
+
+
+def test_a_model_that_fails_is_told_after_the_others_are_done(
+    client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _put(client, "labels/table/model=alpha/dt=2026-05-04/_manifest.json", "{half")
+    with pytest.raises(CompactionError, match=r"labels/table/model=alpha/dt=2026-05-04/: 1 failed"):
+        handler({}, CONTEXT)
+    found = _metrics(capsys)
+    assert found["alpha"][Metric.COMPACTION_FAILURES] == [1]
+    assert found["beta"][Metric.COMPACTION_FAILURES] == [0]
+    assert found["beta"][Metric.REJECTED_RECORDS] == [1]
+    assert handler({"model": "beta"}, CONTEXT) == {"partitions": []}
