@@ -25,6 +25,7 @@ from evergreen.datasets.store import (
     write_dataset,
 )
 from evergreen.errors import NotEnoughDataError
+from evergreen.lake.reader import LATEST_LANDING
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 _LABELLED_AT = "labelled_at"
-_LATEST_DELIVERY = timedelta(hours=24)
-"""How late a record may land: Firehose retries for a day
-(docs.aws.amazon.com/firehose/latest/dev/retry.html)."""
 
 
 def build_dataset(
@@ -128,7 +126,7 @@ def _labelled_since(
 ) -> pa.Table:
     """Return the log's rows labelled since the champion's data set; some of them it may have."""
     # A label may land after later ones: look back further, the champion's rows are known by key.
-    since = max(champion.data_until - _LATEST_DELIVERY, champion.log_from)
+    since = max(champion.data_until - LATEST_LANDING, champion.log_from)
     labelled = lake.labelled(definition, since - definition.retraining.label_wait, until)
     return labelled.filter(
         pc.greater_equal(labelled[_LABELLED_AT], pa.scalar(since, TIMESTAMP_TYPE))

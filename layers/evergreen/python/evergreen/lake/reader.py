@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import Clock, utc_now
+from evergreen.errors import EvergreenError
+from evergreen.lake.evolution import of_this_task, read_group
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE, TableKind, concat
 
 if TYPE_CHECKING:
@@ -27,6 +29,24 @@ if TYPE_CHECKING:
 MANIFEST = "_manifest.json"
 GROUP_ROWS = 65_536
 """Rows of a Parquet file that are written, and read, at a time."""
+CLOCK_SKEW = timedelta(minutes=15)
+"""How far the clocks of a function, of Firehose and of S3 can be apart.
+
+AWS synchronises all of them and promises no bound. But it takes no request that is signed further
+from its own time: S3 at 15 minutes (RequestTimeTooSkewed in
+docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), Firehose at 5
+(docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html). A function
+whose clock is further off can log nothing, and without a record there is no answer."""
+_BUFFERED = timedelta(seconds=900)
+"""How long Firehose collects an object at most; the day in its key is that of its oldest record
+(docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html)."""
+_RETRIED = timedelta(hours=24)
+"""How long Firehose tries again while S3 does not answer
+(docs.aws.amazon.com/firehose/latest/dev/retry.html)."""
+EARLIEST_LANDING = _BUFFERED + CLOCK_SKEW
+"""How far before its own timestamp a record can seem to have landed."""
+LATEST_LANDING = _BUFFERED + _RETRIED + CLOCK_SKEW
+"""How long after its own timestamp a record can land."""
 
 
 class PartitionManifest(BaseModel):
@@ -118,7 +138,8 @@ class Lake:
         The columns given, and those that :meth:`labelled` adds; sorted by time.
         """
         asked = pc.unique(predictions["request_id"])
-        end = self._clock() + timedelta(seconds=1)
+        # A label may have been stamped by a clock behind that of its prediction, or ahead of ours.
+        since, end = since - CLOCK_SKEW, self._clock() + CLOCK_SKEW
         parts = (
             batch.filter(pc.is_in(batch["request_id"], asked))
             for batch in self.batches(LABELS, definition, since, end)
@@ -139,7 +160,13 @@ class Lake:
         return None if body is None else PartitionManifest.model_validate_json(body)
 
     def compacted(self, kind: TableKind, definition: ModelDefinition, day: date) -> pa.Table:
-        """Return a partition's Parquet rows."""
+        """Return a partition's Parquet rows.
+
+        Raises
+        ------
+        EvergreenError
+            If they are those of another task: rewritten as this one's they would be lost.
+        """
         schema = kind.schema(definition)
         manifest = self.manifest(kind, definition.name, day)
         if manifest is None:
@@ -174,11 +201,11 @@ class Lake:
         for day in _days(start, end):
             manifest = self.manifest(kind, definition.name, day)
             if manifest is not None:
-                for table in self._parquet(kind, definition, day, manifest, schema):
+                for table in self._parquet(kind, definition, day, manifest, schema, (start, end)):
                     yield _within(table, start, end)
             sources = manifest.sources if manifest else frozenset()
             for item in self._storage.list(kind.raw_prefix(definition.name, day)):
-                if item.key not in sources and item.modified >= start - timedelta(minutes=1):
+                if item.key not in sources and item.modified >= start - CLOCK_SKEW:
                     body = self._storage.get(item.key) or b""
                     lines = kind.from_lines(item.key, body, definition)[0]
                     yield _within(lines.select(schema.names), start, end)
@@ -190,20 +217,32 @@ class Lake:
         day: date,
         manifest: PartitionManifest,
         schema: pa.Schema,
+        window: tuple[datetime, datetime] | None = None,
     ) -> Iterator[pa.Table]:
-        """Yield the columns of ``schema`` from a partition's file, some rows at a time."""
+        """Yield the columns of ``schema`` from a partition's file, some rows at a time.
+
+        Of a window, groups of rows that lie outside are left out; there may be some more.
+        """
+        key = kind.partition(definition.name, day) + manifest.file
         try:
-            key = kind.partition(definition.name, day) + manifest.file
             # What is wanted of a group of rows is asked for together, and nothing of the others.
             with pq.ParquetFile(self._storage.open(key), pre_buffer=True) as file:
-                known = [name for name in schema.names if name in file.schema_arrow.names]
+                if not of_this_task(file.schema_arrow, kind, definition):
+                    if window is not None:
+                        return
+                    raise EvergreenError(
+                        "was written when the model had another task",
+                        where=key,
+                        fix="Give a model of another task another name.",
+                    )
                 for group in range(file.num_row_groups):
-                    yield _conform(file.read_row_group(group, known), schema)
+                    if window is None or _overlaps(file, group, *window):
+                        yield read_group(file, group, schema, definition)
         except FileNotFoundError:  # replaced meanwhile: the newer manifest knows the newer file
             newer = self.manifest(kind, definition.name, day)
             if newer is None or newer == manifest:
                 raise
-            yield from self._parquet(kind, definition, day, newer, schema)
+            yield from self._parquet(kind, definition, day, newer, schema, window)
 
     def _read(
         self,
@@ -220,12 +259,9 @@ class Lake:
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:
-    """Yield the days on which records of the window can have landed.
-
-    A record lands after its timestamp: within Firehose's buffer time as a rule, up to its 24
-    hours of retries at worst (docs.aws.amazon.com/firehose/latest/dev/retry.html).
-    """
-    day, last = start.astimezone(UTC).date(), end.astimezone(UTC).date() + timedelta(days=1)
+    """Yield the days on which records of the window can have landed."""
+    day = (start - EARLIEST_LANDING).astimezone(UTC).date()
+    last = (end + LATEST_LANDING).astimezone(UTC).date()
     while day <= last:
         yield day
         day += timedelta(days=1)
@@ -237,12 +273,7 @@ def _within(table: pa.Table, start: datetime, end: datetime) -> pa.Table:
     return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 
 
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Fit a file written under an earlier model definition to today's columns."""
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(table.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
+def _overlaps(file: pq.ParquetFile, group: int, start: datetime, end: datetime) -> bool:
+    column = file.schema_arrow.get_field_index("timestamp")
+    found = file.metadata.row_group(group).column(column).statistics
+    return found is None or not found.has_min_max or (found.min < end and found.max >= start)

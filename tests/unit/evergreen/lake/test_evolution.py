@@ -1,0 +1,135 @@
+"""Definitions change; what was logged is read as the present one has it, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from evergreen.capture.delivery import encode
+from evergreen.capture.request_log import request_records
+from evergreen.lake.compaction import compact
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import REQUEST_LOG
+from evergreen.model_definition import ModelDefinition
+from evergreen.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def _definition(task: str = "regression", **features: str) -> ModelDefinition:
+    kinds = {name: {"type": kind, "nullable": True} for name, kind in features.items()}
+    return ModelDefinition.model_validate(
+        {"name": "m", "task": task, "target": "y", "features": kinds}
+    )
+
+
+V1 = _definition(kept="float", retyped="category", dropped="float")
+V2 = _definition(kept="float", retyped="float", added="category")
+V3 = _definition(retyped="category", kept="integer", dropped="float", renamed="category")
+SENT: dict[int, dict[str, Any]] = {
+    1: {"kept": 1.5, "retyped": "AA", "dropped": 7.0},
+    2: {"kept": 2.5, "retyped": 2.25, "added": "new"},
+    3: {"retyped": "BB", "kept": 3, "dropped": None, "renamed": "new"},
+}
+DEFINITIONS = {1: V1, 2: V2, 3: V3}
+SEEN_BY_V3: dict[str, list[Any]] = {
+    "kept": [1.5, 2.5, 3.0],
+    "retyped": ["AA", None, "BB"],
+    "dropped": [7.0, None, None],
+    "renamed": [None, None, "new"],
+}
+SEEN_BY_V2: dict[str, list[Any]] = {
+    "kept": [1.5, 2.5],
+    "retyped": [None, 2.25],
+    "added": [None, "new"],
+}
+
+
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="data")
+        yield Storage("data", client)
+
+
+def _land(storage: Storage, version: int, moment: datetime) -> None:
+    [record] = request_records(
+        timestamp=moment,
+        request_id=f"r{version}",
+        definition=DEFINITIONS[version],
+        model_version=str(version),
+        rows=[SENT[version]],
+        outputs=[float(version)],
+        confidences=None,
+        metadata={"role": "champion"},
+    )
+    key = f"{REQUEST_LOG.raw_prefix('m', moment.date())}12/{version}"
+    storage.put(key, encode(record))
+
+
+def _seen(storage: Storage, definition: ModelDefinition, *names: str) -> dict[str, list[Any]]:
+    lake = Lake(storage, clock=lambda: NOON + 4 * DAY)
+    table = lake.predictions(definition, NOON - DAY, NOON + 4 * DAY, names or None)
+    found: dict[str, list[Any]] = table.to_pydict()
+    return found
+
+
+def _compact(storage: Storage, definition: ModelDefinition) -> None:
+    report = compact(storage, definition, include_open=True, clock=lambda: NOON + 4 * DAY)
+    assert report.failures == []
+    assert all(each.rejected == 0 for each in report.done)
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=1), DAY], ids=["one day", "three days"])
+@pytest.mark.parametrize("compacted", [(), (1,), (2,), (1, 2), (3,), (1, 2, 3), (1, 3), (2, 3)])
+def test_what_each_version_logged_is_read_by_the_next(
+    storage: Storage, apart: timedelta, compacted: tuple[int, ...]
+) -> None:
+    for version, definition in DEFINITIONS.items():
+        _land(storage, version, NOON + version * apart)
+        if version in compacted:
+            _compact(storage, definition)
+        if version == 2:
+            seen = _seen(storage, V2)
+            assert {name: seen[name] for name in SEEN_BY_V2} == SEEN_BY_V2
+    seen = _seen(storage, V3)
+    assert {name: seen[name] for name in SEEN_BY_V3} == SEEN_BY_V3
+    assert seen["model_output"] == [1.0, 2.0, 3.0]
+    assert [json.loads(text) for text in seen["input_data"]] == [*SENT.values()]
+    one = _seen(storage, V3, "retyped")
+    assert one["retyped"] == SEEN_BY_V3["retyped"]
+    assert "input_data" not in one
+
+
+def test_going_back_to_an_earlier_definition_shows_the_values_again(storage: Storage) -> None:
+    _land(storage, 1, NOON)
+    for definition in (V1, V2):
+        _land(storage, 2, NOON + timedelta(hours=1))
+        _compact(storage, definition)
+    _land(storage, 3, NOON + timedelta(hours=2))
+    _compact(storage, V2)
+    assert _seen(storage, V1)["retyped"] == ["AA", None, "BB"]
+
+
+def test_a_day_of_another_task_stops_no_reader_and_is_never_written_over(storage: Storage) -> None:
+    _land(storage, 1, NOON)
+    _compact(storage, V1)
+    classes = _definition("classification", kept="float")
+    assert _seen(storage, classes)["request_id"] == []
+    _land(storage, 2, NOON)
+    report = compact(storage, classes, include_open=True, clock=lambda: NOON + 4 * DAY)
+    [failure] = report.failures
+    assert "another task" in failure.reason
+    assert _seen(storage, V2)["request_id"] == ["r1", "r2"]
