@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,13 +13,17 @@ from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, Stage
 from cli.shared.progress import Steps
 from cli.shared.target import choose
-from evergreen.clock import parse_period
+from evergreen.clock import parse_period, utc_now
 from evergreen.model_definition import find_definition, load_definitions
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
+    from cli.shared.target import Target
+    from evergreen.lake.unjoined import UnjoinedLabels
     from evergreen.repair.consistency import Inconsistency
+
+
+_LABELS_OF = timedelta(days=7)
+_ADVICE = "Send ground truth under the request_id of the prediction's answer, within label_wait"
 
 
 def command(
@@ -41,6 +46,8 @@ def command(
     decided about, bundles, data sets and runs that belong to none. What a running retraining may
     be working on is left to it.
 
+    Says too how many labels belong to no logged prediction; only who sends them can change that.
+
     With --fix everything found is completed or undone; without it nothing is changed. Exits with 1
     if something is left to do.
     """
@@ -54,8 +61,10 @@ def command(
         target = choose(aws=aws, stage=stage)
         context = release_context_of(target)
         findings: list[Inconsistency] = []
+        unused: dict[str, UnjoinedLabels] = {}
         for name in names:
             say(name)
+            unused[name] = _unjoined(target, name)
             findings += find_inconsistencies(
                 context,
                 name,
@@ -66,21 +75,51 @@ def command(
         for finding in findings:
             finding.repair()
             console.progress(finding.model, f"{finding.fix}: done")
+    remarks = {name: _told(each) for name, each in unused.items() if each.unjoined}
     if json:
-        console.document(
-            [
-                {"model": each.model, "found": each.what, "fix": each.fix, "fixed": fix}
-                for each in findings
-            ]
-        )
+        console.document(_document(findings, remarks, fixed=fix))
     elif findings:
         console.out.print(_table(findings, fixed=fix))
         if not fix:
             console.out.print("\nRun it again with --fix to do that.")
     else:
         console.out.print(f"Nothing is wrong with {', '.join(names)}.", soft_wrap=True)
+    if not json:
+        for name, remark in remarks.items():
+            console.out.print(f"{name}: {remark}. {_ADVICE}.", soft_wrap=True)
     if findings and not fix:
         raise typer.Exit(1)
+
+
+def _document(
+    findings: list[Inconsistency], remarks: dict[str, str], *, fixed: bool
+) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = [
+        {"model": each.model, "found": each.what, "fix": each.fix, "fixed": fixed}
+        for each in findings
+    ]
+    told: list[dict[str, object]] = [
+        {"model": name, "found": remark, "fix": _ADVICE, "fixed": False}
+        for name, remark in remarks.items()
+    ]
+    return [*found, *told]
+
+
+def _unjoined(target: Target, model: str) -> UnjoinedLabels:
+    from evergreen.lake.reader import EARLIEST_LANDING, Lake
+    from evergreen.lake.unjoined import find_unjoined
+
+    # What was predicted since may still be in Firehose's buffer.
+    end = utc_now() - EARLIEST_LANDING
+    definition = find_definition(MODELS, model)
+    return find_unjoined(Lake(target.storage), definition, end - _LABELS_OF, end)
+
+
+def _told(found: UnjoinedLabels) -> str:
+    return (
+        f"{found.unjoined} of {found.labels} labels of the last {_LABELS_OF.days} days belong to "
+        f"no logged prediction, such as {', '.join(found.examples)}"
+    )
 
 
 def _table(findings: list[Inconsistency], *, fixed: bool) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,8 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.clock import utc_now
 from evergreen.errors import CompactionError
 from evergreen.lake.compaction import CompactionReport, compact
+from evergreen.lake.reader import Lake
+from evergreen.lake.tables import LABELS
+from evergreen.lake.unjoined import find_unjoined
 from evergreen.metrics.catalog import Metric
-from evergreen.model_definition import find_definition, load_definitions
+from evergreen.model_definition import ModelDefinition, find_definition, load_definitions
 from evergreen.storage import Storage
 from functions.compact_logs.settings import settings
 from functions.shared.metrics import Recorder
@@ -59,7 +62,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             include_open=request.include_open,
             keep_raw=timedelta(days=settings().raw_retention_days),
         )
-        _record(definition.name, report)
+        unjoined = _unjoined(storage, definition, report)
+        _record(definition.name, report, unjoined)
         reports.append(report)
     done = [asdict(each) for report in reports for each in report.done]
     failures = [each for report in reports for each in report.failures]
@@ -76,11 +80,32 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return {"partitions": done}
 
 
-def _record(model: str, report: CompactionReport) -> None:
+def _unjoined(
+    storage: Storage, definition: ModelDefinition, report: CompactionReport
+) -> int | None:
+    """Count the labels of the days compacted now that belong to no logged prediction."""
+    days = [date.fromisoformat(each.day) for each in report.done if each.table == LABELS.name]
+    if not days:
+        return None
+    count = 0
+    for day in days:
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        try:
+            found = find_unjoined(Lake(storage), definition, start, start + timedelta(days=1))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other models go on
+            report.fail(LABELS, definition.name, LABELS.partition(definition.name, day), error)
+        else:
+            count += found.unjoined
+    return count
+
+
+def _record(model: str, report: CompactionReport, unjoined: int | None) -> None:
     oldest = report.oldest_waiting
     age = 0.0 if oldest is None else (utc_now() - oldest).total_seconds()
     recorder = Recorder(model, _COUNTERS)
     recorder.record(Metric.COMPACTION_FAILURES, len(report.failures))
     recorder.record(Metric.REJECTED_RECORDS, sum(each.rejected for each in report.done))
     recorder.record(Metric.OLDEST_RAW, max(age, 0.0))
+    if unjoined is not None:
+        recorder.record(Metric.UNJOINED_LABELS, unjoined)
     recorder.flush()

@@ -80,6 +80,7 @@ def test_every_model_is_compacted_and_its_metrics_are_written(
         assert line[Metric.REJECTED_RECORDS] == [1]
         assert line[Metric.COMPACTION_FAILURES] == [0]
         assert line[Metric.OLDEST_RAW] == [0]
+        assert line[Metric.UNJOINED_LABELS] == [1]
         assert line.keys() >= {each.metric for each in SPECS if each.emitter == "compact_logs"}
 
 

@@ -17,6 +17,7 @@ from evergreen.clock import to_text
 from evergreen.lake.compaction import compact
 from evergreen.lake.reader import CLOCK_SKEW, EARLIEST_LANDING, LATEST_LANDING, Lake
 from evergreen.lake.tables import LABELS, REQUEST_LOG
+from evergreen.lake.unjoined import find_unjoined
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage, StoredObject
 
@@ -91,7 +92,7 @@ def _ids(storage: Storage, start: datetime, end: datetime) -> list[Any]:
 
 
 def _compact(storage: Storage) -> None:
-    report = compact(storage, DEFINITION, include_open=True, clock=lambda: MIDNIGHT + 3 * DAY)
+    report = compact(storage, DEFINITION, include_open=True, clock=lambda: MIDNIGHT + 40 * DAY)
     assert report.failures == []
 
 
@@ -141,6 +142,24 @@ def test_a_label_joins_whichever_clock_was_ahead(
     lake = Lake(storage, clock=lambda: MIDNIGHT + timedelta(seconds=1))
     found = lake.labelled(DEFINITION, MIDNIGHT, MIDNIGHT + MINUTE)
     assert found["label"].to_pylist() == [1.0]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_labels_that_join_nothing_are_counted(storage: Dated, compacted: bool) -> None:
+    wait = DEFINITION.retraining.label_wait
+    came = MIDNIGHT + wait
+    for name, moment in (("known", came), ("late", MIDNIGHT), ("too-late", MIDNIGHT - DAY)):
+        _land(storage, moment, moment, moment, name)
+    for name in ("known", "late", "too-late", "my-own-id"):
+        _label(storage, came + MINUTE, name)
+    if compacted:
+        _compact(storage)
+    lake = Lake(storage, clock=lambda: came + DAY)
+    found = find_unjoined(lake, DEFINITION, came, came + DAY)
+    assert (found.labels, found.unjoined) == (4, 2)
+    assert sorted(found.examples) == ["my-own-id", "too-late"]
+    none = find_unjoined(lake, DEFINITION, came + DAY, came + 2 * DAY)
+    assert (none.labels, none.unjoined, none.examples) == (0, 0, ())
 
 
 def test_of_a_day_only_the_groups_of_the_window_are_read(

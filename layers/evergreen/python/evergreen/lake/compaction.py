@@ -81,6 +81,11 @@ class CompactionReport:
     oldest_waiting: datetime | None = None
     removed: int = 0
 
+    def fail(self, kind: TableKind, model: str, place: str, error: Exception) -> None:
+        """Write down what went wrong, and where."""
+        reason = f"{type(error).__name__}: {error}"[:MAX_REASON]
+        self.failures.append(Failure(kind.name, model, place, reason))
+
 
 def compact(
     storage: Storage,
@@ -227,8 +232,7 @@ class _Table:
         self._report.oldest_waiting = min(waiting, default=None)
 
     def _fail(self, place: str, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"[:MAX_REASON]
-        self._report.failures.append(Failure(self._kind.name, self._model, place, reason))
+        self._report.fail(self._kind, self._model, place, error)
 
 
 def _keep_rejected(

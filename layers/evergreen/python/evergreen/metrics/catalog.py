@@ -61,6 +61,7 @@ class Metric(StrEnum):
     REJECTED_RECORDS = "RejectedRecords"
     COMPACTION_FAILURES = "CompactionFailures"
     OLDEST_RAW = "OldestRawObject"
+    UNJOINED_LABELS = "UnjoinedLabels"
     WINDOW_ROWS = "WindowRows"
     DRIFTED_FEATURES = "DriftedFeatures"
     DRIFTED_SHARE = "DriftedShare"
@@ -189,6 +190,14 @@ SPECS: tuple[MetricSpec, ...] = (
         "gauge",
         "data",
         "age of the oldest raw object that is not compacted yet",
+        emitter="compact_logs",
+    ),
+    MetricSpec(
+        _M.UNJOINED_LABELS,
+        "Count",
+        "gauge",
+        "data",
+        "labels of a compacted day that belong to no logged prediction",
         emitter="compact_logs",
     ),
     MetricSpec(
