@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAY_BE_EMPTY: Mapping[Metric, str] = {
     Metric.CONFIDENCE: "a model that predicts numbers has no probabilities",
+    Metric.UNJOINED_LABELS: "labels are counted when a day of them is compacted",
 }
 """Metrics that need no data to pass, with the reason; only names of the table can be here."""
 NOBODY_ASKED = "nobody has asked for health, documentation or the list of models"

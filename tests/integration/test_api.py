@@ -104,6 +104,26 @@ def test_ground_truth_is_checked_too(api: httpx.Client) -> None:
     assert _problem(response)["errors"][0]["path"] == "$[0].request_id"
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"row": 9223372036854775808}, "row"),
+        ({"row": 0.7}, "row"),
+        ({"observed_at": "0001-01-01T00:00:00+14:00"}, "observed_at"),
+        ({"observed_at": "9999-12-31T23:59:59Z"}, "observed_at"),
+        ({"label": [[[1]]]}, "label"),
+        ({"request_id": "an-id-of-my-own"}, "request_id"),
+    ],
+)
+def test_one_bad_label_refuses_the_good_ones_beside_it(
+    api: httpx.Client, change: dict[str, Any], field: str
+) -> None:
+    good = {"request_id": "6f2c1a34-0d8e-4f0c-9a56-2b1f7c3d9e80", "label": 1}
+    response = api.post("/models/flight_delay/ground-truth", json=[good, good | change])
+    assert response.status_code == 422
+    assert [each["path"] for each in _problem(response)["errors"]] == [f"$[1].{field}"]
+
+
 def test_a_caller_without_the_key_is_refused(deployed: Target) -> None:
     response = httpx.post(deployed.api_url + PREDICT, json={"instances": [FLIGHT]})
     assert response.status_code == 403

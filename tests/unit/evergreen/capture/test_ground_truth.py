@@ -200,12 +200,12 @@ items = st.fixed_dictionaries(
 
 @given(st.lists(items | json_values, max_size=3) | json_values, st.sampled_from(TASKS))
 def test_whatever_is_sent_is_taken_as_a_whole_or_refused(body: Any, task: str) -> None:
+    refusal: RequestError | None = None
+    records: list[dict[str, Any]] = []
     try:
         records = _read(body, task)
     except RequestError as error:
-        refusal, records = error, []
-    else:
-        refusal = None
+        refusal = error
     assert refusal is None or (refusal.status == 422 and refusal.fields)
     assert refusal is not None or len(records) == len(body)
     for line in map(encode, records):

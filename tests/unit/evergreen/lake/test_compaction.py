@@ -29,8 +29,8 @@ DEFINITION = ModelDefinition.model_validate(
 NOW = utc_now()
 LATER = NOW + timedelta(hours=2)
 """After all that a test lands, of which S3 itself notes the time."""
-TODAY = NOW.date()
-LONG_AGO = TODAY - timedelta(days=25)
+RECENT = NOW.date() - timedelta(days=1)
+LONG_AGO = RECENT - timedelta(days=25)
 
 
 @pytest.fixture
@@ -106,18 +106,18 @@ class Failing(Storage):
 
 
 def test_an_object_that_cannot_be_read_waits_and_all_others_are_compacted(storage: Storage) -> None:
-    bad = _land(storage, "bad", "r0", TODAY)
-    _land(storage, "good", "r1", TODAY)
+    bad = _land(storage, "bad", "r0", RECENT)
+    _land(storage, "good", "r1", RECENT)
     _land(storage, "older", "r2", LONG_AGO)
-    _label(storage, TODAY)
+    _label(storage, RECENT)
     report = _compact(Failing(storage, bad))
     assert [(each.place, each.reason.split(":")[0]) for each in report.failures] == [
         (bad, "ClientError")
     ]
     assert sorted((each.table, each.day) for each in report.done) == [
-        ("labels", TODAY.isoformat()),
+        ("labels", RECENT.isoformat()),
         ("request-log", LONG_AGO.isoformat()),
-        ("request-log", TODAY.isoformat()),
+        ("request-log", RECENT.isoformat()),
     ]
     assert report.oldest_waiting is not None
     again = _compact(storage)
@@ -127,8 +127,8 @@ def test_an_object_that_cannot_be_read_waits_and_all_others_are_compacted(storag
 
 def test_a_day_that_fails_stops_no_other_day_and_no_other_table(storage: Storage) -> None:
     _land(storage, "older", "r0", LONG_AGO)
-    _land(storage, "newer", "r1", TODAY)
-    _label(storage, TODAY)
+    _land(storage, "newer", "r1", RECENT)
+    _label(storage, RECENT)
     partition = REQUEST_LOG.partition("m", LONG_AGO)
     report = _compact(Failing(storage, partition))
     assert [each.place for each in report.failures] == [partition]
@@ -138,16 +138,16 @@ def test_a_day_that_fails_stops_no_other_day_and_no_other_table(storage: Storage
 
 def test_a_manifest_that_cannot_be_read_stops_its_day_only(storage: Storage) -> None:
     _land(storage, "older", "r0", LONG_AGO)
-    _land(storage, "newer", "r1", TODAY)
+    _land(storage, "newer", "r1", RECENT)
     storage.put(REQUEST_LOG.partition("m", LONG_AGO) + MANIFEST, b"{half")
     report = _compact(storage, keep_raw=timedelta(0))
     assert {each.place for each in report.failures} == {REQUEST_LOG.partition("m", LONG_AGO)}
-    assert [each.day for each in report.done] == [TODAY.isoformat()]
+    assert [each.day for each in report.done] == [RECENT.isoformat()]
     assert len(list(storage.list(REQUEST_LOG.raw_prefix("m", LONG_AGO)))) == 1
 
 
 def test_a_table_that_cannot_be_listed_stops_no_other(storage: Storage) -> None:
-    _label(storage, TODAY)
+    _label(storage, RECENT)
 
     class Unlisted(Storage):
         def list(self, prefix: str, start_after: str = "") -> Any:
@@ -161,9 +161,9 @@ def test_a_table_that_cannot_be_listed_stops_no_other(storage: Storage) -> None:
 
 
 def test_one_label_beyond_64_bits_stops_nobody_and_is_set_aside(storage: Storage) -> None:
-    _land(storage, "one", "r1", TODAY)
-    _label(storage, TODAY, row=9223372036854775808)
-    _label(storage, TODAY)
+    _land(storage, "one", "r1", RECENT)
+    _label(storage, RECENT, row=9223372036854775808)
+    _label(storage, RECENT)
     report = _compact(storage)
     assert report.failures == []
     assert _rows(storage, LABELS) == ["r1"]
@@ -217,7 +217,7 @@ def test_an_object_below_no_day_is_named(storage: Storage) -> None:
 
 
 def test_an_open_day_waits_and_says_since_when(storage: Storage) -> None:
-    _land(storage, "one", "r1", TODAY)
+    _land(storage, "one", "r1", NOW.date())
     report = compact(storage, DEFINITION, clock=lambda: NOW)
     assert (report.done, report.failures) == ([], [])
     assert report.oldest_waiting is not None

@@ -78,8 +78,14 @@ def _land(
 
 
 def _label(storage: Dated, stamped: datetime, name: str) -> None:
-    record = {"timestamp": to_text(stamped), "observed_at": to_text(stamped), "row": 0}
-    record |= {"request_id": name, "model": "m", "label": 1.0}
+    record = {
+        "timestamp": to_text(stamped),
+        "request_id": name,
+        "row": 0,
+        "model": "m",
+        "label": 1.0,
+        "observed_at": to_text(stamped),
+    }
     key = f"{LABELS.landing_prefix('m')}{stamped:%Y/%m/%d/%H}/{name}"
     storage.put(key, encode(record))
     storage.modified[key] = stamped
