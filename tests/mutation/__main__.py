@@ -88,9 +88,9 @@ def _ignored(_folder: str, names: list[str]) -> list[str]:
 
 
 def _tests(modules: list[str]) -> list[str]:
-    """Return the unit tests of the modules' packages, where their neighbours test them too."""
+    """Return the unit tests of the modules' own packages, where their neighbours test them too."""
     folder = Path("tests/unit/evergreen")
-    packages = {module.partition(".")[0] for module in modules}
+    packages = {module.rpartition(".")[0].replace(".", "/") for module in modules}
     return [str(folder / package) for package in sorted(packages)]
 
 

@@ -1,14 +1,49 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
-from evergreen.evaluation.evaluate import judge
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn import metrics
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from evergreen.errors import NotEnoughDataError
+from evergreen.evaluation.comparison import SegmentResult
+from evergreen.evaluation.evaluate import compare, evaluate, judge, scores_of
 from evergreen.evaluation.metrics import f1_score
+from evergreen.evaluation.segments import judge_segments
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
-from tests.support.made_up_predictions import gains_f1, predictions
+from evergreen.training.onnx_export import export_bundle
+from tests.support.made_up_predictions import gains_f1, gains_rmse, predictions
+from tests.support.trained_models import DEFINITION, frame, signal, training_columns
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evergreen.bundle.store import Bundle
     from evergreen.evaluation.comparison import Comparison
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ON_TIME, LATE, EARLY = "0 on time", "1 late", "2 early"
+CLASSIFICATION = DEFINITION.model_copy(
+    update={"evaluation": Evaluation(segments=("line",), min_segment_rows=20)}
+)
+REGRESSION = ModelDefinition.model_validate(
+    {**DEFINITION.model_dump(), "task": "regression", "evaluation": {"segments": ["line"]}}
+)
+TIME_SERIES = ModelDefinition.model_validate(
+    {
+        **DEFINITION.model_dump(),
+        "task": "time_series",
+        "forecast": {"horizon": 7, "seasonal_naive": "stops"},
+    }
+)
 
 
 def definition(**rule: Any) -> ModelDefinition:
@@ -63,3 +98,322 @@ def test_an_improvement_smaller_than_asked_for_is_not_enough() -> None:
     refused = verdict(2, 0.7, 0.85, min_improvement=0.5)
     assert refused.decision == "reject"
     assert "better by more than 0.5 with probability 0.000" in refused.reason
+
+
+def judged(improvements: list[float], *rule: Any, **more: Any) -> Comparison:
+    wanted = rule[0] if rule else definition()
+    return judge(wanted, 0.7, 0.8, np.array(improvements), rows=50, **more)
+
+
+def segment(name: str, *, worse: float | None = 0.5, refused: bool = False) -> SegmentResult:
+    return SegmentResult(
+        feature="line",
+        segment=name,
+        rows=25,
+        champion=0.6,
+        challenger=0.5,
+        probability_worse=worse,
+        refused=refused,
+    )
+
+
+def test_the_share_of_better_resamples_has_to_reach_the_confidence() -> None:
+    reached = judged([0.1] * 19 + [0.0])
+    assert (reached.decision, reached.probability_better) == ("promote", 0.95)
+    assert reached.reason == (
+        "f1 0.8 against 0.7 on 50 held-out rows: better with probability 0.950, which reaches 0.95"
+    )
+    short = judged([0.1] * 18 + [0.0] * 2)
+    assert (short.decision, short.probability_better) == ("reject", 0.9)
+    assert short.reason == (
+        "f1 0.8 against 0.7 on 50 held-out rows: better with probability 0.900, short of 0.95"
+    )
+
+
+def test_an_improvement_has_to_be_more_than_what_is_asked_for() -> None:
+    assert judged([0.25] * 20, definition(min_improvement=0.25)).probability_better == 0
+    assert judged([0.2500001] * 20, definition(min_improvement=0.25)).probability_better == 1
+
+
+def test_a_comparison_repeats_what_it_was_computed_from() -> None:
+    segments = tuple(segment(f"U{number}") for number in range(6))
+    found = judged([0.5], seen=(3, 4), segments=(*segments, segment("U7", worse=None)))
+    assert (found.metric, found.metric_champion, found.metric_challenger) == ("f1", 0.7, 0.8)
+    assert (found.rows, found.seen_by_champion, found.seen_by_challenger) == (50, 3, 4)
+    assert found.segments == segments[:5]
+    assert found.segments_judged == 6
+
+
+def test_the_interval_is_the_central_one_at_the_confidence() -> None:
+    improvements = [number / 100 for number in range(101)]
+    assert judged(improvements, definition(confidence=0.9)).interval == pytest.approx((0.05, 0.95))
+
+
+def test_a_refusing_segment_overrules_a_better_metric_and_is_named() -> None:
+    allowed, refusing = segment("U1"), segment("U2", refused=True)
+    assert judged([0.1], segments=(allowed,)).decision == "promote"
+    one = judged([0.1], segments=(allowed, refusing))
+    assert one.decision == "reject"
+    assert one.reason.endswith(
+        "which reaches 0.95; worse than allowed in the protected segment line = U2 "
+        "(f1 0.5 against 0.6 on 25 rows, probability 0.5000)"
+    )
+    several = judged([0.1], segments=(refusing, segment("U3", refused=True)))
+    assert several.decision == "reject"
+    assert several.reason.endswith("probability 0.5000) and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ((None, None), "on 50 held-out rows:"),
+        ((0, 0), "on 50 rows that neither was trained on:"),
+        ((3, 0), "on 50 rows (the champion was trained on 3 of them):"),
+        ((0, 3), "on 50 rows (the challenger was trained on 3 of them):"),
+        (
+            (3, 3),
+            "(the champion was trained on 3 of and the challenger was trained on 3 of them):",
+        ),
+        (
+            (None, 0),
+            "on 50 rows (the champion was trained on an unknown number of them):",
+        ),
+        (
+            (0, None),
+            "on 50 rows (the challenger was trained on an unknown number of them):",
+        ),
+    ],
+)
+def test_the_reason_says_who_was_trained_on_the_rows(
+    seen: tuple[int | None, int | None], said: str
+) -> None:
+    assert said in judged([0.1], seen=seen).reason
+
+
+def kinds(*edges: float) -> NDArray[Any]:
+    """Cut the signal into two classes, or with two edges into three."""
+    names = np.array([ON_TIME, LATE, EARLY], dtype=object)
+    return cast("NDArray[Any]", names[np.digitize(signal(), edges)])
+
+
+@cache
+def classifier(version: str, depth: int, *edges: float) -> Bundle:
+    return fitted(
+        DecisionTreeClassifier(max_depth=depth, random_state=0),
+        kinds(*edges),
+        CLASSIFICATION,
+        version,
+    )
+
+
+@cache
+def regressor(version: str, alpha: float) -> Bundle:
+    return fitted(Ridge(alpha), signal(), REGRESSION, version)
+
+
+def fitted(model: Any, target: Any, wanted: ModelDefinition, version: str) -> Bundle:
+    columns = ColumnTransformer([("numbers", "passthrough", ["stops", "express"])])
+    pipeline = Pipeline([("columns", columns), ("model", model)])
+    pipeline.fit(frame(training_columns()), target)
+    return export_bundle(pipeline, wanted, training_columns(), version)
+
+
+def table(target: NDArray[Any], first: int = 0, last: int = 300) -> pa.Table:
+    columns = {name: values[first:last] for name, values in training_columns().items()}
+    times = [START + timedelta(days=row) for row in range(first, last)]
+    return pa.table(
+        {
+            **columns,
+            "wind": pa.array(columns["wind"], from_pandas=True),
+            "late": pa.array(target[first:last]),
+            "timestamp": pa.array(times, pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+def test_classifiers_are_judged_on_all_classes_that_either_knows() -> None:
+    # Only the champion knows buses that are early; none of the holdout is.
+    truth = kinds(0.3)
+    champion, challenger = classifier("1", 3, 0.3, 1.9), classifier("2", 5, 0.3)
+    holdout = table(truth)
+    found = evaluate(
+        CLASSIFICATION,
+        holdout,
+        champion=champion,
+        challenger=challenger,
+        training=table(truth, 200, 900),
+        champion_training=table(truth, 280, 900),
+        seed=5,
+        resamples=200,
+    )
+    labels = [ON_TIME, LATE, EARLY]
+    assert found.champion is not None
+    assert EARLY in found.champion.classes
+    for side, metric in (
+        (found.champion, found.comparison.metric_champion),
+        (found.challenger, found.comparison.metric_challenger),
+    ):
+        expected = metrics.f1_score(
+            found.ground_truth, side.outputs, labels=labels, average="macro", zero_division=0
+        )
+        assert metric == side.metric == pytest.approx(expected)
+    sides = (found.ground_truth, found.champion.outputs, found.challenger.outputs)
+    improvements = gains_f1(*sides, sorted(labels), seed=5, resamples=200)
+    assert found.improvements is not None
+    assert found.improvements.tolist() == improvements.tolist()
+    assert found.comparison.probability_better == np.mean(improvements > 0)
+    assert found.segments == judge_segments(
+        CLASSIFICATION, holdout, *sides, sorted(labels), seed=5, resamples=200
+    )
+    assert found.comparison.segments == found.segments[:5]
+    comparison = found.comparison
+    assert comparison.champion == "1"
+    assert comparison.rows == 300
+    assert (comparison.seen_by_champion, comparison.seen_by_challenger) == (20, 100)
+    assert comparison.beside_champion == found.champion.beside != {}
+    assert comparison.beside_challenger == found.challenger.beside != comparison.beside_champion
+    assert found.holdout is holdout
+    assert found.definition is CLASSIFICATION
+    assert found.ground_truth.tolist() == truth[:300].tolist()
+    assert found.origins == ()
+
+
+def test_classes_that_only_the_challenger_knows_count_too() -> None:
+    holdout = table(kinds(0.3))
+    champion, challenger = classifier("1", 3, 0.3), classifier("2", 3, 0.3, 1.9)
+    found = evaluate(CLASSIFICATION, holdout, champion=champion, challenger=challenger)
+    assert found.champion is not None
+    expected = metrics.f1_score(
+        found.ground_truth,
+        found.champion.outputs,
+        labels=[ON_TIME, LATE, EARLY],
+        average="macro",
+        zero_division=0,
+    )
+    assert found.comparison.metric_champion == pytest.approx(expected)
+    first = evaluate(CLASSIFICATION, holdout, champion=None, challenger=challenger)
+    assert first.challenger.metric == pytest.approx(found.challenger.metric)
+
+
+def test_where_nothing_was_in_production_the_challenger_is_promoted() -> None:
+    truth = kinds(0.3)
+    found = evaluate(
+        CLASSIFICATION,
+        table(truth),
+        champion=None,
+        challenger=classifier("2", 3, 0.3),
+        training=table(truth, 200, 900),
+    )
+    comparison = found.comparison
+    assert comparison.decision == "promote"
+    assert comparison.reason == "nothing was in production to compare with"
+    assert (comparison.metric, comparison.rows) == ("f1", 300)
+    for missing in ("metric_champion", "probability_better", "interval", "champion"):
+        assert getattr(comparison, missing) is None
+    assert comparison.metric_challenger == found.challenger.metric
+    assert comparison.beside_challenger == found.challenger.beside != {}
+    assert comparison.seen_by_challenger == 100
+    assert found.champion is None
+    assert found.improvements is None
+    assert (found.segments, found.origins) == ((), ())
+    assert found.definition is CLASSIFICATION
+    assert found.holdout.num_rows == found.ground_truth.size == 300
+
+
+def test_of_errors_the_smaller_one_is_better() -> None:
+    bad, good = regressor("1", 1e6), regressor("2", 1.0)
+    better = evaluate(REGRESSION, table(signal()), champion=bad, challenger=good, resamples=100)
+    assert better.comparison.decision == "promote"
+    assert better.champion is not None
+    assert better.improvements is not None
+    expected = gains_rmse(
+        better.ground_truth, better.champion.outputs, better.challenger.outputs, resamples=100
+    )
+    assert better.improvements.tolist() == expected.tolist()
+    worse = evaluate(REGRESSION, table(signal()), champion=good, challenger=bad, resamples=100)
+    assert worse.comparison.decision == "reject"
+    assert worse.comparison.probability_better == 0
+
+
+def test_forecasts_are_resampled_in_blocks_and_judged_origin_by_origin() -> None:
+    # The holdout is the third that the challenger was not trained on.
+    training, holdout = table(signal(), 0, 200), table(signal(), 200, 300)
+    bad, good = regressor("1", 1e6), regressor("2", 1.0)
+    found = evaluate(
+        TIME_SERIES,
+        holdout,
+        champion=bad,
+        challenger=good,
+        training=training,
+        seed=3,
+        resamples=50,
+    )
+    assert found.champion is not None
+    assert found.improvements is not None
+    expected = gains_rmse(
+        found.ground_truth,
+        found.champion.outputs,
+        found.challenger.outputs,
+        block=7,
+        seed=3,
+        resamples=50,
+    )
+    assert found.improvements.tolist() == expected.tolist()
+    assert found.comparison.beside_champion["mase"] > found.comparison.beside_challenger["mase"]
+    assert sum(window.rows for window in found.origins) == 100
+    assert found.origins[0].first_origin == START + timedelta(days=200)
+    for window in found.origins:
+        assert window.champion is not None
+        assert window.champion != window.challenger
+    alone = evaluate(TIME_SERIES, holdout, champion=None, challenger=good, training=training)
+    assert alone.comparison.beside_challenger == found.comparison.beside_challenger
+    assert [window.champion for window in alone.origins] == [None] * len(found.origins)
+    assert [window.challenger for window in alone.origins] == [
+        window.challenger for window in found.origins
+    ]
+
+
+def test_the_number_of_resamples_is_a_thousand_unless_told() -> None:
+    found = evaluate(
+        REGRESSION,
+        table(signal()),
+        champion=regressor("1", 1e6),
+        challenger=regressor("2", 1.0),
+    )
+    assert found.improvements is not None
+    assert found.improvements.size == 1000
+
+
+def test_compare_is_the_decision_of_evaluate() -> None:
+    asked: dict[str, Any] = {
+        "champion": regressor("1", 1e3),
+        "challenger": regressor("2", 1.0),
+        "training": table(signal(), 0, 200),
+        "champion_training": table(signal(), 0, 100),
+        "seed": 3,
+        "resamples": 50,
+    }
+    for wanted, holdout in ((REGRESSION, table(signal())), (TIME_SERIES, table(signal(), 200))):
+        assert compare(wanted, holdout, **asked) == evaluate(wanted, holdout, **asked).comparison
+    for name in asked.keys() - {"champion", "challenger"}:
+        fewer = {key: value for key, value in asked.items() if key != name}
+        whole = compare(REGRESSION, table(signal()), **asked)
+        assert compare(REGRESSION, table(signal()), **fewer) != whole, name
+
+
+def test_scores_of_one_model_are_those_it_is_compared_by() -> None:
+    training, holdout = table(signal(), 0, 200), table(signal(), 200, 300)
+    model = regressor("2", 1.0)
+    found = evaluate(TIME_SERIES, holdout, champion=None, challenger=model, training=training)
+    scores = scores_of(TIME_SERIES, model, holdout, training=training)
+    assert scores == {"rmse": found.challenger.metric, **found.challenger.beside}
+    assert scores.keys() >= {"rmse", "mae", "mase"}
+    kind = classifier("2", 3, 0.3, 1.9)
+    truth = table(kinds(0.3))
+    classified = evaluate(CLASSIFICATION, truth, champion=None, challenger=kind).challenger
+    assert scores_of(CLASSIFICATION, kind, truth) == {"f1": classified.metric, **classified.beside}
+
+
+def test_a_holdout_without_rows_is_an_error() -> None:
+    with pytest.raises(NotEnoughDataError, match="holdout"):
+        scores_of(REGRESSION, regressor("2", 1.0), table(signal(), 0, 0))

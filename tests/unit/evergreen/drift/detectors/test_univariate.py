@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from evergreen.drift.detectors import univariate
 from evergreen.drift.detectors.univariate import compare_features
@@ -216,6 +217,173 @@ def test_above_the_cap_a_sample_is_tested(
     assert outcomes[0].tests == outcomes[1].tests
     amount = by_feature(outcomes[0])["amount", "ks"]
     assert amount.p_value != stats.ks_2samp(reference["amount"], window["amount"]).pvalue
+
+
+def one(
+    feature: Feature, reference: Any, window: Any, alpha: float = ALPHA, **more: Any
+) -> UnivariateResult:
+    return compare_features({"x": feature}, {"x": reference}, {"x": window}, alpha=alpha, **more)
+
+
+@pytest.mark.parametrize(("rows", "sampled"), [(399, False), (400, False), (401, True)])
+def test_a_sample_is_drawn_only_above_the_cap(
+    monkeypatch: pytest.MonkeyPatch, rows: int, sampled: bool
+) -> None:
+    monkeypatch.setattr(univariate, "DRIFT_ROW_CAP", 400)
+    monkeypatch.setattr(univariate, "_chosen", univariate._chosen.__wrapped__)
+    # Columns of one length lose the same rows.
+    columns = {"x": np.arange(rows) + 0.5, "y": np.arange(rows) + 0.0}
+    kept = {name: univariate._sample(values) for name, values in columns.items()}
+    assert (kept["x"] - kept["y"] == 0.5).all()
+    assert kept["y"].size == min(rows, 400)
+    assert (kept["y"].size < rows) is sampled
+    assert (np.diff(kept["y"]) > 0).all()
+    features = {name: Feature(type="float") for name in columns}
+    outcome = compare_features(features, columns, columns, alpha=ALPHA)
+    assert [test.effect_size for test in outcome.tests] == [0, 0]
+    assert outcome.evidently is not None
+    assert {side.size for side in outcome.evidently.window.values()} == {min(rows, 400)}
+
+
+def test_effects_are_distances_between_the_distributions() -> None:
+    values = np.arange(100, dtype=np.float32)
+    (ks,) = one(Feature(type="float"), values, values[50:]).tests
+    assert ks.effect_size == pytest.approx(0.5)
+    assert ks.effect_threshold == 0.03
+    words = np.array(["a"] * 80 + ["b"] * 20, dtype=object)
+    (chi,) = one(Feature(type="category"), words, words[::-1][:40]).tests
+    assert chi.effect_size == pytest.approx(0.3)
+    flags = (np.arange(100) < 20).astype(np.float32)
+    (flag,) = one(Feature(type="boolean"), flags, flags[:40]).tests
+    assert flag.method == "chi_square_two_sample"
+    assert flag.effect_size == pytest.approx(0.3)
+    gaps = np.where(np.arange(100) < 20, np.nan, values).astype(np.float32)
+    missing = one(Feature(type="float", nullable=True), gaps, gaps[10:50]).tests[1]
+    assert missing.effect_size == pytest.approx(0.05)
+    assert missing.effect_threshold == 0.01
+
+
+def test_an_effect_at_its_threshold_is_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(univariate.EFFECT_THRESHOLDS, "ks", 0.5)
+    values = np.arange(200, dtype=np.float64)
+    (test,) = one(Feature(type="float"), values, values[100:]).tests
+    assert (test.effect_size, test.effect_threshold, test.drifted) == (0.5, 0.5, True)
+
+
+def test_a_corrected_p_value_has_to_be_below_alpha(rng: np.random.Generator) -> None:
+    reference, window = rng.normal(size=400), rng.normal(0.15, 1, 400)
+    (test,) = one(Feature(type="float"), reference, window).tests
+    assert test.p_value_corrected is not None
+    assert test.p_value_corrected == test.p_value  # a family of one
+    (at,) = one(Feature(type="float"), reference, window, test.p_value_corrected).tests
+    assert (at.drifted, at.threshold) == (False, test.p_value_corrected)
+    (above,) = one(Feature(type="float"), reference, window, test.p_value_corrected * 1.01).tests
+    assert above.drifted
+
+
+def test_every_tests_p_value_is_corrected_for_the_whole_family(rng: np.random.Generator) -> None:
+    reference, window = draw(rng, 3000), draw(rng, 500)
+    window["amount"] += 0.1
+    tests = [
+        test
+        for test in compare_features(
+            FEATURES, reference, window, alpha=ALPHA, untestable={"hour": "its type changed"}
+        ).tests
+        if test.reason is None
+    ]
+    raw = [test.p_value for test in tests if test.p_value is not None]
+    assert len(raw) == 5
+    corrected = [test.p_value_corrected for test in tests]
+    assert corrected == pytest.approx(multipletests(raw, method="holm")[1])
+
+
+def test_a_feature_that_cannot_be_tested_says_why_and_has_no_numbers() -> None:
+    values = np.arange(50, dtype=np.float32)
+    flags = (values > 20).astype(np.float32)
+    outcome = compare_features(
+        {
+            "changed": Feature(type="float"),
+            "hidden": Feature(type="boolean"),
+            "fine": Feature(type="float"),
+        },
+        {"changed": values, "hidden": flags, "fine": values},
+        {"changed": values, "hidden": flags, "fine": values},
+        alpha=ALPHA,
+        unlogged=frozenset({"hidden"}),
+        untestable={"changed": "its type changed"},
+    )
+    changed, hidden, fine = outcome.tests
+    assert (changed.feature_name, changed.method) == ("changed", "ks")
+    assert changed.reason == "its type changed"
+    assert (hidden.feature_name, hidden.method) == ("hidden", "chi_square_two_sample")
+    assert hidden.reason == "left out of the request log (request_log.redact)"
+    for test in (changed, hidden):
+        assert not test.drifted
+        assert test.p_value is test.p_value_corrected is test.effect_size is None
+        assert test.threshold == ALPHA
+        assert test.effect_threshold == 0.03
+    assert fine.reason is None
+    assert fine.p_value == 1
+
+
+def test_a_side_without_rows_or_without_values_is_named() -> None:
+    number, empty = Feature(type="float", nullable=True), np.array([], dtype=np.float32)
+    values = np.arange(50, dtype=np.float32)
+    gaps = np.full(50, np.nan, dtype=np.float32)
+    for reference, window, method, reason in (
+        (empty, values, "ks", "the reference has no rows"),
+        (values, empty, "ks", "the window has no rows"),
+        (gaps, values, "ks", "every value is missing in the reference"),
+        (values, gaps, "ks", "every value is missing in the window"),
+        (gaps, gaps, "missing_rate", "every value is missing on both sides"),
+    ):
+        tests = {test.method: test for test in one(number, reference, window).tests}
+        assert tests[method].reason == reason
+        assert tests[method].feature_name == "x"
+    word = Feature(type="category")
+    (test,) = one(word, np.array([], dtype=object), np.array(["a"], dtype=object)).tests
+    assert test.method == "chi_square_two_sample"
+
+
+def test_a_single_value_is_tested_unless_it_is_the_same_on_both_sides() -> None:
+    number = Feature(type="float")
+    sevens, values = np.full(60, 7, np.float32), np.arange(60, dtype=np.float32)
+    (same,) = one(number, sevens, sevens[:10]).tests
+    assert same.reason == "constant: one and the same value on both sides"
+    assert (same.feature_name, same.method) == ("x", "ks")
+    assert one(number, values, sevens).drifted_features == ("x",)
+    assert one(number, sevens, values).drifted_features == ("x",)
+    assert one(number, sevens, sevens + 1).drifted_features == ("x",)
+
+
+def test_values_are_missing_on_one_side_only() -> None:
+    number = Feature(type="float", nullable=True)
+    whole = np.arange(200, dtype=np.float32)
+    half = np.where(np.arange(200) % 2, whole, np.nan).astype(np.float32)
+    for reference, window in ((whole, half), (half, whole)):
+        value, missing = one(number, reference, window).tests
+        assert (value.method, value.drifted) == ("ks", False)
+        assert (missing.method, missing.drifted) == ("missing_rate", True)
+        assert missing.effect_size == pytest.approx(0.5)
+
+
+def test_evidently_sees_the_values_and_the_column_of_what_is_missing() -> None:
+    feature = Feature(type="float", nullable=True)
+    half = np.where(np.arange(200) % 2, 1, np.nan).astype(np.float32)
+    outcome = one(feature, half, half[:50])
+    assert outcome.evidently is not None
+    assert set(outcome.evidently.p_values) == {"x (missing or present)"}
+    page = outcome.evidently.html()
+    assert "missing" in page
+    assert "present" in page
+
+
+def test_a_booleans_values_are_told_apart_as_categories() -> None:
+    flags = (np.arange(300) % 3 == 0).astype(np.float32)
+    (test,) = one(Feature(type="boolean"), flags, np.zeros(100, np.float32)).tests
+    assert test.effect_size == pytest.approx(1 / 3)
+    assert test.p_value == pytest.approx(stats.fisher_exact([[200, 100], [100, 0]]).pvalue)
+    assert test.drifted
 
 
 def test_evidentlys_page_needs_no_network(rng: np.random.Generator) -> None:
