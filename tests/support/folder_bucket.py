@@ -9,7 +9,7 @@ from evergreen.storage import Storage, StoredObject
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -50,3 +50,10 @@ class Folder(Storage):
         for key in sorted(files):
             if key.startswith(prefix) and key > start_after:
                 yield StoredObject(key, files[key].stat().st_size, datetime.now(UTC))
+
+    def delete(self, key: str) -> None:
+        (self._path / key).unlink(missing_ok=True)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.delete(key)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from evergreen.capture.delivery import encode
@@ -19,9 +26,10 @@ from evergreen.lake.reader import MANIFEST, Lake
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TableKind
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage
+from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 DEFINITION = ModelDefinition.model_validate(
     {"name": "m", "task": "regression", "target": "y", "features": {"a": {"type": "float"}}}
@@ -30,6 +38,7 @@ NOW = utc_now()
 LATER = NOW + timedelta(hours=2)
 """After all that a test lands, of which S3 itself notes the time."""
 RECENT = NOW.date() - timedelta(days=1)
+DAY_BEFORE = RECENT - timedelta(days=1)
 LONG_AGO = RECENT - timedelta(days=25)
 
 
@@ -222,3 +231,160 @@ def test_an_open_day_waits_and_says_since_when(storage: Storage) -> None:
     assert (report.done, report.failures) == ([], [])
     assert report.oldest_waiting is not None
     assert abs(report.oldest_waiting - NOW) < timedelta(hours=1)
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+class Mortal(Folder):
+    """A bucket whose process ends before one of its changes; moto forgets no process."""
+
+    def __init__(self, path: Path, changes: int) -> None:
+        super().__init__(path)
+        self.changes_left = changes
+
+    def put(self, key: str, body: bytes) -> None:
+        self._change()
+        super().put(key, body)
+
+    def delete(self, key: str) -> None:
+        self._change()
+        super().delete(key)
+
+    def _change(self) -> None:
+        if not self.changes_left:
+            raise Killed
+        self.changes_left -= 1
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A record in a raw object: what the lake has to hold of it."""
+
+    table: TableKind
+    day: date
+    object: int
+    request_id: str
+    minute: int
+    value: float
+
+    @property
+    def timestamp(self) -> datetime:
+        day = self.day
+        return datetime(day.year, day.month, day.day, 12, self.minute, tzinfo=UTC)
+
+
+def _one(kind: TableKind) -> st.SearchStrategy[Landed]:
+    # Firehose repeats a record as it is; a caller repeats a label with another value, later.
+    numbers = st.integers(0, 3)
+    repeated = {"minute": st.just(0), "value": st.just(0.0)}
+    changed = {"minute": st.integers(0, 59), "value": st.floats(0, 9)}
+    return st.builds(
+        Landed,
+        table=st.just(kind),
+        day=st.sampled_from([RECENT, DAY_BEFORE]),
+        object=numbers,
+        request_id=numbers.map(str),
+        **(repeated if kind is REQUEST_LOG else changed),
+    )
+
+
+ARRIVALS = st.lists(_one(REQUEST_LOG) | _one(LABELS), max_size=12)
+
+
+def _line(record: Landed) -> bytes:
+    moment = to_text(record.timestamp)
+    told = {"timestamp": moment, "request_id": record.request_id, "row": 0, "model": "m"}
+    if record.table is LABELS:
+        return encode(told | {"label": record.value, "observed_at": moment})
+    inputs, about = {"a": record.value}, {"role": "champion"}
+    output = {"model_output": 1.0, "confidence": None, "model_version": "1"}
+    return encode(told | output | {"input_data": inputs, "metadata": about})
+
+
+def _arrive(storage: Storage, records: Sequence[Landed], batch: str) -> None:
+    objects: dict[str, bytes] = {}
+    for record in records:
+        key = f"{record.table.raw_prefix('m', record.day)}12/{batch}-{record.object}"
+        objects[key] = objects.get(key, b"") + _line(record)
+    for key, body in objects.items():
+        storage.put(key, body + b"no record\n")
+
+
+def _expected(records: Sequence[Landed], kind: TableKind) -> dict[str, set[tuple[datetime, float]]]:
+    """Return the values that may stand for each request: of labels the last ones of the day."""
+    found: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
+    for record in records:
+        if record.table is kind:
+            found[record.request_id].append((record.timestamp, record.value))
+    pick = min if kind is REQUEST_LOG else max
+    return {
+        request_id: {pair for pair in pairs if pair[0] == pick(pairs)[0]}
+        for request_id, pairs in found.items()
+    }
+
+
+def _assert_each_row_counts_once(storage: Storage, records: Sequence[Landed]) -> None:
+    lake = Lake(storage, clock=lambda: NOW)
+    for kind, column in ((REQUEST_LOG, "a"), (LABELS, "label")):
+        read = lake.predictions if kind is REQUEST_LOG else lake.labels
+        rows = read(DEFINITION, NOW - timedelta(days=3), NOW).to_pylist()
+        times = [row["timestamp"] for row in rows]
+        assert times == sorted(times)
+        expected = _expected(records, kind)
+        assert sorted(row["request_id"] for row in rows) == sorted(expected)
+        for row in rows:
+            assert (row["timestamp"], row[column]) in expected[row["request_id"]]
+
+
+@settings(deadline=None, max_examples=20)
+@given(ARRIVALS, ARRIVALS, st.integers(0, 20))
+def test_killed_at_any_change_and_run_again_each_row_counts_once(
+    first: list[Landed], second: list[Landed], changes: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        bucket = Folder(Path(folder))
+        _arrive(bucket, first, "first")
+        _assert_each_row_counts_once(bucket, first)
+        _compact(bucket)
+        _assert_each_row_counts_once(bucket, first)
+        _arrive(bucket, second, "second")
+        with suppress(Killed):
+            _compact(Mortal(Path(folder), changes), keep_raw=timedelta(0))
+        _assert_each_row_counts_once(bucket, [*first, *second])
+        report = _compact(bucket, keep_raw=timedelta(0))
+        _assert_each_row_counts_once(bucket, [*first, *second])
+        assert (report.failures, report.oldest_waiting) == ([], None)
+        assert not [item for item in bucket.list("") if "/raw/" in item.key]
+        assert _compact(bucket).done == []
+
+
+def test_every_change_that_a_kill_can_precede_is_tried(tmp_path: Path) -> None:
+    """The same, with two days of both tables, killed before each change in turn."""
+    first = [
+        Landed(kind, day, number, str(number), 0, 0.0)
+        for kind in (REQUEST_LOG, LABELS)
+        for day in (RECENT, DAY_BEFORE)
+        for number in range(2)
+    ]
+    second = [*first, *(replace(each, request_id="9") for each in first)]
+    for changes in range(100):
+        folder = tmp_path / str(changes)
+        bucket, mortal = Folder(folder), Mortal(folder, changes)
+        _arrive(bucket, first, "first")
+        _compact(bucket)
+        _arrive(bucket, second, "second")
+        killed = True
+        with suppress(Killed):
+            _compact(mortal, keep_raw=timedelta(0))
+            killed = False
+        _assert_each_row_counts_once(bucket, second)
+        _compact(bucket, keep_raw=timedelta(0))
+        _assert_each_row_counts_once(bucket, second)
+        assert not [item for item in bucket.list("") if "/raw/" in item.key]
+        if not killed:
+            break
+    # Four partitions: what was rejected, the file, the manifest, the old file, four raw objects.
+    assert changes == 4 * 8
+    assert len([item for item in bucket.list("") if "/table/" in item.key]) == 4 * 2

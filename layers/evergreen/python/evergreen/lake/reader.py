@@ -226,7 +226,10 @@ class Lake:
         key = kind.partition(definition.name, day) + manifest.file
         try:
             # What is wanted of a group of rows is asked for together, and nothing of the others.
-            with pq.ParquetFile(self._storage.open(key), pre_buffer=True) as file:
+            with (
+                self._storage.open(key) as body,
+                pq.ParquetFile(body, pre_buffer=True) as file,
+            ):
                 if not of_this_task(file.schema_arrow, kind, definition):
                     if window is not None:
                         return
