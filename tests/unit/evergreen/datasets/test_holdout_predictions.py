@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from evergreen.datasets.holdout_predictions import (
     read_holdout_predictions,
     to_holdout_file,
 )
-from evergreen.lake.tables import REQUEST_LOG
+from evergreen.lake.records import read_prediction
 from evergreen.model_definition import Feature, ModelDefinition
 from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION, bundle, training_columns
@@ -81,7 +82,7 @@ def test_the_same_rows_served_give_the_same_answers_in_the_log() -> None:
         metadata={"role": "champion"},
     )
     logged = pa.Table.from_pylist(
-        [REQUEST_LOG._prediction(record, DEFINITION) for record in records]
+        [read_prediction(json.dumps(record).encode(), DEFINITION) for record in records]
     )
     assert logged["model_output"].to_pylist() == kept["model_output"].to_pylist()
     assert np.array_equal(logged["confidence"], kept["confidence"])
