@@ -30,12 +30,31 @@ def test_of_many_classes_it_is_about_the_one_that_was_said() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
-def test_each_row_is_in_one_bin(rows: list[tuple[float, bool]]) -> None:
+def test_the_points_of_the_curve_ascend_within_what_was_predicted(
+    rows: list[tuple[float, bool]],
+) -> None:
     said = np.array([probability for probability, _ in rows])
     came = np.array([true for _, true in rows])
     ground_truth = labels(np.where(came, "1", "0"))
     curve = reliability(ground_truth, ground_truth, np.stack([1 - said, said], axis=1), ["0", "1"])
-    assert curve.rows.sum() == len(rows)
-    assert (curve.rows @ curve.share_true) == pytest.approx(came.sum())
-    assert (curve.rows @ curve.mean_predicted) == pytest.approx(said.sum(), abs=1e-9)
+    assert 1 <= curve.mean_predicted.size == curve.share_true.size <= BINS
     assert (np.diff(curve.mean_predicted) > 0).all()
+    assert said.min() - 1e-12 <= curve.mean_predicted[0]
+    assert curve.mean_predicted[-1] <= said.max() + 1e-12
+    assert ((curve.share_true >= 0) & (curve.share_true <= 1)).all()
+
+
+def test_each_bin_holds_a_tenth_of_the_rows() -> None:
+    random = np.random.default_rng(2)
+    said, came = random.random(200), random.random(200) < 0.3
+    ground_truth = labels(np.where(came, "1", "0"))
+    curve = reliability(ground_truth, ground_truth, np.stack([1 - said, said], axis=1), ["0", "1"])
+    tenths = np.argsort(said).reshape(BINS, -1)
+    assert curve.mean_predicted == pytest.approx(said[tenths].mean(axis=1))
+    assert curve.share_true == pytest.approx(came[tenths].mean(axis=1))
+
+
+def test_a_probability_that_rounding_took_over_one_is_one() -> None:
+    over = np.array([[0.0, 1 + 1e-7], [1.0, 0.0]])
+    curve = reliability(labels(["b", "a"]), labels(["b", "a"]), over, ["a", "b"])
+    assert curve.mean_predicted.tolist() == curve.share_true.tolist() == [0, 1]

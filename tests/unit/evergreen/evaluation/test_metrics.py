@@ -10,7 +10,6 @@ from sklearn import metrics
 
 from evergreen.evaluation.metrics import (
     block_length,
-    classification_scores,
     f1_score,
     rmse,
     scaled_error,
@@ -65,68 +64,6 @@ def test_a_block_is_a_horizon_or_a_cube_root_and_at_most_half() -> None:
     lengths = {rows: block_length(SERIES, rows) for rows in (1, 10, 180, 1000, 8000)}
     assert lengths == {1: 1, 10: 5, 180: 7, 1000: 10, 8000: 20}
     assert block_length(REGRESSION, 8000) == 1
-
-
-def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
-    random = np.random.default_rng(1)
-    ground_truth = random.random(60) < 0.4
-    late = random.random(60).round(1)  # rounded: ties count half
-    scores = classification_scores(
-        labels(np.where(ground_truth, "1", "0")), np.stack([1 - late, late], axis=1), ["0", "1"]
-    )
-    pairs = late[ground_truth][:, np.newaxis] - late[~ground_truth]
-    assert scores["auc"] == pytest.approx(np.mean((pairs > 0) + 0.5 * (pairs == 0)))
-
-
-def test_the_log_loss_is_that_of_the_true_class() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.5, 0.5]])
-    scores = classification_scores(labels(["a", "b", "a"]), probabilities, ["a", "b"])
-    assert scores["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.5]).mean())
-
-
-def test_the_order_of_the_classes_changes_nothing() -> None:
-    random = np.random.default_rng(2)
-    probabilities = random.dirichlet([1, 1, 1], 30)
-    ground_truth = labels(random.choice(["x", "y", "z"], 30))
-    first = classification_scores(ground_truth, probabilities, ["x", "y", "z"])
-    second = classification_scores(ground_truth, probabilities[:, [2, 0, 1]], ["z", "x", "y"])
-    assert set(first) == {"auc", "log_loss"}
-    assert second == pytest.approx(first)
-
-
-@given(st.integers(0, 1000), st.integers(2, 4), st.integers(0, 2))
-def test_both_are_scikit_learns(seed: int, count: int, digits: int) -> None:
-    random = np.random.default_rng(seed)
-    names = ["a", "b", "c", "d"][:count]
-    probabilities = random.dirichlet([0.5] * count, 40).round(digits) + 0.01
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    ground_truth = labels(names * 2 + random.choice(names, 40 - 2 * count).tolist())
-    scores = classification_scores(ground_truth, probabilities, names)
-    text = ground_truth.astype(str)
-    assert scores["log_loss"] == pytest.approx(
-        metrics.log_loss(text, probabilities, labels=names), rel=1e-6
-    )
-    given_by = (
-        metrics.roc_auc_score(text == "b", probabilities[:, 1])
-        if count == 2
-        else metrics.roc_auc_score(text, probabilities, labels=names, multi_class="ovr")
-    )
-    assert scores["auc"] == pytest.approx(given_by)
-
-
-@pytest.mark.parametrize(
-    ("ground_truth", "classes", "known"),
-    [
-        (["0", "0"], ["0", "1"], {"log_loss"}),
-        (["0", "2"], ["0", "1"], set()),
-        (["0", "0"], ["0"], set()),
-    ],
-)
-def test_what_these_rows_do_not_define_is_left_out(
-    ground_truth: list[str], classes: list[str], known: set[str]
-) -> None:
-    probabilities = np.full((2, len(classes)), 1 / len(classes))
-    assert set(classification_scores(labels(ground_truth), probabilities, classes)) == known
 
 
 def test_the_naive_forecast_itself_has_a_scaled_error_of_its_error_over_that_in_training() -> None:

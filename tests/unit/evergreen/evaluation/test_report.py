@@ -136,7 +136,9 @@ def test_the_data_holds_every_segment_and_the_comparison_a_few() -> None:
     assert by_feature == {"line": 400, "stops": 400, "express": 400}
     for model in ("champion", "challenger"):
         assert np.sum(data["answers"][model]["confusion"]["true_by_said"]) == 400
-        assert sum(data["answers"][model]["calibration"]["rows"]) == 400
+        curve = data["answers"][model]["calibration"]
+        assert curve["said"] == sorted(curve["said"])
+        assert len(curve["said"]) == len(curve["came_true"]) > 0
 
 
 def test_the_record_says_which_rows_were_trained_on() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from sklearn.calibration import calibration_curve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 BINS = 10
@@ -27,8 +28,6 @@ class Reliability:
     """Mean probability in each of up to ten bins of about as many rows each, ascending."""
     share_true: NDArray[np.float64]
     """Share of the bin's rows in which it came true."""
-    rows: NDArray[np.int64]
-    """Rows in each bin."""
 
 
 def reliability(
@@ -61,17 +60,8 @@ def reliability(
         values = probabilities.max(axis=1)
         came = ground_truth == predicted
         about = "the probability of the class that was said"
-    # Bins of about equal size; rows of one probability stay together.
-    edges = np.unique(values)
-    if edges.size > BINS:
-        edges = np.unique(np.quantile(values, np.arange(BINS) / BINS, method="lower"))
-    bins = np.searchsorted(edges, values, side="right") - 1
-    rows = np.bincount(bins)
-    filled = rows > 0
+    values = values.clip(0, 1)  # rounding may leave [0, 1], which scikit-learn refuses
+    share_true, mean_predicted = calibration_curve(came, values, n_bins=BINS, strategy="quantile")
     return Reliability(
-        about=about,
-        probabilities=values,
-        mean_predicted=np.bincount(bins, values)[filled] / rows[filled],
-        share_true=np.bincount(bins, came)[filled] / rows[filled],
-        rows=rows[filled],
+        about=about, probabilities=values, mean_predicted=mean_predicted, share_true=share_true
     )

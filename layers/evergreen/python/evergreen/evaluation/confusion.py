@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,16 +33,13 @@ def confusion(ground_truth: NDArray[np.object_], predicted: NDArray[np.object_])
     ground_truth, predicted
         n > 0 labels each, as text.
     """
-    names, codes = np.unique(np.stack([ground_truth, predicted]).astype(str), return_inverse=True)
-    codes = codes.reshape(2, -1)
+    both = np.stack([ground_truth, predicted]).astype(str)
+    names, often = np.unique(both, return_counts=True)
     labels = names.tolist()
     if names.size > MAX_CONFUSION_CLASSES:
-        often = np.bincount(codes.ravel(), minlength=names.size)
-        kept = np.sort(np.argsort(-often, kind="stable")[: MAX_CONFUSION_CLASSES - 1])
-        places = np.full(names.size, MAX_CONFUSION_CLASSES - 1)
-        places[kept] = np.arange(kept.size)
-        codes = places[codes]
-        labels = [*names[kept].tolist(), OTHERS]
-    counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(counts, (codes[0], codes[1]), 1)
-    return Confusion(labels, counts)
+        kept = np.sort(names[np.argsort(-often, kind="stable")[: MAX_CONFUSION_CLASSES - 1]])
+        both = np.where(np.isin(both, kept), both, OTHERS)
+        labels = [*kept.tolist(), OTHERS]
+    if len(labels) == 1:  # scikit-learn warns of such a table
+        return Confusion(labels, np.array([[both.shape[1]]]))
+    return Confusion(labels, confusion_matrix(*both, labels=labels))

@@ -1,11 +1,14 @@
-"""What models are scored by: the metric that decides, and what is looked at beside it.
+"""What models are scored by: the metric that decides, and the ones beside it.
 
-Classification: F1 decides; area under the ROC curve and log loss stand beside it. Regression and
-time series: the root mean squared error decides; the mean absolute error stands beside it. Time
-series also: mean absolute scaled error against the seasonal naive forecast (R. Hyndman and
-A. Koehler, "Another look at measures of forecast accuracy", *International Journal of
-Forecasting* 22, 2006), the RMSE of that forecast, and the RMSE in the worst window of the holdout
+Classification: F1 decides. Beside it stand the area under the ROC curve and the log loss
+(:mod:`evergreen.evaluation.probability_metrics`). Regression and time series: the root mean squared
+error decides. Beside it stands the mean absolute error, and for a time series also the mean
+absolute scaled error against the seasonal naive forecast (R. Hyndman and A. Koehler, "Another look
+at measures of forecast accuracy", *International Journal of Forecasting* 22, 2006), the RMSE of
+that forecast, and the RMSE in the worst window of the holdout
 (:mod:`evergreen.evaluation.rolling_origin`).
+
+This module needs only numpy: the shadow comparison imports it, and its layer has no scikit-learn.
 """
 
 from __future__ import annotations
@@ -79,57 +82,6 @@ def f1_of_counts(
 def rmse(ground_truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     """Return the root of the mean squared error, in the unit of the target (n values each)."""
     return float(np.sqrt(np.mean((ground_truth - predicted) ** 2)))
-
-
-def classification_scores(
-    ground_truth: NDArray[np.object_], probabilities: NDArray[np.float64], classes: Sequence[str]
-) -> dict[str, float]:
-    """Return ``log_loss`` and ``auc`` (one against the rest, unweighted, for over two classes).
-
-    A score that these rows do not define is left out: the area if not every class occurs, the loss
-    if a class occurs that the model has never heard of.
-
-    Parameters
-    ----------
-    ground_truth
-        n labels, as text.
-    probabilities
-        Shape (n, classes).
-    classes
-        The model's classes, in the order of the columns.
-    """
-    names = np.array(classes, dtype=object)
-    hits = ground_truth[:, np.newaxis] == names
-    scores: dict[str, float] = {}
-    if len(names) < 2 or not hits.any(axis=1).all():
-        return scores
-    shares = probabilities / probabilities.sum(axis=1, keepdims=True)
-    tiny = np.finfo(np.float64).eps
-    scores["log_loss"] = float(-np.log(np.clip(shares[hits], tiny, 1.0)).mean())
-    if hits.any(axis=0).all():
-        areas = [area_under_roc(*side) for side in zip(hits.T, probabilities.T, strict=True)]
-        scores["auc"] = float(np.mean(areas))
-    return scores
-
-
-def area_under_roc(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> float:
-    """Return the probability that a positive row's value is above a negative one's.
-
-    Ties count half (J. Hanley and B. McNeil, "The meaning and use of the area under a receiver
-    operating characteristic curve", *Radiology* 143, 1982).
-
-    Parameters
-    ----------
-    positive
-        Which of n rows are positive: not all, and not none.
-    values
-        n values.
-    """
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    hits = int(positive.sum())
-    pairs = hits * (positive.size - hits)
-    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / pairs)
 
 
 def scaled_error(

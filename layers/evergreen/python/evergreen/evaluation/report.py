@@ -96,7 +96,6 @@ def _answers(evaluation: EvaluationResult, model: ScoredPredictions) -> dict[str
             "about": curve.about,
             "said": curve.mean_predicted.tolist(),
             "came_true": curve.share_true.tolist(),
-            "rows": curve.rows.tolist(),
         }
     return found
 

@@ -10,7 +10,8 @@ import numpy as np
 from evergreen.bundle.predictor import Predictor
 from evergreen.datasets.schema import to_columns
 from evergreen.errors import BundleError, NotEnoughDataError
-from evergreen.evaluation.metrics import classification_scores, f1_score, rmse
+from evergreen.evaluation.metrics import f1_score, rmse
+from evergreen.evaluation.probability_metrics import classification_scores
 from evergreen.evaluation.rolling_origin import forecast_scores
 
 if TYPE_CHECKING:
