@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from evergreen.evaluation.metrics import f1_score, rmse
 from tests.support.made_up_predictions import gains_f1, gains_rmse, predictions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -98,3 +101,61 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
     )
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+DRAWS = 10_000
+# Each end of a 95 % interval is a quantile of the draws. Its standard error is
+# sqrt(q (1 - q) / draws) / density: 0.027 standard deviations where the draws are about normal.
+# Two independent sets of draws differ by sqrt(2) of that; the tests allow four such errors.
+MONTE_CARLO = 4 * math.sqrt(2 * 0.025 * 0.975 / DRAWS) / stats.norm.pdf(stats.norm.ppf(0.025))
+
+
+def scipy_interval(improvement: Callable[..., Any], *sides: NDArray[Any]) -> tuple[float, float]:
+    """Return scipy's percentile interval of 95 %, drawing the rows of all sides together."""
+    found = stats.bootstrap(
+        sides,
+        improvement,
+        paired=True,
+        vectorized=True,
+        n_resamples=DRAWS,
+        batch=1000,
+        method="percentile",
+        rng=np.random.default_rng(11),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def test_the_interval_of_a_difference_of_rmse_is_scipys() -> None:
+    random = np.random.default_rng(6)
+    shared, *own = random.normal(size=(3, 400))  # both models err on the same rows
+    ground_truth = random.normal(size=400)
+    champion, challenger = ground_truth + shared + own[0], ground_truth + shared + 0.9 * own[1]
+
+    def improvement(*sides: Any, axis: int) -> Any:
+        true, old, new = sides
+        before, after = (np.sqrt(np.mean((true - side) ** 2, axis=axis)) for side in (old, new))
+        return before - after
+
+    draws = gains_rmse(ground_truth, champion, challenger, resamples=DRAWS)
+    expected = scipy_interval(improvement, ground_truth, champion, challenger)
+    assert np.quantile(draws, [0.025, 0.975]) == pytest.approx(
+        expected, abs=MONTE_CARLO * draws.std()
+    )
+
+
+def test_the_interval_of_a_difference_of_f1_is_scipys() -> None:
+    sides = predictions(seed=7, rows=400, champion=0.75, challenger=0.8)
+
+    def improvement(*sides: Any, axis: int) -> Any:
+        true, old, new = sides
+        before, after = (
+            2 * (true & side).sum(axis=axis) / (true.sum(axis=axis) + side.sum(axis=axis))
+            for side in (old, new)
+        )
+        return after - before
+
+    draws = gains_f1(*sides, ["0", "1"], resamples=DRAWS)
+    expected = scipy_interval(improvement, *(side == "1" for side in sides))
+    assert np.quantile(draws, [0.025, 0.975]) == pytest.approx(
+        expected, abs=MONTE_CARLO * draws.std()
+    )
