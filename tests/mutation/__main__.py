@@ -22,7 +22,7 @@ LIBRARY = ROOT / "layers" / "evergreen" / "python" / "evergreen"
 MODULES = (
     *("drift.detectors.univariate", "drift.policy.decision", "drift.policy.budget"),
     *("drift.policy.consecutive", "drift.policy.goal"),
-    *("evaluation.evaluate", "release.promotion", "capture.delivery"),
+    *("evaluation.evaluate", "evaluation.decision", "release.promotion", "capture.delivery"),
     *("lake.compaction", "lake.reader", "serving.requests", "serving.server"),
 )
 """The modules in which a wrong line would cost rows or a good model."""

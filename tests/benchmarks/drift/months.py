@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evergreen.evaluation.bootstrap import resample_f1
-from evergreen.evaluation.evaluate import judge
+from evergreen.evaluation.decision import judge
 from evergreen.evaluation.metrics import f1_score
 from evergreen.model_definition import load_definition
 from models.flight_delay.data import FEATURES, TARGET, load_flights

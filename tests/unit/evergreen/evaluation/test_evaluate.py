@@ -14,20 +14,17 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from evergreen.errors import NotEnoughDataError
-from evergreen.evaluation.comparison import SegmentResult
-from evergreen.evaluation.evaluate import compare, evaluate, judge, scores_of
-from evergreen.evaluation.metrics import f1_score
+from evergreen.evaluation.evaluate import compare, evaluate, scores_of
 from evergreen.evaluation.segments import judge_segments
-from evergreen.model_definition import Evaluation, Feature, ModelDefinition
+from evergreen.model_definition import Evaluation, ModelDefinition
 from evergreen.training.onnx_export import export_bundle
-from tests.support.made_up_predictions import gains_f1, gains_rmse, predictions
+from tests.support.made_up_predictions import gains_f1, gains_rmse
 from tests.support.trained_models import DEFINITION, frame, signal, training_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.bundle.store import Bundle
-    from evergreen.evaluation.comparison import Comparison
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ON_TIME, LATE, EARLY = "0 on time", "1 late", "2 early"
@@ -44,150 +41,6 @@ TIME_SERIES = ModelDefinition.model_validate(
         "forecast": {"horizon": 7, "seasonal_naive": "stops"},
     }
 )
-
-
-def definition(**rule: Any) -> ModelDefinition:
-    return ModelDefinition(
-        name="fruit",
-        task="classification",
-        target="ripe",
-        features={"size": Feature(type="float")},
-        evaluation=Evaluation(**rule),
-    )
-
-
-def verdict(seed: int, champion: float, challenger: float, **rule: Any) -> Comparison:
-    ground_truth, old, new = predictions(seed, 1000, champion, challenger)
-    improvements = gains_f1(ground_truth, old, new, ["0", "1"], resamples=500)
-    return judge(
-        definition(**rule),
-        f1_score(ground_truth, old, ["0", "1"]),
-        f1_score(ground_truth, new, ["0", "1"]),
-        improvements,
-        rows=1000,
-    )
-
-
-def test_a_clearly_better_challenger_is_promoted_and_a_worse_one_is_not() -> None:
-    better = verdict(1, champion=0.7, challenger=0.85)
-    assert better.decision == "promote"
-    assert better.interval is not None
-    assert better.interval[0] > 0
-    worse = verdict(1, champion=0.85, challenger=0.7)
-    assert worse.decision == "reject"
-    assert "short of 0.95" in worse.reason
-
-
-def test_equal_models_are_rarely_swapped() -> None:
-    # Two models of the same skill: each has a 5 % chance of passing at confidence 0.95.
-    promoted = sum(verdict(seed, 0.75, 0.75).decision == "promote" for seed in range(200))
-    assert promoted <= 20
-
-
-def test_a_tie_keeps_the_champion() -> None:
-    ground_truth, champion, _ = predictions(seed=6, rows=100, champion=0.8, challenger=0.8)
-    improvements = gains_f1(ground_truth, champion, champion, ["0", "1"])
-    tie = judge(definition(), 0.8, 0.8, improvements, rows=100)
-    assert tie.decision == "reject"
-    assert tie.probability_better == 0
-    assert tie.interval == (0, 0)
-
-
-def test_an_improvement_smaller_than_asked_for_is_not_enough() -> None:
-    assert verdict(2, 0.7, 0.85).decision == "promote"
-    refused = verdict(2, 0.7, 0.85, min_improvement=0.5)
-    assert refused.decision == "reject"
-    assert "better by more than 0.5 with probability 0.000" in refused.reason
-
-
-def judged(improvements: list[float], *rule: Any, **more: Any) -> Comparison:
-    wanted = rule[0] if rule else definition()
-    return judge(wanted, 0.7, 0.8, np.array(improvements), rows=50, **more)
-
-
-def segment(name: str, *, worse: float | None = 0.5, refused: bool = False) -> SegmentResult:
-    return SegmentResult(
-        feature="line",
-        segment=name,
-        rows=25,
-        champion=0.6,
-        challenger=0.5,
-        probability_worse=worse,
-        refused=refused,
-    )
-
-
-def test_the_share_of_better_resamples_has_to_reach_the_confidence() -> None:
-    reached = judged([0.1] * 19 + [0.0])
-    assert (reached.decision, reached.probability_better) == ("promote", 0.95)
-    assert reached.reason == (
-        "f1 0.8 against 0.7 on 50 held-out rows: better with probability 0.950, which reaches 0.95"
-    )
-    short = judged([0.1] * 18 + [0.0] * 2)
-    assert (short.decision, short.probability_better) == ("reject", 0.9)
-    assert short.reason == (
-        "f1 0.8 against 0.7 on 50 held-out rows: better with probability 0.900, short of 0.95"
-    )
-
-
-def test_an_improvement_has_to_be_more_than_what_is_asked_for() -> None:
-    assert judged([0.25] * 20, definition(min_improvement=0.25)).probability_better == 0
-    assert judged([0.2500001] * 20, definition(min_improvement=0.25)).probability_better == 1
-
-
-def test_a_comparison_repeats_what_it_was_computed_from() -> None:
-    segments = tuple(segment(f"U{number}") for number in range(6))
-    found = judged([0.5], seen=(3, 4), segments=(*segments, segment("U7", worse=None)))
-    assert (found.metric, found.metric_champion, found.metric_challenger) == ("f1", 0.7, 0.8)
-    assert (found.rows, found.seen_by_champion, found.seen_by_challenger) == (50, 3, 4)
-    assert found.segments == segments[:5]
-    assert found.segments_judged == 6
-
-
-def test_the_interval_is_the_central_one_at_the_confidence() -> None:
-    improvements = [number / 100 for number in range(101)]
-    assert judged(improvements, definition(confidence=0.9)).interval == pytest.approx((0.05, 0.95))
-
-
-def test_a_refusing_segment_overrules_a_better_metric_and_is_named() -> None:
-    allowed, refusing = segment("U1"), segment("U2", refused=True)
-    assert judged([0.1], segments=(allowed,)).decision == "promote"
-    one = judged([0.1], segments=(allowed, refusing))
-    assert one.decision == "reject"
-    assert one.reason.endswith(
-        "which reaches 0.95; worse than allowed in the protected segment line = U2 "
-        "(f1 0.5 against 0.6 on 25 rows, probability 0.5000)"
-    )
-    several = judged([0.1], segments=(refusing, segment("U3", refused=True)))
-    assert several.decision == "reject"
-    assert several.reason.endswith("probability 0.5000) and 1 more")
-
-
-@pytest.mark.parametrize(
-    ("seen", "said"),
-    [
-        ((None, None), "on 50 held-out rows:"),
-        ((0, 0), "on 50 rows that neither was trained on:"),
-        ((3, 0), "on 50 rows (the champion was trained on 3 of them):"),
-        ((0, 3), "on 50 rows (the challenger was trained on 3 of them):"),
-        (
-            (3, 3),
-            "(the champion was trained on 3 of and the challenger was trained on 3 of them):",
-        ),
-        (
-            (None, 0),
-            "on 50 rows (the champion was trained on an unknown number of them):",
-        ),
-        (
-            (0, None),
-            "on 50 rows (the challenger was trained on an unknown number of them):",
-        ),
-    ],
-)
-def test_the_reason_says_who_was_trained_on_the_rows(
-    seen: tuple[int | None, int | None], said: str
-) -> None:
-    assert said in judged([0.1], seen=seen).reason
 
 
 def kinds(*edges: float) -> NDArray[Any]:

@@ -16,7 +16,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from evergreen.evaluation.evaluate import SHOWN_SEGMENTS, EvaluationResult, evaluate
+from evergreen.evaluation.decision import SHOWN_SEGMENTS
+from evergreen.evaluation.evaluate import EvaluationResult, evaluate
 from evergreen.evaluation.report import (
     REPORT_DATA,
     REPORT_PAGE,

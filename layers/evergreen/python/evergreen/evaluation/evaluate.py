@@ -3,7 +3,8 @@
 The deciding metric is computed from what the two bundles answer for the holdout of the challenger's
 data set. How sure we are that the challenger is better is the share of paired bootstrap draws
 (:mod:`evergreen.evaluation.bootstrap`) in which it is, and even then it must not be worse in a
-protected segment (:mod:`evergreen.evaluation.segments`).
+protected segment (:mod:`evergreen.evaluation.segments`). :mod:`evergreen.evaluation.decision` makes
+the decision of these numbers.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from evergreen.datasets.store import rows_in_common
 from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
 from evergreen.evaluation.comparison import Comparison, SegmentResult
+from evergreen.evaluation.decision import judge
 from evergreen.evaluation.metrics import block_length
 from evergreen.evaluation.rolling_origin import RollingOriginWindow, evaluate_rolling_origin
 from evergreen.evaluation.scoring import (
@@ -27,14 +27,12 @@ from evergreen.evaluation.scoring import (
 from evergreen.evaluation.segments import judge_segments
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.bundle.store import Bundle
     from evergreen.model_definition import ModelDefinition
-
-SHOWN_SEGMENTS = 5
-"""Segments that a comparison names itself; all of them are in the report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,80 +197,6 @@ def scores_of(
         definition, bundle, table, ground_truth, classes_of(ground_truth, bundle), training
     )
     return {definition.metric: alone.metric, **alone.beside}
-
-
-def judge(
-    definition: ModelDefinition,
-    metric_champion: float,
-    metric_challenger: float,
-    improvements: NDArray[np.float64],
-    *,
-    rows: int,
-    seen: tuple[int | None, int | None] = (None, None),
-    segments: tuple[SegmentResult, ...] = (),
-) -> Comparison:
-    """Turn both metrics, the resampled improvements and the segments into a decision.
-
-    Parameters
-    ----------
-    definition
-        Names the metric, the improvement asked for and the confidence.
-    metric_champion, metric_challenger
-        The metric of each on all rows.
-    improvements
-        By how much the challenger is better in each resample; positive is better.
-    rows
-        How many rows both were scored on.
-    seen
-        How many of them champion and challenger were trained on, where that is known.
-    segments
-        What :func:`evergreen.evaluation.segments.judge_segments` found.
-    """
-    rule = definition.evaluation
-    probability = float(np.mean(improvements > rule.min_improvement))
-    tail = (1 - rule.confidence) / 2
-    low, high = np.quantile(improvements, [tail, 1 - tail])
-    better = probability >= rule.confidence
-    refusing = [segment for segment in segments if segment.refused]
-    margin = f" by more than {rule.min_improvement:g}" if rule.min_improvement else ""
-    reason = (
-        f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
-        f"{_which_rows(*seen)}: better{margin} with probability {probability:.3f}, "
-        f"{'which reaches' if better else 'short of'} {rule.confidence:g}"
-    )
-    if refusing:
-        others = f" and {len(refusing) - 1} more" if len(refusing) > 1 else ""
-        reason += (
-            f"; worse than allowed in the protected segment "
-            f"{refusing[0].explain(definition.metric)}{others}"
-        )
-    return Comparison(
-        decision="promote" if better and not refusing else "reject",
-        metric=definition.metric,
-        metric_champion=metric_champion,
-        metric_challenger=metric_challenger,
-        probability_better=probability,
-        interval=(float(low), float(high)),
-        rows=rows,
-        reason=reason,
-        seen_by_champion=seen[0],
-        seen_by_challenger=seen[1],
-        segments=segments[:SHOWN_SEGMENTS],
-        segments_judged=sum(segment.probability_worse is not None for segment in segments),
-    )
-
-
-def _which_rows(champion: int | None, challenger: int | None) -> str:
-    if champion is None and challenger is None:
-        return "held-out rows"
-    if champion == challenger == 0:
-        return "rows that neither was trained on"
-    said = [
-        f"the {who} was trained on {'an unknown number' if count is None else count} of"
-        for who, count in (("champion", champion), ("challenger", challenger))
-        if count != 0
-    ]
-    return f"rows ({' and '.join(said)} them)"
 
 
 def _improvements(

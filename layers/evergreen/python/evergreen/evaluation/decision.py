@@ -1,0 +1,92 @@
+"""The decision of an evaluation: whether the challenger's numbers suffice, and the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evergreen.evaluation.comparison import Comparison
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evergreen.evaluation.comparison import SegmentResult
+    from evergreen.model_definition import ModelDefinition
+
+SHOWN_SEGMENTS = 5
+"""Segments that a comparison names itself; all of them are in the report."""
+
+
+def judge(
+    definition: ModelDefinition,
+    metric_champion: float,
+    metric_challenger: float,
+    improvements: NDArray[np.float64],
+    *,
+    rows: int,
+    seen: tuple[int | None, int | None] = (None, None),
+    segments: tuple[SegmentResult, ...] = (),
+) -> Comparison:
+    """Turn both metrics, the resampled improvements and the segments into a decision.
+
+    Parameters
+    ----------
+    definition
+        Names the metric, the improvement asked for and the confidence.
+    metric_champion, metric_challenger
+        The metric of each on all rows.
+    improvements
+        By how much the challenger is better in each resample; positive is better.
+    rows
+        How many rows both were scored on.
+    seen
+        How many of them champion and challenger were trained on, where that is known.
+    segments
+        What :func:`evergreen.evaluation.segments.judge_segments` found.
+    """
+    rule = definition.evaluation
+    probability = float(np.mean(improvements > rule.min_improvement))
+    tail = (1 - rule.confidence) / 2
+    low, high = np.quantile(improvements, [tail, 1 - tail])
+    better = probability >= rule.confidence
+    refusing = [segment for segment in segments if segment.refused]
+    margin = f" by more than {rule.min_improvement:g}" if rule.min_improvement else ""
+    reason = (
+        f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
+        f"{_which_rows(*seen)}: better{margin} with probability {probability:.3f}, "
+        f"{'which reaches' if better else 'short of'} {rule.confidence:g}"
+    )
+    if refusing:
+        others = f" and {len(refusing) - 1} more" if len(refusing) > 1 else ""
+        reason += (
+            f"; worse than allowed in the protected segment "
+            f"{refusing[0].explain(definition.metric)}{others}"
+        )
+    return Comparison(
+        decision="promote" if better and not refusing else "reject",
+        metric=definition.metric,
+        metric_champion=metric_champion,
+        metric_challenger=metric_challenger,
+        probability_better=probability,
+        interval=(float(low), float(high)),
+        rows=rows,
+        reason=reason,
+        seen_by_champion=seen[0],
+        seen_by_challenger=seen[1],
+        segments=segments[:SHOWN_SEGMENTS],
+        segments_judged=sum(segment.probability_worse is not None for segment in segments),
+    )
+
+
+def _which_rows(champion: int | None, challenger: int | None) -> str:
+    if champion is None and challenger is None:
+        return "held-out rows"
+    if champion == challenger == 0:
+        return "rows that neither was trained on"
+    said = [
+        f"the {who} was trained on {'an unknown number' if count is None else count} of"
+        for who, count in (("champion", champion), ("challenger", challenger))
+        if count != 0
+    ]
+    return f"rows ({' and '.join(said)} them)"
