@@ -1,4 +1,4 @@
-"""The `evergreen` command: registers the commands, and turns errors into messages."""
+"""The `evergreen` command: registers the commands and turns errors into messages."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def _evergreen() -> None:
 
 def main() -> None:
     """Run the command line; exit with 1 after an error and 130 after Ctrl-C."""
-    # OpenMP's threads wait without spinning, and MLflow says nothing of its own in our display.
+    # OpenMP's threads must not spin while they wait. MLflow must not print into our display.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # `kill` and a closed terminal end a command as Ctrl-C does: after cleaning up. Ctrl-C itself
-    # is named because a shell's background jobs inherit no handler for it.
+    # After `kill` or when the terminal is closed, a command cleans up as it does after Ctrl-C.
+    # SIGINT is set too, because a background job of a shell ignores it otherwise.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:

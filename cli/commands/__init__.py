@@ -1,1 +1,1 @@
-"""The commands of `evergreen`: one module for each."""
+"""The commands of `evergreen`, one module each."""

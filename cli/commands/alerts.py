@@ -1,4 +1,4 @@
-"""`evergreen alerts`: who is told when something happens to a model."""
+"""`evergreen alerts`: show and change where alerts are sent."""
 
 from __future__ import annotations
 
@@ -26,37 +26,38 @@ def command(
         ),
     ] = None,
     remove_webhook: Annotated[
-        bool, typer.Option("--remove-webhook", help="Send to no webhook any more.")
+        bool, typer.Option("--remove-webhook", help="Send alerts to no webhook any more.")
     ] = False,
     test: Annotated[
-        bool, typer.Option("--test", help="Send an alert that tells of nothing.")
+        bool, typer.Option("--test", help="Send a test alert to every channel.")
     ] = False,
     redeliver: Annotated[
-        bool, typer.Option("--redeliver", help="Send again what could not be delivered.")
+        bool, typer.Option("--redeliver", help="Send again the alerts that were not delivered.")
     ] = False,
     aws: Aws = False,
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """Show who is told when something happens to a model, set a webhook, try it out.
+    """Show where alerts are sent, set the webhook, or send a test alert.
 
-    People are told once when drift or worse performance begins and once when it is over, of every
-    promotion, rejection and rollback, of a retraining that failed, and of CloudWatch's alarms.
+    Evergreen sends one alert when drift or worse performance begins and one when it ends. It also
+    sends an alert for every promotion, rejection and rollback, for a retraining that failed, and
+    for CloudWatch's alarms.
 
-    The webhook's address is a secret: it is kept encrypted in Parameter Store, read whenever there
-    is something to tell, and printed nowhere. The e-mail address is alert_email in cdk.json.
+    The webhook's address is a secret. It is stored encrypted in Parameter Store, is read for each
+    alert, and is never printed. The e-mail address is alert_email in cdk.json.
 
     Next: evergreen alerts --webhook https://hooks.example.com/… --test
     """
     alerting = Alerting(choose(aws=aws, stage=stage))
     if webhook is not None:
         alerting.set_webhook(webhook)
-        console.progress("webhook", "set; it counts at once, without a deployment")
+        console.progress("webhook", "set; the next alert goes to it, without a deployment")
     if remove_webhook:
         removed = alerting.remove_webhook()
         console.progress("webhook", "removed" if removed else "there was none")
     if test:
-        console.progress("test", "sending; a receiver that does not answer takes 20 seconds")
+        console.progress("test", "sending; this takes 20 seconds if a receiver does not answer")
         for place, outcome in alerting.test().items():
             console.progress("test", f"{place}: {outcome}")
     if redeliver:

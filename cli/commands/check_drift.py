@@ -1,4 +1,4 @@
-"""`evergreen check-drift`: check a model for drift now, and say what was found."""
+"""`evergreen check-drift`: check a model for drift now and show the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LINK_SECONDS = 3600
 CATEGORIES = 6
-"""How many categories of a feature have a bar of their own."""
+"""The number of a feature's categories that get their own bar."""
 
 
 def command(
@@ -37,29 +37,32 @@ def command(
     window: Annotated[
         str | None,
         typer.Option(
-            help="How far back to look: '24 hours', '7 days'. The first schedule's if none."
+            help="Length of the window: '24 hours', '7 days'. Default: the first schedule's."
         ),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(help="Where the window ends, such as 2026-05-04T15:00:00Z; now if none."),
+        typer.Option(help="End of the window, such as 2026-05-04T15:00:00Z. Default: now."),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Draw reference against window for what moved.")
+        bool, typer.Option("--explain", help="Draw histograms of the drifted features.")
     ] = False,
     aws: Aws = False,
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """Check one window of a model's traffic for drift, and show the verdict on one screen.
+    """Check one window of a model's traffic for drift and show the verdict.
 
-    Runs the deployed drift function, the one that the schedules run: the check is written to the
-    drift log, may begin or end an episode, and starts a retraining if the model's policy says so.
-    It compares what the version in production was asked with the data it was trained on, feature
-    by feature and all together, and where ground truth is known how well it answered.
+    Runs the deployed drift function, as the schedules do. The check is written to the drift log,
+    may begin or end an episode, and starts a retraining if the model's policy says so.
 
-    What moved comes with its effect (share of rows that lie elsewhere), the least that counts, and
-    p corrected for the number of tests. Both must be past their limit.
+    The check compares the requests to the version in production with the data that this version
+    was trained on: each feature alone, and all features together. Where ground truth is known, it
+    also measures the performance of the predictions.
+
+    For each drifted feature you see the effect (the share of rows that lie elsewhere), the limit of
+    the effect, and the p-value corrected for the number of tests. A feature has drifted if both
+    effect and p-value are past their limits.
 
     Next: `evergreen retrain MODEL`, `evergreen history MODEL`.
     """
@@ -72,7 +75,7 @@ def command(
     target = choose(aws=aws, stage=stage)
     with Steps() as steps:
         with steps.step("check", f"Check {model}, the last {window or _in_words(period)}") as say:
-            say("the deployed function reads, tests and writes;")
+            say("the drift function runs;")
             answer = run_check_now(target, model, period, until, report=explain)
         view = CheckView(
             records=read_check(target.storage, answer["log"]),
@@ -80,7 +83,7 @@ def command(
             min_rows=definition.drift.min_rows,
         )
         if explain:
-            with steps.step("explain", "Read reference and window for the pictures"):
+            with steps.step("explain", "Read reference and window for the histograms"):
                 view = replace(view, pictures=_pictures(target, definition, view))
     report = _link(target, answer["report"]) if answer["report"] else None
     if json:
@@ -95,12 +98,12 @@ def command(
 def run_check_now(
     target: Target, model: str, window: timedelta, end: datetime | None, *, report: bool
 ) -> dict[str, Any]:
-    """Have the deployed function check a window, and return its answer.
+    """Run the deployed drift function on a window and return its answer.
 
     Raises
     ------
     NoProductionModelError
-        If there is nothing to check yet.
+        If no version is in production.
     """
     event: dict[str, Any] = {
         "model": model,
@@ -112,9 +115,9 @@ def run_check_now(
     answer = call(target, "DriftFunctionName", event)
     if answer["verdict"] == "no_production_model":
         raise NoProductionModelError(
-            "nothing is in production, so there is nothing to compare with",
+            "no version is in production, so there is no reference to compare with",
             where=model,
-            fix="Promote a version: notebooks/02_train_and_promote.ipynb, or `evergreen demo`",
+            fix="Train and promote a version: `evergreen train`, then `evergreen promote`",
         )
     return answer
 
@@ -133,7 +136,7 @@ def _pictures(
     if pointer is None or not names:
         return {}
     decision = view.decision
-    # What was checked, though another version may have been promoted in the meantime.
+    # The checked version. Another version may have been promoted in the meantime.
     checked = pointer.model_copy(
         update={
             "version": decision.model_version,
@@ -160,7 +163,7 @@ def _pictures(
 
 
 def _link(target: Target, key: str) -> str:
-    # A signed address opens in a browser, for an hour; objects under KMS need version 4.
+    # A browser can open a signed URL for an hour. Objects encrypted with KMS need signature 4.
     s3 = target.client("s3", Config(signature_version="s3v4"))
     where = {"Bucket": target.output("BucketName"), "Key": key}
     return str(s3.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_SECONDS))

@@ -1,4 +1,4 @@
-"""`evergreen demo`: the whole loop once around, on recorded data."""
+"""`evergreen demo`: run the whole loop once on recorded data."""
 
 from __future__ import annotations
 
@@ -29,30 +29,33 @@ if TYPE_CHECKING:
 def command(
     *,
     model: Annotated[
-        str, typer.Option(help="Example: flight_delay, flight_duration or daily_ridership.")
+        str, typer.Option(help="The model: flight_delay, flight_duration or daily_ridership.")
     ] = "flight_delay",
     fraction: Annotated[
         float | None,
         typer.Option(
-            min=0.05, max=1.0, help="Share of all rows to use; the example's own if none."
+            min=0.05, max=1.0, help="Share of all rows to use. Default: the example's own."
         ),
     ] = None,
 ) -> None:
-    """Show the whole loop once, by default on flights that left New York in 2013.
+    """Run the whole loop once, by default on flights that left New York in 2013.
 
-    Starts the local stack and deploys the app if need be; trains a champion by hand on the first
-    months (or years) recorded; replays later ones through the API, each row's label a little
-    later; lets the scheduled drift check find what it finds and the state machine retrain
-    and compare; and stops once a challenger was promoted. Takes about ten minutes the first
-    time and leaves everything running: look around, then `evergreen down`.
+    The demo starts the local stack, deploys the app, and trains a champion on the first months (or
+    years) of the recorded data. Then it replays later periods through the API and sends the ground
+    truth a little later. The scheduled drift check finds drift, and the state machine trains a
+    challenger and compares it with the champion. The demo ends when a challenger is promoted, or
+    after the last period.
+
+    The first run takes about ten minutes. Everything keeps running afterwards, so that you can look
+    at it. Stop it with `evergreen down`.
 
     The summary is also written to .evergreen/demo.json.
     """
-    # pandas, scikit-learn and MLflow take seconds to import: only when they are needed.
+    # pandas, scikit-learn and MLflow take seconds to import. So they are imported only here.
     from cli.shared.demo_steps import OnceAround, Story
 
     story = Story(model=model, fraction=fraction)
-    story.example()  # a mistake is named before anything starts
+    story.example()  # raises for a wrong model or fraction before anything starts
     settings = read_settings()
     was_running = _is_running(settings)
     try:
@@ -65,9 +68,9 @@ def command(
                 deploy(target, context, settings.paths.logs / "deploy.log", say)
                 watch(settings.paths, target.api_url, target.api_key, target.stage)
             summary = OnceAround(target, story, steps).run()
-    except KeyboardInterrupt:  # an error leaves everything as it is, to be looked at
+    except KeyboardInterrupt:  # after an error the stack keeps running, so that it can be examined
         if not was_running:
-            console.progress("demo", "interrupted; stopping what it started")
+            console.progress("demo", "interrupted; stopping the local stack")
             down(settings, console.progress)
         raise
     result = settings.paths.state / "demo.json"

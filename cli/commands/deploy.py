@@ -1,4 +1,4 @@
-"""`evergreen deploy`: bring the app to the local stack or to AWS."""
+"""`evergreen deploy`: deploy the app to the local stack or to AWS."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ def command(
     ] = False,
     stage: Annotated[str, typer.Option(help="Deployment stage, part of every name.")] = "dev",
     period: Annotated[
-        str, typer.Option(help="Local stack only: how often each drift check runs.")
+        str, typer.Option(help="Local stack only: time between two drift checks of a schedule.")
     ] = "1 minute",
     cooldown: Annotated[
-        str, typer.Option(help="Local stack only: least time between two retrainings.")
+        str, typer.Option(help="Local stack only: shortest time between two retrainings.")
     ] = "1 second",
 ) -> None:
-    """Deploy every stack of the app with cdk; run it again after any change.
+    """Deploy every stack of the app with cdk. Run it again after any change.
 
-    Without --aws it deploys to the local stack that `evergreen up` started: the same app, with
-    drift checks every minute so that there is something to see. With --aws it uses the credentials
-    and region of your environment and the settings of cdk.json, and needs Docker to build the
-    training and drift images.
+    Without --aws the app goes to the local stack that `evergreen up` started. There a drift check
+    runs every minute, so that you see results soon.
 
-    Next: `evergreen demo` shows the loop; the API's address is among the outputs printed here.
+    With --aws it uses the credentials and region of your environment and the settings of cdk.json.
+    It needs Docker to build the training and drift images.
+
+    The command prints the outputs of the stacks, the API's address among them.
+
+    Next: `evergreen demo` runs the loop once.
     """
     for option in (period, cooldown):
         _check_period(option)

@@ -1,4 +1,4 @@
-"""`evergreen doctor`: find what an interruption left behind, and put it right."""
+"""`evergreen doctor`: find and repair inconsistencies that an interruption left behind."""
 
 from __future__ import annotations
 
@@ -28,30 +28,36 @@ _ADVICE = "Send ground truth under the request_id of the prediction's answer, wi
 
 def command(
     model: Annotated[
-        str | None, typer.Argument(help="Name of a model; all of them if none.")
+        str | None, typer.Argument(help="Name of the model. Default: all models.")
     ] = None,
     *,
-    fix: Annotated[bool, typer.Option("--fix", help="Complete or undo what was found.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair everything that was found.")] = False,
     grace: Annotated[
-        str, typer.Option(help="How old something must be to be called abandoned.")
+        str, typer.Option(help="Age from which an unused object counts as abandoned.")
     ] = "2 hours",
     aws: Aws = False,
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """Find what interrupted retrainings, promotions and rollbacks left behind.
+    """Find and repair what interrupted retrainings, promotions and rollbacks left behind.
 
-    Looks for: an MLflow that shows another version than serves, a promotion, rejection or rollback
-    that was not finished, a lock or a shadow slot whose execution has ended, versions nobody
-    decided about, bundles, data sets and runs that belong to none. What a running retraining may
-    be working on is left to it.
+    The command finds:
 
-    Says too how many labels belong to no logged prediction; only who sends them can change that.
+    - a champion in MLflow that is not the version in production,
+    - a promotion, rejection or rollback that was not finished,
+    - a lock or a shadow slot whose execution has ended,
+    - versions without a decision,
+    - bundles, data sets and runs that belong to no version.
 
-    With --fix everything found is completed or undone; without it nothing is changed. Exits with 1
-    if something is left to do.
+    It leaves alone what a running retraining may use.
+
+    It also counts the labels that belong to no logged prediction. Evergreen cannot repair these:
+    only the sender of the labels can.
+
+    With --fix it completes or undoes everything it found. Without --fix it changes nothing. It
+    exits with 1 if there is something left to repair.
     """
-    # MLflow takes seconds to import: only when it is needed.
+    # MLflow takes seconds to import. So it is imported only here.
     with Steps() as steps, steps.step("doctor", "Examine") as say:
         from cli.shared.manual_release import release_context_of
         from evergreen.repair.consistency import find_inconsistencies
@@ -81,9 +87,9 @@ def command(
     elif findings:
         console.out.print(_table(findings, fixed=fix))
         if not fix:
-            console.out.print("\nRun it again with --fix to do that.")
+            console.out.print("\nRun `evergreen doctor --fix` to repair this.")
     else:
-        console.out.print(f"Nothing is wrong with {', '.join(names)}.", soft_wrap=True)
+        console.out.print(f"No inconsistency found for {', '.join(names)}.", soft_wrap=True)
     if not json:
         for name, remark in remarks.items():
             console.out.print(f"{name}: {remark}. {_ADVICE}.", soft_wrap=True)
@@ -109,7 +115,7 @@ def _unjoined(target: Target, model: str) -> UnjoinedLabels:
     from evergreen.lake.reader import EARLIEST_LANDING, Lake
     from evergreen.lake.unjoined import find_unjoined
 
-    # What was predicted since may still be in Firehose's buffer.
+    # Later predictions may still be in Firehose's buffer.
     end = utc_now() - EARLIEST_LANDING
     definition = find_definition(MODELS, model)
     return find_unjoined(Lake(target.storage), definition, end - _LABELS_OF, end)

@@ -20,9 +20,9 @@ def command(
 ) -> None:
     """Stop every service of the local stack.
 
-    What was deployed to LocalStack lives in its memory and is gone with it, the request log and
-    bundles in its S3 included. MLflow's runs, versions and artifacts are kept for the next
-    `evergreen up`, unless --clean is given. Built environments are kept in any case.
+    LocalStack keeps everything in memory. When it stops, the deployed app is lost, and so are the
+    request log and the bundles in its S3. MLflow's runs, versions and artifacts stay for the next
+    `evergreen up`, unless you give --clean. Built environments always stay.
     """
     stopped = down(read_settings(), console.progress, clean=clean)
     if json:

@@ -1,4 +1,4 @@
-"""`evergreen history`: who replaced whom in production, when and why."""
+"""`evergreen history`: show a model's promotions, rejections and rollbacks."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ _INDENT = 18
 def command(
     model: ModelArgument, *, aws: Aws = False, stage: Stage = "dev", json: Json = False
 ) -> None:
-    """Show every promotion, rejection and rollback of a model, with the numbers behind it.
+    """Show every promotion, rejection and rollback of a model, with metrics and reason.
 
-    Oldest first, each with its reason. The metric is that of the model's definition on the holdout
-    both versions were judged on: first the version it was judged against, then the version itself;
-    P is the probability that it is better. With --json there is all of it: rows, execution or
-    alarm, the decision record's place.
+    The oldest decision comes first. Both versions were compared on the same holdout, by the metric
+    of the model's definition. "Metric" shows the value of the version that was in production, then
+    the value of the new version. P is the probability that the new version is better.
+
+    --json prints more: the number of rows, the execution or alarm, and the decision record's key.
 
     Next: `evergreen rollback MODEL --to VERSION` goes back to a version that was in production.
     """
@@ -67,7 +68,7 @@ def command(
     standing = (
         f"In production: version {pointer.version} since {_when(pointer.promoted_at)}."
         if pointer
-        else f"Nothing of {model} is in production."
+        else f"No version of {model} is in production."
     )
     console.out.print(f"\n{standing}", soft_wrap=True)
 

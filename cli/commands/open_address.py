@@ -1,4 +1,4 @@
-"""`evergreen open`: where everything is that a person looks at."""
+"""`evergreen open`: list or open the web pages of a deployment."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MONITORING = {"prometheus": "metrics and alert rules", "alertmanager": "alerts 
 
 
 class NoSuchPlaceError(EvergreenError):
-    """There is nothing of that name to open in this deployment."""
+    """The deployment has no page of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Something to look at."""
+    """A web page of a deployment."""
 
     url: str
     what: str
@@ -36,17 +36,17 @@ class Place:
 
 def command(
     place: Annotated[
-        str | None, typer.Argument(help="One of the names in the list; all are listed if none.")
+        str | None, typer.Argument(help="Name of the page to open. Default: list all pages.")
     ] = None,
     *,
     aws: Aws = False,
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """List the addresses of a deployment, or open one of them in your browser.
+    """List the web pages of a deployment, or open one of them in your browser.
 
-    The status page asks for the API key once; `--json` prints it. LocalStack has no console, so
-    that executions are listed by a command there.
+    The status page asks for the API key once. `--json` prints the key. LocalStack has no console,
+    so the list has no page of executions there.
 
     Next: `evergreen open status`.
     """
@@ -72,11 +72,11 @@ def command(
 
 
 def places_of(target: Target) -> dict[str, Place]:
-    """Return everything to look at, by the name it is opened by."""
+    """Return the pages of a deployment by name."""
     machine = target.output("StateMachineArn")
     places = {
         "status": Place(f"{target.api_url}/", "status page: models, drift, decisions, traffic"),
-        "api": Place(f"{target.api_url}/docs", "the API, described"),
+        "api": Place(f"{target.api_url}/docs", "documentation of the API"),
     }
     if target.is_emulator:
         places |= _local(target)
@@ -106,10 +106,10 @@ def _local(target: Target) -> dict[str, Place]:
 def _open(places: dict[str, Place], name: str) -> None:
     if name not in places:
         raise NoSuchPlaceError(
-            f"there is no {name!r} to open here", fix=f"There are: {', '.join(places)}"
+            f"there is no page {name!r}", fix=f"Known pages: {', '.join(places)}"
         )
     url = places[name].url
     if webbrowser.open(url):
         console.out.print(f"Opened {url}", soft_wrap=True, markup=False)
     else:
-        console.out.print(f"No browser here; the address is {url}", soft_wrap=True, markup=False)
+        console.out.print(f"No browser found. The address is {url}", soft_wrap=True, markup=False)

@@ -35,15 +35,16 @@ def command(
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """Ask the deployed API for predictions; without a row, for one of the example's own.
+    """Ask the deployed API for predictions.
 
-    The request is like any other: it is logged, and counts in the next drift check. What is wrong
-    with a row the API says itself, field by field.
+    Without --row and --file it sends one row of the example's data. The request is logged like any
+    other, and the next drift check includes it. If a row is not valid, the API names the fields
+    that are wrong.
 
     Next: `evergreen check-drift MODEL`.
     """
     if row is not None and file is not None:
-        raise typer.BadParameter("give a row or a file, not both", param_hint="--row")
+        raise typer.BadParameter("give either --row or --file", param_hint="--row")
     find_definition(MODELS, model)
     body = _body(model, row, file)
     with Api.of(choose(aws=aws, stage=stage)) as api:
@@ -73,11 +74,13 @@ def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
         if isinstance(given, list):
             return {"instances": given}
         if not isinstance(given, dict):
-            raise typer.BadParameter("neither a row nor a list of rows", param_hint="--file")
-        # The values of a row are numbers and words; a body holds lists or objects.
+            raise typer.BadParameter(
+                "the file holds neither a row nor a list of rows", param_hint="--file"
+            )
+        # The values of a row are numbers and strings. A request body holds lists or objects.
         is_body = any(isinstance(value, list | dict) for value in given.values())
         return given if is_body else {"instances": [given]}
-    from cli.shared.demo_steps import example_row  # pandas takes its time
+    from cli.shared.demo_steps import example_row  # imports pandas, which takes seconds
 
     return {"instances": [example_row(model)]}
 

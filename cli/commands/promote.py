@@ -16,7 +16,9 @@ from evergreen.model_definition import find_definition
 
 def command(
     model: ModelArgument,
-    version: Annotated[str, typer.Argument(help="A registered version that never served.")],
+    version: Annotated[
+        str, typer.Argument(help="A registered version that was never in production.")
+    ],
     *,
     aws: Aws = False,
     stage: Stage = "dev",
@@ -24,16 +26,18 @@ def command(
 ) -> None:
     """Put a registered version into production, whether or not it is better.
 
-    It is compared with the champion on its own holdout, so that the history shows what was given
-    up; its bundle is verified first. The API follows within seconds. Interrupted, the same command
-    finishes the job. A version that was in production before comes back with `evergreen rollback`.
+    The command verifies the version's bundle and compares the version with the champion on the
+    version's holdout, for the history. The API serves the new version within seconds. If the
+    command is interrupted, run it again to finish.
 
-    Needs MLFLOW_TRACKING_URI for a deployment on AWS.
+    To go back to a version that was in production before, use `evergreen rollback`.
+
+    A deployment on AWS needs MLFLOW_TRACKING_URI.
     """
     definition = find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
     with Steps() as steps, steps.step("promote", f"Promote version {version} of {model}") as say:
-        # MLflow takes seconds to import: only when it is needed.
+        # MLflow takes seconds to import. So it is imported only here.
         from cli.shared.manual_release import promote_by_hand
 
         record = promote_by_hand(target, definition, version, say)

@@ -1,4 +1,4 @@
-"""`evergreen retrain`: start a retraining, and watch it."""
+"""`evergreen retrain`: start a retraining and follow it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class RetrainingFailedError(EvergreenError):
-    """An execution ended with an error."""
+    """An execution of the state machine ended with an error."""
 
 
 def command(
     model: ModelArgument,
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Follow it, state by state, until it has ended.")
+        bool, typer.Option("--wait", help="Show each state until the retraining has ended.")
     ] = False,
     aws: Aws = False,
     stage: Stage = "dev",
@@ -34,12 +34,12 @@ def command(
 ) -> None:
     """Retrain a model now, whether or not drift was found.
 
-    Starts the state machine: data set from the newest labelled rows, training, comparison with the
-    champion on the same holdout, promotion or clean-up. The better model wins: a retraining by
-    hand promotes nothing that a retraining after drift would not.
+    The command starts the state machine. It builds a data set from the newest labelled rows, trains
+    a challenger, and compares it with the champion on the same holdout. Then it promotes the
+    challenger or cleans up. The rule for a promotion is the same as after drift.
 
-    With --wait it shows each state and the decision, and exits with 1 if the execution failed.
-    Ctrl-C then stops the watching, not the retraining.
+    With --wait the command shows each state and the decision, and exits with 1 if the execution
+    failed. Ctrl-C ends the command; the retraining goes on.
 
     Next: `evergreen history MODEL`.
     """
@@ -60,7 +60,7 @@ def command(
         console.document({"execution": execution})
     else:
         console.out.print(
-            f"Started {execution}\nIts decision will be in `evergreen history {model}`. Stop it "
+            f"Started {execution}\n`evergreen history {model}` will show its decision. Stop it "
             f"with:\n\n  {executions.stop_command(target, execution)}",
             soft_wrap=True,
             markup=False,
@@ -68,16 +68,16 @@ def command(
 
 
 def follow(target: Target, execution: str) -> dict[str, Any]:
-    """Show each state while it lasts, and return how the execution ended."""
+    """Show each state of an execution while it runs, and return the execution's result."""
     try:
         with Steps() as steps:
             entered = executions.states(target, execution)
             state = next(entered, None)
             while state:
                 with steps.step(state, state):
-                    state = next(entered, None)  # returns when the next one is entered
+                    state = next(entered, None)  # returns when the next state begins
     except KeyboardInterrupt:
-        console.progress("retrain", "no longer watched; the execution goes on. Stop it with:")
+        console.progress("retrain", "interrupted; the execution goes on. Stop it with:")
         console.err.print(
             f"\n  {executions.stop_command(target, execution)}", soft_wrap=True, markup=False
         )
@@ -86,7 +86,7 @@ def follow(target: Target, execution: str) -> dict[str, Any]:
 
 
 def describe_result(model: str, result: dict[str, Any]) -> str:
-    """Say what became of a retraining."""
+    """Return the result of a retraining as a sentence."""
     output = result["output"] or {}
     if "decision" in output:
         done = "was promoted" if output["decision"] == "promote" else "was rejected"

@@ -1,4 +1,4 @@
-"""`evergreen rollback`: put the version before back into production."""
+"""`evergreen rollback`: put an earlier version back into production."""
 
 from __future__ import annotations
 
@@ -20,41 +20,44 @@ def command(
     *,
     to: Annotated[
         str | None,
-        typer.Option(help="A version that was in production; the one before this one if none."),
+        typer.Option(help="A version that was in production. Default: the previous one."),
     ] = None,
     reason: Annotated[
-        str, typer.Option(help="Why, for the history and for those who are told.")
+        str, typer.Option(help="The reason, shown in the history and in the alert.")
     ] = "rolled back by hand",
     aws: Aws = False,
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """Put the version before back into production: bundle, reference data set and all.
+    """Put the previous version, or the version of --to, back into production.
 
-    The API follows within seconds, nothing is deployed anew. The bundle is verified first; what is
-    wrong with it is said and nothing changed. MLflow, the decision record and the event follow.
-    Interrupted, the same command finishes the job. Given twice, it goes back once: after a
-    rollback, name the version to go anywhere else, the one just left included.
+    Both the bundle and the reference data set change. The command verifies the bundle first. If the
+    bundle is damaged, it reports that and changes nothing. The API serves the earlier version
+    within seconds, without a deployment. Then MLflow, the decision log and the event bus are
+    updated. If the command is interrupted, run it again to finish.
+
+    A second rollback without --to changes nothing. To go to any other version after a rollback,
+    name it with --to. The version that you just left is allowed too.
 
     Next: `evergreen history MODEL`.
     """
     find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
     with Steps() as steps, steps.step("rollback", f"Roll {model} back"):
-        # By its function, which reaches MLflow and counts the rollback wherever it runs.
+        # The deployed function does it: it reaches MLflow and counts the rollback everywhere.
         answer = call(target, "RollBackFunctionName", {"model": model, "reason": reason, "to": to})
     if json:
         console.document(answer)
     elif answer["moved"]:
         console.out.print(
-            f"\nVersion {answer['challenger']} of {model} is back in production; version "
-            f"{answer['champion']} is out, and stays.\nThe API answers with it within seconds. "
+            f"\nVersion {answer['challenger']} of {model} is back in production, in place of "
+            f"version {answer['champion']}.\nThe API serves it within seconds. "
             f"See `evergreen history {model}`.",
             soft_wrap=True,
         )
     else:
         console.out.print(
             f"\nNothing to do: {model} was rolled back to version {answer['challenger']} at "
-            f"{answer['decided_at']}.\nTo go elsewhere, name the version with --to.",
+            f"{answer['decided_at']}.\nTo go to another version, name it with --to.",
             soft_wrap=True,
         )

@@ -1,4 +1,4 @@
-"""`evergreen status`: what runs, and where."""
+"""`evergreen status`: show the services of the local stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Show every service of the local stack: its health, address, process and memory.
 
-    Exits with 1 if the stack, or a part of it, does not run.
+    Exits with 1 if the stack or one of its services does not run.
     """
     settings = read_settings()
     services = status(settings)

@@ -21,27 +21,27 @@ def command(
     *,
     fraction: Annotated[
         float | None,
-        typer.Option(min=0.05, max=1.0, help="Share of the rows; the example's own if none."),
+        typer.Option(min=0.05, max=1.0, help="Share of the rows. Default: the example's own."),
     ] = None,
     aws: Aws = False,
     stage: Stage = "dev",
     json: Json = False,
 ) -> None:
-    """Train a challenger on the model's recorded series, and register it with its bundle.
+    """Train a challenger on the model's recorded data and register it.
 
-    The rows are those that the model's own data.py names for its first champion. Nothing goes into
-    production: that is what `evergreen promote MODEL VERSION` does. Once a model serves and its
-    ground truth comes in, `evergreen retrain MODEL` trains on that instead.
+    The model's data.py names the rows for its first champion. The command does not change
+    production; `evergreen promote MODEL VERSION` does. Once a model serves and its ground truth
+    arrives, use `evergreen retrain MODEL`, which trains on logged requests.
 
-    Needs MLFLOW_TRACKING_URI for a deployment on AWS.
+    A deployment on AWS needs MLFLOW_TRACKING_URI.
     """
     example = find_example(model)
     target = choose(aws=aws, stage=stage)
     with Steps() as steps, steps.step("train", f"Train {model}") as say:
-        # MLflow and scikit-learn take seconds to import: only when they are needed.
+        # MLflow and scikit-learn take seconds to import. So they are imported only here.
         from cli.shared.manual_release import train_by_hand
 
-        say("reading the recorded series")
+        say("reading the recorded data")
         share = example.fraction if fraction is None else fraction
         data = example.load(example.trained_on, share)
         source = f"{example.source}, share {share}"

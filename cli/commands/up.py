@@ -18,15 +18,15 @@ def command(
 ) -> None:
     """Start the local stack: LocalStack (AWS), MLflow with its PostgreSQL and S3, monitoring.
 
-    Builds the environments they need from the locks first, which takes a few minutes the first
-    time and nothing afterwards. What runs already is left alone, what has ended is started
-    again, so this is also how to repair a stack. A taken port is named and another one used.
+    The first run builds the environments from the locks, which takes a few minutes. Services that
+    already run are left alone. Services that have ended are started again, so the command also
+    repairs a stack. If a port is taken, the command says so and uses another one.
 
-    Set AWS_ENDPOINT_URL to use an emulator of your own instead of LocalStack. Prometheus,
-    Alertmanager and the node exporter run with it where they are installed; alerts are sent to
+    Set AWS_ENDPOINT_URL to use your own emulator instead of LocalStack. Prometheus, Alertmanager
+    and the node exporter are started if they are installed. Alertmanager sends alerts to
     EVERGREEN_ALERT_WEBHOOK if that is set.
 
-    Next: `evergreen status`, `evergreen deploy`. `evergreen down` stops it.
+    Next: `evergreen status`, `evergreen deploy`. `evergreen down` stops the stack.
     """
     began = time.monotonic()
     stack = up(read_settings(), console.progress)

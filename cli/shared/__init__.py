@@ -1,1 +1,1 @@
-"""What several commands share: the deployment they speak to, and how they show results."""
+"""Modules that several commands share: the deployment, and the display of results."""

@@ -1,4 +1,4 @@
-"""What can be seen of and done to a deployment's alerts, on the emulator and on AWS alike."""
+"""The alert settings of a deployment: the webhook, the e-mail addresses, undelivered alerts."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 _BATCH = 10
 _FUNCTION = "NotifyFunctionName"
 _HIDDEN_SECONDS = 120
-"""How long a message that is being sent again is hidden from whoever else looks."""
+"""How long other receivers cannot see a message that is being sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertStatus:
-    """Who is told, and what could not be delivered."""
+    """Where alerts are sent, and the number of undelivered alerts."""
 
     webhook: str | None
-    """Its host alone: the rest of the address is a secret."""
+    """The host of the webhook; the rest of the address is a secret."""
     emails: tuple[str, ...]
     undelivered: int
 
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """The alerts of one deployment."""
+    """Reads and changes the alert settings of one deployment."""
 
     target: Target
 
     @property
     def parameter(self) -> str:
-        """Name of the parameter that holds the webhook's address."""
+        """Name of the SSM parameter that holds the webhook's address."""
         return f"/evergreen/{self.target.stage}/alerts/webhook"
 
     def set_webhook(self, address: str) -> None:
-        """Have alerts sent to ``address`` from now on.
+        """Set the webhook to ``address``.
 
         Raises
         ------
         EvergreenError
-            If it is no https address (or http, on an emulator).
+            If it is not an https address; on an emulator http is allowed too.
         """
         check_address(address, http_allowed=self.target.is_emulator)
         self.target.client("ssm").put_parameter(
@@ -58,7 +58,7 @@ class Alerting:
         )
 
     def remove_webhook(self) -> bool:
-        """Send to no webhook any more; say whether there was one."""
+        """Remove the webhook; return whether one was set."""
         try:
             self.target.client("ssm").delete_parameter(Name=self.parameter)
         except ClientError as error:
@@ -68,7 +68,7 @@ class Alerting:
         return True
 
     def status(self) -> AlertStatus:
-        """Return who is told, and how many alerts could not be delivered."""
+        """Return where alerts are sent, and the number of undelivered alerts."""
         answer = self.target.client("sqs").get_queue_attributes(
             QueueUrl=self.target.output("AlertDeadLettersUrl"),
             AttributeNames=["ApproximateNumberOfMessages"],
@@ -80,24 +80,24 @@ class Alerting:
         )
 
     def test(self) -> dict[str, str]:
-        """Send an alert that tells of nothing, and return what became of it by channel.
+        """Send a test alert, and return the outcome by channel.
 
         Raises
         ------
         FunctionError
-            If a channel did not take it.
+            If a channel refused it.
         """
         return call(self.target, _FUNCTION, {"test": uuid.uuid4().hex})
 
     def redeliver(self) -> Iterator[str]:
-        """Send again what could not be delivered; yield the title of each that now could.
+        """Send the undelivered alerts again; yield the outcome of each that was delivered.
 
-        What cannot be delivered still stays where it is.
+        An alert that fails again stays in the queue.
 
         Raises
         ------
         FunctionError
-            If a channel did not take one.
+            If a channel refused an alert.
         """
         sqs, url = self.target.client("sqs"), self.target.output("AlertDeadLettersUrl")
         while messages := sqs.receive_message(
@@ -135,10 +135,10 @@ class Alerting:
 
 
 def original_event(message: dict[str, Any]) -> dict[str, Any]:
-    """Return the event that a message in the queue is about.
+    """Return the event of a message in the dead-letter queue.
 
-    Lambda wraps what its function failed on; SNS and EventBridge leave what they could not hand
-    over, SNS without the list in which a function gets it.
+    Lambda puts the event of a failed invocation into an envelope. EventBridge and SNS leave the
+    event that they could not deliver, SNS without its list ``Records``.
     """
     if "requestPayload" in message:
         event: dict[str, Any] = message["requestPayload"]

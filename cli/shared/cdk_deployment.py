@@ -1,4 +1,4 @@
-"""Deploying the app: cdk as a subprocess, its output in a log file, its progress told."""
+"""Deployment of the app: runs cdk, writes its output to a log file, reports progress."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class DeploymentError(EvergreenError):
 
 
 def emulator_context(target: Target, *, period: str, cooldown: str) -> dict[str, str]:
-    """Return the settings of a deployment to an emulator.
+    """Return the CDK context of a deployment to an emulator.
 
     Parameters
     ----------
     period
-        How often each drift check runs, in place of the models' own schedules.
+        The time between two checks of each drift schedule; replaces the models' values.
     cooldown
-        Least time between two retrainings, in place of the models' own.
+        The shortest time between two retrainings; replaces the models' values.
     """
     return {
         "stage": target.stage,
@@ -48,35 +48,35 @@ def emulator_context(target: Target, *, period: str, cooldown: str) -> dict[str,
 def deploy(
     target: Target, context: Mapping[str, str], log: Path, progress: Callable[[str], None]
 ) -> None:
-    """Bootstrap the account if need be, and deploy every stack.
+    """Deploy every stack, and bootstrap the account first if that was not done before.
 
     Parameters
     ----------
     context
         Settings that override ``cdk.json``.
     log
-        File that gets cdk's output.
+        File for cdk's output.
     progress
-        Told in a few words what is going on.
+        Called with a short text about the current work.
 
     Raises
     ------
     DeploymentError
-        With the end of cdk's output and the path of all of it.
+        If cdk fails; with the end of its output and the path of the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     settings = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
     with log.open("wb"):  # a new log for each deployment
         if not _is_bootstrapped(target):
             progress("bootstrapping the account for CDK")
-            # Beside the log and not in the repository, where cdk would synthesise the app first.
+            # Runs outside the repository: inside it, cdk would synthesise the app first.
             _cdk(target, ["bootstrap", *_account(target)], log, progress, folder=log.parent)
         progress("synthesising")
         _cdk(
             target,
             [
                 *("deploy", "--all", "--require-approval", "never", "--progress", "events"),
-                # Of its own: cdk refuses a folder that another deployment is reading from.
+                # Its own folder: cdk refuses a folder that another deployment reads.
                 *("--output", str(log.parent / "cdk.out")),
                 *("--concurrency", "4", "--asset-parallelism", *_method(target), *settings),
             ],
@@ -88,10 +88,10 @@ def deploy(
 
 
 def publish_routes(target: Target) -> None:
-    """Have an emulator's API serve the routes it has now.
+    """Publish the current routes of an emulator's API.
 
-    LocalStack's CloudFormation cannot update a stage: after a deployment that changed a route, it
-    still serves the routes of before, or has no stage any more.
+    LocalStack's CloudFormation cannot update a stage. After a deployment that changed a route, the
+    API still serves the old routes or has no stage any more.
     """
     target.client("apigateway").create_deployment(
         restApiId=target.output("RestApiId"), stageName=target.output("ApiStage")
@@ -99,7 +99,7 @@ def publish_routes(target: Target) -> None:
 
 
 def _method(target: Target) -> list[str]:
-    # A change set is for review before it runs; an emulator's is made only to be run.
+    # Change sets are for review. Nobody reviews one on an emulator, so it deploys directly.
     return ["--method", "direct"] if target.is_emulator else []
 
 
@@ -158,5 +158,5 @@ def _cdk(
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
         raise DeploymentError(
-            f"cdk {arguments[0]} failed:\n{tail}\n", where="deploy", fix=f"The whole log: {log}"
+            f"cdk {arguments[0]} failed:\n{tail}\n", where="deploy", fix=f"Read the log: {log}"
         )

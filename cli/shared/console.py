@@ -1,4 +1,4 @@
-"""How the command line speaks: one line for each thing that happens, results, errors."""
+"""Output of the command line: progress lines, JSON results and errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ err = Console(stderr=True, highlight=False)
 
 
 def progress(subject: str, what: str) -> None:
-    """Say what is happening to something."""
-    # stderr, so that --json leaves stdout to the document.
+    """Print one line of progress about a subject."""
+    # To stderr: with --json, stdout holds only the document.
     err.print(f"[bold]{subject:<15}[/bold] {what}", soft_wrap=True)
 
 
@@ -23,6 +23,6 @@ def document(content: object) -> None:
 
 
 def failure(message: str) -> None:
-    """Print an error for people."""
+    """Print an error message for the user."""
     err.print("[bold red]error[/bold red]", end=" ")
     err.print(message, markup=False, soft_wrap=True)

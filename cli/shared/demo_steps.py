@@ -1,4 +1,4 @@
-"""The loop once around on a recorded series: the demonstration's steps, and what came of them."""
+"""The steps of the demonstration: one run of the loop on recorded data, and its summary."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ __all__ = ["MODEL", "MODELS", "OnceAround", "Story", "Summary", "example_row"]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the loop is shown on; what is not given is as the model's own example says.
+    """The model and the rows of a demonstration; defaults come from the model's example.
 
     Parameters
     ----------
     model
         Name of the model.
     trained_on
-        Periods (months, years) that the first champion knows.
+        Periods (months, years) that the first champion is trained on.
     replayed
         Periods replayed one after another until a challenger is promoted.
     fraction
@@ -51,12 +51,12 @@ class Story:
     fraction: float | None = None
 
     def example(self) -> Example:
-        """Return the model's example with what this story changes.
+        """Return the model's example with the changes of this story.
 
         Raises
         ------
         NoExampleError
-            If a share is asked for of a series that is only used whole.
+            If a fraction is given for a time series, which can only be used whole.
         """
         example = find_example(self.model)
         given = {"trained_on": self.trained_on, "replayed": self.replayed}
@@ -64,9 +64,9 @@ class Story:
         if self.fraction is not None:
             if example.definition.forecast is not None and self.fraction != 1:
                 raise NoExampleError(
-                    "a time series has no smaller sample",
+                    "a time series cannot be sampled",
                     where=self.model,
-                    fix="Leave the fraction out.",
+                    fix="Leave --fraction out.",
                 )
             changes["fraction"] = self.fraction
         return replace(example, **changes)
@@ -74,7 +74,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of it, in numbers; written to ``.evergreen/demo.json``."""
+    """The result of a demonstration in numbers; written to ``.evergreen/demo.json``."""
 
     model: str
     rows_served: int
@@ -94,23 +94,23 @@ class Summary:
 
 @dataclass
 class OnceAround:
-    """Takes a deployment once around the loop.
+    """Runs the loop once on a deployment.
 
     Parameters
     ----------
     target
-        Where the app is deployed.
+        The deployment.
     story
-        Which model, on which rows.
+        The model and the rows.
     steps
-        Shows what goes on.
+        The display of the steps.
     """
 
     target: Target
     story: Story
     steps: Steps
     note: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}")
-    """Put into the metadata of every row sent, to find them again in the log."""
+    """Is sent in the metadata of every row, to find the rows in the request log."""
 
     @cached_property
     def example(self) -> Example:
@@ -128,7 +128,7 @@ class OnceAround:
         Raises
         ------
         EvergreenError
-            If a station of the loop does not do its part.
+            If a step of the loop fails.
         """
         began = utc_now()
         first = self._first_champion()
@@ -175,7 +175,7 @@ class OnceAround:
         example = self.example
         names = " and ".join(map(example.period_name, example.trained_on))
         with self.steps.step("train", f"Train on {names} and promote by hand") as say:
-            say("reading the recorded series")
+            say("reading the recorded data")
             data = example.load(example.trained_on, example.fraction)
             source = f"{example.source}, {names}, share {example.fraction}"
             first = train_and_promote(
@@ -214,7 +214,7 @@ class OnceAround:
         return done.rows
 
     def _retraining(self, since: datetime) -> Execution | None:
-        """Wait for the check of what was replayed, and for the retraining that it starts."""
+        """Wait for the drift check of the replayed rows and for the retraining it starts."""
         with self.steps.step("drift", "Wait for the scheduled drift check") as say:
             check = self._loop(say).wait_for_check(since)
         self.steps.note(f"{check.verdict}: {check.reason}")
@@ -239,7 +239,7 @@ class OnceAround:
 
 
 def example_row(model: str = DEFAULT_MODEL) -> dict[str, object]:
-    """Return one recorded row, as a caller would write it."""
+    """Return one recorded row as a caller of the API would send it."""
     example = find_example(model)
     rows = example.load(example.replayed[-1:], example.fraction)
     form = split_form(example.definition, rows.tail(1))

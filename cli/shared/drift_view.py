@@ -1,4 +1,4 @@
-"""A drift check on one screen: verdict, what moved and how much, since when, and what to do."""
+"""The display of a drift check: verdict, drifted features, episodes and the next command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evergreen.drift.log import DriftRecord
 
 TOP = 10
-"""How many of the features that moved have a line."""
+"""The largest number of drifted features that are listed."""
 
 _VERDICTS = {
     "drift": ("DRIFT", "bold red"),
@@ -41,23 +41,23 @@ _METHODS = {
 }
 _QUESTIONS = {"data_drift": "data drift", "performance": "performance"}
 _NARROW = 100
-"""Below so many columns an explanation has smaller histograms."""
+"""Terminals with fewer columns get smaller histograms."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckView:
-    """What is shown of one check.
+    """The content of the display of one check.
 
     Parameters
     ----------
     records
-        Its lines of the drift log.
+        The records of the check in the drift log.
     episodes
-        Where the model's episodes stand by kind, as the check answered.
+        The state of the model's episodes by kind, from the check's answer.
     min_rows
-        How many rows a verdict needs.
+        The number of rows that a verdict needs.
     pictures
-        A histogram for each feature that is to be explained.
+        A histogram for each feature to explain.
     """
 
     records: Sequence[DriftRecord]
@@ -67,16 +67,16 @@ class CheckView:
 
     @property
     def decision(self) -> DriftDecisionRecord:
-        """What the check concluded."""
+        """The decision of the check."""
         return next(item for item in self.records if isinstance(item, DriftDecisionRecord))
 
     @property
     def moved(self) -> list[UnivariateRecord]:
-        """The tests of single features that found drift, the strongest for its limit first."""
+        """The univariate tests that found drift, sorted by effect divided by its limit."""
         return [test for test in self._by_strength() if test.drifted]
 
     def render(self, width: int) -> Group:
-        """Return what to print on a terminal of ``width`` columns."""
+        """Return the output for a terminal of ``width`` columns."""
         parts: list[RenderableType] = [
             self._headline(),
             *self._since(),
@@ -210,14 +210,14 @@ class CheckView:
 
 
 def explain(name: str, picture: Numbers | Categories, width: int) -> list[Text]:
-    """Draw one feature's reference and window, for a terminal of ``width`` columns."""
+    """Draw the histograms of one feature, reference and window, ``width`` columns wide."""
     if isinstance(picture, Numbers):
         return _explain_numbers(name, picture)
     return _explain_categories(name, picture, 14 if width < _NARROW else 28)
 
 
 def bins_for(width: int) -> int:
-    """Return how many bins of a number's histogram a terminal of ``width`` columns shows."""
+    """Return the number of histogram bins for a terminal of ``width`` columns."""
     return 30 if width < _NARROW else 60
 
 

@@ -1,7 +1,7 @@
-"""The example models' data: what the loop can be shown on.
+"""The example models and their recorded data, for the demonstration and training by hand.
 
-A model folder whose ``data.py`` has the names below can be demonstrated; nothing else of Evergreen
-reads it.
+A model is an example if its folder has a ``data.py`` with the names that :func:`find_example`
+reads. Nothing else in Evergreen reads ``data.py``.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ DEFAULT_MODEL = "flight_delay"
 
 
 class NoExampleError(EvergreenError):
-    """The model has no data to be shown on, or none of the kind asked for."""
+    """The model has no recorded data, or cannot use the data as asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A model and the recorded series it is shown on, cut into periods.
+    """A model and its recorded data, cut into periods.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ class Example:
         ``load(periods, fraction)`` returns the rows of some periods, oldest first: features,
         target and ``timestamp``.
     period_name
-        What a period is called.
+        ``period_name(period)`` returns the name of a period.
     source
-        Where the data came from.
+        The origin of the data.
     trained_on, replayed
-        Periods the first champion is trained on, and those replayed one after another.
+        Periods that the first champion is trained on, and periods that are replayed in order.
     fraction
-        Share of all rows; 1 for a series that has no smaller sample.
+        Share of all rows, 0 to 1; 1 for a time series, which cannot be sampled.
     batch_rows
         Rows sent in one request.
     """
@@ -73,7 +73,7 @@ def find_example(model: str) -> Example:
     UnknownModelError
         If there is no such model.
     NoExampleError
-        If the model has no data to be shown on.
+        If the model has no recorded data.
     """
     definition = find_definition(MODELS, model)
     try:
@@ -90,7 +90,7 @@ def find_example(model: str) -> Example:
         )
     except (ModuleNotFoundError, AttributeError) as error:
         raise NoExampleError(
-            f"no recorded series to be shown on: {error}",
+            f"the model has no recorded data: {error}",
             where=f"models/{model}/data.py",
             fix="Write load, period_name, SOURCE, TRAINED_ON, REPLAYED, FRACTION and BATCH_ROWS.",
         ) from error

@@ -1,4 +1,4 @@
-"""Executions of the state machine, followed from outside."""
+"""Executions of the state machine: start, follow and read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = ("TaskStateEntered", "WaitStateEntered", "FailStateEntered", "SucceedSt
 
 
 def start_execution(target: Target, model: str) -> str:
-    """Start a retraining, whatever drift there is, and return the execution's ARN."""
+    """Start a retraining, with or without drift, and return the execution's ARN."""
     answer = target.client("stepfunctions").start_execution(
         stateMachineArn=target.output("StateMachineArn"), input=json.dumps({"model": model})
     )
@@ -26,14 +26,14 @@ def start_execution(target: Target, model: str) -> str:
 
 
 def is_execution_running(target: Target, execution: str) -> bool:
-    """Say whether an execution still runs."""
+    """Return whether an execution still runs."""
     return executions.is_running(target.client("stepfunctions"), execution)
 
 
 def states(target: Target, execution: str) -> Iterator[str]:
     """Yield the name of each state when it is entered, until the execution ends.
 
-    Choices and what only rewrites the input pass in no time and are left out.
+    Choice and Pass states take no time and are left out.
     """
     client = target.client("stepfunctions")
     seen = 0
@@ -62,7 +62,7 @@ def execution_result(target: Target, execution: str) -> dict[str, Any]:
 
 
 def message_of(cause: str | None) -> str | None:
-    """Return what a cause says to people: "step: message", without what Lambda wraps it in."""
+    """Return the message of an execution's cause, "step: message", without Lambda's JSON."""
     step, brace, wrapped = (cause or "").partition("{")
     try:
         message = json.loads(brace + wrapped)["errorMessage"]
@@ -72,7 +72,7 @@ def message_of(cause: str | None) -> str | None:
 
 
 def stop_command(target: Target, execution: str) -> str:
-    """Return the command that stops an execution."""
+    """Return the AWS CLI command that stops an execution."""
     endpoint = target.environment.get("AWS_ENDPOINT_URL")
     where = f"--endpoint-url {endpoint} " if endpoint else ""
     return f"aws {where}stepfunctions stop-execution --execution-arn {execution}"

@@ -1,4 +1,4 @@
-"""Histograms as text: both sides on the same bins and the same scale, so that they compare."""
+"""Histograms as text: reference and window share bins and scale, so that they compare."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 _WIDTHS = "▏▎▍▌▋▊▉█"
 _OUTLIERS = 0.5
-"""Percent of the values at either end that share the outermost bins."""
+"""Percent of the values at each end that are counted in the outermost bins."""
 MISSING_BAR = "(missing)"
 OTHER_BAR = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A number's two distributions: shares of the rows that are not missing, per bin."""
+    """The two distributions of a numeric feature: shares of the non-missing rows per bin."""
 
     edges: tuple[float, ...]
     reference: tuple[float, ...]
@@ -32,7 +32,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """A category's two distributions: shares of all rows, those that changed most first."""
+    """The two distributions of a categorical feature: shares of all rows, largest change first."""
 
     names: tuple[str, ...]
     reference: tuple[float, ...]
@@ -40,14 +40,14 @@ class Categories:
 
 
 def of_numbers(reference: NDArray[Any], window: NDArray[Any], bins: int) -> Numbers:
-    """Count numbers into bins that both sides share.
+    """Return the distributions of a numeric feature over common bins.
 
     Parameters
     ----------
     reference, window
-        Numbers of n and m rows; what is not finite counts as missing.
+        Values of n and m rows; values that are not finite count as missing.
     bins
-        How many bins; the outermost hold what lies further out, too.
+        The number of bins. The outermost bins also count the values beyond them.
     """
     sides = [values[np.isfinite(values)].astype(np.float64) for values in (reference, window)]
     pooled = np.concatenate(sides)
@@ -73,14 +73,14 @@ def of_numbers(reference: NDArray[Any], window: NDArray[Any], bins: int) -> Numb
 
 
 def of_categories(reference: NDArray[Any], window: NDArray[Any], most: int) -> Categories:
-    """Count categories; those beyond the ``most`` that changed most are one together.
+    """Return the distributions of a categorical feature, the rarely changed ones as one.
 
     Parameters
     ----------
     reference, window
-        Text of n and m rows, "" where it is missing.
+        Categories of n and m rows, "" where missing.
     most
-        How many categories have a line of their own.
+        The number of categories with the largest change that get their own line.
     """
     shares = [_shares(values) for values in (reference, window)]
     every = sorted(
@@ -97,15 +97,15 @@ def of_categories(reference: NDArray[Any], window: NDArray[Any], most: int) -> C
 
 
 def columns(shares: tuple[float, ...], most: float) -> str:
-    """Draw shares as one line of columns; ``most`` is as high as a column gets.
+    """Draw shares as one line of columns; a share of ``most`` has the full height.
 
-    What is there is seen: only an empty bin is blank.
+    Only an empty bin is blank: every other bin has at least the lowest column.
     """
     return "".join(_block(share, most) for share in shares)
 
 
 def bar(share: float, most: float, width: int) -> str:
-    """Draw a share as a bar; ``most`` is ``width`` characters long."""
+    """Draw a share as a bar; a share of ``most`` is ``width`` characters long."""
     eighths = round(8 * width * share / most) if most > 0 else 0
     if share > 0:
         eighths = max(eighths, 1)

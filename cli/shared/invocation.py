@@ -1,4 +1,4 @@
-"""Calling a deployed function and waiting for its answer."""
+"""Invocation of a deployed Lambda function, with its answer."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from cli.shared.target import Target
 
 
-# A function may take its 15 minutes; what has timed out here must not run twice there.
+# A function may run for 15 minutes. A call that times out here must not start it a second time.
 _PATIENT = Config(read_timeout=920, retries={"total_max_attempts": 1})
 
 
 class FunctionError(EvergreenError):
-    """A function ended with an error; the message is its own."""
+    """A Lambda function ended with an error; the message comes from the function."""
 
 
 def call(target: Target, output: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Call a function.
+    """Invoke a Lambda function and return its answer.
 
     Parameters
     ----------
     output
-        The deployment's output that names the function.
+        The output of the deployment that holds the function's name.
     payload
         The event.
 

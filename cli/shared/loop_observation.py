@@ -1,8 +1,8 @@
-"""One turn of the loop, seen from outside: what is sent in, and what the deployment makes of it.
+"""Observation of the loop: waits for drift checks, retrainings and promotions, and reads them.
 
-Nothing here reaches into the deployment: traffic goes through the API, the drift check is
-started by its own schedule, the retraining by the drift check's event. This module sends, waits
-and reads, so the demonstration and the end-to-end test see what a user sees.
+This module starts no station of the loop but the compaction. A schedule starts the drift check, and
+the drift check's event starts the retraining. So the demonstration and the end-to-end test see what
+a user sees.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ LOOP_POLL_SECONDS = 1.0
 
 
 class LoopError(EvergreenError):
-    """The loop did not go on as it should have."""
+    """The next step of the loop did not happen in time, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A finished execution of the state machine that came to a decision."""
+    """A finished execution of the state machine that reached a decision."""
 
     arn: str
     output: dict[str, Any]
@@ -52,7 +52,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Watches one model of a deployment go round.
+    """Observes the loop of one model in a deployment.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Loop:
     definition
         The model.
     tick
-        Called with a few words about what is being waited for, about once a second.
+        Called about once a second with a short text about the awaited event.
     """
 
     target: Target
@@ -74,16 +74,16 @@ class Loop:
         return self.definition.name
 
     def pointer(self) -> ProductionPointer | None:
-        """Return what is in production."""
+        """Return the production pointer, or None if no version is in production."""
         return Production(self.target.stage, self.target.client("ssm")).read(self.model)
 
     def wait_until_serving(self, api: Api, version: str, *, seconds: float = 120) -> None:
-        """Wait until the API says that it serves a version.
+        """Wait until the API reports that it serves a version.
 
         Raises
         ------
         LoopError
-            If it still serves another one after ``seconds``.
+            If the API still serves another version after ``seconds``.
         """
 
         def serving() -> bool | None:
@@ -99,7 +99,7 @@ class Loop:
         Raises
         ------
         LoopError
-            If there is none within ``seconds``.
+            If there is no such check within ``seconds``.
         """
         storage = self.target.storage
 
@@ -108,7 +108,7 @@ class Loop:
             found = read_drift_decisions(storage, self.model, since, utc_now())
             return next((item for item in found if item.window_end >= since), None)
 
-        return self._poll(decision, seconds, "no drift check was made")
+        return self._poll(decision, seconds, "no drift check ran")
 
     def wait_for_execution(self, since: datetime, *, seconds: float = 600) -> Execution:
         """Wait for the first execution that started after ``since`` and was not skipped.
@@ -116,7 +116,7 @@ class Loop:
         Raises
         ------
         LoopError
-            If none has ended within ``seconds``, or one has failed.
+            If no execution has ended within ``seconds``, or one has failed.
         """
         client = self.target.client("stepfunctions")
         machine = self.target.output("StateMachineArn")
@@ -139,13 +139,16 @@ class Loop:
         return self._poll(execution, seconds, "no execution of the state machine ended")
 
     def rows_logged(self, since: datetime, note: str) -> int:
-        """Count the champion's rows in the log whose metadata carry ``note``, each row once."""
+        """Count the champion's rows in the log whose metadata contain ``note``, each row once."""
         table = Lake(self.target.storage).predictions(self.definition, since, utc_now())
         table = table.filter(pc.equal(table["role"], "champion"))
         return int(pc.sum(pc.match_substring(table["metadata"], note)).as_py() or 0)
 
     def wait_for_log(self, since: datetime, note: str, rows: int, *, seconds: float = 180) -> int:
-        """Wait until the log holds ``rows`` such rows; return how many it holds in the end."""
+        """Wait until the log holds ``rows`` rows with ``note``; return the number it holds.
+
+        After ``seconds`` the number may be smaller.
+        """
         deadline = time.monotonic() + seconds
         while (found := self.rows_logged(since, note)) < rows and time.monotonic() < deadline:
             self.tick(f"{found:,} of {rows:,} rows in the log")
@@ -153,7 +156,7 @@ class Loop:
         return found
 
     def compact(self) -> list[dict[str, Any]]:
-        """Have the compaction function compact the model's open partitions now.
+        """Run the compaction function on the model's partitions, the open ones included.
 
         Raises
         ------
@@ -179,7 +182,7 @@ class Loop:
                 raise LoopError(
                     f"{otherwise} within {seconds:.0f} seconds",
                     where=self.model,
-                    fix="Look at the functions' log groups and at the executions",
+                    fix="Look at the log groups of the functions and at the executions",
                 )
             time.sleep(LOOP_POLL_SECONDS)
         return found

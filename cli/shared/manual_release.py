@@ -1,4 +1,4 @@
-"""Training and promoting by hand: the library's own steps, wired to a deployment."""
+"""Training and promotion by hand: runs the library's steps against a deployment."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 
 
 def release_context_of(target: Target) -> ReleaseContext:
-    """Return everything that a decision is written to, of one deployment.
+    """Return the release context of a deployment: the places that a decision is written to.
 
     Raises
     ------
     EvergreenError
-        If it is not known where MLflow is.
+        If the address of MLflow is not known.
     """
     if target.mlflow_uri is None:
         raise EvergreenError(
-            "no MLflow server is known", fix="Set MLFLOW_TRACKING_URI to its address"
+            "the address of the MLflow server is not known", fix="Set MLFLOW_TRACKING_URI to it"
         )
-    # Its bars would run through the display of our own steps.
+    # MLflow's progress bars would disturb the display of our steps.
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     return ReleaseContext(
         storage=target.storage,
@@ -71,18 +71,18 @@ def train_and_promote(
     source: str,
     say: Callable[[str], None],
 ) -> DecisionRecord:
-    """Train on a data set and put the model into production, whatever is there now.
+    """Train on a data set and promote the model, whichever version is in production.
 
     Parameters
     ----------
     folder
         The model's folder.
     data
-        Features, target, and an aware ``timestamp``.
+        Features, target, and ``timestamp`` with a time zone.
     source
-        Where the data came from, for the manifest.
+        The origin of the data, for the manifest.
     say
-        Told in a few words what is going on.
+        Called with a short text about the current work.
     """
     version = train_by_hand(target, definition, folder, data, source, say).version
     return promote_by_hand(target, definition, version, say)
@@ -101,7 +101,7 @@ def train_by_hand(
     Parameters
     ----------
     folder, data, source, say
-        As :func:`train_and_promote` takes them.
+        As in :func:`train_and_promote`.
     """
     context = release_context_of(target)
     say("writing the data set")
@@ -124,9 +124,9 @@ def train_by_hand(
 def promote_by_hand(
     target: Target, definition: ModelDefinition, version: str, say: Callable[[str], None]
 ) -> DecisionRecord:
-    """Put a registered challenger into production, however the comparison ends.
+    """Put a registered challenger into production, whatever the comparison says.
 
-    It is compared with the champion on its own holdout all the same, for the record.
+    The challenger is compared with the champion on the challenger's holdout, for the decision log.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def promote_by_hand(
     context, name = release_context_of(target), definition.name
     registered = context.registry.find(name, version)
     pointer = context.production.read(name)
-    if pointer and pointer.version == version:  # interrupted: nothing is left to compare it with
+    if pointer and pointer.version == version:  # an interrupted promotion: only finish it
         return promote(context, name, version, context.registry.comparison_of(registered.run_id))
     say("comparing it with the champion" if pointer else "measuring it")
     rows = read_dataset(context.storage, name, registered.dataset_id)

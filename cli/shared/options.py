@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-ModelArgument = Annotated[str, typer.Argument(help="Name of the model: its folder below models/.")]
+ModelArgument = Annotated[str, typer.Argument(help="Name of the model: its folder in models/.")]
 Aws = Annotated[
     bool,
-    typer.Option("--aws", help="The AWS account of your credentials, not the local stack."),
+    typer.Option("--aws", help="Use the AWS account of your credentials, not the local stack."),
 ]
 Stage = Annotated[str, typer.Option(help="Deployment stage.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the same as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Steps:
-    """Shows each step while it runs and how long it took; on a terminal it moves.
+    """Shows each step while it runs, and the time it took; animated on a terminal.
 
     Parameters
     ----------
     console
-        Where to show it.
+        The console to write to.
     """
 
     console: Console = field(default_factory=lambda: err)
     seconds: dict[str, float] = field(default_factory=dict)
-    """How long each step took, by key."""
+    """The duration of each step, by key."""
     _live: Live | None = None
     _title: str = ""
     _what: str = ""
@@ -60,7 +60,7 @@ class Steps:
 
     @contextmanager
     def step(self, key: str, title: str) -> Iterator[Callable[[str], None]]:
-        """Show one step; what it yields takes a few words about what is going on just now."""
+        """Show one step; yields a function that takes a short text about the current work."""
         self._title, self._what, self._began = title, "", time.monotonic()
         if not self._live:
             self.console.print(f"  … {title}", soft_wrap=True)
@@ -72,7 +72,7 @@ class Steps:
         self._finish(key, "[green]✓[/green]")
 
     def note(self, text: str) -> None:
-        """Add a line about what was found, below the step it belongs to."""
+        """Print a result of the last step below it."""
         self.console.print(f"      {text}", soft_wrap=True, markup=False)
 
     def _finish(self, key: str, mark: str) -> None:

@@ -1,4 +1,4 @@
-"""Which deployment a command talks to: the local stack's, or one in an AWS account."""
+"""The deployment that a command uses: on the local stack or in an AWS account."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 class NotDeployedError(EvergreenError):
-    """The app, or the part of it that is needed, is not deployed."""
+    """The app, or a part of it that a command needs, is not deployed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A stage of Evergreen, wherever it runs.
+    """A deployment of Evergreen, on an emulator or on AWS.
 
     Parameters
     ----------
     stage
         The deployment stage.
     environment
-        The variables with which subprocesses (cdk) and MLflow find it; empty for AWS, where the
-        user's own configuration counts.
+        The environment variables with which subprocesses (cdk) and MLflow reach it. Empty for AWS,
+        where the user's own configuration applies.
     """
 
     stage: str
@@ -55,12 +55,12 @@ class Target:
 
     @property
     def is_emulator(self) -> bool:
-        """Whether this is an emulator and not AWS itself."""
+        """Whether the deployment is on an emulator."""
         return "AWS_ENDPOINT_URL" in self.environment
 
     @property
     def mlflow_uri(self) -> str | None:
-        """Where the MLflow server answers, if that is known."""
+        """Address of the MLflow server, if it is known."""
         return self.environment.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_TRACKING_URI")
 
     def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
@@ -110,13 +110,13 @@ class Target:
         """
         if name not in self.outputs:
             raise NotDeployedError(
-                f"no stack has an output {name!r}", fix="Deploy anew with `evergreen deploy`"
+                f"no stack has an output {name!r}", fix="Deploy again with `evergreen deploy`"
             )
         return self.outputs[name]
 
     @property
     def storage(self) -> Storage:
-        """The data bucket."""
+        """The storage of the data bucket."""
         return Storage(self.output("BucketName"), self.client("s3"))
 
     @property
@@ -124,13 +124,13 @@ class Target:
         """Base URL of the REST API, without a slash at its end."""
         if not self.is_emulator:
             return self.output("ApiUrl").rstrip("/")
-        # The host name in the stack's own output does not resolve outside AWS.
+        # The host name in the stack's output does not resolve for an emulator.
         path = f"_aws/execute-api/{self.output('RestApiId')}/{self.output('ApiStage')}"
         return f"{self.environment['AWS_ENDPOINT_URL']}/{path}"
 
     @property
     def api_key(self) -> str:
-        """The API key's value."""
+        """The value of the API key."""
         answer = self.client("apigateway").get_api_key(
             apiKey=self.output("ApiKeyId"), includeValue=True
         )
@@ -148,11 +148,11 @@ class Target:
 
 
 def choose(*, aws: bool, stage: str) -> Target:
-    """Return the deployment that a command's options name.
+    """Return the deployment that the options of a command name.
 
     Raises
     ------
     EvergreenError
-        If it is the local stack's, and that does not run.
+        If the options name the local stack and it does not run.
     """
     return Target.aws(stage) if aws else Target.local(running_stack(read_settings()), stage)

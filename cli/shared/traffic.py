@@ -1,4 +1,4 @@
-"""Traffic: rows sent to the API in batches, and their ground truth a little later."""
+"""Replayed traffic: sends rows to the API in batches, and their ground truth later."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ TIMEOUT_SECONDS = 60.0
 
 
 class ApiError(EvergreenError):
-    """The API answered with an error, or not at all."""
+    """The API returned an error or did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay sent and what came back."""
+    """The result of a replay: rows and labels sent, and the versions that answered."""
 
     rows: int
     labels: int
     versions: tuple[str, ...]
-    """The model versions that answered, in the order they were met."""
+    """The model versions that answered, in order of their first answer."""
 
 
 class Api:
-    """A caller of the deployed REST API.
+    """A client of the deployed REST API.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Api:
 
     @classmethod
     def of(cls, target: Target) -> Self:
-        """Return a caller of the target's API."""
+        """Return a client of the target's API."""
         return cls(target.api_url, target.api_key)
 
     def __enter__(self) -> Self:
@@ -80,7 +80,7 @@ class Api:
         Raises
         ------
         ApiError
-            If the answer is not 200; the message is the API's own.
+            If the API returns an error. The message is the API's.
         """
         answer: dict[str, Any] = self._call("POST", f"/models/{model}/predict", body)
         return answer
@@ -115,7 +115,7 @@ def replay(
     metadata: Mapping[str, Any] | None = None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
-    """Send a data set as live traffic, in its own order, with its labels a little later.
+    """Send a data set as live traffic in its order, and the labels after a delay.
 
     Parameters
     ----------
@@ -124,16 +124,16 @@ def replay(
     batch_rows
         Rows per request.
     label_delay
-        After how many further requests a request's labels are sent.
+        The number of further requests after which the labels of a request are sent.
     metadata
-        The caller's own note for the request log.
+        A note for the request log.
     on_rows
-        Told after each request how many rows it had.
+        Called after each request with its number of rows.
 
     Raises
     ------
     ApiError
-        If a request is refused; what was sent before stays sent.
+        If the API refuses a request. Earlier requests are not undone.
     """
     waiting: deque[tuple[str, pd.Series]] = deque()
     versions: dict[str, None] = {}
@@ -169,7 +169,7 @@ def split_form(definition: ModelDefinition, data: pd.DataFrame) -> dict[str, Any
     for name, feature in definition.features.items():
         values = data[name].tolist()
         if data[name].dtype == np.float32:
-            # The shortest text that means the same 32-bit number: 39.2, not 39.20000076293945.
+            # The shortest text of the same 32-bit number: 39.2, not 39.20000076293945.
             values = [float(str(value)) for value in data[name].to_numpy()]
         values = [None if pd.isna(value) else value for value in values]
         if feature.type in {"integer", "boolean"}:

@@ -65,4 +65,4 @@ def test_row_and_file_exclude_each_other(tmp_path: Path) -> None:
         app, ["predict", "flight_delay", "--row", "{}", "--file", str(file)]
     )
     assert result.exit_code == 2
-    assert "not both" in result.output
+    assert "either --row or --file" in result.output

@@ -36,7 +36,7 @@ def test_a_story_changes_what_it_gives() -> None:
 
 def test_a_share_of_a_time_series_is_refused() -> None:
     assert Story("daily_ridership", fraction=1.0).example().fraction == 1
-    with pytest.raises(NoExampleError, match="no smaller sample"):
+    with pytest.raises(NoExampleError, match="cannot be sampled"):
         Story("daily_ridership", fraction=0.5).example()
 
 
