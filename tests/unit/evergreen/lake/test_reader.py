@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from evergreen.capture.delivery import encode
 from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
+from evergreen.errors import EvergreenError
 from evergreen.lake.compaction import compact
-from evergreen.lake.reader import CLOCK_SKEW, EARLIEST_LANDING, LATEST_LANDING, Lake
-from evergreen.lake.tables import LABELS, REQUEST_LOG
+from evergreen.lake.reader import (
+    CLOCK_SKEW,
+    EARLIEST_LANDING,
+    LATEST_LANDING,
+    MANIFEST,
+    Lake,
+)
+from evergreen.lake.tables import LABELS, REQUEST_LOG, TableKind
 from evergreen.lake.unjoined import find_unjoined
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage, StoredObject
+from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,3 +202,231 @@ def test_of_a_day_only_the_groups_of_the_window_are_read(
     start = MIDNIGHT + timedelta(hours=1)
     assert _ids(storage, start, start + timedelta(hours=1)) == ["1"]
     assert read == [1]
+
+
+HOUR = timedelta(hours=1)
+minutes = st.integers(0, 59)
+
+
+def _minute(number: int) -> datetime:
+    return MIDNIGHT + number * MINUTE
+
+
+def _served(request_id: str, moment: datetime, role: str = "champion") -> bytes:
+    records = request_records(
+        timestamp=moment,
+        request_id=request_id,
+        definition=DEFINITION,
+        model_version="1",
+        rows=[{"a": 0.0}, {"a": 1.0}],
+        outputs=[10.0, 20.0],
+        confidences=[0.5, 0.75],
+        metadata={"role": role},
+    )
+    return b"".join(map(encode, records))
+
+
+def _known(request_id: str, row: int, label: float, moment: datetime) -> bytes:
+    told = {"timestamp": to_text(moment), "request_id": request_id, "row": row, "model": "m"}
+    return encode(told | {"label": label, "observed_at": to_text(moment - MINUTE)})
+
+
+def _put(storage: Storage, kind: TableKind, name: str, *lines: bytes) -> None:
+    storage.put(f"{kind.raw_prefix('m', MIDNIGHT.date())}00/{name}", b"".join(lines))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(minutes, max_size=8, unique=True),
+    minutes,
+    minutes,
+    st.sampled_from([None, (), ("a",), ("confidence", "model_output")]),
+    st.integers(0, 8),
+)
+def test_a_window_has_its_start_and_not_its_end(
+    times: list[int], start: int, end: int, columns: tuple[str, ...] | None, compacted: int
+) -> None:
+    with TemporaryDirectory() as path:
+        folder = Folder(Path(path))
+        for place, number in enumerate(times):
+            if place == compacted:
+                _compact(folder)
+            _put(folder, REQUEST_LOG, f"{place}", _served(str(number), _minute(number)))
+        lake = Lake(folder, clock=lambda: MIDNIGHT + DAY)
+        read = lake.predictions(DEFINITION, _minute(start), _minute(end), columns)
+    expected = [
+        (_minute(number), str(number), row, "champion", float(row), 10.0 * (row + 1))
+        for number in sorted(times)
+        if start <= number < end
+        for row in range(2)
+    ]
+    assert read.schema == REQUEST_LOG.schema(DEFINITION, columns)
+    names = ["timestamp", "request_id", "row", "role", "a", "model_output"]
+    shown = [name for name in names if name in read.column_names]
+    assert [tuple(row.values()) for row in read.select(shown).to_pylist()] == [
+        tuple(value for name, value in zip(names, row, strict=True) if name in shown)
+        for row in expected
+    ]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sets(st.tuples(st.sampled_from("xyz"), st.sampled_from(["champion", "shadow"]))),
+    st.lists(st.tuples(st.sampled_from("xyzu"), st.integers(0, 1), minutes), unique=True),
+    st.booleans(),
+)
+def test_of_the_champion_what_is_labelled_is_joined_with_the_last_label(
+    served: set[tuple[str, str]], told: list[tuple[str, int, int]], compacted: bool
+) -> None:
+    with TemporaryDirectory() as path:
+        folder = Folder(Path(path))
+        for request_id, role in served:
+            moment = _minute("zyx".index(request_id))
+            _put(folder, REQUEST_LOG, request_id + role, _served(request_id, moment, role))
+        for place, (request_id, row, number) in enumerate(told):
+            line = _known(request_id, row, float(number), _minute(number))
+            _put(folder, LABELS, str(place), line)
+        if compacted:
+            _compact(folder)
+        lake = Lake(folder, clock=lambda: MIDNIGHT + HOUR)
+        rows = lake.labelled(DEFINITION, MIDNIGHT, MIDNIGHT + HOUR).to_pylist()
+    last = {(name, row): number for name, row, number in sorted(told, key=lambda each: each[2])}
+    expected = [
+        (request_id, row, float(last[request_id, row]), "champion")
+        for request_id in "zyx"
+        for row in range(2)
+        if (request_id, "champion") in served and (request_id, row) in last
+    ]
+    assert [
+        (each["request_id"], each["row"], each["label"], each["role"]) for each in rows
+    ] == expected
+    for each in rows:
+        assert each["labelled_at"] == _minute(int(each["label"]))
+        assert each["observed_at"] == each["labelled_at"] - MINUTE
+        assert each["timestamp"] < MIDNIGHT + 3 * MINUTE
+        assert each["a"] == each["row"]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_labels_of_a_window_are_those_that_came_in_then(folder: Folder, compacted: bool) -> None:
+    for number in range(3):
+        _put(folder, LABELS, str(number), _known(str(number), 0, 1.0, _minute(number)))
+    if compacted:
+        _compact(folder)
+    lake = Lake(folder)
+    assert lake.labels(DEFINITION, _minute(1), _minute(2))["request_id"].to_pylist() == ["1"]
+
+
+def test_a_window_in_another_time_zone_is_the_same_window(storage: Dated) -> None:
+    far = timezone(timedelta(hours=14))
+    start, end = MIDNIGHT.astimezone(far), (MIDNIGHT + MINUTE).astimezone(far)
+    for arrived in (MIDNIGHT - EARLIEST_LANDING, MIDNIGHT + LATEST_LANDING):
+        _land(storage, MIDNIGHT, arrived, MIDNIGHT, f"{arrived:%d}")
+    assert _ids(storage, start, end) == ["03", "05"]
+
+
+def test_days_on_which_no_record_of_the_window_can_have_landed_are_not_read(
+    folder: Folder,
+) -> None:
+    line = _served("astray", MIDNIGHT)
+    for days in (-2, 3):
+        day = (MIDNIGHT + days * DAY).date()
+        folder.put(f"{REQUEST_LOG.raw_prefix('m', day)}00/{days}", line)
+    assert _ids(folder, MIDNIGHT, MIDNIGHT + MINUTE) == []
+
+
+def test_an_object_that_was_written_before_the_window_is_not_read(storage: Dated) -> None:
+    # It names a moment that had not come yet: no record of ours can.
+    earlier = MIDNIGHT - CLOCK_SKEW - timedelta(seconds=1)
+    _land(storage, MIDNIGHT, MIDNIGHT, earlier)
+    assert _ids(storage, MIDNIGHT, MIDNIGHT + MINUTE) == []
+
+
+def test_a_day_without_a_manifest_has_no_table(folder: Folder) -> None:
+    lake = Lake(folder)
+    assert lake.manifest(REQUEST_LOG, "m", MIDNIGHT.date()) is None
+    table = lake.compacted(REQUEST_LOG, DEFINITION, MIDNIGHT.date())
+    assert (table.num_rows, table.schema) == (0, REQUEST_LOG.schema(DEFINITION))
+
+
+def test_a_manifest_names_the_file_its_rows_and_the_objects_they_come_from(folder: Folder) -> None:
+    _put(folder, REQUEST_LOG, "one", _served("r1", MIDNIGHT))
+    _compact(folder)
+    lake = Lake(folder)
+    manifest = lake.manifest(REQUEST_LOG, "m", MIDNIGHT.date())
+    assert manifest is not None
+    assert manifest.rows == 2
+    assert manifest.sources == {f"{REQUEST_LOG.raw_prefix('m', MIDNIGHT.date())}00/one"}
+    partition = REQUEST_LOG.partition("m", MIDNIGHT.date())
+    assert {item.key for item in folder.list(partition)} == {
+        partition + MANIFEST,
+        partition + manifest.file,
+    }
+    table = lake.compacted(REQUEST_LOG, DEFINITION, MIDNIGHT.date())
+    assert table["request_id"].to_pylist() == ["r1", "r1"]
+    assert lake.manifest(LABELS, "m", MIDNIGHT.date()) is None
+
+
+class Overtaken(Folder):
+    """A bucket in which a compaction comes between the manifest and the file that it names."""
+
+    def open(self, key: str) -> io.IOBase:
+        second = f"{REQUEST_LOG.raw_prefix('m', MIDNIGHT.date())}00/two"
+        if self.get(second) is None:
+            _put(self, REQUEST_LOG, "two", _served("r2", MIDNIGHT + MINUTE))
+            _compact(Folder(self._path))
+        return super().open(key)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_from_the_new_one(tmp_path: Path) -> None:
+    bucket = Overtaken(tmp_path)
+    _put(bucket, REQUEST_LOG, "one", _served("r1", MIDNIGHT), _served("r3", MIDNIGHT + HOUR))
+    _compact(Folder(tmp_path))
+    ids = _ids(bucket, MIDNIGHT, MIDNIGHT + 2 * MINUTE)
+    assert ids == ["r1", "r1", "r2", "r2"]
+
+
+def test_a_whole_day_that_is_replaced_while_it_is_read_is_read_from_the_new_one(
+    tmp_path: Path,
+) -> None:
+    bucket = Overtaken(tmp_path)
+    _put(bucket, REQUEST_LOG, "one", _served("r1", MIDNIGHT))
+    _compact(Folder(tmp_path))
+    table = Lake(bucket).compacted(REQUEST_LOG, DEFINITION, MIDNIGHT.date())
+    assert sorted(table["request_id"].to_pylist()) == ["r1", "r1", "r2", "r2"]
+
+
+@pytest.mark.parametrize("manifest_too", [False, True])
+def test_a_file_that_is_gone_for_good_is_an_error_and_not_an_empty_day(
+    tmp_path: Path, manifest_too: bool
+) -> None:
+    class Losing(Folder):
+        def open(self, key: str) -> io.IOBase:
+            if manifest_too:
+                self.delete(key.rpartition("/")[0] + "/" + MANIFEST)
+            return super().open(key)
+
+    _put(Folder(tmp_path), REQUEST_LOG, "one", _served("r1", MIDNIGHT))
+    _compact(Folder(tmp_path))
+    for item in Folder(tmp_path).list("request-log/table/"):
+        if item.key.endswith(".parquet"):
+            Folder(tmp_path).delete(item.key)
+    with pytest.raises(FileNotFoundError, match="parquet"):
+        _ids(Losing(tmp_path), MIDNIGHT, MIDNIGHT + MINUTE)
+
+
+def test_rows_of_another_task_are_in_no_window_and_are_never_rewritten(folder: Folder) -> None:
+    _put(folder, REQUEST_LOG, "one", _served("r1", MIDNIGHT))
+    _compact(folder)
+    other = DEFINITION.model_copy(update={"task": "classification"})
+    lake = Lake(folder)
+    assert lake.predictions(other, MIDNIGHT, MIDNIGHT + MINUTE).num_rows == 0
+    with pytest.raises(EvergreenError, match="another task") as raised:
+        lake.compacted(REQUEST_LOG, other, MIDNIGHT.date())
+    assert REQUEST_LOG.partition("m", MIDNIGHT.date()) in str(raised.value)
+    assert "another name" in str(raised.value)
