@@ -2,13 +2,15 @@
 
 ``make mutation`` runs it; ``make mutation MODULES="drift.policy.decision" DIGITS=159`` runs a part.
 mutmut makes the mutants and runs the tests that reach each of them. It finds code below ``src``
-only, so it works on a copy of the repository that has the library there, in
-``.evergreen/mutation``. A run that was interrupted goes on where it stopped.
+only, so it works on a copy of the repository that has the library there, one for each module, in
+``.evergreen/mutation``. A run that was interrupted goes on where it stopped, and more digits add to
+what was tried; after a change of code or tests it starts anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -45,14 +47,14 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
-    _copy(asked.modules)
     for module in asked.modules:
-        _mutmut("run", "--max-children", str(asked.jobs), *_names(module, asked.digits))
+        _copy(module)
+        _mutmut(module, "run", "--max-children", str(asked.jobs), *_names(module, asked.digits))
     _say("\n| module | mutants | killed | survived | score |\n|---|---|---|---|---|")
-    survivors = [name for module in asked.modules for name in _report(module)]
-    for name in survivors:
+    survivors = [(module, name) for module in asked.modules for name in _report(module)]
+    for module, name in survivors:
         _say(f"\n## {name}")
-        _mutmut("show", name)
+        _mutmut(module, "show", name)
 
 
 def _say(line: str) -> None:
@@ -60,52 +62,62 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _copy(modules: list[str]) -> None:
-    """Lay the repository out as mutmut expects it; what did not change stays as it is."""
-    WORK.mkdir(parents=True, exist_ok=True)
+def _copy(module: str) -> None:
+    """Lay the repository out as mutmut expects it, anew if code or tests have changed."""
+    work, fingerprint = WORK / module, _fingerprint(module)
+    known = work / "fingerprint"
+    if known.exists() and known.read_text(encoding="utf-8") == fingerprint:
+        return
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     for name in _COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, WORK / name, dirs_exist_ok=True, ignore=_ignored)
+            shutil.copytree(source, work / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(source, WORK / name)
-    shutil.copytree(LIBRARY, WORK / "src" / "evergreen", dirs_exist_ok=True, ignore=_ignored)
+            shutil.copy2(source, work / name)
+    shutil.copytree(LIBRARY, work / "src" / "evergreen")
     settings = {
         "source_paths": ["src"],
-        "only_mutate": [f"src/evergreen/{name.replace('.', '/')}.py" for name in modules],
+        "only_mutate": [f"src/evergreen/{module.replace('.', '/')}.py"],
         "also_copy": [*_COPIED],
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "-n", "0"],
-        "pytest_add_cli_args_test_selection": [*_tests(modules)],
+        "pytest_add_cli_args_test_selection": [_tests(module)],
         "use_git_change_detection": False,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
-    with (WORK / "pyproject.toml").open("a", encoding="utf-8") as project:
+    with (work / "pyproject.toml").open("a", encoding="utf-8") as project:
         project.write("\n".join(["", "[tool.mutmut]", *lines, ""]))
+    known.write_text(fingerprint, encoding="utf-8")
 
 
-def _ignored(_folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in {"__pycache__", "mutants"}]
+def _fingerprint(module: str) -> str:
+    """Return one SHA-256 over the code and the tests that a mutant's fate depends on."""
+    digest = hashlib.sha256()
+    places = (LIBRARY, ROOT / "tests" / "support", ROOT / _tests(module))
+    for file in sorted(file for place in places for file in place.rglob("*.py")):
+        digest.update(f"{file.relative_to(ROOT)} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
-def _tests(modules: list[str]) -> list[str]:
-    """Return the unit tests of the modules' own packages, where their neighbours test them too."""
-    folder = Path("tests/unit/evergreen")
-    packages = {module.rpartition(".")[0].replace(".", "/") for module in modules}
-    return [str(folder / package) for package in sorted(packages)]
+def _tests(module: str) -> str:
+    """Return the unit tests of the module's own package, where its neighbours test it too."""
+    return f"tests/unit/evergreen/{module.rpartition('.')[0].replace('.', '/')}"
 
 
 def _names(module: str, digits: str) -> list[str]:
     return [f"evergreen.{module}.*__mutmut_*{digit}" for digit in digits]
 
 
-def _mutmut(*arguments: str) -> None:
+def _mutmut(module: str, *arguments: str) -> None:
     command = [sys.executable, "-m", "mutmut", *arguments]
-    subprocess.run(command, cwd=WORK, check=True)
+    subprocess.run(command, cwd=WORK / module, check=True)
 
 
 def _report(module: str) -> list[str]:
     """Print the module's line of the table, and return the names of the mutants that survived."""
-    meta = WORK / "mutants" / "src" / "evergreen" / f"{module.replace('.', '/')}.py.meta"
+    meta = WORK / module / "mutants" / "src" / "evergreen" / f"{module.replace('.', '/')}.py.meta"
     codes: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
     found = {n: _MEANINGS.get(code, _KILLED) for n, code in codes.items() if code is not None}
     survivors = [name for name, what in found.items() if what in {_SURVIVED, _NO_TESTS}]

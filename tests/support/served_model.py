@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evergreen.capture.delivery import Delivery
+from evergreen.model_definition import Shadow
+from evergreen.production import ShadowSlot
 from evergreen.serving.requests import RequestReader
 from evergreen.serving.server import ModelServer, PredictionService
 from evergreen.shadow.scorer import ShadowScorer
 from tests.support.fixed_clock import NOW
-from tests.support.trained_models import DEFINITION, ROW
+from tests.support.trained_models import DEFINITION, ROW, promote
 
 if TYPE_CHECKING:
     from evergreen.metrics.catalog import Metric
@@ -21,17 +23,23 @@ if TYPE_CHECKING:
 
 STREAM = "requests"
 READER = RequestReader(DEFINITION)
+PATIENT = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1000)})
+"""The definition of a model that waits for its challenger."""
 
 
 @dataclass
 class World:
     aws: Account
     seconds: float = 100.0
+    inference_seconds: float = 0.0
     recorded: dict[Metric, list[float]] = field(default_factory=lambda: defaultdict(list))
-    groups: dict[Metric, set[str]] = field(default_factory=lambda: defaultdict(set))
+    groups: dict[Metric, dict[str, float]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(float))
+    )
     definition: ModelDefinition = DEFINITION
 
     def __post_init__(self) -> None:
+        self._measured = 0.0
         self.aws.create_stream(STREAM)
         self.storage = self.aws.storage()
         self.production = self.aws.production()
@@ -47,13 +55,23 @@ class World:
             self.definition, self.storage, self.record, seconds=lambda: self.seconds
         )
         self.service = PredictionService(
-            self.definition, self.server, log, self.shadow, self.record, clock=lambda: NOW
+            self.definition,
+            self.server,
+            log,
+            self.shadow,
+            self.record,
+            clock=lambda: NOW,
+            seconds=self._stopwatch,
         )
 
     def record(self, metric: Metric, value: float, by: str | None = None) -> None:
         self.recorded[metric].append(value)
         if by is not None:
-            self.groups[metric].add(by)
+            self.groups[metric][by] += value
+
+    def _stopwatch(self) -> float:
+        self._measured += self.inference_seconds
+        return self._measured
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -69,3 +87,15 @@ class World:
     def predict(self, *rows: dict[str, Any], **more: Any) -> Any:
         request = READER.read(json.dumps({"instances": rows or [ROW], **more}).encode())
         return self.service.predict(request, {"source_ip": "192.0.2.1", "user_agent": "curl"})
+
+
+def shadowed(world: World, **changes: Any) -> World:
+    """Put version 1 into production and version 2 into its shadow."""
+    champion = promote(world.storage, world.production, "1")
+    other = promote(world.storage, world.production, "2")
+    world.production.write(DEFINITION.name, champion)
+    slot = ShadowSlot(
+        version="2", bundle_uri=other.bundle_uri, sha256=other.sha256, started_at=NOW
+    ).model_copy(update=changes)
+    assert world.production.set_shadow(DEFINITION.name, slot)
+    return world

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from evergreen.capture.delivery import (
     ATTEMPTS,
+    FIRST_PAUSE_SECONDS,
     MAX_BATCH_BYTES,
     MAX_BATCH_RECORDS,
     MAX_RECORD_BYTES,
@@ -26,6 +27,8 @@ from evergreen.capture.delivery import (
 from evergreen.errors import LogDeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_firehose import FirehoseClient
 
     from evergreen.storage import Storage
@@ -74,14 +77,16 @@ def _down() -> ClientError:
     return ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "down"}}, "Put")
 
 
-def _delivery(firehose: ReluctantFirehose, shelf: Shelf) -> Delivery:
+def _delivery(
+    firehose: ReluctantFirehose, shelf: Shelf, pause: Callable[[float], None] = lambda _: None
+) -> Delivery:
     return Delivery(
         cast("FirehoseClient", firehose),
         "stream",
         cast("Storage", shelf),
         "request-log/raw/model=m/",
         clock=lambda: NOON,
-        pause=lambda _: None,
+        pause=pause,
     )
 
 
@@ -116,8 +121,31 @@ def test_what_firehose_never_takes_goes_to_s3_below_its_own_prefix(refuse: list[
 
 
 def test_nowhere_to_go_is_an_error() -> None:
-    with pytest.raises(LogDeliveryError, match="neither Firehose nor S3 took 5 records"):
+    with pytest.raises(LogDeliveryError, match="neither Firehose nor S3 took 5 records") as caught:
         _delivery(ReluctantFirehose([_down()]), Shelf(broken=True)).deliver(RECORDS)
+    assert caught.value.where == "stream"
+
+
+def test_an_answer_about_fewer_records_is_not_taken_for_success() -> None:
+    class Forgetful(ReluctantFirehose):
+        def put_record_batch(self, **asked: Any) -> Any:
+            answer = super().put_record_batch(**asked)
+            return {**answer, "RequestResponses": answer["RequestResponses"][:-1]}
+
+    with pytest.raises(ValueError, match="shorter"):
+        _delivery(Forgetful([{0}, set()]), Shelf()).deliver(RECORDS)
+
+
+def test_the_pause_before_a_retry_doubles_and_is_spread() -> None:
+    pauses: list[float] = []
+    for _ in range(300):
+        _delivery(ReluctantFirehose([_down()]), Shelf(), pauses.append).deliver(RECORDS)
+    for number, usual in enumerate((FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS)):
+        shares = [pause / usual for pause in pauses[number :: ATTEMPTS - 1]]
+        assert len(shares) == 300
+        # That 300 pauses all miss an end of their range has a chance below 1e-12.
+        assert 0.5 <= min(shares) < 0.6
+        assert 1.4 < max(shares) <= 1.5
 
 
 def test_a_record_too_large_for_firehose_is_spilled_alone() -> None:
@@ -127,6 +155,30 @@ def test_a_record_too_large_for_firehose_is_spilled_alone() -> None:
     assert report.spilled == 1
     assert firehose.taken == LINES[:2]
     assert json.loads(next(iter(shelf.objects.values()))) == large
+
+
+def test_a_record_as_large_as_firehose_takes_is_not_spilled() -> None:
+    firehose, shelf = ReluctantFirehose([]), Shelf()
+    largest = {"text": "x" * (MAX_RECORD_BYTES - len(encode({"text": ""})))}
+    assert _delivery(firehose, shelf).deliver([largest]).spilled == 0
+    assert firehose.taken == [encode(largest)]
+
+
+def test_a_record_is_one_compact_line_of_utf_8() -> None:
+    line = encode({"city": "Köln", "lines": ["a\nb", 1.5, None]})
+    assert line == '{"city":"Köln","lines":["a\\nb",1.5,null]}\n'.encode()
+
+
+def test_a_batch_is_filled_up_to_each_limit_and_not_beyond() -> None:
+    large, rest = b"x" * MAX_RECORD_BYTES, b"y" * (MAX_BATCH_BYTES % MAX_RECORD_BYTES)
+    full = [large] * (MAX_BATCH_BYTES // MAX_RECORD_BYTES) + [rest]
+    assert sum(map(len, full)) == MAX_BATCH_BYTES
+    assert list(batches(full + full + [b"z"])) == [full, full, [b"z"]]
+    assert list(batches([large, b"z", large])) == [[large, b"z", large]]
+    too_large = large + b"x"
+    assert list(batches([b"z", too_large, b"z"])) == [[b"z"], [too_large], [b"z"]]
+    many = [b"z"] * MAX_BATCH_RECORDS
+    assert list(batches([*many, b"z"])) == [many, [b"z"]]
 
 
 @given(st.lists(st.integers(1, MAX_RECORD_BYTES + 10), max_size=40), st.integers(0, 1200))

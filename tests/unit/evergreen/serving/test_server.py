@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from evergreen.bundle.store import load_bundle, save_bundle
+from evergreen.clock import to_text
 from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.server import POINTER_POLL_SECONDS
 from tests.support.aws_in_process import failing, intercepted, refusal
-from tests.support.served_model import World
+from tests.support.fixed_clock import NOW
+from tests.support.served_model import PATIENT, World, shadowed
 from tests.support.trained_models import DEFINITION, ROW, promote
 
 if TYPE_CHECKING:
@@ -163,5 +168,142 @@ def test_health_and_version_are_recorded_with_every_use(world: World) -> None:
 def test_outputs_are_counted_by_class(world: World) -> None:
     promote(world.storage, world.production, "1")
     answer = world.predict(ROW, ROW)
-    assert world.groups[Metric.OUTPUTS] == {str(each) for each in answer.predictions.outputs}
+    assert world.groups[Metric.OUTPUTS] == Counter(map(str, answer.predictions.outputs))
     assert sum(world.recorded[Metric.OUTPUTS]) == 2
+
+
+def test_an_error_of_the_bundle_names_the_model_and_the_log_its_cause(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    promote(world.storage, world.production, "1", sha256="0" * 64)
+    with pytest.raises(BundleError) as caught:
+        world.server.champion()
+    assert caught.value.where == DEFINITION.name
+    (logged,) = caplog.messages
+    assert DEFINITION.name in logged
+    assert "SHA-256" in logged
+    assert world.recorded[Metric.MODEL_LOAD_FAILURES] == [1]
+    assert world.recorded[Metric.HEALTHY] == [0]
+
+
+def test_nothing_in_production_is_no_failure_to_load(world: World) -> None:
+    with pytest.raises(NoProductionModelError) as caught:
+        world.server.champion()
+    assert caught.value.fix == "Train one and promote it."
+    assert not world.recorded[Metric.MODEL_LOAD_FAILURES]
+
+
+def test_a_bundle_of_another_definition_is_not_served(aws: Account) -> None:
+    features = dict(reversed(DEFINITION.features.items()))
+    world = World(aws, definition=DEFINITION.model_copy(update={"features": features}))
+    promote(world.storage, world.production, "1")
+    with pytest.raises(BundleError):
+        world.server.champion()
+
+
+def test_a_failed_look_at_the_pointer_is_repeated_after_the_poll_period(world: World) -> None:
+    promote(world.storage, world.production, "1")
+    assert world.version() == "1"
+    world.seconds += POINTER_POLL_SECONDS
+    with intercepted(world.aws.ssm, "GetParameter") as reads:
+        with failing(world.aws.ssm, refusal("ThrottlingException")):
+            world.server.champion()
+        world.seconds += POINTER_POLL_SECONDS - 0.1
+        world.server.champion()
+        assert len(reads) == 1
+        world.seconds += 0.1
+        world.server.champion()
+        assert len(reads) == 2
+
+
+def test_a_pointer_that_changes_around_the_same_bundle_is_followed(world: World) -> None:
+    promote(world.storage, world.production, "1")
+    assert world.version() == "1"
+    pointer = promote(world.storage, world.production, "1", metric=0.9, previous="0")
+    world.seconds += POINTER_POLL_SECONDS
+    assert world.server.champion().pointer == pointer
+
+
+def test_the_time_of_a_load_is_recorded_in_milliseconds(world: World) -> None:
+    promote(world.storage, world.production, "1")
+
+    def slow(_: object) -> None:
+        world.seconds += 0.25
+
+    with intercepted(world.aws.s3, "GetObject", slow) as reads:
+        world.server.champion()
+    assert world.recorded[Metric.MODEL_LOAD_TIME] == [250 * len(reads)]
+
+
+def test_a_version_that_is_no_number_is_not_recorded(world: World) -> None:
+    pointer = promote(world.storage, world.production, "1")
+    bundle = replace(load_bundle(world.storage, pointer), version="blue")
+    uri, sha256 = save_bundle(world.storage, DEFINITION.name, bundle)
+    blue = pointer.model_copy(update={"version": "blue", "bundle_uri": uri, "sha256": sha256})
+    world.production.write(DEFINITION.name, blue)
+    assert world.version() == "blue"
+    assert world.recorded[Metric.HEALTHY] == [1]
+    assert not world.recorded[Metric.PRODUCTION_VERSION]
+
+
+def test_the_time_of_an_inference_is_recorded_and_logged_in_milliseconds(world: World) -> None:
+    promote(world.storage, world.production, "1")
+    world.inference_seconds = 0.0123456
+    world.predict()
+    assert world.recorded[Metric.INFERENCE_TIME] == pytest.approx([12.3456])
+    assert [record["metadata"]["inference_ms"] for record in world.log] == [12.346]
+
+
+def test_every_record_says_when_and_by_which_version_it_was_predicted(world: World) -> None:
+    promote(world.storage, world.production, "2")
+    answer = world.predict(ROW, ROW)
+    assert answer.model_version == "2"
+    assert [record["model_version"] for record in world.log] == ["2", "2"]
+    assert {record["timestamp"] for record in world.log} == {to_text(NOW)}
+    assert {record["model"] for record in world.log} == {DEFINITION.name}
+    assert {record["task_type"] for record in world.log} == {"classification"}
+
+
+def predict_until_loaded(world: World) -> None:
+    """Send two rows until the challenger no longer loads; keep the log of the last request."""
+    for _ in range(20):
+        world.forget_log()
+        world.predict(ROW, ROW)
+        if world.log[0]["metadata"]["shadow"]["outcome"] != "loading":
+            return
+
+
+def test_a_challenger_s_records_follow_and_the_champion_s_speak_of_it(aws: Account) -> None:
+    world = shadowed(World(aws, definition=PATIENT))
+    world.inference_seconds = 0.0123456
+    predict_until_loaded(world)
+    log = world.log
+    champion, shadow = log[:2], log[2:]
+    assert {each["metadata"]["role"] for each in shadow} == {"shadow"}
+    assert [each["row"] for each in shadow] == [0, 1]
+    assert {each["model_version"] for each in shadow} == {"2"}
+    assert {each["metadata"]["batch_size"] for each in shadow} == {2}
+    assert all(each["metadata"]["inference_ms"] > 0 for each in shadow)
+    assert "shadow" not in shadow[0]["metadata"]
+    assert {each["model_version"] for each in champion} == {"1"}
+    assert {each["metadata"]["role"] for each in champion} == {"champion"}
+    assert {each["metadata"]["inference_ms"] for each in champion} == {12.346}
+    assert champion[0]["metadata"]["shadow"] == {"version": "2", "outcome": "scored"}
+
+
+def test_a_challenger_without_a_result_gets_no_records(aws: Account) -> None:
+    world = shadowed(World(aws, definition=PATIENT), sha256="0" * 64)
+    predict_until_loaded(world)
+    assert [each["metadata"]["role"] for each in world.log] == ["champion"] * 2
+    about = world.log[0]["metadata"]["shadow"]
+    assert about == {"version": "2", "outcome": "failed"}
+
+
+def test_the_metrics_of_a_request_are_those_of_its_rows(world: World) -> None:
+    promote(world.storage, world.production, "1")
+    answer = world.predict(ROW, {**ROW, "line": "S7"}, {**ROW, "express": True})
+    confidences = answer.predictions.confidences
+    assert world.recorded[Metric.CONFIDENCE] == [pytest.approx(sum(confidences) / 3)]
+    assert world.recorded[Metric.PREDICTIONS] == world.recorded[Metric.BATCH_SIZE] == [3]
+    assert not world.recorded[Metric.LOG_SPILLS]
+    assert world.groups[Metric.OUTPUTS] == Counter(map(str, answer.predictions.outputs))

@@ -11,12 +11,10 @@ import pytest
 from evergreen.bundle.predictor import Predictions, Predictor
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import Shadow
-from evergreen.production import ShadowSlot
 from evergreen.serving.server import POINTER_POLL_SECONDS
 from evergreen.shadow import scorer
 from evergreen.shadow.scorer import MAX_FAILURES_IN_A_ROW, REST_SECONDS
-from tests.support.fixed_clock import NOW
-from tests.support.served_model import READER, World
+from tests.support.served_model import PATIENT, READER, World, shadowed
 from tests.support.trained_models import DEFINITION, ROW, bundle, promote
 
 if TYPE_CHECKING:
@@ -25,20 +23,7 @@ if TYPE_CHECKING:
     from evergreen.columns import Columns
     from tests.support.aws_in_process import Account
 
-PATIENT = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1000)})
 HASTY = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1, budget_ratio=0)})
-
-
-def shadowed(world: World, **changes: Any) -> World:
-    """Put version 1 into production and version 2 into its shadow."""
-    champion = promote(world.storage, world.production, "1")
-    other = promote(world.storage, world.production, "2")
-    world.production.write(DEFINITION.name, champion)
-    slot = ShadowSlot(
-        version="2", bundle_uri=other.bundle_uri, sha256=other.sha256, started_at=NOW
-    ).model_copy(update=changes)
-    assert world.production.set_shadow(DEFINITION.name, slot)
-    return world
 
 
 def records(world: World) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

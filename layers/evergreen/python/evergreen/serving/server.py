@@ -142,7 +142,7 @@ class ModelServer:
             )
         if self._champion and pointer.sha256 == self._champion.pointer.sha256:
             return replace(self._champion, pointer=pointer)
-        started = time.perf_counter()
+        started = self._seconds()
         bundle = load_bundle(self._storage, pointer)
         bundle.check_fits(self._definition)
         champion = Champion(
@@ -151,7 +151,7 @@ class ModelServer:
             quality=QualityCheck(self._definition, bundle.signature),
             groups=OutputGroups(bundle.signature),
         )
-        self._record(Metric.MODEL_LOAD_TIME, (time.perf_counter() - started) * 1000)
+        self._record(Metric.MODEL_LOAD_TIME, (self._seconds() - started) * 1000)
         return champion
 
 
@@ -184,8 +184,8 @@ class PredictionService:
         Scores the same rows with the challenger in the pointer's shadow slot.
     record
         Takes the metrics.
-    clock
-        The time of a request, for tests.
+    clock, seconds
+        The time of a request, and a monotonic clock, for tests.
     """
 
     def __init__(
@@ -197,6 +197,7 @@ class PredictionService:
         record: RecordMetric,
         *,
         clock: Clock = utc_now,
+        seconds: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._definition = definition
         self._server = server
@@ -204,6 +205,7 @@ class PredictionService:
         self._shadow = shadow
         self._record = record
         self._clock = clock
+        self._seconds = seconds
 
     def predict(self, request: PredictionRequest, caller: Mapping[str, Any]) -> Answer:
         """Predict every row, put every row into the request log, then answer.
@@ -222,9 +224,9 @@ class PredictionService:
         """
         timestamp = self._clock()
         champion = self._server.champion()
-        started = time.perf_counter()
+        started = self._seconds()
         predictions = champion.predictor.predict(request.columns)
-        milliseconds = (time.perf_counter() - started) * 1000
+        milliseconds = (self._seconds() - started) * 1000
         # Not the caller's own id: two requests of the same name are still two requests.
         answer = Answer(new_request_id(), champion, predictions)
         shadow = self._shadow.score(champion.pointer.shadow, request.columns, milliseconds)
