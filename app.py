@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-import cdk  # noqa: F401 - first of all: puts our Node on PATH before aws-cdk-lib starts it
+import cdk  # noqa: F401 - must come first: it puts our Node on PATH, and aws-cdk-lib starts Node
 
 # isort: split
 from aws_cdk import App, Environment, Tags, Validations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = None) -> App:
-    """Compose the app; ``context`` overrides ``cdk.json``, and ``cdk -c key=value`` both."""
+    """Compose the app; ``context`` overrides ``cdk.json``; ``cdk -c key=value`` overrides both."""
     defaults = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = App(context={**defaults, **context}, outdir=outdir)
     deployment = read_deployment(app.node.get_all_context(), models)

@@ -1,4 +1,4 @@
-"""The CDK app: the stacks and what they share."""
+"""The CDK app: the stacks, their constructs and their settings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-# aws-cdk-lib starts the first `node` on PATH when it is imported. Ours comes from a locked wheel
-# beside this interpreter; a system Node, if there is one at all, may be past its end of life.
+# When aws-cdk-lib is imported, it starts the first `node` on PATH. Our Node comes from a locked
+# wheel beside this interpreter. A system's Node may be missing or past its end of life.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

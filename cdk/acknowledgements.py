@@ -1,4 +1,4 @@
-"""Findings of cdk-nag that stand, each with its reason."""
+"""Acknowledged findings of cdk-nag, each with its reason."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _REASONS = {
         "and stage and usage plan throttle them; an account that has an ACL can attach it."
     ),
     "APIG4": (
-        "Callers are programs with an API key under a usage plan. Open are only health and the "
-        "description of the API, neither of which tells what a model or its log holds, and the "
-        "metrics, whose function compares the key itself: Prometheus sends it as a bearer token."
+        "Callers are programs with an API key under a usage plan. Only three routes are open. "
+        "Health and the description of the API show nothing of a model or its log. The metrics' "
+        "function compares the key itself, because Prometheus sends it as a bearer token."
     ),
     "COG4": "Callers are programs with an API key, not people who sign in.",
     (
@@ -38,17 +38,17 @@ _REASONS = {
         "service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
     ): "The role with which API Gateway writes its logs takes exactly this policy.",
     "ECS2": (
-        "What is in the environment are names and places; passwords come from Secrets Manager."
+        "The environment holds only names and addresses; passwords come from Secrets Manager."
     ),
-    "SQS3": "The queues are where undeliverable events end; nothing is behind them but an alarm.",
+    "SQS3": "The queues are dead-letter queues themselves; an alarm watches them.",
     "L1": (
-        "Python 3.13 is what the locks are resolved and tested for; a newer runtime comes when "
-        "every dependency has wheels for it."
+        "The locks are resolved and tested for Python 3.13. A newer runtime follows when every "
+        "dependency has wheels for it."
     ),
-    "RDS11": "Which port it is keeps nobody out; its security group admits MLflow's tasks alone.",
+    "RDS11": "Another port would protect nothing; the security group admits only MLflow's tasks.",
     "SMG4": (
-        "Tasks read these when they start and would be locked out by a rotation they do not see; "
-        "docs/services.md has the steps of changing each by hand."
+        "Tasks read these only when they start, so an automatic rotation would lock them out. "
+        "docs/services.md has the steps to change each by hand."
     ),
 }
 
@@ -62,7 +62,7 @@ _WILDCARDS = {
         "Objects below one prefix of the data bucket: their names are not known beforehand."
     ),
     r":ExportsOutputFnGetAttData\w+Arn\w+/bundles/\*/holdout_predictions\.parquet\*": (
-        "One file beside every bundle of every model, and no model itself."
+        "One file beside each bundle, and no model."
     ),
     r":parameter/evergreen/[a-z0-9]+/\*/production": (
         "The production pointers of every model of this stage, and no other parameter."
@@ -81,7 +81,7 @@ _WILDCARDS = {
     ),
     r"<\w+Function\w+\.Arn>:\*": "The versions of one function of this stack.",
 }
-"""Which resources may end in a wildcard."""
+"""The resources that may end in a wildcard, with the reason."""
 
 WITHOUT_RESOURCE = {
     "cloudwatch:DescribeAlarmHistory",
@@ -105,14 +105,14 @@ WITHOUT_RESOURCE = {
     *("ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel"),
     *("ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
 }
-"""Actions that know no resource."""
+"""Actions that IAM cannot limit to resources."""
 
 
 def acknowledge(scope: IConstruct, *, production: bool) -> None:
-    """Acknowledge below ``scope`` every finding that stands.
+    """Acknowledge the findings with a reason below ``scope``.
 
-    A wildcard is acknowledged by its exact finding, and only where it has one of the forms
-    above: any other stays a finding and stops the synthesis.
+    A wildcard is acknowledged by its exact finding, and only if it has one of the forms above. Any
+    other wildcard stays a finding and stops the synthesis.
     """
     _acknowledge(scope, _REASONS if production else _REASONS | _REASONS_BEFORE_PRODUCTION)
     for construct in scope.node.find_all():
@@ -132,12 +132,12 @@ def _wildcards(statements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         for resource in map(_flat, _listed(statement["Resource"])):
             finding = f"IAM5[Resource::{resource}]"
             if resource == "*" and set(_listed(statement["Action"])) <= WITHOUT_RESOURCE:
-                yield finding, "These actions know no resource (X-Ray, delivery of logs, metrics)."
+                yield finding, "IAM cannot limit these to resources (X-Ray, log delivery, metrics)."
             if resource == "*" and set(_listed(statement["Action"])) <= {*FUNCTION_NETWORK_ACTIONS}:
-                yield finding, "How Lambda attaches a function to a VPC; its code is denied it."
+                yield finding, "Lambda attaches the function to a VPC; its code may not do that."
             at_a_job = {*JOB_NETWORK_ACTIONS, "ecr:GetAuthorizationToken"}
             if resource == "*" and set(_listed(statement["Action"])) == at_a_job:
-                yield finding, "How SageMaker attaches a job to a VPC and signs in to ECR."
+                yield finding, "SageMaker attaches a job to a VPC and signs in to ECR."
             for form, reason in _WILDCARDS.items():
                 if re.search(f"{form}$", resource):
                     yield finding, reason
@@ -148,7 +148,7 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - CloudFormation has one o
 
 
 def _flat(value: Any) -> str:  # noqa: ANN401 - a string or any intrinsic function
-    """Write a resource as cdk-nag names it in a finding."""
+    """Return a resource's name in a finding of cdk-nag."""
     match value:
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(_flat, parts))

@@ -1,4 +1,4 @@
-"""What looks for drift and says so: the schedules, the check, the alerts."""
+"""The drift stack: the schedules, the drift check and the alerts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class DriftStack(Stack):
-    """Per model and schedule a rule that starts the check; alerts on what it finds."""
+    """One rule for each model and schedule that starts the drift check; alerts on its findings."""
 
     def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
         settings = storage.deployment.settings
@@ -53,17 +53,17 @@ class DriftStack(Stack):
             storage,
             folder="check_drift",
             image="drift",
-            # A slow machine must not start a check beside the one it has not finished.
+            # On a slow machine a check must not start before the previous one has ended.
             capacity=replace(WORKER, laptop_at_once=1),
             environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
         )
         access.grant_read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
-        # Of the bundles what their versions answered on their holdouts, and no model.
+        # Of the bundles only the predictions on the holdout, and no model.
         access.grant_read(check.role, storage, "bundles/*/holdout_predictions.parquet")
         access.grant_write(check.role, storage, "drift/")
         access.read_pointers(check.role, storage)
         access.put_events(check.role, storage)
-        # A failed check is tried once more; after that the next one of the schedule replaces it.
+        # A failed check is tried once more. If that fails too, the next scheduled check follows.
         lambda_.EventInvokeConfig(
             self,
             "CheckRetry",

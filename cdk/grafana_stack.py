@@ -1,4 +1,4 @@
-"""Grafana on AWS: our own with the dashboards baked in, or access for one that exists."""
+"""Grafana on AWS: our own service with the dashboards, or a role for an existing one."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ READS = (
     "cloudwatch:GetMetricData",
     "cloudwatch:ListMetrics",
 )
-"""What the CloudWatch data source asks; none of it knows a resource."""
+"""The actions of Grafana's CloudWatch data source; IAM cannot limit them to resources."""
 
 
 class GrafanaStack(Stack):
-    """Grafana behind the internal load balancer, reading CloudWatch with its task's role.
+    """Grafana behind the internal load balancer; it reads CloudWatch with its task's role.
 
-    It keeps nothing: data sources, dashboards and alert rules are in the image, and what somebody
-    changes in the browser is gone with the task.
+    It stores nothing. Data sources, dashboards and alert rules are in the image. Changes made in
+    the browser are lost when the task ends.
     """
 
     def __init__(self, scope: Construct, network: NetworkStack, **stack: object) -> None:
@@ -64,7 +64,7 @@ class GrafanaStack(Stack):
             name="grafana",
             folder=str(ROOT / "dashboards"),
             dockerfile=_DOCKERFILE,
-            # Nothing here runs a Prometheus, and CloudWatch's alarms tell people by themselves.
+            # No Prometheus runs on AWS, and CloudWatch's alarms send the alerts there.
             exclude=(
                 "provisioning/alerting",
                 "provisioning/datasources/prometheus.yaml",
@@ -87,7 +87,7 @@ class GrafanaStack(Stack):
 
 
 class GrafanaAccessStack(Stack):
-    """A role with which a Grafana that exists already reads our metrics, and nothing else."""
+    """A role with which an existing Grafana may read our metrics, and nothing else."""
 
     def __init__(self, scope: Construct, settings: Settings, **stack: object) -> None:
         super().__init__(scope, _name(settings), **stack)  # type: ignore[arg-type]

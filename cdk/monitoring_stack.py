@@ -1,4 +1,4 @@
-"""What wakes somebody up: alarms to the alert topic; on the emulator also the EMF bridge."""
+"""The monitoring stack: alarms, a dashboard, and on an emulator the EMF bridge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MonitoringStack(Stack):
-    """Alarms that mean something is wrong, and a dashboard; nothing depends on this stack."""
+    """The alarms and the CloudWatch dashboard; no other stack depends on this one."""
 
     def __init__(
         self,
@@ -65,9 +65,10 @@ class MonitoringStack(Stack):
             )
 
     def _roll_back(self, retraining: RetrainingStack) -> lambda_.IFunction:
-        """Return the function that takes a promotion back, for the alarms to call.
+        """Return the rollback function, which the alarms call.
 
-        By name: the permissions name the alarms, and would tie the function's stack to this one.
+        It is imported by name. Otherwise the permissions, which name the alarms, would make the
+        function's stack depend on this one.
         """
         arn = self.format_arn(
             service="lambda",
@@ -80,7 +81,7 @@ class MonitoringStack(Stack):
         )
 
     def _bridge(self, storage: StorageStack, functions: list[EvergreenFunction]) -> None:
-        """Turn metrics written as log lines into metrics, which the emulator does not do."""
+        """Add the EMF bridge: it turns log lines into metrics, which an emulator does not do."""
         bridge = PythonFunction(self, "EmfBridge", storage, folder="emf_bridge", layer="lake")
         bridge.role.add_to_policy(
             iam.PolicyStatement(
@@ -95,7 +96,7 @@ class MonitoringStack(Stack):
             logs.SubscriptionFilter(
                 self,
                 f"Bridge{name}",
-                # By name: an export would tie that stack's log groups to this stack.
+                # By name: an export would make the log groups of that stack depend on this stack.
                 log_group=logs.LogGroup.from_log_group_name(
                     self, f"Log{name}", function.log_group_name
                 ),

@@ -1,4 +1,4 @@
-"""Where the services stand on AWS: a private network, an internal load balancer, a cluster."""
+"""The network stack on AWS: a private network, an internal load balancer and a cluster."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _ENDPOINTS = {
     "Events": ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE,
     "Metrics": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
 }
-"""What tasks and retraining functions call, S3 aside."""
+"""The AWS services, without S3, that tasks and retraining functions call."""
 
 
 class NetworkStack(Stack):
-    """The network of MLflow and Grafana; serving, drift checks and the lake are not in it.
+    """The network of MLflow and Grafana; serving, drift checks and the lake are outside it.
 
     S3 is always reached through its gateway endpoint, which costs nothing and carries nearly all
-    bytes. The few calls to other services go out through one NAT gateway, or, with
-    ``vpc_egress = "endpoints"``, through interface endpoints and never to the internet:
+    bytes. The few calls to other services go through one NAT gateway. With
+    ``vpc_egress = "endpoints"`` they go through interface endpoints and never to the internet.
     ``docs/services.md`` has the prices of both.
     """
 
@@ -59,7 +59,7 @@ class NetworkStack(Stack):
             cluster_name=settings.name(),
             vpc=self.vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
-            # Sessions only forward ports: there is nothing to log, and no right to log it.
+            # Sessions only forward ports, so there is nothing to log and no permission to log.
             execute_command_configuration=ecs.ExecuteCommandConfiguration(
                 logging=ecs.ExecuteCommandLogging.NONE
             ),
@@ -73,7 +73,7 @@ class NetworkStack(Stack):
         self.host = self._host()
 
     def url(self, port: int) -> str:
-        """Return where the load balancer answers on ``port``."""
+        """Return the URL of the load balancer on ``port``."""
         protocol, usual = ("https", 443) if self.certificates else ("http", 80)
         return f"{protocol}://{self.host}" + ("" if port == usual else f":{port}")
 
@@ -86,7 +86,7 @@ class NetworkStack(Stack):
             "Vpc",
             vpc_name=settings.name(),
             ip_addresses=ec2.IpAddresses.cidr(_ADDRESSES),
-            max_azs=2,  # what a load balancer and a database's subnet group ask for
+            max_azs=2,  # a load balancer and a database's subnet group need two
             nat_gateways=1 if nat else 0,
             subnet_configuration=[
                 ec2.SubnetConfiguration(name=name, subnet_type=kind, cidr_mask=25)
@@ -116,7 +116,7 @@ class NetworkStack(Stack):
             self,
             "Vpc",
             vpc_id=settings.vpc_id or "",
-            # Which zones they are in matters to nothing here; the number must fit.
+            # Only the number of zones matters here, not which zones they are.
             availability_zones=[f"{settings.region}{'abcdef'[n]}" for n in range(len(subnets))],
             private_subnet_ids=list(subnets),
         )
@@ -130,7 +130,7 @@ class NetworkStack(Stack):
         )
 
     def _interface_endpoints(self) -> None:
-        # In one zone: each costs by the hour and zone, and what waits for them can wait.
+        # In one zone only: each costs by the hour and zone, and their callers can wait.
         one = ec2.SubnetSelection(subnets=self._inner_subnets()[:1])
         group = self._group("Endpoints", "The interface endpoints")
         for caller in (self.tasks_group, self.callers_group):
@@ -144,7 +144,7 @@ class NetworkStack(Stack):
         bucket = s3.Bucket(
             self,
             "AccessLog",
-            # Neither log delivery can use a customer's key.
+            # Log delivery cannot use a customer's key, here and for the flow log.
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
@@ -173,7 +173,7 @@ class NetworkStack(Stack):
         return balancer
 
     def _host(self) -> str:
-        """Return the services' name: the certificate's, in a private zone, or the balancer's."""
+        """Return the host of the services: the certificate's domain or the load balancer's name."""
         domain = self.settings.services_domain
         if domain is None:
             return self.balancer.load_balancer_dns_name

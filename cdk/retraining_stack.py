@@ -1,4 +1,4 @@
-"""What retrains: the state machine, its functions, and the rule that starts it."""
+"""The retraining stack: the state machine, its functions, and the rule that starts it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _USING_MLFLOW = (
 
 
 class RetrainingStack(Stack):
-    """The state machine ``train-evaluate-promote`` and everything only it uses."""
+    """The state machine ``train-evaluate-promote`` and the resources that only it uses."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class RetrainingStack(Stack):
         lock = PythonFunction(self, "TakeLock", storage, folder="take_lock", layer="lake")
         access.grant_read(lock.role, storage, "locks/")
         access.grant_write(lock.role, storage, "locks/")
-        # To take over the lock of an execution that no longer runs.
+        # It takes over the lock of an execution that no longer runs.
         executions = self.format_arn(
             service="states",
             resource="execution",
@@ -122,7 +122,7 @@ class RetrainingStack(Stack):
         return worker
 
     def _grant(self, storage: StorageStack) -> None:
-        """Give each function what its own step needs."""
+        """Grant each function the rights that its step needs."""
         roles = {folder: function.role for folder, function in self.functions.items()}
         access.grant_read(roles["build_dataset"], storage, "datasets/", "request-log/", "labels/")
         access.grant_write(roles["build_dataset"], storage, "datasets/")
@@ -147,7 +147,7 @@ class RetrainingStack(Stack):
         ):
             access.read_pointers(roles[folder], storage)
         for folder in ("promote", "clean_up", "roll_back"):
-            # Who rejects a challenger empties the shadow slot, which is part of the pointer.
+            # A rejection empties the shadow slot, which is part of the pointer.
             access.write_pointers(roles[folder], storage)
             access.put_events(roles[folder], storage)
 
@@ -179,7 +179,7 @@ class RetrainingStack(Stack):
         return machine
 
     def _keep_failed_rollbacks(self) -> None:
-        """Keep an alarm that the rollback could not act on, after three attempts."""
+        """Send an alarm to a dead-letter queue if the rollback failed three times."""
         lambda_.EventInvokeConfig(
             self,
             "RollBackRetry",
@@ -190,7 +190,7 @@ class RetrainingStack(Stack):
         )
 
     def _start_on_events(self, storage: StorageStack) -> None:
-        # The whole event is the input: its first state takes it apart.
+        # The input is the whole event. The first state reads it.
         events.Rule(
             self,
             "Start",

@@ -1,4 +1,4 @@
-"""Which of the services beside the loop a deployment has, and in which order they are built."""
+"""The services of a deployment beside the loop: MLflow and Grafana, with their network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def add_services(scope: Construct, settings: Settings, **stack: object) -> TrackingStack | None:
-    """Add MLflow and Grafana as the settings say; return the stack of MLflow, if there is one.
+    """Add MLflow and Grafana as the settings say; return MLflow's stack, or None without one.
 
-    The emulator has none of them: a laptop runs MLflow and Grafana beside it.
+    An emulator has neither of them: a laptop runs MLflow and Grafana beside the emulator.
     """
     if settings.emulator:
         return None

@@ -1,4 +1,4 @@
-"""What answers requests: the REST API, a function per model, and the compaction of the log."""
+"""The serving stack: the REST API, one function for each model, and the compaction of the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
 
 _OPEN_ROUTES = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/{proxy+}")
-"""Answered without an API key: whether it is alive, and how it is used."""
+"""Routes without an API key: health and the documentation of the API."""
 _GENERAL_ROUTES = (
     "/{proxy+}",
     "/models",
@@ -32,11 +32,11 @@ _GENERAL_ROUTES = (
     "/v2/models",
     "/v2/models/{proxy+}",
 )
-"""Speak of all models, or of one that does not exist."""
+"""Routes about all models, or about a model that does not exist."""
 
 
 class ServingStack(Stack):
-    """API, endpoints, streams, compaction."""
+    """The REST API, the endpoints of the models, their streams, and compaction."""
 
     def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
         settings = storage.deployment.settings
@@ -73,7 +73,7 @@ class ServingStack(Stack):
             capacity=Capacity(memory=512, seconds=29),
         )
         access.read_pointers(describe.role, storage)
-        # For the status page: verdicts, decisions, and the metrics as they were.
+        # For the status page: verdicts, decisions, and the history of the metrics.
         access.grant_read(describe.role, storage, "drift/log/", "drift/episodes/", "decisions/")
         describe.role.add_to_policy(
             iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
@@ -115,7 +115,7 @@ class ServingStack(Stack):
 
     def _export_metrics(self, storage: StorageStack) -> PythonFunction:
         key = self.rest_api.key
-        # LocalStack's CloudWatch fails a whole request over one percentile.
+        # LocalStack's CloudWatch fails a whole request if it asks for one percentile.
         quantiles = "" if storage.deployment.settings.emulator else "0.5 0.9 0.99"
         export = PythonFunction(
             self,
@@ -143,7 +143,7 @@ class ServingStack(Stack):
         for path in _GENERAL_ROUTES:
             api.route(path, describe)
         api.allow("Api", describe)
-        # Open to the gateway only: the function itself asks for the key, as a bearer token too.
+        # The gateway does not check the key. The function does, and accepts a bearer token too.
         api.route("/metrics", self.export_metrics.function, method="GET", open_to_all=True)
         api.allow("ApiMetrics", self.export_metrics.function, "/metrics")
         for endpoint in self.endpoints:

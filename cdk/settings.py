@@ -1,4 +1,4 @@
-"""What a deployment may set: the typed view of the CDK context and of the model definitions."""
+"""The settings of a deployment, read from the CDK context, and its model definitions."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def _checked_period(value: str) -> str:
 
 _ELSEWHERE = {
     "alert_webhook": (
-        "the address is a secret and does not belong into a file or a template; deploy, then set "
-        "it with `evergreen alerts --webhook ADDRESS`"
+        "the address is a secret and must not be in a file or a template; deploy, then set it with "
+        "`evergreen alerts --webhook ADDRESS`"
     ),
 }
-"""What somebody may look for here, and where it is instead."""
+"""Keys that are set elsewhere, with the place where to set them."""
 
 Unset = BeforeValidator(_absent)
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
@@ -70,7 +70,7 @@ SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 
 
 class Settings(BaseModel):
-    """Every value that `cdk.json` or `-c key=value` may set, with its default."""
+    """The settings that `cdk.json` or `-c key=value` may change, with their defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,30 +83,30 @@ class Settings(BaseModel):
     requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
     requests_burst: Annotated[int, Field(ge=1, le=5_000)] = 200
     mlflow_tracking_uri: Annotated[TrackingUri | None, Unset] = None
-    """An MLflow server that exists; without one a deployment to AWS brings its own."""
+    """Address of an existing MLflow server. If it is not set, a deployment to AWS creates one."""
     tracking_size: Literal["small", "large"] = "small"
     grafana: Literal["fargate", "existing", "off"] = "fargate"
     grafana_role_arn: Annotated[RoleArn | None, Unset] = None
-    """With ``grafana = "existing"``: the role of that Grafana, which may then read our metrics."""
+    """With ``grafana = "existing"``: the role of that Grafana. It gets access to our metrics."""
     vpc_egress: Literal["nat", "endpoints"] = "nat"
-    """How the services reach AWS: ``endpoints`` costs more and leaves no way to the internet."""
+    """How the services reach AWS: ``endpoints`` costs more and has no route to the internet."""
     vpc_id: Annotated[VpcId | None, Unset] = None
-    """A VPC that exists, whose subnets reach AWS and S3 by themselves."""
+    """An existing VPC. Its subnets must have their own routes to AWS and S3."""
     vpc_subnet_ids: Annotated[tuple[SubnetId, ...], Listed] = ()
     services_certificate_arn: Annotated[CertificateArn | None, Unset] = None
     services_domain: Annotated[Domain | None, Unset] = None
-    """The name on the certificate; without both, MLflow and Grafana speak HTTP inside the VPC."""
+    """The domain of the certificate. Without both, MLflow and Grafana use HTTP inside the VPC."""
     services_allowed_cidrs: Annotated[tuple[Cidr, ...], Listed] = ()
-    """From where people reach MLflow and Grafana, a VPN for example."""
+    """Networks from which users reach MLflow and Grafana, such as a VPN."""
     compaction_period: Period = timedelta(hours=1)
     drift_period: Annotated[Period | None, Unset] = None
-    """Replaces the period of every drift schedule, so that a demonstration need not wait."""
+    """Replaces the period of every drift schedule, for example for a demonstration."""
     cooldown: Annotated[PeriodText | None, Unset] = None
     """Replaces every model's retraining cooldown."""
     no_traffic_after: Annotated[Period | None, Unset] = timedelta(hours=1)
-    """How long a model may go without a request before that is an alarm."""
+    """Time without a request to a model after which an alarm is on."""
     emulator: bool = False
-    """Deploy to LocalStack: leave out what it cannot run, add the EMF bridge."""
+    """Deploy to LocalStack: leave out the resources it cannot run, and add the EMF bridge."""
 
     @model_validator(mode="after")
     def _belong_together(self) -> Settings:
@@ -117,22 +117,22 @@ class Settings(BaseModel):
         if bool(self.vpc_id) != bool(self.vpc_subnet_ids):
             raise ValueError("vpc_id and vpc_subnet_ids need each other")
         if len(self.vpc_subnet_ids) == 1:
-            raise ValueError("vpc_subnet_ids: two at least, in different zones")
+            raise ValueError("vpc_subnet_ids: give at least two, in different zones")
         return self
 
     @property
     def production(self) -> bool:
-        """Whether what the services keep is protected against deletion and a zone's failure."""
+        """Whether the services' data are protected against deletion and the failure of a zone."""
         return self.stage in _PRODUCTION
 
     @property
     def function_architecture(self) -> Architecture:
-        """The architecture functions run on; the emulator runs them on this machine."""
+        """The processor architecture of the functions; an emulator uses this machine's."""
         return machine_architecture() if self.emulator else self.architecture
 
     @property
     def log_retention(self) -> logs.RetentionDays:
-        """How long logs are kept, as CDK writes it."""
+        """The retention time of logs as a CDK value."""
         return {
             1: logs.RetentionDays.ONE_DAY,
             7: logs.RetentionDays.ONE_WEEK,
@@ -149,7 +149,7 @@ class Settings(BaseModel):
         Raises
         ------
         EvergreenError
-            If AWS would not accept a name that long.
+            If the name is longer than AWS accepts.
         """
         name = "-".join(["evergreen", self.stage, *parts])
         if len(name) > _LONGEST_NAME:
@@ -163,7 +163,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is deployed: the settings, and the models with the folder they come from."""
+    """A deployment: its settings, and its models with their folder."""
 
     settings: Settings
     models_folder: Path
@@ -187,12 +187,12 @@ def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployme
 
 
 def read_settings(context: Mapping[str, Any]) -> Settings:
-    """Read our keys from the CDK context; those of CDK itself hold a colon or a slash.
+    """Read the settings from the CDK context, without CDK's keys, which hold a colon or a slash.
 
     Raises
     ------
     EvergreenError
-        Naming each key that is unknown or wrong, and what it may be.
+        If a key is unknown or a value is not valid; the message names each of them.
     """
     ours = {key: value for key, value in context.items() if not {":", "/"} & set(key)}
     try:
@@ -214,23 +214,23 @@ def _explain(detail: ErrorDetails) -> str:
 
 
 def schedule_period(period: timedelta) -> Duration:
-    """Return a period as EventBridge takes it, in whole minutes.
+    """Return a schedule's period for EventBridge, in whole minutes.
 
     Raises
     ------
     EvergreenError
-        If it is shorter than a minute, or not a whole number of minutes.
+        If the period is shorter than a minute or not a whole number of minutes.
     """
     minutes, rest = divmod(period, timedelta(minutes=1))
     if minutes < 1 or rest:
         raise EvergreenError(
-            "a schedule needs a whole number of minutes, one at least", where=str(period)
+            "a schedule needs a whole number of minutes, at least one", where=str(period)
         )
     return Duration.minutes(minutes)
 
 
 def period_text(period: timedelta) -> str:
-    """Write a period as :func:`evergreen.clock.parse_period` reads it, in its largest unit."""
+    """Return a period as text for :func:`evergreen.clock.parse_period`, in its largest unit."""
     seconds = int(period.total_seconds())
     units = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
     unit = next(unit for unit, step in units.items() if seconds >= step and seconds % step == 0)

@@ -1,4 +1,4 @@
-"""What is kept, and the bus on which the parts speak: bucket, key, lifecycle, event bus."""
+"""The storage stack: data bucket, encryption key, lifecycle rules and event bus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT_MARKS = Duration.days(90)
 
 
 class StorageStack(Stack):
-    """One data bucket under one key; where its accesses are logged; the event bus."""
+    """The data bucket with its key, the bucket of its access log, and the event bus."""
 
     def __init__(self, scope: Construct, deployment: Deployment, **stack: object) -> None:
         settings = deployment.settings
@@ -29,8 +29,8 @@ class StorageStack(Stack):
         self._removal = RemovalPolicy.DESTROY if settings.emulator else RemovalPolicy.RETAIN
         self.key = self._key()
         self.bucket = self._bucket(self._access_log())
-        # Imported by its export's name wherever it is used, so that cdk-nag's findings, which
-        # quote that name, can be acknowledged one by one.
+        # Other stacks import it by the name of its export. cdk-nag's findings quote that name, so
+        # each of them can be acknowledged.
         self.bucket_arn = self.export_value(self.bucket.bucket_arn)
         self.bus = events.EventBus(self, "Bus", event_bus_name=settings.name())
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
@@ -70,8 +70,9 @@ class StorageStack(Stack):
         )
 
     def _bucket(self, access_log: s3.Bucket) -> s3.Bucket:
-        # No rule for raw objects: compaction removes those that a table holds, and nobody others.
-        # By which an alert that is asked for twice is known; nobody asks that late.
+        # No rule for raw objects: only compaction removes them, when the table holds their rows.
+        # The rule is for the marks of sent alerts, which prevent a second one. No repeat comes
+        # after this time.
         marks = s3.LifecycleRule(id="AlertMarks", prefix="alerts/", expiration=_KEPT_MARKS)
         everything = s3.LifecycleRule(
             id="Replaced",

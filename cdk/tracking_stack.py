@@ -37,13 +37,13 @@ _LOCK = "requirements/mlflow-server.lock"
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How large the server and its database are."""
+    """The size of the server and its database."""
 
     server: Size
     workers: int
     instance: str
     storage: int
-    """GiB to begin with; it grows by itself up to ten times that."""
+    """Disk in GiB at first; it grows automatically up to ten times that."""
 
 
 _PLANS = {
@@ -53,7 +53,7 @@ _PLANS = {
 
 
 class TrackingStack(Stack):
-    """MLflow and everything only it uses. Serving needs none of it to be up."""
+    """The MLflow server and the resources that only it uses; serving does not need them."""
 
     def __init__(self, scope: Construct, network: NetworkStack, **stack: object) -> None:
         settings = network.settings
@@ -79,20 +79,21 @@ class TrackingStack(Stack):
 
     @property
     def placement(self) -> Placement:
-        """Where a function must stand to reach the server."""
+        """The place in the VPC from which a function reaches the server."""
         network = self._network
         return Placement(network.vpc, network.subnets, network.callers_group)
 
     def client_environment(self) -> dict[str, str]:
-        """Return what a function that uses the server is told."""
+        """Return the environment variables of a function that uses the server."""
         return {
             "MLFLOW_TRACKING_URI": self.url,
             "MLFLOW_CREDENTIALS_SECRET": self.admin.secret_arn,
         }
 
     def let_in(self, role: iam.Role) -> None:
-        """Let a role of whoever uses the server read what it signs in with."""
-        # Not grant_read: it would name the role, of a stack behind this one, in the key's policy.
+        """Let the role of a user of the server read its credentials."""
+        # Not grant_read: it would name the role in the key's policy, and the role belongs to a
+        # stack that depends on this one.
         for action, arn in (
             ("secretsmanager:GetSecretValue", self.admin.secret_arn),
             ("kms:Decrypt", self._key.key_arn),
@@ -198,7 +199,7 @@ class TrackingStack(Stack):
                 "PGDATABASE": _DATABASE,
                 "PGSSLMODE": "require",
                 "AWS_DEFAULT_REGION": network.settings.region,
-                # The load balancer's health checks come by address and are let through.
+                # The load balancer's health checks use the IP address and are allowed without this.
                 "MLFLOW_SERVER_ALLOWED_HOSTS": f"{network.host},localhost:*,127.0.0.1:*",
             },
             secrets={
@@ -240,10 +241,10 @@ class TrackingStack(Stack):
 
 
 def build_context() -> Path:
-    """Return a folder that holds what the MLflow image is built from, and nothing else.
+    """Return a build context that holds only the files of the MLflow image.
 
-    Its files lie as they do in the repository, so that one Dockerfile serves both; and a change
-    elsewhere does not make a new image.
+    The files have the same paths as in the repository, so one Dockerfile serves both. A change of
+    another file makes no new image.
     """
     files = [ROOT / name for name in (*_FILES, _LOCK)]
 

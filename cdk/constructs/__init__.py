@@ -1,1 +1,1 @@
-"""What two stacks share."""
+"""Constructs of the stacks."""

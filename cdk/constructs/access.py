@@ -1,4 +1,4 @@
-"""Least privilege over the data bucket: by verb and by prefix, and no wider."""
+"""Permissions with least privilege: by action and prefix for the data bucket, and the pointer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def grant_read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
-    """Let ``role`` read and list what lies below ``prefixes`` (each ends with a slash)."""
+    """Let ``role`` read and list objects below ``prefixes`` (each ends with a slash)."""
     _on_objects(role, storage, ["s3:GetObject"], prefixes)
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[storage.bucket_arn],
-            # IfExists: S3 asks for this permission too before it answers a GetObject with 404, and
-            # such a request has no prefix. Without it, what is not there yet would be a 403.
+            # IfExists: before S3 answers a GetObject with 404, it checks this permission too, and
+            # that request has no prefix. Without IfExists a missing object would be a 403.
             conditions={"StringLikeIfExists": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
     )
@@ -28,7 +28,7 @@ def grant_read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
 def grant_write(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
     """Let ``role`` write objects below ``prefixes`` (each ends with a slash)."""
     _on_objects(role, storage, ["s3:PutObject"], prefixes)
-    # Decrypt too: S3 asks for it when an upload comes in parts.
+    # Decrypt too: S3 needs it for multipart uploads.
     _use_key(role, storage, "kms:GenerateDataKey", "kms:Decrypt")
 
 
@@ -43,12 +43,12 @@ def put_events(role: iam.Role, storage: StorageStack) -> None:
 
 
 def read_pointers(role: iam.Role, storage: StorageStack, model: str = "*") -> None:
-    """Let ``role`` read the production pointer of ``model``, of every model if none is named."""
+    """Let ``role`` read the production pointer of ``model``, or of every model for None."""
     _on_pointers(role, storage, ["ssm:GetParameter", "ssm:GetParameterHistory"], model)
 
 
 def write_pointers(role: iam.Role, storage: StorageStack) -> None:
-    """Let ``role`` move every model's production pointer."""
+    """Let ``role`` write every model's production pointer."""
     _on_pointers(role, storage, ["ssm:PutParameter"], "*")
 
 

@@ -1,4 +1,4 @@
-"""Where an event ends up that nobody could be given."""
+"""The dead-letter queue for events that could not be delivered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = Duration.days(14)  # the longest there is
 
 
 class DeadLetters(sqs.Queue):
-    """A stack's queue of undelivered events; an alarm watches that it is empty."""
+    """The dead-letter queue of a stack; an alarm is on while it holds a message."""
 
     def __init__(self, scope: Construct, storage: StorageStack, name: str) -> None:
         self.name = storage.deployment.settings.name(name, "dead-letters")
@@ -24,8 +24,8 @@ class DeadLetters(sqs.Queue):
             scope,
             "DeadLetters",
             queue_name=self.name,
-            # An event names a model and what happened, and holds no row of data: SQS' own key will
-            # do, which EventBridge and Lambda need no permission for.
+            # An event holds no row of data, so the key of SQS is enough. EventBridge and Lambda
+            # need no permission for that key.
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=_KEPT,

@@ -27,31 +27,31 @@ _PLATFORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a service may use."""
+    """The size of one task."""
 
     cpu: int
-    """1024 are one processor."""
+    """CPU units; 1024 are one processor."""
     memory: int
-    """MiB per task."""
+    """Memory in MiB."""
     tasks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """How a service is reached.
+    """The ports, health check and user of a service.
 
     Parameters
     ----------
     port
-        Where its container listens.
+        Port of its container.
     public_port
-        Where the load balancer listens for it.
+        Port of the load balancer for it.
     health
-        The path that answers, without signing in, while it is healthy.
+        Path that answers without sign-in while the service is healthy.
     user
-        The numeric user it runs as.
+        Numeric id of the user it runs as.
     start_seconds
-        How long it may take to become healthy.
+        The longest time until it is healthy.
     """
 
     port: int
@@ -62,7 +62,7 @@ class Web:
 
 
 class WebService(Construct):
-    """One image, one task definition with a role of its own, one listener.
+    """A web service: one image, one task definition with its own role, one listener.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ class WebService(Construct):
     dockerfile
         Its Dockerfile, below ``folder``.
     environment
-        What it is told, nothing secret in it.
+        Environment variables without secrets.
     secrets
-        What it is told from Secrets Manager when a task starts.
+        Environment variables that are read from Secrets Manager when a task starts.
     exclude
-        Files below ``folder`` that do not belong to the image.
+        Files below ``folder`` that are not part of the image.
     """
 
     def __init__(  # noqa: PLR0913 - a task definition has that many parts
@@ -126,8 +126,8 @@ class WebService(Construct):
             secrets={**secrets},
             logging=ecs.LogDriver.aws_logs(stream_prefix=name, log_group=self.log_group),
             port_mappings=[ecs.PortMapping(container_port=web.port)],
-            # No health check here: the load balancer's replaces a task that does not answer, and
-            # the image brings its own for those who run it elsewhere.
+            # No health check here. The load balancer's check replaces a task that does not answer.
+            # The image has its own check for other places.
         )
         self.service = ecs.FargateService(
             self,
@@ -139,7 +139,7 @@ class WebService(Construct):
             min_healthy_percent=100,
             max_healthy_percent=200,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
-            enable_execute_command=True,  # through which people without a VPN reach its port
+            enable_execute_command=True,  # lets users without a VPN reach its port
             health_check_grace_period=Duration.seconds(web.start_seconds),
             security_groups=[network.tasks_group],
             vpc_subnets=network.subnets,

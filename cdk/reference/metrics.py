@@ -1,4 +1,4 @@
-"""Writes `docs/metrics.md` from the tables: `python -m cdk.reference.metrics`."""
+"""The metrics page: writes `docs/metrics.md` from the code (`python -m cdk.reference.metrics`)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ replaces p99. LocalStack evaluates alarms every minute.
 
 
 def render_metrics_page() -> str:
-    """Return the page."""
+    """Return the metrics page in Markdown."""
     return "\n".join([_INTRODUCTION, *_metrics(), "", *_dimensions(), "", _ALARMS, *_alarms(), ""])
 
 

@@ -1,1 +1,1 @@
-"""How code is packed: asset folders, layers, and the functions made of them."""
+"""Packaging of code: asset folders, layers and functions."""

@@ -1,4 +1,4 @@
-"""Asset folders that are built once, by content, and are either whole or not there."""
+"""Asset folders: each is built once for its content, and appears only when complete."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".evergreen" / "build"
 MIB = 1024 * 1024
 UNZIPPED_LIMIT = 250 * MIB
-"""What Lambda accepts for a function's code and all its layers together, in bytes."""
+"""Lambda's limit for a function's code and all its layers together, in bytes."""
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _COMPRESSION = 6
 
 
 def fingerprint(files: Iterable[Path], *extra: str) -> str:
-    """Return 16 hex digits that change with any file's path below the root, or its content.
+    """Return a fingerprint of 16 hex digits over each file's path below the root and content.
 
-    The recipe (the modules that build) and the bytecode format belong to every fingerprint.
+    Every fingerprint includes the recipe (the modules that build) and the bytecode format.
     """
     digest = hashlib.sha256(MAGIC_NUMBER)
     recipe = [Path(__file__), Path(__file__).with_name("layers.py")]
@@ -41,10 +41,10 @@ def fingerprint(files: Iterable[Path], *extra: str) -> str:
 
 
 def build_once(target: Path, fill: Callable[[Path], None]) -> Path:
-    """Return ``target``, filling it first if it is not there.
+    """Return ``target``, and fill it first if it does not exist.
 
-    It is filled under another name and renamed when complete, so that an interrupted build
-    leaves nothing that looks finished, and of two builders at the same time the first wins.
+    It is filled under another name and renamed when complete. So an interrupted build leaves
+    nothing that looks complete. If two builders run at the same time, the first one wins.
     """
     if target.exists():
         return target
@@ -63,10 +63,10 @@ def build_once(target: Path, fill: Callable[[Path], None]) -> Path:
 
 
 def compile_bytecode(folder: Path, at_run_time: str) -> None:
-    """Compile every module below ``folder``, to be trusted without a look at its source.
+    """Compile every module below ``folder`` to bytecode that is never checked against its source.
 
-    A cold start that compiles takes two to three times as long. ``unchecked-hash`` ties the
-    bytecode to content and not to file times, which a zip does not keep exactly.
+    A cold start that compiles takes two to three times as long. ``unchecked-hash`` depends on
+    content and not on file times, which a zip does not keep exactly.
     """
     command = [sys.executable, "-m", "compileall", "-q", "-f"]
     paths = ["-s", str(folder), "-p", at_run_time]
@@ -75,12 +75,12 @@ def compile_bytecode(folder: Path, at_run_time: str) -> None:
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of all files below ``folder``, as Lambda counts them."""
+    """Return the size in bytes of all files below ``folder``, as Lambda counts it."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def archive(folder: Path) -> Path:
-    """Return ``folder`` as a zip beside it: the same bytes for the same content."""
+    """Write ``folder`` as a zip beside it and return its path; same content, same bytes."""
     target = folder.with_name(f"{folder.name}.zip")
     if target.exists():
         return target

@@ -1,4 +1,4 @@
-"""Lambda functions: what is packed into one, as a zip with layers and as a container image."""
+"""Lambda functions, packed as a zip with layers or as a container image."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ _MODEL_FILES = ("*.toml", "*.py")
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What one invocation may use."""
+    """The limits of one function."""
 
     memory: int = 256
-    """MiB; CPU grows with it."""
+    """Memory in MiB; the CPU share grows with it."""
     seconds: int = 30
     disk: int = 512
-    """MiB below ``/tmp``."""
+    """Size of ``/tmp`` in MiB."""
     laptop_at_once: int | None = None
-    """How many run at the same time on the emulator; None for as many as are called."""
+    """The largest number of parallel invocations on the emulator; None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a function stands that must reach something inside a VPC."""
+    """The place in a VPC of a function that must reach a service there."""
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
     group: ec2.ISecurityGroup
 
 
-# 3008 MiB is what a new AWS account may use in one function.
+# A new AWS account may use at most 3008 MiB in one function.
 WORKER = Capacity(memory=3008, seconds=900, disk=2048)
-"""For the functions that read many rows at once."""
+"""The capacity of functions that read many rows at once."""
 _SMALL = Capacity()
 FUNCTION_NETWORK_ACTIONS = (
     "ec2:AssignPrivateIpAddresses",
@@ -73,16 +73,16 @@ FUNCTION_NETWORK_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
-"""What Lambda asks of the role of a function in a VPC."""
+"""The actions that the role of a function in a VPC must allow."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def build_function(name: str, models: Path) -> Path:
     """Build the code of the function ``name`` if any of it changed, and return its folder.
 
-    It holds ``functions/`` (the folder ``name`` and what it imports of ``shared/``) and ``models/``
-    (every model's definition and training code). What it does not import is not in it: a change
-    there must not redeploy it.
+    The folder holds ``functions/`` (the folder ``name`` and the modules of ``shared/`` that it
+    imports) and ``models/`` (every model's definition and training code). Other modules are left
+    out, because a change there must not redeploy the function.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def build_function(name: str, models: Path) -> Path:
 
 
 def _shared_modules(files: Iterable[Path]) -> list[Path]:
-    """Return the modules of ``functions/shared`` that ``files`` import, directly or through one."""
+    """Return the modules of ``functions/shared`` that ``files`` import, directly or not."""
     folder = ROOT / "functions" / _SHARED
     found = {folder / "__init__.py"}
     waiting = [file for file in files if file.suffix == ".py"]
@@ -133,7 +133,7 @@ def _packed(path: Path) -> bool:
 
 
 class EvergreenFunction(Construct):
-    """What every function has: a name, a role and a log group of its own."""
+    """The base of every function: its name, its own role and its own log group."""
 
     function: lambda_.Function
 
@@ -178,7 +178,7 @@ class EvergreenFunction(Construct):
 
 
 class PythonFunction(EvergreenFunction):
-    """A function that is a zip on a dependency layer and the library's layer.
+    """A function packed as a zip, with a dependency layer and the library's layer.
 
     Parameters
     ----------
@@ -187,8 +187,8 @@ class PythonFunction(EvergreenFunction):
     layer
         The dependency layer it runs on.
     model
-        The model it serves, if it serves one: its published versions then start from a snapshot
-        (on AWS), because somebody waits for the answer.
+        The model that it serves, if any. Then its published versions start from a snapshot on AWS,
+        because callers wait for the answer.
     """
 
     def __init__(
@@ -219,19 +219,19 @@ class PythonFunction(EvergreenFunction):
 
 
 class ImageFunction(EvergreenFunction):
-    """A function whose dependencies do not fit a zip: a container image.
+    """A function packed as a container image, because its dependencies do not fit a zip.
 
-    The emulator has no containers: there it is a zip that names its image, and the executor runs
-    it in the environment built from that image's lock. The handler is the same.
+    The emulator has no containers. There the function is a zip that names its image. The executor
+    runs it in the environment built from that image's lock. The handler is the same.
 
     Parameters
     ----------
     folder
         Its folder below ``functions/``, which also names it.
     image
-        ``layers/<image>/Dockerfile`` is what it is built from.
+        It is built from ``layers/<image>/Dockerfile``.
     placement
-        The VPC in which it runs on AWS, if it must.
+        Its place in a VPC on AWS, if it needs one.
     """
 
     def __init__(
@@ -278,7 +278,7 @@ class ImageFunction(EvergreenFunction):
                 self._join_network()
 
     def _join_network(self) -> None:
-        """Let Lambda attach the function to its subnets, and keep its code from doing so."""
+        """Let Lambda attach the function to its subnets, and deny that to its code."""
         for effect, conditions in (
             (iam.Effect.ALLOW, None),
             (iam.Effect.DENY, {"ArnEquals": {"lambda:SourceFunctionArn": self._arn()}}),
@@ -293,7 +293,7 @@ class ImageFunction(EvergreenFunction):
             )
 
     def _arn(self) -> str:
-        # By name: the function itself waits for this policy.
+        # By name and not by reference, because the function itself waits for this policy.
         return Stack.of(self).format_arn(
             service="lambda",
             resource="function",
@@ -343,8 +343,8 @@ def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
 _QUIET_LIBRARIES = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # Threads that wait by spinning starve each other where cores are few: 33 s against 2 s for
-    # one training on a busy machine.
+    # Threads that spin while they wait slow each other down on few cores: one training on a busy
+    # machine took 33 s instead of 2 s.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 _ARCHITECTURES = {

@@ -1,4 +1,4 @@
-"""Lambda layers, built from the locks without Docker, and the library as a layer of its own."""
+"""Lambda layers, built without Docker: one for the library, and one for each lock."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 PYTHON = "3.13"
 LIBRARY = "evergreen"
-"""The layer that holds the library; every other layer is the lock of its name."""
+"""The layer that holds the library; every other layer is built from the lock of its name."""
 
 _AT_RUN_TIME = "/opt/python"
-# Amazon Linux 2023 has glibc 2.34. The usual manylinux2014 would silently take years-old wheels.
+# Amazon Linux 2023 has glibc 2.34. With the usual manylinux2014, uv would pick old wheels silently.
 _PLATFORMS = {"x86_64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34"}
 
-# Nothing below is opened when our functions run. `include` and Cython sources compile extensions;
-# the Arrow libraries speak Flight and S3, and ours reads S3 through boto3.
+# Our functions do not open these files at run time. `include` and Cython sources only serve to
+# compile extensions. The Arrow libraries are for Flight and S3, and ours reads S3 through boto3.
 _UNUSED_FOLDERS = ("tests", "include", "_pyarrow_cpp_tests")
 _UNUSED_SUFFIXES = (".pyi", ".pyx", ".pxd", ".pxi", ".h", ".hpp", ".a", ".lib", ".so.map")
 _UNUSED_ARROW = (
@@ -45,7 +45,7 @@ _UNUSED_ARROW = (
     "libarrow_s3.*",
     "_s3fs.*",
 )
-# botocore carries the API of every AWS service, 25 MiB. These are the ones that functions call.
+# botocore contains the API of every AWS service, 25 MiB. Our functions call only these.
 _AWS_SERVICES = {
     "apigateway",
     "cloudwatch",
@@ -68,7 +68,7 @@ def build_layer(name: str, architecture: Architecture | None = None) -> Path:
     name
         ``evergreen`` for the library, else the name of a lock: ``inference`` or ``lake``.
     architecture
-        For which the wheels are chosen; this machine's if not given.
+        Architecture of the wheels; this machine's if not given.
 
     Returns
     -------
@@ -92,7 +92,8 @@ def build_layer(name: str, architecture: Architecture | None = None) -> Path:
 def layer_version(scope: Construct, name: str, architecture: Architecture) -> lambda_.LayerVersion:
     """Define the layer ``name`` in ``scope``.
 
-    Each stack has its own: a layer version exported to another stack could never be replaced.
+    Each stack has its own layer version. A version that is exported to another stack cannot be
+    replaced.
     """
     folder = build_layer(name, architecture)
     return lambda_.LayerVersion(
@@ -119,21 +120,21 @@ def _build_library() -> Path:
 
 def _install(lock: Path, target: Path, architecture: Architecture) -> None:
     command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target)]
-    # Copies, because stripping a hard link's neighbours must not reach into uv's cache.
+    # Copies instead of hard links, because stripping a file must not change uv's cache.
     source = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
     wheels = ["--python-platform", _PLATFORMS[architecture], "--python-version", PYTHON]
     subprocess.run([*command, *source, *wheels, "--requirement", str(lock)], check=True)  # noqa: S603 - our own command
 
 
 def _strip(target: Path) -> None:
-    """Remove what is not opened at run time; package metadata stays, importlib reads it."""
+    """Remove files not opened at run time; package metadata stays, because importlib reads it."""
     everything = list(target.rglob("*"))
     folders = [path for path in everything if path.is_dir() and path.name in _UNUSED_FOLDERS]
     for folder in (target / "bin", target / "lib", *folders, *_unused_services(target)):
         shutil.rmtree(folder, ignore_errors=True)
     files = [path for path in everything if path.suffix in _UNUSED_SUFFIXES]
     arrow = [path for name in _UNUSED_ARROW for path in (target / "pyarrow").glob(name)]
-    # RECORD lists what was installed, in this run's order; nothing reads it in a layer.
+    # RECORD lists the installed files in the order of this run. In a layer nothing reads it.
     for file in (*files, *arrow, *target.glob("*.dist-info/RECORD")):
         file.unlink(missing_ok=True)
 

@@ -1,1 +1,1 @@
-"""Who is told what: alarms, notifications, the CloudWatch dashboard, event marks."""
+"""Monitoring: alarms, notifications, the CloudWatch dashboard, event marks."""

@@ -35,7 +35,7 @@ _FIVE_MINUTES = 300
 _EMULATOR_PERIOD = 60
 _DAY = 86_400
 _LONGEST_WATCHED = 7 * _DAY
-"""CloudWatch evaluates no more than seven days."""
+"""The longest time that CloudWatch evaluates, in seconds: seven days."""
 PERCENTILE = cloudwatch.Stats.p(99)
 
 
@@ -97,7 +97,7 @@ class AlarmSpec:
     below: bool = False
     silence: bool = False
     own_pace: bool = False
-    """Whether its period is one of the deployment's own schedules, on the emulator too."""
+    """Whether its period follows a setting of the deployment and also applies to an emulator."""
     takes_back: bool = False
     """Whether it rolls back a promotion if it begins within the model's watch period."""
 
@@ -246,8 +246,8 @@ def _drift_check_missing(model: str, definition: ModelDefinition, settings: Sett
 
 def _raw_waiting(model: str, watched: Watched, settings: Settings) -> AlarmSpec:
     seconds = _whole_minutes(settings.compaction_period)
-    # What landed at midnight is due when its day is closed, which is soon after the next one, and
-    # then waits for two runs at most.
+    # A record that landed at midnight is due when its day is closed, soon after the next midnight.
+    # Then it waits for at most two runs.
     due = timedelta(hours=25) + 2 * settings.compaction_period
     return AlarmSpec(
         f"{camel_case(model)}RawWaiting",

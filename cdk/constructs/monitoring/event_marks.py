@@ -1,6 +1,6 @@
-"""Alarms that alarm nobody: Grafana shows their history as marks in its panels.
+"""Event marks: alarms without actions, whose history Grafana shows as annotations.
 
-Its CloudWatch data source has no other kind of annotation.
+Grafana's CloudWatch data source offers no other kind of annotation.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class EventMarks(Construct):
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # What lasts goes on between two drift checks, an hour or a day apart.
+            # Drift checks are an hour or a day apart, and a lasting state also lasts between them.
             treat_missing_data=(
                 cloudwatch.TreatMissingData.IGNORE
                 if event.lasts

@@ -1,7 +1,7 @@
-"""The CloudWatch dashboard: a graph for every line of the table of metrics.
+"""The CloudWatch dashboard: one graph for each metric of the catalog.
 
-LocalStack's CloudWatch answers neither percentiles nor metric math (a search is metric math), so
-there the maximum stands for percentiles and the total for what is told apart.
+LocalStack's CloudWatch answers neither percentiles nor metric math (a search is metric math). There
+the dashboard shows the maximum instead of percentiles, and the total instead of one line per value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ON_EMULATOR = _STATISTICS | {"distribution": (cloudwatch.Stats.AVERAGE, cloudwa
 
 
 class MetricDashboard(cloudwatch.Dashboard):
-    """Every metric of every model, under the heading of its board."""
+    """The CloudWatch dashboard: every metric of every model, grouped by board."""
 
     def __init__(self, scope: Construct, models: Iterable[str], settings: Settings) -> None:
         super().__init__(

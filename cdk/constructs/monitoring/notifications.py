@@ -1,4 +1,4 @@
-"""Who is told, and how: our events and CloudWatch's alarms, by e-mail and by a webhook."""
+"""Notifications: sends our events and CloudWatch's alarms by e-mail and to a webhook."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
 
 _SECONDS = 60
-"""Three attempts of a webhook that does not answer, and the pauses between them."""
+"""Timeout in seconds: three attempts at a webhook that does not answer, with pauses."""
 
 
 class Notifications(Construct):
-    """The function that tells people, what calls it, and where what it could not deliver ends.
+    """The alert function, the rules and topic that call it, and its dead-letter queue.
 
-    Everything calls it asynchronously: no drift check, promotion or alarm waits for a receiver.
+    All calls are asynchronous, so no drift check, promotion or alarm waits for a receiver.
     """
 
     def __init__(self, scope: Construct, storage: StorageStack, topic: sns.Topic) -> None:
@@ -47,8 +47,8 @@ class Notifications(Construct):
             capacity=Capacity(seconds=_SECONDS),
             environment={
                 "EVERGREEN_ALERT_TOPIC": topic.topic_arn,
-                # The name of a parameter: the address itself is a secret, and stands neither in
-                # a template nor in an environment.
+                # The name of a parameter. The address itself is a secret, so it is in no template
+                # and in no environment.
                 "EVERGREEN_ALERT_WEBHOOK_PARAMETER": f"/{webhook}",
             },
         )
@@ -67,7 +67,7 @@ class Notifications(Construct):
         role = self.notify.role
         access.grant_read(role, storage, "alerts/")
         access.grant_write(role, storage, "alerts/")
-        # The key of the topic is the bucket's, which the lines above let it use.
+        # The topic uses the bucket's key, and the lines above grant its use.
         role.add_to_policy(
             iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
         )
@@ -92,8 +92,8 @@ class Notifications(Construct):
                 )
             ],
         )
-        # Alarms reach people's mail through the topic by themselves, so that they do even if
-        # this function fails; what it puts on the topic is no JSON and does not come back.
+        # The topic sends alarms by e-mail directly, so they arrive even if this function fails.
+        # What the function publishes to the topic is not JSON, so it is not sent back to it.
         topic.add_subscription(
             subscriptions.LambdaSubscription(
                 self.notify.function,

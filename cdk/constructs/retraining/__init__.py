@@ -1,1 +1,1 @@
-"""The state machine that retrains, its states, and training as a SageMaker job."""
+"""Retraining: the state machine, its states, and training as a SageMaker job."""

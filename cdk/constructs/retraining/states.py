@@ -1,4 +1,4 @@
-"""The building blocks of the state machine: calls that time out, are tried again, and fail well."""
+"""The states of the state machine: calls with timeout, retries and error handling."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
 
 ALL = "States.ALL"
-_TASK_TIMEOUT = sfn.Timeout.duration(Duration.minutes(16))  # a function's 15 and its start
+_TASK_TIMEOUT = sfn.Timeout.duration(Duration.minutes(16))  # a function's 15 minutes and its start
 _CALL_TIMEOUT = sfn.Timeout.duration(Duration.minutes(1))
 _WORTH_TRYING_AGAIN = [
-    # The function's process ended, or its time was over.
+    # The function's process ended, or it reached its time limit.
     *("Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"),
-    # It could not reach what it needs: every step can be taken twice.
+    # The function could not reach a service. Every step may run twice, so it is tried again.
     *("ConnectTimeoutError", "EndpointConnectionError", "ReadTimeoutError", "RegistryError"),
 ]
 
 
 class States:
-    """Makes the states of one machine.
+    """Builds the states of one state machine.
 
-    A state that fails leaves ``error`` (what Step Functions says of it) and ``failed`` (which step
-    it was) in the object that goes from state to state.
+    A state that fails adds ``error`` (the error of Step Functions) and ``failed`` (the name of the
+    step) to the object that the states pass on.
 
     Parameters
     ----------
     scope
         The stack that holds the states.
     storage
-        Where events go.
+        The stack with the event bus.
     functions
-        The functions called, by folder.
+        The called functions, by folder.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class States:
         payload: dict[str, Any] | None = None,
         result_path: str | None = None,
     ) -> tasks.LambdaInvoke:
-        """Call a function; its answer becomes the object, or goes to ``result_path``.
+        """Call a function; its answer replaces the object or goes to ``result_path``.
 
-        Lambda's own failures are retried by default, and those after which the step may succeed.
+        By default it retries Lambda's own failures and errors that may be temporary.
         """
         call = tasks.LambdaInvoke(
             self.scope,
@@ -91,7 +91,7 @@ class States:
         iam: tuple[str, str],
         **options: Any,  # noqa: ANN401 - CDK's
     ) -> tasks.CallAwsService:
-        """Call AWS without a function in between; ``iam`` is the action and the resource."""
+        """Call an AWS service directly; ``iam`` is the action and the resource."""
         call = tasks.CallAwsService(
             self.scope,
             name,
@@ -109,7 +109,7 @@ class States:
     def report(
         self, name: str, kind: EventType, detail: dict[str, Any], then: sfn.IChainable
     ) -> tasks.EventBridgePutEvents:
-        """Put an event; whether or not that works, go on with what comes after."""
+        """Put an event; the next state follows even if that fails."""
         report = tasks.EventBridgePutEvents(
             self.scope,
             name,
@@ -137,8 +137,8 @@ class States:
         return report
 
     def note(self, step: str, then: sfn.IChainable) -> sfn.IChainable:
-        """Return the state that notes which step failed, before ``then``."""
-        # Step Functions gives no cause where a state's time was over.
+        """Return the state that records which step failed, followed by ``then``."""
+        # Step Functions gives no cause if a state timed out.
         failed = {"step": step, "Cause": "its time was over, or no cause was given"}
         note = sfn.Pass(
             self.scope,

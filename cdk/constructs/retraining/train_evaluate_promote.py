@@ -1,7 +1,7 @@
-"""The state machine that replaces a champion, or keeps it: how its states follow each other.
+"""The state machine of a retraining: train, evaluate, then promote or reject the challenger.
 
-JSONPath throughout. One small JSON object goes from state to state; each function returns it with
-its own keys added. From the moment the lock is taken, every path leads through its release.
+All states use JSONPath. They pass on one small JSON object, to which each function adds its own
+keys. Once the lock is taken, every path leads through its release.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ FUNCTIONS = (
     *("validate_request", "take_lock", "build_dataset", "train", "register_challenger"),
     *("evaluate", "set_shadow", "compare_shadow", "promote", "clean_up"),
 )
-"""The functions it calls, in the order of the happy path, with the alternative last."""
+"""The functions it calls, in the order of a promotion, with the alternative last."""
 
 _WORK = timedelta(minutes=90)
-"""What everything but waiting may take together."""
+"""The time limit of all states together, without the waiting."""
 _FAILURE = "$.failure.about"
 
 
 def overall_timeout(models: Iterable[ModelDefinition], *, on_sagemaker: bool) -> Duration:
-    """Return how long an execution may take: the work, and what these models wait for."""
+    """Return the time limit of an execution: the work, and the longest wait of these models."""
     shadows, jobs = [timedelta()], [timedelta()]
     for model in models:
         if model.shadow.min_predictions:
@@ -48,18 +48,18 @@ def overall_timeout(models: Iterable[ModelDefinition], *, on_sagemaker: bool) ->
 
 
 class TrainEvaluatePromote:
-    """Builds the states, each with its timeout, its retries and where it goes when it fails.
+    """Builds the states, each with its timeout, its retries and the state after a failure.
 
     Parameters
     ----------
     scope
         The stack that holds the states.
     storage
-        Where the lock lies and events go.
+        The stack with the lock's bucket and the event bus.
     functions
         The functions of :data:`FUNCTIONS`, by folder.
     training_job
-        What trains the models that ask for SageMaker, where there is one that does.
+        The training job for the models that use SageMaker, or None if no model does.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class TrainEvaluatePromote:
         self._release: sfn.IChainable = self._released()
 
     def definition(self) -> sfn.IChainable:
-        """Return the first state, with all others behind it."""
+        """Return the first state, connected with all others."""
         validate = self._states.call("Validate the request", "validate_request")
         self._caught(validate, self._failed)
         lock = self._states.call("Take the lock", "take_lock")
@@ -105,7 +105,7 @@ class TrainEvaluatePromote:
         return self._take_apart(validate.next(lock).next(dataset))
 
     def _take_apart(self, then: sfn.IChainable) -> sfn.IChainable:
-        """Reduce any form of input, a whole event or a bare model name, to one object."""
+        """Turn the input, a whole event or only a model name, into one object."""
         execution = {"execution.$": "$$.Execution.Id"}
         by_event = {"model.$": "$.detail.model", **execution, "trigger.$": "$['detail-type']"}
         by_request = {"model.$": "$.model", **execution, "trigger": "Request"}
@@ -155,7 +155,7 @@ class TrainEvaluatePromote:
         )
 
     def _shadow(self, promote: sfn.IChainable, reject: sfn.IChainable) -> sfn.IChainable:
-        """Let the challenger score live traffic until there is enough of it to judge."""
+        """Let the challenger score live traffic until there are enough rows for a decision."""
         about = {name: f"$.{name}" for name in ("model", "challenger")}
         stop = self._states.call(
             "Take it out of the shadow",
@@ -163,7 +163,7 @@ class TrainEvaluatePromote:
             payload=_parameters({**about}, action="stop"),
             result_path=sfn.JsonPath.DISCARD,
         )
-        # The error that led here is what is reported; a slot left over is emptied by the next run.
+        # The first error is reported. If the slot stays filled, the next run empties it.
         stop.add_catch(self._release, errors=[ALL], result_path=sfn.JsonPath.DISCARD)
         stop.next(self._release)
         more = {name: f"$.{name}" for name in ("bundle_uri", "bundle_sha256", "execution")}
@@ -191,7 +191,7 @@ class TrainEvaluatePromote:
         return start.next(wait).next(compare)
 
     def _promotion(self, evaluate: sfn.IChainable) -> Any:  # noqa: ANN401 - CDK's task
-        """Promote; if production went back meanwhile, judge by what is there now."""
+        """Promote; if production changed meanwhile, evaluate again against the new champion."""
         promote = self._states.call("Promote the challenger", "promote")
         promote.add_catch(
             evaluate, errors=["OutdatedComparisonError"], result_path=sfn.JsonPath.DISCARD
@@ -200,10 +200,10 @@ class TrainEvaluatePromote:
         return promote
 
     def _new_reference(self) -> sfn.IChainable:
-        """Put what serves from now on, its reference data set with it, into the output.
+        """Put the new production pointer, with its reference data set, into the output.
 
-        The pointer that was written names the challenger's data set: what drift is looked for
-        against changes with what serves, in one write.
+        The written pointer names the challenger's data set. So one write changes both the version
+        that serves and the reference of the drift check.
         """
         storage = self._storage
         stage = storage.deployment.settings.stage
@@ -227,12 +227,12 @@ class TrainEvaluatePromote:
             result_selector={"pointer.$": "States.StringToJson($.Parameter.Value)"},
             result_path="$.production",
         )
-        # The promotion stands, whether or not its result can be shown.
+        # The promotion is valid even if its result cannot be read.
         read.add_catch(self._release, errors=[ALL], result_path=sfn.JsonPath.DISCARD)
         return read.next(self._release)
 
     def _released(self) -> sfn.IChainable:
-        """Release the lock, then end as what came before deserves."""
+        """Release the lock, then succeed or fail as the previous states did."""
         release = self._states.ask(
             "Release the lock",
             service="s3",
@@ -257,7 +257,7 @@ class TrainEvaluatePromote:
         )
 
     def _step(self, name: str, folder: str) -> Any:  # noqa: ANN401 - CDK's task, as it chains
-        """Call a function that runs under the lock: whatever it raises leads to the release."""
+        """Call a function that runs under the lock; every error leads to the release."""
         call = self._states.call(name, folder)
         self._caught(call, self._release)
         return call
@@ -272,7 +272,7 @@ class TrainEvaluatePromote:
         return self._states.report(report, EventType.RETRAINING_SKIPPED, detail, done)
 
     def _failure(self) -> sfn.IChainable:
-        """Say what failed, in an event and in the state that the execution ends in."""
+        """Report the failure in an event and in the last state of the execution."""
         merged = {"about.$": "States.JsonMerge($.failed, $.error, false)"}
         gather = sfn.Pass(
             self._scope, "Say what failed", parameters=merged, result_path="$.failure"

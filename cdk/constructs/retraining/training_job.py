@@ -1,4 +1,4 @@
-"""Training as a SageMaker job: the same image and code as the function, without its limits."""
+"""Training as a SageMaker job: the image and code of the function, without Lambda's limits."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ JOB_NETWORK_ACTIONS = (
     *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces"),
     *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
 )
-"""What a training job in a VPC asks of its role
+"""The actions that the role of a training job in a VPC must allow
 (docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html)."""
 _MARGIN = 900
-"""Seconds by which the state waits longer than the job may train: starting takes minutes."""
+"""Seconds that the state waits in addition to the job's limit, because a start takes minutes."""
 _DISK_GB = 50
 _TASK_ROOT = "/var/task"
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 def asks_for_sagemaker(definition: ModelDefinition) -> bool:
-    """Say whether a model is trained by SageMaker where there is one."""
+    """Return whether a model is trained by SageMaker, on a deployment that has it."""
     return definition.retraining.compute == "sagemaker"
 
 
 class TrackingServer(Protocol):
-    """What a training job asks of the MLflow server that its run is written to."""
+    """The MLflow server to which a training job writes its run."""
 
     @property
     def placement(self) -> Placement:
-        """Where a job must stand to reach the server."""
+        """The place in the VPC from which a job reaches the server."""
 
     def client_environment(self) -> dict[str, str]:
-        """Return what a job that uses the server is told."""
+        """Return the environment variables of a job that uses the server."""
 
     def let_in(self, role: iam.Role) -> None:
-        """Let a job's role read what it signs in with."""
+        """Let a job's role read the credentials of the server."""
 
 
 class TrainingJob(Construct):
-    """The image, the role and the state of the training jobs of all models that ask for them.
+    """The image, the role and the state of the training jobs, for all models that use them.
 
     Parameters
     ----------
     storage
-        Where the data sets are.
+        The stack with the data sets.
     tracking
-        The MLflow server that runs are written to; None for one that exists elsewhere.
+        The MLflow server for the runs; None for a server outside the app.
     models
-        The models that are trained so, one at least.
+        The models that are trained by such a job, at least one.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class TrainingJob(Construct):
             "Image",
             directory=str(ROOT),
             file="layers/training/Dockerfile",
-            platform=ecr_assets.Platform.LINUX_AMD64,  # what most training instances are
+            platform=ecr_assets.Platform.LINUX_AMD64,  # as most training instances
         )
         self.role = self._role()
         settings = storage.deployment.settings
@@ -112,7 +112,7 @@ class TrainingJob(Construct):
             )
 
     def state(self, name: str) -> sfn.CustomState:
-        """Return the state that trains, and waits for the end of it."""
+        """Return the state that starts a training job and waits for its end."""
         parameters = {
             "TrainingJobName.$": "States.Format('evergreen-{}', States.UUID())",
             "RoleArn": self.role.role_arn,
@@ -142,7 +142,7 @@ class TrainingJob(Construct):
                 "Type": "Task",
                 "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
                 "Parameters": parameters,
-                # The run is found by its data set: a job answers with nothing of ours.
+                # A job returns no values of ours, so the run is found by its data set.
                 "ResultSelector": {
                     "name.$": "$.TrainingJobName",
                     "seconds.$": "$.TrainingTimeInSeconds",
@@ -166,7 +166,7 @@ class TrainingJob(Construct):
         jobs = stack.format_arn(
             service="sagemaker", resource="training-job", resource_name="evergreen-*"
         )
-        # The rule by which Step Functions hears that a job has ended.
+        # Through this rule Step Functions learns that a job has ended.
         rule = stack.format_arn(
             service="events",
             resource="rule",

@@ -1,1 +1,1 @@
-"""The REST API, and what each model needs to be served behind it."""
+"""Serving: the REST API, and the resources of each model behind it."""

@@ -1,4 +1,4 @@
-"""A Firehose stream that lands JSON Lines below one prefix of the data bucket."""
+"""A Firehose stream that writes JSON Lines below one prefix of the data bucket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import RequestLog
 
-# Assumed until a deployment has measured its own: one record of some twenty features.
+# An assumption: the size of one record with about twenty features.
 _MEAN_RECORD_BYTES = 1024
 _LARGEST_HINT = 128
 _KEY_OF = firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty
@@ -30,10 +30,10 @@ def size_hint(flush_records: int) -> int:
 
 
 class DeliveryStream(Construct):
-    """Takes records by direct put and writes them as they are.
+    """A Firehose stream that takes records by direct put and writes them unchanged.
 
-    The time suffix ``YYYY/MM/DD/HH/`` is the one that Firehose adds by itself to a plain prefix:
-    the one form that AWS and the emulator share.
+    Firehose itself adds the suffix ``YYYY/MM/DD/HH/`` to a plain prefix. AWS and the emulator share
+    only this form.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class DeliveryStream(Construct):
     model
         The model whose records it carries.
     buffering
-        How many records, or how many seconds, are collected into one object.
+        The number of records, or of seconds, collected into one object.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class DeliveryStream(Construct):
         self.arn = stream.attr_arn
 
     def grant_put(self, role: iam.Role) -> None:
-        """Let ``role`` put records, one or many at a time."""
+        """Let ``role`` put records, singly or in batches."""
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["firehose:PutRecord", "firehose:PutRecordBatch"], resources=[self.arn]

@@ -1,4 +1,4 @@
-"""Everything one model needs to be served: its function, its streams, its routes."""
+"""The endpoint of one model: its function, its streams and its routes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
-_CAPACITY = Capacity(memory=1769, seconds=29)  # one whole CPU; the API waits 29 s at most
+_CAPACITY = Capacity(memory=1769, seconds=29)  # one whole CPU; the API waits at most 29 s
 
 
 class ModelEndpoint(Construct):
-    """Serves one model, and can reach nothing of another.
+    """The endpoint of one model, without access to the data of other models.
 
-    Its function reads its own bundles and its own pointer, and writes its own request log and
-    labels: through two streams, or straight to S3 when a stream will not take them.
+    Its function reads only the model's bundles and pointer, and writes only the model's request log
+    and labels. It writes through two streams, or directly to S3 if a stream refuses records.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class ModelEndpoint(Construct):
         self.live = self._live(on_aws=not settings.emulator)
 
     def _live(self, *, on_aws: bool) -> lambda_.IFunction:
-        """Return what the API calls: on AWS an alias of the version that has a snapshot.
+        """Return the function that the API calls: on AWS an alias of the version with a snapshot.
 
-        LocalStack cannot move an alias (it tries to create it again, and the API would go on
-        calling the old code), nor does it take snapshots: there it is the function itself.
+        On LocalStack it is the function itself. LocalStack takes no snapshots, and it cannot move
+        an alias: it tries to create the alias again, and the API would still call the old code.
         """
         function = self.predict.function
         if not on_aws:
@@ -84,5 +84,5 @@ class ModelEndpoint(Construct):
 
 
 def camel_case(name: str) -> str:
-    """Return ``flight_delay`` as ``FlightDelay``, as output names are written."""
+    """Return a name in camel case, for names of outputs: ``flight_delay`` as ``FlightDelay``."""
     return "".join(part.capitalize() for part in name.split("_"))

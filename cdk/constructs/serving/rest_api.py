@@ -1,4 +1,4 @@
-"""The one REST API: who may call what, how often, and which function answers."""
+"""The REST API: routes, permissions, API key and usage plan."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class RestApi(Construct):
                 throttling_burst_limit=throttle.burst_limit,
             ),
         )
-        # Not `add_api_key`, which ties the key to the stage: a function behind the stage compares
-        # keys, so the key has to be there before it. The usage plan ties them together.
+        # Not `add_api_key`, which makes the key depend on the stage. A function behind the stage
+        # compares keys, so the key must exist before the stage. The usage plan connects both.
         self.key = apigateway.ApiKey(self.api, "Key", api_key_name=name)
         plan = self.api.add_usage_plan("Plan", name=name, throttle=throttle)
         plan.add_api_stage(stage=self.api.deployment_stage)
@@ -81,7 +81,7 @@ class RestApi(Construct):
         method: str = ANY,
         open_to_all: bool = False,
     ) -> None:
-        """Let ``function`` answer ``method`` on ``path``; callers need the API key unless open."""
+        """Route ``method`` on ``path`` to ``function``; callers need a key unless open to all."""
         resource = self.api.root if path == "/" else self.api.root.resource_for_path(path)
         resource.add_method(method, _proxy_to(function), api_key_required=not open_to_all)
 
@@ -95,7 +95,7 @@ class RestApi(Construct):
 
 
 def _proxy_to(function: lambda_.IFunction) -> apigateway.Integration:
-    # Not LambdaIntegration, which writes a permission for every single method and stage.
+    # Not LambdaIntegration, which writes one permission for each method and stage.
     stack = Stack.of(function)
     uri = stack.format_arn(
         service="apigateway",
