@@ -70,7 +70,7 @@ check-dashboards: setup ## run every query of the dashboards against the local s
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
-mutation: setup $(state)/mutmut/.done ## change the code that decides and count what the tests notice
+mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find
 	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))
 
 format: setup ## format the code and apply the linters' fixes
@@ -96,7 +96,7 @@ $(bootstrap)/.done: requirements/bootstrap.lock
 	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; then \
 	    python="$$candidate"; break; fi; done; \
 	if [ -z "$$python" ]; then \
-	  echo "Python 3.13 is needed, and none of python3.13, python3 and python is one." >&2; \
+	  echo "Evergreen needs Python 3.13. None of python3.13, python3 and python is that version." >&2; \
 	  echo "Install it with your package manager or pyenv; 'python3.13 --version' must answer." >&2; \
 	  exit 1; fi; \
 	echo "setup: the installer, with $$("$$python" --version)"; \

@@ -1,4 +1,4 @@
-"""The whole loop, deployed: traffic in, drift found, challenger trained, judged and promoted."""
+"""The whole deployed loop: traffic, drift check, training, evaluation and promotion."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ MULTIVARIATE = {"drifted", "model_accuracy", "threshold", "auc", "p_value", "top
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn of the loop and the mark its rows carry."""
+    """One run of the loop, and the note in the metadata of its rows."""
 
     summary: Summary
     note: str
@@ -137,7 +137,7 @@ def test_people_are_told_once_of_each_episode_and_of_the_promotion(
         known = each.verdict != "insufficient_data"
         moved: dict[Trigger, bool] = {"data_drift": each.verdict == "drift"} if known else {}
         state = next_episodes(state, CheckFindings(each, each.timestamp, moved))
-    # Of the version that is checked no more: of the next one, another may have begun since.
+    # Only the episode of the old version. An episode of the new version may have begun since.
     version = once.summary.champion_before
     begun = [
         each
@@ -187,7 +187,7 @@ def test_a_challenger_that_beat_what_is_no_longer_there_is_not_promoted(
         FunctionName=f"evergreen-{deployed.stage}-promote",
         Payload=json.dumps({**judged, **request}).encode(),
     )
-    # The name by which the state machine catches it, to evaluate again.
+    # The state machine catches this name and evaluates again.
     assert json.loads(answer["Payload"].read())["errorType"] == "OutdatedComparisonError"
 
 

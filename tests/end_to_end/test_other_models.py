@@ -1,4 +1,4 @@
-"""The other two examples go once around too: a regression and a time series, deployed."""
+"""The deployed loop with the other two examples: a regression and a time series."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cli.shared.target import Target
 
-# One later period each, in which the old champion has aged: short, and to the end of the loop.
+# One later period each, in which the old champion is worse. So the loop is short but complete.
 STORIES = {
     "flight_duration": Story("flight_duration", replayed=(5,), fraction=0.15),
     "daily_ridership": Story("daily_ridership", replayed=(2008,)),
@@ -41,7 +41,7 @@ PICTURES = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn of the loop of one model, and when it began."""
+    """One run of the loop of one model, and its start."""
 
     model: str
     began: datetime
@@ -75,7 +75,7 @@ def test_drift_is_checked_and_the_retraining_comes_to_a_decision(
     assert challenger is not None
     assert challenger < champion
     assert summary.promoted == 1
-    # Whichever model was retrained meanwhile, nothing failed.
+    # No retraining failed, of this model or of another.
     assert statuses_since(deployed, once.began) <= {"SUCCEEDED", "RUNNING"}
 
 

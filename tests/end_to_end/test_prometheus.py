@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 PATIENCE = 240.0
-"""Seconds for a drift check, then a scrape; both come by themselves, once or twice a minute."""
+"""Seconds to wait for a drift check and a scrape; both run once or twice a minute."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def prometheus(local_stack: Stack) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What was sent, and how many rows the counter showed before."""
+    """The sent rows, and the counter's value before."""
 
     rows_before: float
     rows: int
@@ -52,7 +52,7 @@ class Traffic:
 
 @pytest.fixture(scope="module")
 def traffic(deployed: Target, prometheus: str) -> Traffic:
-    """Promote a model unless one is there, predict, and be refused once."""
+    """Promote a model if none is in production, predict, and send one refused request."""
     definition = find_definition(MODELS, MODEL)
     loop = Loop(deployed, definition)
     if loop.pointer() is None:
@@ -82,14 +82,14 @@ def traffic(deployed: Target, prometheus: str) -> Traffic:
 
 
 def settled(prometheus: str, counter: str) -> float | None:
-    """Return a counter that three scrapes in a row have shown."""
+    """Return the value of a counter after three equal scrapes."""
     enough = 'on() count_over_time(up{job="evergreen"}[100s]) >= 3'
     found = select(prometheus, f"({counter} unless changes({counter}[100s]) > 0) and {enough}")
     return float(found[0]["value"][1]) if found else None
 
 
 def held(prometheus: str, series: Series) -> bool:
-    """Tell whether Prometheus holds everything that one series of CloudWatch becomes."""
+    """Return whether Prometheus holds all series for one metric of CloudWatch."""
     labels = zip(dimensions(series.spec), series.values, strict=True)
     chosen = ",".join(f"{name}={json.dumps(value)}" for name, value in labels)
     endings = ("_sum", "_count") if series.spec.kind == "distribution" else ("",)
@@ -109,7 +109,7 @@ def test_every_metric_of_the_table_arrives(
     def emitted() -> set[Metric]:
         return {each.spec.metric for each in find_series(client) if MODEL in each.values}
 
-    # What needs a failure or a retraining to be emitted is 0 until then, and is there as well.
+    # Metrics of failures and retrainings exist too. They are 0 before the first event.
     def missing() -> set[Metric]:
         selector = f'{{model="{MODEL}"}}'
         return {

@@ -1,7 +1,7 @@
-"""The shadow on the deployed app, over HTTP: answers stay as they are, whatever it does.
+"""The shadow slot of the deployed app over HTTP: a shadow never changes an answer.
 
-The model's definition is given a shadow stage for as long as these tests take: the functions that
-read it are given code that is packed with another ``model.toml``.
+During these tests the model has a shadow stage: the functions that read the definition get code
+with another ``model.toml``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ READERS = {
     "compare-shadow": "compare_shadow",
     f"predict-{MODEL}": "predict",
 }
-"""The functions that read the definition's shadow stage, and their folders."""
+"""The functions that read the shadow stage of the definition, and their folders."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Stage:
 
     @contextmanager
     def shadow(self, challenger: Bundle) -> Iterator[ShadowSlot]:
-        """Put a bundle into the shadow by the library, and wait until it may have been noticed."""
+        """Put a bundle into the shadow slot by the library, and wait until it is read."""
         context = release_context_of(self.target)
         uri, sha256 = save_bundle(context.storage, MODEL, challenger)
         slot = ShadowSlot(
@@ -101,7 +101,7 @@ class Stage:
             context.storage.delete_below(f"bundles/{MODEL}/{challenger.version}/")
 
     def compared(self, slot: ShadowSlot, done: Callable[[ShadowComparison], bool]) -> Any:
-        """Compare until Firehose has brought what is waited for."""
+        """Repeat the comparison until Firehose has delivered the expected rows."""
         storage = release_context_of(self.target).storage
         deadline = time.monotonic() + 180
         while True:
@@ -129,7 +129,7 @@ def stage(deployed: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def _pack(deployed: Target, models: Path) -> None:
-    """Give the functions that read the definition code with these models, as a deployment would."""
+    """Update the functions that read the definition with code that holds these models."""
     client = deployed.client("lambda")
     for suffix, folder in READERS.items():
         name = f"evergreen-{deployed.stage}-{suffix}"
@@ -140,7 +140,7 @@ def _pack(deployed: Target, models: Path) -> None:
 
 @pytest.fixture(scope="module")
 def served(stage: Stage) -> Stage:
-    """With a champion, whatever ran before."""
+    """Ensure that a champion is in production."""
     if release_context_of(stage.target).production.read(MODEL) is None:
         example = Story(MODEL, fraction=0.05).example()
         data = example.load(example.trained_on, example.fraction)
@@ -151,7 +151,7 @@ def served(stage: Stage) -> Stage:
 
 
 def graph_of(champion: Bundle, steps: int | None) -> bytes:
-    """Return a model with the champion's inputs that takes ``steps`` loops; None: that fails."""
+    """Return a model with the champion's inputs that runs ``steps`` loops, or fails for None."""
     numbers = [feature for feature in champion.signature.features if feature.type != "category"]
     inputs = [
         helper.make_tensor_value_info(

@@ -1,4 +1,4 @@
-"""`evergreen check-drift` through its real entry, on a deployed app with a model that drifts."""
+"""`evergreen check-drift` from the command line, on a deployed model whose inputs drifted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROWS = 400
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time in which one and the same flight was asked for again and again."""
+    """The time in which the same flight was requested again and again."""
 
     start: datetime
     end: datetime
@@ -70,7 +70,7 @@ def window(deployed: Target) -> Window:
         what="the rows in the log",
     )
     end = utc_now()
-    # Whole seconds, as the option takes them: rather one too long than without the last rows.
+    # The option takes whole seconds. One second too many is better than losing the last rows.
     return Window(end - timedelta(seconds=math.ceil((end - start).total_seconds())), end)
 
 
@@ -95,14 +95,14 @@ def test_one_screen_says_what_moved_and_where_the_report_is(window: Window) -> N
     page = httpx.get(report, timeout=60)
     assert page.status_code == 200
     assert "<html" in page.text
-    assert "│" not in result.stdout  # pictures are for those who ask
+    assert "│" not in result.stdout  # histograms are shown only with --explain
 
 
 def test_explained_it_draws_what_moved(window: Window) -> None:
     result = evergreen(MODEL, *window.options, "--explain")
     sides = [line for line in result.stdout.splitlines() if line.startswith("  window")]
     assert sides
-    # One value, again and again: one full column.
+    # All rows have the same value, so the histogram has one full column.
     assert any(line.split("│")[1].strip() == "█" for line in sides)
 
 

@@ -1,4 +1,4 @@
-"""The status page in a real browser, against the deployed API that the loop has gone around."""
+"""The status page in a real browser, with the deployed API after a run of the loop."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ARGUMENTS = [
 PATIENCE = 60_000
 """Milliseconds; the first request may start a function."""
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
-# What a browser paints, as one number each: 0 is black, 255 white.
+# A colour that the browser paints, as one number: 0 is black, 255 white.
 BRIGHTNESS = """() => {
   const of = (value) => value.match(/[\\d.]+/g).slice(0, 3).map(Number);
   const mean = (rgb) => (rgb[0] + rgb[1] + rgb[2]) / 3;
   const style = getComputedStyle(document.body);
   return [mean(of(style.backgroundColor)), mean(of(style.color))];
 }"""
-# Pairs of visible pieces of text of which one lies over another.
+# Pairs of visible texts that overlap.
 OVERLAPS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const boxes = [];
@@ -54,7 +54,7 @@ OVERLAPS = """() => {
   return boxes.flatMap(([text, box], at) => boxes.slice(at + 1)
     .filter(([_, other]) => over(box, other)).map(([other]) => text + " | " + other));
 }"""
-# The least contrast of any visible text with what is behind it, by the formula of WCAG 2.2.
+# The lowest contrast between a visible text and its background, by the formula of WCAG 2.2.
 CONTRAST = """() => {
   const rgb = (value) => value.match(/[\\d.]+/g).map(Number);
   const light = (value) => {
@@ -243,7 +243,7 @@ def test_while_the_api_is_away_the_last_status_stays_and_it_says_so(
     page.unroute("**/status?*")
     page.get_by_role("radio", name="24 hours").check(force=True)
     expect(page.get_by_role("alert")).to_be_hidden()
-    # No flicker: it is the same element as before, not a new one.
+    # The page does not flicker: the element is the same as before, not a new one.
     assert card.evaluate("(node) => node.isConnected")
 
 
@@ -337,7 +337,7 @@ def test_nothing_in_the_data_runs(
 
 
 def altered(change: Callable[[Any], None]) -> Callable[[Route], None]:
-    """Let the API answer, and change its answer on the way."""
+    """Let the API answer, and change its answer before the page gets it."""
 
     def handle(route: Route) -> None:
         answer = route.fetch()

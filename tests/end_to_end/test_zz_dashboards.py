@@ -1,6 +1,6 @@
-"""Every query of the dashboards and alerts, on what the loop's real traffic left behind.
+"""Every query of the dashboards and alerts, on the metrics of the loop's real traffic.
 
-Runs after the other end-to-end tests: it looks at their traffic and makes none.
+It runs after the other end-to-end tests, because it reads their traffic and sends none.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ BACK = timedelta(hours=3)
 
 
 def bad(source: str, backend: Backend) -> list[str]:
-    """Return the lines of what is not good, once that is nothing or patience has ended."""
+    """Return the lines of failed queries, as soon as there are none or the time is over."""
     patience_ends = time.monotonic() + PATIENCE_SECONDS
     while True:
         outcomes = list(check_dashboards(PROVISIONING, source, backend, model=MODEL))
         assert len(outcomes) > 50
-        # This model is a classifier and has seen everything, so nothing at all may be empty.
+        # This model is a classifier and had every kind of event, so no query may be empty.
         lines = [
             str(outcome)
             for outcome in outcomes
@@ -40,7 +40,7 @@ def bad(source: str, backend: Backend) -> list[str]:
         ]
         if not lines or time.monotonic() > patience_ends:
             return lines
-        time.sleep(5)  # metrics travel through the log
+        time.sleep(5)  # metrics arrive through the log
 
 
 def test_every_query_of_the_cloudwatch_dashboards_returns_data(deployed: Target) -> None:

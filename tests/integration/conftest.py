@@ -1,4 +1,4 @@
-"""What tests of decisions share: a bench of each test's own on the session's stack."""
+"""Fixtures for tests of decisions: each test gets its own model, bucket and bus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def clients(local_stack: Stack) -> Callable[[str], Any]:
-    """Makes boto3 clients of the session's emulator."""
+    """A factory of boto3 clients for the session's emulator."""
     session = boto3.Session("test", "test", region_name="us-east-1")
     return lambda service: session.client(
         service,  # type: ignore[call-overload]
@@ -28,6 +28,6 @@ def clients(local_stack: Stack) -> Callable[[str], Any]:
 
 @pytest.fixture
 def bench(local_stack: Stack, clients: Callable[[str], Any], tmp_path: Path) -> Iterator[Bench]:
-    """A model, a bucket and a bus of the test's own."""
+    """The test's own model, bucket and bus."""
     with open_bench(clients, local_stack.mlflow_uri, tmp_path) as made:
         yield made

@@ -1,10 +1,10 @@
-"""Alarms of the deployed app, driven to alarm and back, and what reaches the alert topic.
+"""Alarms of the deployed app: each goes on and off, and the alert topic gets both messages.
 
-Three are driven the way trouble would: a production pointer to a bundle that is not there, and
-a drift check that fails. Two stand for what LocalStack does not measure (executions of a state
-machine) or what cannot be broken on demand (a stream); their numbers are put.
+Three alarms have a real cause: a production pointer to a missing bundle, and a drift check that
+fails. For two others the test puts the metric. LocalStack does not measure executions of a state
+machine, and a stream cannot be broken on demand.
 
-Each alarm is the deployed one with a shorter period: CloudWatch's shortest that LocalStack keeps.
+Each alarm is the deployed one with a shorter period: the shortest that LocalStack keeps.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SETTABLE = (
 
 @pytest.fixture(scope="module")
 def alarms(deployed: Target) -> Iterator[dict[str, dict[str, Any]]]:
-    """The deployed alarms, quick for as long as the test takes."""
+    """The deployed alarms, with short periods during the test."""
     cloudwatch = deployed.client("cloudwatch")
     names = [_full(deployed, name) for name in sorted(BY_TRAFFIC | BY_NUMBER)]
     found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
@@ -64,7 +64,7 @@ def alarms(deployed: Target) -> Iterator[dict[str, dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def told(deployed: Target) -> Iterator[str]:
-    """The address of a queue that gets what the alert topic is told."""
+    """The URL of a queue that gets the messages of the alert topic."""
     sqs, sns = deployed.client("sqs"), deployed.client("sns")
     url = sqs.create_queue(QueueName="what-people-are-told")["QueueUrl"]
     wanted = ["QueueArn"]
@@ -164,7 +164,7 @@ def _wait(deployed: Target, alarms: dict[str, dict[str, Any]], state: str) -> No
 
 
 def _heard(deployed: Target, url: str) -> list[dict[str, Any]]:
-    """Return what the topic was told, in the order of the state changes."""
+    """Return the messages of the topic, in the order of the state changes."""
     sqs = deployed.client("sqs")
     heard: list[dict[str, Any]] = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2).get(

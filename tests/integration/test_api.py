@@ -1,6 +1,6 @@
-"""Bad input through the real door: API Gateway in front of the deployed functions.
+"""Bad input to the deployed functions through API Gateway.
 
-These run before anything has been promoted, which is a state of its own to test.
+These tests run before the first promotion. That is a state to test, too.
 """
 
 from __future__ import annotations

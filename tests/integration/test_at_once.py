@@ -1,4 +1,4 @@
-"""What several do at once to one object of a real S3: no check is lost, no alert is sent twice."""
+"""Parallel writes to one object of a real S3: no check is lost, no alert is sent twice."""
 
 from __future__ import annotations
 

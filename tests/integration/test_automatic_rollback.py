@@ -1,8 +1,7 @@
-"""Alarms take a promotion back, and commands show and do the same, on the deployed app.
+"""Automatic rollback by alarms, and the commands for rollback, on the deployed app.
 
-The model's data are few, so that its versions are trained in seconds; every version is put into
-production whatever it is worth. The tests tell one story, in their order; what it leaves in
-production is taken away in the end.
+The model has few data, so that training takes seconds. Every version is promoted, good or not. The
+tests depend on their order. The last step empties production again.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def promoted(deployed: Target) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def told(deployed: Target) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Reads what was put on the bus about rollbacks."""
+    """Reads the rollback events of the bus."""
     events, sqs = deployed.client("events"), deployed.client("sqs")
     bus, name = deployed.output("EventBusName"), "rollbacks-heard"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -119,7 +118,7 @@ def wait_until_back(target: Target, version: str) -> ProductionPointer:
 
 
 def answered_by(target: Target, version: str) -> str:
-    """Wait until the API says that it serves a version, and let it predict."""
+    """Wait until the API reports that it serves a version, and ask for predictions."""
     with Api.of(target) as api:
         Loop(target, find_example(MODEL).definition).wait_until_serving(api, version)
         answer = api.predict(MODEL, {"instances": [example_row(MODEL)]})
@@ -184,7 +183,7 @@ def test_a_bundle_that_does_not_load_is_taken_out_by_its_own_alarm(
     pointer = pointer_of(deployed)
     assert (pointer.version, pointer.previous, pointer.rolled_back) == (good, bad, True)
     assert alarm in newest_record(deployed).reason
-    # What cannot be loaded cannot be gone back to, and the attempt changes nothing.
+    # A rollback to a bundle that does not load fails and changes nothing.
     answer = deployed.client("lambda").invoke(
         FunctionName=deployed.output("RollBackFunctionName"),
         Payload=json.dumps({"model": MODEL, "reason": "by mistake", "to": bad}),
@@ -238,7 +237,7 @@ def test_a_retraining_by_hand_is_followed_to_its_end(
     assert promoted
     result = evergreen("retrain", MODEL, "--wait")
     assert result["status"] == "SUCCEEDED"
-    # Nothing was predicted and labelled since the promotion.
+    # There are no labelled predictions since the promotion.
     assert result["output"]["error"]["Error"] == "NotEnoughDataError"
     started = evergreen("retrain", MODEL)["execution"]
     assert ":execution:" in started

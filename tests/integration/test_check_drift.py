@@ -1,4 +1,4 @@
-"""`evergreen check-drift` while nothing is in production."""
+"""`evergreen check-drift` while no version is in production."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the dashboards against a CloudWatch that holds every metric of the table."""
+"""The check of the dashboards, with a CloudWatch that holds every metric of the catalog."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MODEL = "test_of_dashboards"
 
 
 def cloudwatch(stack: Stack) -> CloudWatchClient:
-    # A region of our own: nobody else's metrics are in it, and ours are in nobody's way.
+    # Our own region, so that these metrics and those of other tests do not mix.
     session = boto3.Session(
         aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-north-1"
     )
@@ -92,7 +92,7 @@ def backend(local_stack: Stack) -> CloudWatchBackend:
 def prometheus(
     backend: CloudWatchBackend, local_stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrometheusBackend]:
-    """A real Prometheus that scrapes what the exporter makes of those metrics."""
+    """A real Prometheus that scrapes these metrics from the exporter."""
     folder = tmp_path_factory.mktemp("prometheus")
     registry = CollectorRegistry()
     registry.register(CloudWatchCollector(cloudwatch(local_stack), utc_now))

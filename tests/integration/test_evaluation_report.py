@@ -1,4 +1,4 @@
-"""A report lies in the challenger's run, and the decision record says where."""
+"""The evaluation report is in the challenger's run, and the decision record links to it."""
 
 from __future__ import annotations
 

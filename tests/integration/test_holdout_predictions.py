@@ -1,4 +1,4 @@
-"""What training keeps of the holdout is beside the bundle of the version it became."""
+"""The predictions on the holdout are stored beside the bundle of their version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The artefacts that go to AWS answer by themselves, in an interpreter that sees nothing else."""
+"""The function zips and layers for AWS work in an interpreter without any other package."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 MODEL = "flight_delay"
 LIMIT = 250 * 1024 * 1024
-"""What a function and its layers may unpack to."""
+"""The size limit of an unpacked function with its layers."""
 DEFINITION = load_definition(ROOT / "models" / MODEL)
 
-# Stands in for AWS's bootstrap: the function's own code first, then the layers, then Python.
+# Replaces AWS's bootstrap: first the function's code is on the path, then the layers, then Python.
 BOOTSTRAP = """
 import importlib, json, sys
 from pathlib import Path
@@ -67,7 +67,7 @@ Path(answers).write_text(json.dumps([told, strangers, len(ours), missing]))
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A function as Lambda unpacks it."""
+    """A function, unpacked as Lambda does it."""
 
     root: Path
     environment: dict[str, str]

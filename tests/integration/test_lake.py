@@ -1,4 +1,4 @@
-"""The lake on a real S3: rows are read once, before, during and after compaction."""
+"""The lake on a real S3: each row is read once before, during and after compaction."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_an_open_day_waits_and_a_closed_day_is_due(storage: Storage) -> None:
 
 def test_killed_before_the_manifest_nothing_is_lost_or_doubled(storage: Storage) -> None:
     class Killed(BaseException):
-        """Stands for the end of the process."""
+        """Simulates the end of the process."""
 
     class Dying(Storage):
         def put(self, key: str, body: bytes) -> None:

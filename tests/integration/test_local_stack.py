@@ -1,4 +1,4 @@
-"""The local stack for real: services, artifacts, repair, interruption."""
+"""The real local stack: services, artifacts, repair, interruption."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def s3(stack: Stack) -> S3Client:
 
 
 def mentioning(folder: Path) -> list[int]:
-    """Return the processes that were told about a folder, by argument or environment."""
+    """Return the processes that have a folder in their arguments or environment."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -63,7 +63,7 @@ def test_every_service_is_healthy(local_stack: Stack) -> None:
 
 
 def log_artifact(stack: Stack, experiment: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Log one artifact and return its run; clients of MLflow know of no S3."""
+    """Log one artifact and return its run; the client of MLflow does not use S3 itself."""
     for name, value in stack.client_environment().items():
         monkeypatch.setenv(name, value)
     client = mlflow.MlflowClient(tracking_uri=stack.mlflow_uri)

@@ -34,7 +34,7 @@ KEY = "the-api-key"
 
 @dataclass
 class Outside:
-    """A real HTTP server: the deployment that is scraped, and the webhook that is told."""
+    """A real HTTP server: it is the scraped deployment and the receiver of the webhook."""
 
     failures: int = 0
     refused: int = 0
@@ -67,7 +67,7 @@ def outside() -> Iterator[tuple[Outside, str]]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
-            """Leave the output of the tests alone."""
+            """Print no access log into the output of the tests."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
@@ -88,7 +88,7 @@ class Running:
 
 @pytest.fixture
 def running(outside: tuple[Outside, str]) -> Iterator[Running]:
-    """The three services in a folder of their own, asking every second."""
+    """The three services in their own folder; Prometheus scrapes every second."""
     state = Path(tempfile.mkdtemp(prefix="evergreen-monitoring-"))
     settings = replace(
         read_settings(state=state), alert_webhook=f"{outside[1]}/hook", scrape_seconds=1

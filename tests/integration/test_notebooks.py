@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, and are stored without what they printed."""
+"""The notebooks run from top to bottom and are stored without outputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 def execute(name: str, monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> Any:
-    # A waiting OpenMP thread that spins makes training ten times slower on a busy machine.
+    # OpenMP threads that spin while they wait make training ten times slower on a busy machine.
     quiet = {"MPLBACKEND": "agg", "OMP_WAIT_POLICY": "PASSIVE"}
     for variable, value in (quiet | dict(environment)).items():
         monkeypatch.setenv(variable, value)
@@ -69,7 +69,7 @@ def test_the_exploration_shows_its_plots(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def stage(local_stack: Stack) -> Iterator[str]:
-    """A stage that consists of a bucket and an event bus: as much as working by hand needs."""
+    """A stage with only a bucket and an event bus, which is enough for the notebooks."""
     name = f"book{uuid4().hex[:8]}"
     client = session(local_stack).client("cloudformation", endpoint_url=local_stack.endpoint_url)
     stack = f"Evergreen-{name}-Storage"

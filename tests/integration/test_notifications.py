@@ -1,7 +1,7 @@
-"""From an event on the deployed bus to people: by mail, and to a receiver on loopback.
+"""Alerts of the deployed app: from an event on the bus to e-mail and to a webhook on loopback.
 
-The receiver's address is set as a user would set it, at run time. The tests put the events of a
-model that nobody promotes here; that drift checks put them is tested with the loop.
+The test sets the webhook's address at run time, as a user does. It puts the events of a model that
+no other test promotes. The test of the loop shows that drift checks put such events.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def receiver(alerting: Alerting) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def mailbox(deployed: Target) -> Iterator[str]:
-    """An address that gets the alert topic's mail, as ``alert_email`` would have it."""
+    """An address that gets the alert topic's e-mail, as with ``alert_email``."""
     sns = deployed.client("sns")
     subscription = sns.subscribe(
         TopicArn=deployed.output("AlertTopicArn"),
@@ -83,7 +83,7 @@ def mailbox(deployed: Target) -> Iterator[str]:
 
 @pytest.fixture
 def retries_once(deployed: Target) -> Iterator[None]:
-    """Let Lambda try again once and not twice: on AWS its pauses are a minute and two."""
+    """Let Lambda retry once instead of twice: on AWS its pauses are one and two minutes."""
     client, name = deployed.client("lambda"), deployed.output("NotifyFunctionName")
     before = client.get_function_event_invoke_config(FunctionName=name)["MaximumRetryAttempts"]
     client.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=1)
@@ -129,7 +129,7 @@ def test_an_episode_is_told_once_at_its_beginning_and_once_at_its_end(
     episode = f"{MODEL}.data_drift.{uuid.uuid4().hex}"
     report = f"drift/reports/{MODEL}/{episode}.html"
     deployed.storage.put(report, b"<title>what moved</title>")
-    for _ in range(3):  # EventBridge delivers at least once, and a check that died tells again
+    for _ in range(3):  # EventBridge may deliver twice, and a check may put twice
         put(deployed, EventType.DATA_DRIFT_DETECTED, detail(episode, "detected"))
     receiver.wait_for(f"[critical] {MODEL}: data drift detected")
     ended = detail(episode, "cleared", ended_at=to_text(utc_now()), ended_by="cleared")
@@ -206,8 +206,8 @@ def test_an_alert_that_nobody_takes_is_tried_again_kept_alarmed_of_and_sent_agai
         lambda: alerting.status().undelivered > before, PATIENCE, "the queue of the undelivered"
     )
     attempts = [body for body in receiver.heard if episode in body["text"]]
-    assert len(attempts) == 6  # three by each of two invocations
-    assert len(mails(mailbox, episode)) == 1  # the other channel was not held up, nor told again
+    assert len(attempts) == 6  # three attempts in each of two invocations
+    assert len(mails(mailbox, episode)) == 1  # the other channel got it once, at once
 
     def alarmed() -> bool:
         (now,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]

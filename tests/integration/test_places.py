@@ -1,4 +1,4 @@
-"""`evergreen open` and `evergreen predict` on a deployment where nothing is in production."""
+"""`evergreen open` and `evergreen predict` while no version is in production."""
 
 from __future__ import annotations
 

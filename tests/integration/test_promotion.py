@@ -72,7 +72,7 @@ def test_a_promotion_killed_at_any_step_is_finished_by_the_next(
 
 
 def assert_linked(bench: Bench, record: DecisionRecord) -> None:
-    """Check that record, version, run and data set lead to each other."""
+    """Check that decision record, version, run and data set name each other."""
     uri = bench.context.storage.uri(decision_key(record))
     run = bench.mlflow.get_run(record.run_id)
     version = bench.mlflow.get_model_version(record.model, record.challenger)

@@ -1,6 +1,6 @@
-"""Requests that cannot be served, put to the deployed state machine: what failed, and what is told.
+"""Invalid retraining requests to the deployed state machine: the failure and its event.
 
-Each execution ends in a failed state that names the step and the field, with an event, and leaves
+Each execution ends in a failed state that names the step and the field. It puts an event and leaves
 no lock.
 """
 
@@ -25,7 +25,7 @@ MODEL = "daily_ridership"
 
 @pytest.fixture(scope="module")
 def told(deployed: Target) -> Iterator[str]:
-    """A queue of what the bus is told of retrainings."""
+    """A queue that gets the retraining events of the bus."""
     name = f"told-{uuid4().hex[:8]}"
     sqs, events = deployed.client("sqs"), deployed.client("events")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]

@@ -1,4 +1,4 @@
-"""From a finished run to a version with a bundle: killed anywhere, finished by the next call."""
+"""Registration of a finished run: if it is killed anywhere, the next call finishes it."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_a_run_without_a_bundle_is_refused(bench: Bench) -> None:
 
 
 class Container:
-    """The container of a training job: a process, and the folder that SageMaker mounts."""
+    """The container of a training job: a process with the folder that SageMaker mounts."""
 
     def __init__(self, stack: Stack, bench: Bench, folder: Path) -> None:
         self.folder = folder

@@ -91,7 +91,7 @@ def test_an_altered_data_set_is_refused(bench: Bench) -> None:
 
 
 class LabelledRows:
-    """What the lake answers, from memory: the lake itself is tested elsewhere."""
+    """A lake with rows in memory; other tests cover the real lake."""
 
     def __init__(self, table: pa.Table) -> None:
         columns = {name: table[name] for name in ("size", "colour", "timestamp")}
@@ -253,7 +253,7 @@ def test_of_two_that_take_over_a_stale_lock_one_wins(bench: Bench) -> None:
     take_lock(storage, "fruit", "arn:dead", is_running=lambda _: True, clock=utc_now)
 
     def running(owner: str) -> bool:
-        if owner == "arn:dead":  # the other one gets in between looking and taking over
+        if owner == "arn:dead":  # another takes the lock before our takeover
             take_lock(storage, "fruit", "arn:2", is_running=lambda _: False, clock=utc_now)
             return False
         return True

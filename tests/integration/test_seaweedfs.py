@@ -1,7 +1,7 @@
-"""A second S3: bundles, the lake and the MLflow image's server work on one that is not LocalStack.
+"""Bundles, the lake and the MLflow server on SeaweedFS, an S3 that is not LocalStack.
 
-The server is started by the image's own script in an environment of the image's versions, with
-PostgreSQL behind it: sign-in, host check and artifacts are what a deployment has.
+The image's own script starts the server, in an environment with the image's versions and with
+PostgreSQL. So sign-in, host check and artifacts are as in a deployment.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def postgres_port(settings: Settings) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def mlflow_url(settings: Settings, seaweedfs: SeaweedFS, postgres_port: int) -> Iterator[str]:
-    """Start the server as its image does, told everything by its environment."""
+    """Start the server as its image does, with environment variables only."""
     seaweedfs.client().create_bucket(Bucket="artifacts")
     port = pick(None)
     folder, log = settings.paths.state / "mlflow", settings.paths.logs / "mlflow.log"
@@ -286,7 +286,7 @@ def test_it_answers_to_its_name_and_to_no_other(mlflow_url: str) -> None:
 
     assert status("/", NAME) == requests.codes.ok
     assert status("/", "elsewhere.example.com") == requests.codes.forbidden
-    # A load balancer asks by address, and without a password.
+    # A load balancer checks health by IP address and without a password.
     assert status("/health", "10.0.0.7:5000") == requests.codes.ok
     assert answers(f"{mlflow_url}/health")
 
@@ -297,7 +297,7 @@ def test_a_function_signs_in_with_what_secrets_manager_keeps(
     for name, value in local_stack.client_environment().items():
         monkeypatch.setenv(name, value)
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
-        monkeypatch.setenv(name, "")  # put back when the test is over
+        monkeypatch.setenv(name, "")  # restored after the test
     secrets = boto3.client("secretsmanager")
 
     def client(password: str) -> MlflowClient:

@@ -1,4 +1,4 @@
-"""What rejections and killed trainings leave behind: nothing that a sweep would find."""
+"""Leftovers of rejections and killed trainings: a search for orphans finds none."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def orphans(
 
 
 def later(bench: Bench) -> ReleaseContext:
-    """Return the release context a second later: S3 tells times in whole seconds."""
+    """Return the release context one second later, because S3 stores whole seconds."""
     return replace(bench.context, clock=lambda: utc_now() + timedelta(seconds=1))
 
 
@@ -110,7 +110,7 @@ def test_a_training_killed_midway_is_swept(
     for orphan in orphans(bench):
         remove_orphan(bench.context, orphan)
         remove_orphan(bench.context, orphan)
-    # The version's data set was its own until it was put aside, and went with it.
+    # Only this version used the data set, so the rejection deleted the data set too.
     assert orphans(bench) == []
     assert len(list(bench.context.storage.list(f"datasets/{name}/"))) == 2
     assert bench.context.registry.with_alias(name, CHALLENGER) is None
@@ -122,7 +122,7 @@ def test_a_training_killed_midway_is_swept(
 def test_what_a_running_retraining_works_on_is_left_to_it(bench: Bench) -> None:
     name, storage = bench.definition.name, bench.context.storage
     promote(bench.context, name, bench.challenger(seed=1).version, comparison("promote", None))
-    # As late in its second as can be: S3 says of what follows that it was written before.
+    # At the end of a second: S3 then rounds the time of the next object down to before it.
     taken_at = utc_now().replace(microsecond=999_999)
     storage.put_json(lock_key(name), {"owner": "arn:1", "taken_at": to_text(taken_at)})
     bench.dataset(seed=3)
@@ -179,7 +179,7 @@ def test_the_doctor_completes_what_moved_production(
     record = bench.records()[-1]
     assert (record.decision, record.challenger) == (what, serving)
     if what == "promote":
-        assert record.comparison is not None  # read back from the run, or from the record
+        assert record.comparison is not None  # read from the run or from the decision record
     titles = [event["detail-type"] for event in bench.read_events()]
     assert titles[-1] == ("Model Promoted" if what == "promote" else "Model Rolled Back")
 
