@@ -1,4 +1,4 @@
-"""One drift check from the log to the drift log."""
+"""One drift check: reads the request log, runs the tests and writes the drift log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Everything a check found and where it was written."""
+    """The result of a check, and where it is stored."""
 
     context: CheckContext
     decision: DriftDecision
@@ -50,7 +50,7 @@ class CheckResult:
 
     @property
     def features_tested(self) -> int:
-        """How many features at least one test could be run on."""
+        """Number of features on which at least one test could be run."""
         tests = self.univariate.tests
         return len({test.feature_name for test in tests if test.p_value is not None})
 
@@ -66,25 +66,26 @@ def run_check(
     clock: Clock,
     report: bool = False,
 ) -> CheckResult:
-    """Check one window of a model's traffic for drift, and write down what was found.
+    """Check one window of a model's traffic for drift, and write the result to the drift log.
 
-    The window is what the version in production answered in ``[start, end)``. Each question (the
-    family of single-feature tests, outputs and confidence among them; the joint test; performance,
-    where it can be tested) gets an equal share of ``definition.drift.alpha``, so that the whole
-    check raises a false alarm with probability alpha at most.
+    The window holds the predictions of the version in production in ``[start, end)``. A check has
+    up to three parts: the tests of single features (outputs and confidence included), the joint
+    test, and the performance test if it is possible. Each part gets an equal share of
+    ``definition.drift.alpha``. So the whole check raises a false alarm with probability alpha at
+    most.
 
     Parameters
     ----------
     definition, pointer
         The model and what serves it; the pointer names the reference dataset.
     lake, storage
-        Where the traffic is read and where the results are written.
+        The traffic is read from the lake. The results are written to the storage.
     start, end
         Aware datetimes, half-open.
     clock
         Gives the time of the check.
     report
-        Write the page for people even where nothing moved.
+        Write the HTML report even if nothing has drifted.
 
     Raises
     ------
@@ -110,7 +111,8 @@ def run_check(
     alpha = definition.drift.alpha / (3 if scored else 2)
     univariate, multivariate = _compare_inputs(definition, inputs, alpha)
     performance = None
-    # Where there is ground truth it is measured; whether that starts anything, the policy says.
+    # Performance is measured if there is ground truth. The policy says whether it starts a
+    # retraining.
     if labelled.num_rows or "performance" in definition.retraining.on:
         performance = compare_performance(definition, labelled, holdout, alpha=alpha)
     since = now - history_needed(definition.drift, definition.retraining, end - start)
@@ -164,7 +166,7 @@ def _compare_inputs(
         unlogged=unlogged,
         untestable=outputs.untestable,
     )
-    # Features alone: that the model answers them otherwise would say the same thing twice.
+    # Only the features: other outputs on drifted features would be the same finding twice.
     multivariate = compare_jointly(
         definition.features, reference, window, alpha=alpha, unlogged=unlogged
     )

@@ -1,4 +1,4 @@
-"""The inputs of a drift check: reference and window, read once and no larger than tests need."""
+"""The inputs of a drift check: reference and window, each read once and sampled."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class DriftInputs:
     """The features of at most :data:`DRIFT_ROW_CAP` rows each."""
     outputs: ModelOutputs
     labelled: pa.Table
-    """Those of the window's rows whose ground truth is known, with ``label`` and ``model_output``;
-    where the window is a sample, of that."""
+    """The window's rows with known ground truth, with ``label`` and ``model_output``. If the window
+    is sampled, they come from the sample."""
     holdout: pa.Table | None
     """The predictions of the version in production on its holdout, if they were kept."""
 
@@ -57,11 +57,11 @@ def read_drift_inputs(
     start: datetime,
     end: datetime,
 ) -> DriftInputs:
-    """Read what the version in production answered in ``[start, end)``, and its reference.
+    """Read the predictions of the version in production in ``[start, end)``, and its reference.
 
-    Beyond :data:`DRIFT_ROW_CAP` rows a side is a sample, always the same one of the same rows. Of
-    the log only the columns that are tested are read, and never more rows at once than a few times
-    that, so that a check needs no more memory the more traffic there is.
+    A side with more than :data:`DRIFT_ROW_CAP` rows is sampled; the same rows give the same sample.
+    Only the tested columns of the log are read, and never more rows at a time than a few times the
+    cap. So a check's memory does not grow with the traffic.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def read_drift_inputs(
     window = _window(definition, pointer.version, lake, start, end)
     sample = window.table()
     holdout = read_holdout_predictions(storage, definition.name, pointer.version)
-    # What 32 bits cannot hold becomes infinite, which is what the model sees too.
+    # A value beyond the range of float32 becomes infinite, as it does for the model.
     with np.errstate(over="ignore"):
         return DriftInputs(
             rows=window.rows,
@@ -91,10 +91,10 @@ def has_enough_ground_truth(
     storage: Storage,
     at: datetime,
 ) -> bool:
-    """Say whether a retraining at a moment had enough ground truth to judge a challenger on.
+    """Return whether a retraining at a moment had enough ground truth to evaluate a challenger.
 
-    Every label since the champion's data set counts, repeated ones too, and no more are read than
-    it takes.
+    Every label since the champion's data set counts, repeated ones too. Reading stops as soon as
+    there are enough.
 
     Raises
     ------

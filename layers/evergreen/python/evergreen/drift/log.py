@@ -1,4 +1,4 @@
-"""The drift log: what a check writes down, one JSON line per test and one for the decision."""
+"""The drift log: one JSON line per test of a check, and one for its decision."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ DecisionOutcome = Literal[
     "budget_reserved",
     "retraining_starts",
 ]
-"""Why a check starts a retraining or none: the rows of the table in ``docs/retraining.md``."""
+"""The reason why a check starts a retraining or not: the rows of the table in
+``docs/retraining.md``."""
 
 
 class _Frozen(BaseModel):
@@ -36,7 +37,7 @@ class _Frozen(BaseModel):
 
 
 class CheckContext(_Frozen):
-    """What every record of one check has in common."""
+    """The fields that all records of one check share."""
 
     timestamp: Moment
     reference_dataset_id: str
@@ -57,25 +58,26 @@ class UnivariateTest(_Frozen):
     method: str
     drifted: bool
     p_value: float | None
-    """Uncorrected; None where nothing could be tested (see ``reason``)."""
+    """Uncorrected; None if nothing could be tested (see ``reason``)."""
     p_value_corrected: float | None
-    """Holm over all features and methods of this check; this one is held against ``threshold``."""
+    """Corrected by Holm's method over all features and methods of this check, and compared with
+    ``threshold``."""
     threshold: float
     effect_size: float | None
     effect_threshold: float
     reason: str | None = None
-    """Why there is no p-value, or what was left out of the sample."""
+    """Why there is no p-value."""
 
 
 class FeatureImportance(_Frozen):
-    """How much one feature helped to tell window from reference, beyond chance; sums to 1."""
+    """How much one feature helped to tell window from reference, beyond chance; all sum to 1."""
 
     feature_name: str
     importance: float
 
 
 class MultivariateTest(_Frozen):
-    """Can a classifier tell the window's rows from the reference's?"""
+    """The multivariate test: can a classifier tell the window's rows from the reference's?"""
 
     kind: Literal["multivariate"] = "multivariate"
     method: str = "domain_classifier"
@@ -90,7 +92,7 @@ class MultivariateTest(_Frozen):
 
 
 class PerformanceTest(_Frozen):
-    """The model's metric on labelled rows of the window against its holdout at promotion."""
+    """The performance test: the metric on the window's labelled rows against the holdout's."""
 
     kind: Literal["performance"] = "performance"
     metric: str
@@ -98,25 +100,25 @@ class PerformanceTest(_Frozen):
     value: float | None
     interval_low: float | None
     interval_high: float | None
-    """Where the metric at promotion lies if nothing changed, but for a chance of ``alpha`` on
-    either side: the uncertainty of the window and of the holdout."""
+    """Interval for the metric at promotion if nothing has changed. It misses with probability
+    ``alpha`` on either side, and includes the uncertainty of the window and of the holdout."""
     threshold: float | None
     """The metric at promotion."""
     labelled_rows: int
     holdout_rows: int = 0
     p_value: float | None = None
-    """Of the metric being this much worse by chance; held against ``alpha``."""
+    """Probability that the metric is this much worse by chance; compared with ``alpha``."""
     alpha: float | None = None
     reason: str | None = None
 
 
 class DriftDecision(_Frozen):
-    """What a check concluded, and whether it starts a retraining."""
+    """The conclusion of a check, and whether it starts a retraining."""
 
     kind: Literal["decision"] = "decision"
     verdict: Verdict
     outcome: DecisionOutcome | None = None
-    """The row of the policy's table that decided; None in logs from before it was written."""
+    """The row of the policy's table that decided; None in logs that predate this field."""
     start_retraining: bool
     triggers: tuple[Trigger, ...] = ()
     drifted_features: tuple[str, ...] = ()
@@ -162,13 +164,13 @@ _RECORD: TypeAdapter[DriftRecord] = TypeAdapter(DriftRecord)
 
 
 def window_id(model: str, version: str, start: datetime, end: datetime) -> str:
-    """Name a window so that the same rows always have the same name."""
+    """Return the id of a window; the same rows always have the same id."""
     text = "\n".join([model, version, to_text(start), to_text(end)])
     return f"win-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def to_record(context: CheckContext, result: DriftTest | DriftDecision) -> DriftRecord:
-    """Join a test or decision with what its check has in common."""
+    """Return a test or decision as a record with the fields that its check shares."""
     return _RECORD.validate_python({**context.model_dump(), **result.model_dump()})
 
 
@@ -180,7 +182,7 @@ def write_records(storage: Storage, context: CheckContext, records: list[DriftRe
 
 
 def read_check(storage: Storage, key: str) -> list[DriftRecord]:
-    """Return the lines of one check by its object's key; a check that is not there has none."""
+    """Return the lines of one check by its object's key; empty if there is no such check."""
     return [_RECORD.validate_json(line) for line in (storage.get(key) or b"").splitlines()]
 
 
@@ -209,8 +211,8 @@ def latest_checks(
 ) -> list[list[DriftRecord]]:
     """Return the lines of the newest ``count`` checks, newest check first.
 
-    Only the days that are needed are listed, ``days`` of them at most, and only what is returned
-    is read: a check's id, and so its key, begins with its time.
+    Only as many days as needed are listed, ``days`` at most, and only the returned checks are read.
+    This works because a check's id, and so its key, begins with its time.
     """
     keys: list[str] = []
     for offset in range(days):

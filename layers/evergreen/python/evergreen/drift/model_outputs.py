@@ -1,7 +1,7 @@
-"""Outputs and confidence of a model, tested for drift like its features.
+"""Prediction drift: a model's outputs and confidence, tested for drift like its features.
 
-The reference is what this version answered on its own holdout, never on its rows of training: a
-model is surer of what it has seen.
+The reference is the predictions of this version on its own holdout, never on its training rows,
+because a model is more confident on rows that it has seen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONFIDENCE = "confidence"
 
 @dataclass(frozen=True, slots=True)
 class ModelOutputs:
-    """Outputs and confidence as features that can be tested, and why not where they cannot."""
+    """Outputs and confidence as features for the tests, or why they cannot be tested."""
 
     features: dict[str, Feature]
     reference: Columns
@@ -74,7 +74,7 @@ def _column(table: pa.Table, name: str) -> NDArray[Any]:
     values: NDArray[Any] = table[name].to_numpy(zero_copy_only=False)
     if values.dtype == object:
         return values
-    # Confidence and numbers leave the model at 32 bits, and JSON must not make them others. What
-    # 32 bits cannot hold is infinite, and tested as missing.
+    # The model gives confidence and numbers as float32, so they are compared as float32 again after
+    # JSON. A value beyond the range of float32 is infinite, and is tested as missing.
     with np.errstate(over="ignore"):
         return values.astype(np.float32)

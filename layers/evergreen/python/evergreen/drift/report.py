@@ -1,4 +1,4 @@
-"""The page people read: our decision and tests on top, Evidently's figures below."""
+"""The HTML report of a check: our decision and tests on top, Evidently's figures below."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def render_report(
     performance: PerformanceTest | None,
     evidently_html: str | None,
 ) -> str:
-    """Write one self-contained page.
+    """Return the report as one self-contained HTML page.
 
-    Evidently's own verdicts know neither the correction over all features nor effect sizes, so
-    its page is kept for its figures and the verdicts that count stand above it.
+    Evidently's own verdicts use neither the correction over all features nor effect sizes. So its
+    page is kept for the figures, and the verdicts that count stand above it.
     """
     section = "".join(
         [
@@ -54,7 +54,7 @@ def render_report(
             _joint(multivariate),
             _performance(performance) if performance else "",
             _features(univariate),
-            "<p>Below: Evidently's figures. Its verdicts are per feature, without correction or "
+            "<p>Evidently's figures follow. Its verdicts are per feature, without correction or "
             "effect size; those above count.</p>"
             if evidently_html
             else "",
@@ -77,7 +77,7 @@ def _joint(test: MultivariateTest) -> str:
     return (
         f"<p>All features at once: accuracy {_number(test.model_accuracy)} against a limit of "
         f"{_number(test.threshold)} (p {_number(test.p_value)}, {test.rows_per_side} rows a side)."
-        f"{f' Given away by {gave_away}.' if gave_away else ''}</p>"
+        f"{f' Most important features: {gave_away}.' if gave_away else ''}</p>"
     )
 
 

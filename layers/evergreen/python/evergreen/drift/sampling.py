@@ -1,4 +1,4 @@
-"""A sample of rows that come in parts, in any order and some of them twice: always the same one."""
+"""Reproducible sampling of rows that arrive in parts, in any order and with duplicates."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _HASH = "_hash"
 
 
 class RowSample:
-    """The rows whose keys have the smallest hashes, at most ``cap`` of them, and a count of all.
+    """A bottom-k sample of at most ``cap`` rows, and a count of all rows.
 
-    Which these are depends on nothing but the keys, so they are drawn at random and without
-    replacement, and again the same however the rows come (bottom-k sampling: E. Cohen and H.
-    Kaplan, "Summarizing data using bottom-k sketches", *PODC* 2007). No more than three times
-    ``cap`` rows and one part are held at once; any other costs the eight bytes by which it is
-    counted.
+    It keeps the rows whose keys have the smallest hashes (E. Cohen and H. Kaplan, "Summarizing data
+    using bottom-k sketches", *PODC* 2007). The choice depends only on the keys. So the rows are
+    drawn at random and without replacement, and the sample is the same in whatever order the rows
+    arrive. At most three times ``cap`` rows and one part are held in memory. Every other row takes
+    the eight bytes that count it.
 
     Parameters
     ----------
     kind
-        The table they come from: what makes two rows the same one.
+        The table of the rows; its key says which rows are duplicates.
     schema
-        Their columns, the table's key among them.
+        The columns of the rows, with the table's key.
     cap
         How many rows to keep.
     """
@@ -45,7 +45,7 @@ class RowSample:
         self._hashes: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
 
     def add(self, table: pa.Table) -> None:
-        """Take note of some rows."""
+        """Add some rows."""
         keys = table.select(self._kind.key).to_pandas()
         hashes = pd.util.hash_pandas_object(keys, index=False).to_numpy().astype(np.uint64)
         self._hashes.append(hashes)
@@ -58,14 +58,14 @@ class RowSample:
 
     @property
     def rows(self) -> int:
-        """How many rows there were, each counted once."""
+        """Number of distinct rows so far."""
         self._hashes = [np.concatenate(self._hashes)]
         hashes = self._hashes[0]
         hashes.sort()
         return int(np.count_nonzero(hashes[1:] != hashes[:-1])) + bool(hashes.size)
 
     def table(self) -> pa.Table:
-        """Return the sample, in order of time."""
+        """Return the sample in order of time."""
         return self._smallest().drop_columns([_HASH])
 
     def _smallest(self) -> pa.Table:

@@ -1,6 +1,6 @@
-"""Metrics: the one table of what Evergreen measures, and its names and values elsewhere.
+"""Metrics: the table of Evergreen's metrics, and their names and values in other systems.
 
-In: nothing but the table itself, and answers of CloudWatch. Out: names, units and dimensions for
-whoever emits, alarms or draws; newest values and histories. Functions, the CDK app, dashboards
-and the status page call it.
+In: the table itself, and responses of CloudWatch. Out: names, units and dimensions for emission,
+alarms and dashboards; newest values and histories. Functions, the CDK app, dashboards and the
+status page call it.
 """

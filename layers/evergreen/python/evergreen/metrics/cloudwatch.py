@@ -1,4 +1,4 @@
-"""The newest value of every series in CloudWatch, for whoever asks again and again."""
+"""Reader of the newest value of every series in CloudWatch, for callers that poll."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class SeriesStatistic:
-    """What is wanted of a series: one of CloudWatch's statistics, e.g. ``Sum`` or ``p99``."""
+    """One CloudWatch statistic of a series, e.g. ``Sum`` or ``p99``."""
 
     series: Series
     statistic: str
@@ -48,14 +48,14 @@ class Window:
 
     @classmethod
     def back(cls, now: datetime, periods: int, period: timedelta) -> Window:
-        """Return the period that ``now`` lies in and ``periods`` whole ones before it."""
+        """Return the period that contains ``now`` and the ``periods`` whole ones before it."""
         step = int(period.total_seconds())
         current = datetime.fromtimestamp(int(now.timestamp()) // step * step, UTC)
         return cls(current - periods * period, now, period)
 
     @classmethod
     def today(cls, now: datetime) -> Window:
-        """Return the time since midnight UTC, in one piece."""
+        """Return the time since midnight UTC, as a single period."""
         return cls.back(now, 0, timedelta(days=1))
 
 
@@ -65,7 +65,7 @@ def dimensions(spec: MetricSpec) -> tuple[str, ...]:
 
 
 def find_series(client: CloudWatchClient) -> list[Series]:
-    """Return every series of the table that had data in the last two weeks, in no order."""
+    """Return every series of the table that had data in the last two weeks, unordered."""
     pages = client.get_paginator("list_metrics").paginate(Namespace=NAMESPACE)
     found = []
     for page in pages:
@@ -94,7 +94,7 @@ def read_newest(
     Returns
     -------
     dict[Sample, float]
-        In CloudWatch's units; without the samples of which there are no data in the window.
+        Values in CloudWatch's units. Samples without data in the window are left out.
     """
     newest: dict[SeriesStatistic, tuple[datetime, float]] = {}
     for sample, moment, value in read_values(client, wanted, window):
@@ -106,7 +106,7 @@ def read_newest(
 def read_values(
     client: CloudWatchClient, wanted: Sequence[SeriesStatistic], window: Window
 ) -> Iterator[tuple[SeriesStatistic, datetime, float]]:
-    """Yield every value of each sample with the beginning of its period, in no order."""
+    """Yield every value of each sample with the beginning of its period, unordered."""
     for first in range(0, len(wanted), MAX_QUERIES):
         yield from _read(client, wanted[first : first + MAX_QUERIES], window)
 

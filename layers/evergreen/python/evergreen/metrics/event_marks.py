@@ -1,4 +1,4 @@
-"""What is marked in every panel of every dashboard."""
+"""Event marks: the events that every panel of every dashboard marks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from evergreen.metrics.catalog import BY_METRIC, Metric
 
 @dataclass(frozen=True, slots=True)
 class EventMark:
-    """Something that happens once in a while, and the metric that shows it.
+    """A marked event, and the metric that shows it.
 
-    A counter moves when it happens. A gauge is above 0 for as long as it lasts, so that its
-    beginning and its end are both marked.
+    A counter increases when the event happens. A gauge is above 0 while the event lasts, so both
+    its beginning and its end are marked.
     """
 
     title: str
@@ -23,12 +23,12 @@ class EventMark:
 
     @property
     def lasts(self) -> bool:
-        """Whether it has an end of its own."""
+        """Whether the event has a beginning and an end."""
         return BY_METRIC[self.metric].kind == "gauge"
 
     @property
     def statistic(self) -> Literal["Maximum", "Sum"]:
-        """What CloudWatch is asked for."""
+        """The CloudWatch statistic that shows the event."""
         return "Maximum" if self.lasts else "Sum"
 
 
@@ -45,4 +45,4 @@ EVENT_MARKS = (
 )
 
 MARK_PERIOD_SECONDS = 300
-"""Period of the CloudWatch alarms whose history is the marks: Grafana finds them by it."""
+"""Period of the CloudWatch alarms whose history gives the marks; Grafana finds the alarms by it."""

@@ -1,4 +1,4 @@
-"""Metrics over time, as CloudWatch kept them: evenly spaced values, with gaps where nothing was."""
+"""Metric history from CloudWatch: evenly spaced values, with gaps where there was no data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How far back to look, and how finely; the running period is the last one."""
+    """A time span and its period length; the current period is the last one."""
 
     periods: int
     period: timedelta
@@ -37,11 +37,11 @@ SPANS: Mapping[str, Span] = MappingProxyType(
         "7d": Span(84, timedelta(hours=2)),
     }
 )
-"""The spans that can be asked for, by name."""
+"""The available spans by name."""
 
 
 class MetricHistory(BaseModel):
-    """Values of consecutive periods; None where there was no data."""
+    """Values of consecutive periods; None for a period without data."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,23 +55,23 @@ class MetricHistory(BaseModel):
 def read_metric_history(
     client: CloudWatchClient, wanted: Sequence[SeriesStatistic], span: Span, now: datetime
 ) -> list[MetricHistory]:
-    """Read metrics over time.
+    """Read the history of metrics.
 
     Parameters
     ----------
     client
         A boto3 CloudWatch client.
     wanted
-        What to read, each once.
+        What to read, without duplicates.
     span
-        How far back, and how finely.
+        The time span and its period length.
     now
         The current time, aware.
 
     Returns
     -------
     list[MetricHistory]
-        One for each of ``wanted``, in its order, each of ``span.periods`` values.
+        One for each of ``wanted``, in the same order, each with ``span.periods`` values.
     """
     window = Window.back(now, span.periods - 1, span.period)
     values: dict[SeriesStatistic, list[float | None]] = {

@@ -1,8 +1,8 @@
-"""How the metrics of the table are called and scaled in Prometheus.
+"""Names and units of the table's metrics in Prometheus.
 
-Prometheus asks for snake case behind the application's name, for base units as a suffix, for ratios
-instead of percent, and for ``_total`` behind counters. A distribution becomes a summary: the name
-with a ``quantile`` label, and ``…_sum`` and ``…_count`` beside it.
+Prometheus' naming rules ask for the application's name as a prefix, snake case, the base unit as a
+suffix, ratios instead of percent, and ``_total`` at the end of counters. A distribution becomes a
+summary: the name with a ``quantile`` label, and ``…_sum`` and ``…_count``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 def prometheus_name(spec: MetricSpec) -> str:
     """Return the name of a metric's series, e.g. ``evergreen_response_time_seconds``.
 
-    Of a counter it ends in ``_total``; of a distribution it is the name that carries the
-    ``quantile`` label, and that ``_sum`` and ``_count`` are appended to.
+    A counter's name ends in ``_total``. A distribution's name is the one with the ``quantile``
+    label; ``_sum`` and ``_count`` are appended to it.
     """
     words = _WORD_START.sub("_", spec.metric.value).lower()
     suffix, _ = _BASE_UNITS[spec.unit]
@@ -38,5 +38,5 @@ def prometheus_name(spec: MetricSpec) -> str:
 
 
 def prometheus_scale(spec: MetricSpec) -> float:
-    """Return what a CloudWatch value is multiplied with to be in Prometheus' base unit."""
+    """Return the factor from a CloudWatch value to Prometheus' base unit."""
     return _BASE_UNITS[spec.unit][1]

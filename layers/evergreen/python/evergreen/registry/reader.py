@@ -1,4 +1,4 @@
-"""Reading the model registry: versions, their tags and aliases, and their runs."""
+"""Reader of the model registry: versions, their tags and aliases, and their runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RegisteredVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionEntry:
-    """One version of a model in the registry's list, with or without a bundle."""
+    """One version of a model in the registry, with or without a bundle."""
 
     version: str
     run_id: str
@@ -54,12 +54,12 @@ class VersionEntry:
     archived: bool
     archived_reason: str | None
     decision_record: str | None
-    """URI of the newest decision about it. This link is the last step of a decision; None before.
+    """URI of the newest decision about it; None until the last step of a decision sets this link.
     """
 
 
 class RegistryReader:
-    """Reads runs and versions; changes nothing.
+    """Reads runs and versions of the registry, without changes to it.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class RegistryReader:
         return sorted(entries, key=lambda entry: int(entry.version))
 
     def with_alias(self, model: str, alias: str) -> str | None:
-        """Return the version an alias names, or None."""
+        """Return the version that an alias names, or None."""
         with explained(model):
             found = list(self._client.search_registered_models(f"name='{model}'"))
         return None if not found else found[0].aliases.get(alias)
@@ -138,7 +138,7 @@ class RegistryReader:
         return tags.get(DECISION_RECORD)
 
     def comparison_of(self, run_id: str) -> Comparison | None:
-        """Return the comparison logged to a run, or None without one."""
+        """Return the comparison that was logged to a run, or None if there is none."""
         with explained(run_id), tempfile.TemporaryDirectory() as scratch:
             if COMPARISON_FILE not in {item.path for item in self._client.list_artifacts(run_id)}:
                 return None
@@ -169,7 +169,7 @@ class RegistryReader:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn an error of MLflow into a :class:`RegistryError` that says where it happened."""
+    """Turn an error of MLflow into a :class:`RegistryError` that names the place."""
     try:
         yield
     except MlflowException as error:

@@ -1,4 +1,4 @@
-"""Registration: makes a version with a bundle from a finished run, once.
+"""Registration: makes one version with a bundle from a finished run.
 
 A bundle belongs to a version, but at training time there is only a run. So training keeps the
 bundle's files in its run. Registration makes the version and its bundle from these files. Every
@@ -28,7 +28,7 @@ _DIGEST = "bundle_digest"
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """A trained, registered and exported model without a decision."""
+    """A challenger: a trained, registered and exported model that has no decision yet."""
 
     version: str
     run_id: str
@@ -115,7 +115,7 @@ def register_challenger(
     with tempfile.TemporaryDirectory() as scratch:
         folder = registry.download(run_id, BUNDLE_ARTIFACT, Path(scratch))
         files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    # It does not serve, so the digest does not cover it.
+    # Serving does not use it, so the digest does not cover it.
     holdout_file = files.pop(HOLDOUT_FILE, None)
     unpack(files, digest, run_id)  # first, so that no version without a usable bundle is made
     version = registry.register(model, run_id, dataset_id)

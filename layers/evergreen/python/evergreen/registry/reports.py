@@ -1,4 +1,4 @@
-"""Evaluation reports, kept in the challenger's run."""
+"""Storage of evaluation reports in the challenger's run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing the model registry: runs and versions in MLflow, a mirror of the production pointer.
+"""Writer of the model registry: runs and versions in MLflow, a mirror of the production pointer.
 
 Only the production pointer decides which version serves. MLflow shows it to people: the tag
 ``stage=prod`` on exactly one version, and the aliases ``champion``, ``challenger`` and
@@ -77,7 +77,7 @@ class Registry(RegistryReader):
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
-        """Write parameters of a run: the first hundred, shortened to MLflow's limit."""
+        """Write parameters of a run: only the first hundred, shortened to MLflow's limit."""
         entries = [
             Param(name, str(value)[:_MAX_PARAM_LENGTH])
             for name, value in list(params.items())[:_MAX_PARAMS]
@@ -159,7 +159,7 @@ class Registry(RegistryReader):
         return str(found[0].info.run_id) if found else None
 
     def register(self, model: str, run_id: str, dataset_id: str) -> str:
-        """Register the model that a run has uploaded, as challenger, and return the version.
+        """Register a run's model as challenger, and return the version.
 
         A second call returns the same version. If that version was archived in between, the call
         makes a new one.
@@ -196,7 +196,7 @@ class Registry(RegistryReader):
             self._client.set_model_version_tag(model, version, BUNDLE_SHA256, sha256)
 
     def set_production(self, model: str, version: str, previous: str | None) -> None:
-        """Show ``version`` as the one in production; a second call changes nothing.
+        """Mark ``version`` as the one in production; a second call changes nothing.
 
         Old tags are removed before the new one is set. After an interruption in between, no
         version has the tag, but never two.

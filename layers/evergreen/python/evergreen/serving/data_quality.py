@@ -1,4 +1,4 @@
-"""Values that are unlike those of training: counted for people to see, never refused."""
+"""Data quality: counts missing, out-of-range and unseen values of requests, and refuses none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QualityCounts:
-    """How many values of a request are missing, or present and unlike those of training."""
+    """Counts of the missing, out-of-range and unseen values of a request."""
 
     missing: int
     out_of_range: int
@@ -30,9 +30,9 @@ class QualityCheck:
     Parameters
     ----------
     definition
-        Says which range of a number is plausible (``min``, ``max``).
+        Gives the plausible range of each number (``min``, ``max``).
     signature
-        Says which categories training saw.
+        Gives the categories in the training data.
     """
 
     def __init__(self, definition: ModelDefinition, signature: Signature) -> None:

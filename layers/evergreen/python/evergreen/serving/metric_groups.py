@@ -1,4 +1,4 @@
-"""Few values out of many: what a metric is broken down by, bounded however long traffic runs."""
+"""Groups for metric dimensions: reduce many values to a bounded number."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _NICE_STEPS = (1, 2, 5, 10)
 
 
 def origin_network(address: str | None) -> str:
-    """Return the block an address is in: the /8 of IPv4, the /16 of IPv6.
+    """Return the network of an IP address: the /8 of IPv4, the /16 of IPv6.
 
-    An address is personal data and there are billions of them; a block is neither.
+    An address is personal data, and there are billions of them. A network of this size is not
+    personal data, and there are few.
     """
     try:
         parsed = ipaddress.ip_address(address or "")
@@ -45,7 +46,7 @@ class OutputGroups:
     Parameters
     ----------
     signature
-        Names the classes; of a number, the range of the outputs on the rows of training. A bundle
+        Gives the classes, or for a number the range of the outputs on the training rows. A bundle
         without that range has one group, ``other``.
     """
 
@@ -57,7 +58,7 @@ class OutputGroups:
         self._numeric = signature.classes is None
 
     def count(self, outputs: Sequence[Label] | Sequence[float]) -> dict[str, int]:
-        """Return how many outputs each group has; groups that have none are left out."""
+        """Return the number of outputs in each group; empty groups are left out."""
         if self._numeric:
             places = np.searchsorted(self._edges, np.asarray(outputs, dtype=np.float64), "right")
             counts = np.bincount(places, minlength=len(self._names)).tolist()
@@ -70,21 +71,21 @@ class OutputGroups:
 
 
 def edges(low: float, high: float) -> list[float]:
-    """Return the inner edges of at most 10 ranges over ``[low, high]``, in round numbers.
+    """Return the inner edges of at most 10 ranges over ``[low, high]``, as round numbers.
 
-    Round, so that a new champion, whose range differs a little, has the same ranges: each is a
-    multiple of 1, 2 or 5 times a power of ten.
+    Each edge is a multiple of 1, 2 or 5 times a power of ten. So a new champion whose range differs
+    a little keeps the same edges.
 
     Raises
     ------
     ValueError
-        If the bounds are not finite, or the wrong way round.
+        If a bound is not finite, or ``low`` is above ``high``.
     """
     if not (math.isfinite(low) and math.isfinite(high)) or low > high:
         raise ValueError(f"not a range: {low} to {high}")
     if low == high:
         return [low]
-    # The ranges at both ends are open, so what is beyond them has a place too.
+    # The first and the last range are open, so they also hold the values beyond the edges.
     least = max((high - low) / (MAX_RANGES - 2), abs(high) * 1e-9, 1e-12)
     power = 10.0 ** math.floor(math.log10(least))
     step = next(nice * power for nice in _NICE_STEPS if nice * power >= least * (1 - 1e-9))

@@ -1,8 +1,9 @@
-"""The forms in which a caller may write rows, each turned into one list of values per feature.
+"""Request forms: parse the accepted JSON layouts of rows into one list of values per feature.
 
-Ours are those of MLflow and of scikit-learn servers; the last is the Open Inference Protocol
-(https://github.com/kserve/open-inference-protocol). Nothing here looks at a value: a form only
-says where each value stands, so that an error can name its place in the caller's own words.
+Most forms are those of MLflow and of scikit-learn servers. One is the Open Inference Protocol
+(https://github.com/kserve/open-inference-protocol). This module does not check values. It only
+records where each value stands in the body, so that an error can name the place as the caller wrote
+it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
-"""The top-level keys that can hold rows; a body has exactly one of them."""
+"""The top-level keys that may hold rows; a body has exactly one of them."""
 
 
 class _Absent:
-    """Stands where the caller wrote no value at all; null is a value."""
+    """Marks a value that the body does not contain; null is a value."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -33,7 +34,7 @@ ABSENT: Final = _Absent()
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows as written, column by column.
+    """The rows of a request by column, with their values unchecked.
 
     Parameters
     ----------
@@ -42,9 +43,9 @@ class Table:
     columns
         Feature name to ``size`` values, in the model's order.
     path
-        Where the value of a row's feature stands in the body.
+        Function that returns the path of a row's feature in the body.
     faults
-        What is wrong with the form itself, such as features that do not exist.
+        Errors in the form itself, such as features that do not exist.
     """
 
     size: int
@@ -54,7 +55,7 @@ class Table:
 
 
 def read_form(key: str, content: object, names: Sequence[str]) -> Table:
-    """Take rows apart that were sent under the top-level ``key`` (one of :data:`FORMS`).
+    """Parse the rows under the top-level ``key`` (one of :data:`FORMS`).
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def read_form(key: str, content: object, names: Sequence[str]) -> Table:
     Raises
     ------
     RequestError
-        422 if the form is so wrong that rows cannot be told.
+        422 if the form is so wrong that rows cannot be read.
     """
     if key == "dataframe_split":
         return _split(key, content, names)
@@ -94,7 +95,7 @@ def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
         if sum(map(len, rows)) == len(rows) * len(names):
             return Table(len(rows), columns, path)
     except (KeyError, TypeError):
-        pass  # some row has another shape: look at each
+        pass  # some row has another length: check each row
     known = frozenset(names)
     faults: list[FieldError] = []
     shaped: list[dict[str, Any]] = []
@@ -144,7 +145,7 @@ def _lists(
 def _split(key: str, content: object, names: Sequence[str]) -> Table:
     if not isinstance(content, dict):
         raise _unusable(key, _EXPECTED[key])
-    # pandas' own orient="split" adds the index; it says nothing about the rows.
+    # pandas' orient="split" adds the index, which is not part of the rows.
     if extra := content.keys() - {"columns", "data", "index"}:
         raise _unusable(f"{key}.{min(extra)}", "is not known here; allowed: columns, data")
     order, rows = content.get("columns"), content.get("data")
@@ -193,7 +194,7 @@ _DATATYPES = {
 
 
 def read_tensors(content: object, types: dict[str, str]) -> Table:
-    """Take the ``inputs`` of the Open Inference Protocol apart: one tensor for each feature.
+    """Parse the ``inputs`` of the Open Inference Protocol: one tensor for each feature.
 
     Parameters
     ----------
@@ -206,7 +207,7 @@ def read_tensors(content: object, types: dict[str, str]) -> Table:
     Raises
     ------
     RequestError
-        422 naming the tensors at fault.
+        422 with the names of the wrong tensors.
     """
     if not isinstance(content, list):
         raise _unusable("inputs", "must be a list of tensors {name, shape, datatype, data}")

@@ -1,7 +1,7 @@
-"""From the bytes of a request to validated columns, fast for batches, exact about what is wrong.
+"""Request validation: from the bytes of a request to typed columns, or errors with their places.
 
-Values are checked column by column with one pass each. Only when a column fails is every value
-looked at by itself, to name the place of each fault.
+Each column is checked in one pass, which is fast for batches. Only if a column fails is each of its
+values checked, to name the place of every error.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from evergreen.model_definition import Feature, ModelDefinition
 
 MAX_BYTES = 5 * 1024 * 1024
-"""Lambda takes 6 MB with everything around the body."""
+"""Lambda accepts 6 MB for the body and everything around it."""
 MAX_METADATA_BYTES = 1024
-"""The caller's metadata is written into the record of every row."""
+"""Limit of the caller's metadata, which is written into the record of every row."""
 MAX_ID_LENGTH = 128
 RESERVED_METADATA = frozenset(
     {
@@ -47,20 +47,20 @@ _NONE = frozenset({type(None)})
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """A request whose every value fits the model.
+    """A valid request: every value fits the model.
 
     Parameters
     ----------
     columns
-        The rows as the model sees them.
+        The rows as the model's input.
     rows
-        The rows as the caller wrote them, by feature name in the model's order; absent is None.
+        The rows as the caller wrote them, by feature name in the model's order; None if absent.
     metadata
-        The caller's own words for the request log.
+        The caller's metadata for the request log.
     id
-        The caller's own name for the request, if given.
+        The caller's id of the request, if given.
     outputs
-        Names of the outputs asked for (Open Inference Protocol), or None for all.
+        Names of the requested outputs (Open Inference Protocol), or None for all.
     """
 
     columns: Columns
@@ -81,7 +81,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     Raises
     ------
     RequestError
-        413 if it is too long, 400 if it is not JSON; NaN and Infinity are not.
+        413 if it is too long; 400 if it is not JSON, for example because it has NaN or Infinity.
     """
     if len(body) > MAX_BYTES:
         raise RequestError(413, f"the body has {len(body)} bytes; at most {MAX_BYTES} are taken")
@@ -175,7 +175,7 @@ class RequestReader:
         return PredictionRequest(columns, rows, metadata, _id(content.get("id")), outputs)
 
     def _present(self, name: str, values: Any) -> Any:  # noqa: ANN401 - a sequence of JSON values
-        """Read an absent value as null where the feature may be missing."""
+        """Read an absent value as null if the feature is nullable."""
         if self._features[name].nullable and ABSENT in values:
             return [None if value is ABSENT else value for value in values]
         return values
@@ -189,7 +189,7 @@ class RequestReader:
         if self._numeric:
             try:
                 exact = np.array([written[name] for name in self._numeric], dtype=np.float64)
-            except OverflowError:  # an integer beyond every float
+            except OverflowError:  # an integer too large for a float
                 return None
             if (np.abs(exact) > _FLOAT32_MAX).any():
                 return None
@@ -218,7 +218,7 @@ class RequestReader:
 
 
 def fault(feature: Feature, value: object) -> str | None:
-    """Say what is wrong with one value, or None if it fits: the truth that batches shorten."""
+    """Return what is wrong with one value, or None if it fits; column checks give the same."""
     if value is ABSENT or value is None or value == MISSING_CATEGORY:
         return _missing(feature, value)
     if type(value) not in _TYPES[feature.type]:

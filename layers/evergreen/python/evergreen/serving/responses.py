@@ -1,4 +1,4 @@
-"""Answers in the protocol of the request."""
+"""Response bodies, in the protocol of the request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LABEL_DATATYPES = {"string": "BYTES", "integer": "INT64", "boolean": "BOOL"}
 
 
 def prediction_body(request: PredictionRequest, answer: Answer) -> dict[str, Any]:
-    """Return our answer; MLflow's clients read the same ``predictions``."""
+    """Return Evergreen's own response; MLflow's clients can read its ``predictions``."""
     named = {} if request.id is None else {"id": request.id}
     return {
         **named,
@@ -65,7 +65,7 @@ def open_inference_metadata(definition: ModelDefinition, champion: Champion) -> 
 
 
 def model_body(definition: ModelDefinition, champion: Champion | None) -> dict[str, Any]:
-    """Return what there is to know about a model before calling it."""
+    """Return the description of a model that a caller needs before a call."""
     pointer = None if champion is None else champion.pointer
     return {
         "name": definition.name,

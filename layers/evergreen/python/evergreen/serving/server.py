@@ -1,4 +1,4 @@
-"""A model in service: follows the production pointer, predicts, logs, and only then answers."""
+"""Model server: follows the production pointer, predicts, logs, and only then responds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 POINTER_POLL_SECONDS = 10.0
-"""How long a promotion may go unnoticed by a function that serves already."""
+"""Time until a running function notices a promotion, at most."""
 CHAMPION_ROLE = "champion"
 SHADOW = "shadow"
 
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The model that serves, ready to predict."""
+    """The loaded model, ready to predict."""
 
     pointer: ProductionPointer
     predictor: Predictor
@@ -51,7 +51,7 @@ class Champion:
 
 
 class ModelServer:
-    """Keeps the model that the production pointer names loaded.
+    """Keeps the model loaded that the production pointer names.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ class ModelServer:
     production, storage
         Where the pointer and the bundles are.
     record
-        Takes health, version, load times and load failures.
+        Receives the metrics of health, version, load times and load failures.
     poll_seconds
-        For how long a pointer that was read is believed.
+        How long a pointer that was read stays in use before it is read again.
     seconds
         A monotonic clock, for tests.
     """
@@ -87,17 +87,17 @@ class ModelServer:
         self._read_at: float | None = None
 
     def champion(self) -> Champion:
-        """Return the model to serve with now.
+        """Return the model to serve.
 
-        A promoted bundle that will not load is reported by a metric, and the one that serves
-        goes on serving; so it does while the pointer cannot be read.
+        If a promoted bundle does not load, a metric reports it and the current model continues to
+        serve. It also continues while the pointer cannot be read.
 
         Raises
         ------
         NoProductionModelError
             If nothing was promoted yet.
         BundleError
-            If the promoted bundle will not load and none served before.
+            If the promoted bundle does not load and no model was loaded before.
         """
         try:
             champion = self._current()
@@ -121,15 +121,16 @@ class ModelServer:
                 self._champion = None
                 raise
             self._record(Metric.MODEL_LOAD_FAILURES, 1)
-            # Without the traceback, which ends in no new line: where a runtime's log is plain text,
-            # the invocation's metrics would be glued to it and lost.
+            # Without the traceback, because it does not end in a new line: in a plain-text log the
+            # invocation's metrics would join its last line and be lost.
             _log.error("the promoted model of %s did not load: %s", self._definition.name, error)
             if self._champion is None:
                 raise BundleError(
                     "the promoted model did not load", where=self._definition.name
                 ) from error
             champion = self._champion
-        # One assignment: a request has either the old model or the new one, never parts of both.
+        # One assignment, so that a request uses either the old model or the new one, never parts of
+        # both.
         self._champion, self._read_at = champion, now
         return champion
 
@@ -157,7 +158,7 @@ class ModelServer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a caller gets back, in no protocol yet."""
+    """The response to a caller, independent of the protocol."""
 
     request_id: str
     champion: Champion
@@ -179,11 +180,11 @@ class PredictionService:
     server
         Keeps it loaded.
     request_log
-        Takes one record for each row before the answer goes out.
+        Receives one record for each row before the response is sent.
     shadow
         Scores the same rows with the challenger in the pointer's shadow slot.
     record
-        Takes the metrics.
+        Receives the metrics.
     clock, seconds
         The time of a request, and a monotonic clock, for tests.
     """
@@ -208,26 +209,26 @@ class PredictionService:
         self._seconds = seconds
 
     def predict(self, request: PredictionRequest, caller: Mapping[str, Any]) -> Answer:
-        """Predict every row, put every row into the request log, then answer.
+        """Predict every row, write every row to the request log, then respond.
 
         Parameters
         ----------
         caller
-            What is known of the caller, for the log: ``source_ip`` and ``user_agent``.
+            What the log stores about the caller: ``source_ip`` and ``user_agent``.
 
         Raises
         ------
         NoProductionModelError, BundleError
-            If there is nothing to predict with.
+            If there is no model to predict with.
         LogDeliveryError
-            If the rows could not be logged: without a record there is no answer.
+            If the rows could not be logged: there is no response without a record.
         """
         timestamp = self._clock()
         champion = self._server.champion()
         started = self._seconds()
         predictions = champion.predictor.predict(request.columns)
         milliseconds = (self._seconds() - started) * 1000
-        # Not the caller's own id: two requests of the same name are still two requests.
+        # Not the caller's id, because two requests may have the same one.
         answer = Answer(new_request_id(), champion, predictions)
         shadow = self._shadow.score(champion.pointer.shadow, request.columns, milliseconds)
         named = {} if request.id is None else {"id": request.id}
@@ -276,7 +277,7 @@ class PredictionService:
 
 
 def _shadow_note(score: ShadowScore | None) -> dict[str, object]:
-    """Return what a champion's record says of the challenger beside it: what it did, or why not."""
+    """Return the log field of the challenger in the shadow slot: its version and its outcome."""
     if score is None:
         return {}
     return {"shadow": {"version": score.slot.version, "outcome": score.outcome}}

@@ -1,14 +1,15 @@
-"""Evidently, held to what we ask: one explicit method and threshold per column.
+"""Adapter of Evidently: one explicit method and threshold per column.
 
-Left alone, Evidently chooses a method by the number of rows and reports a p-value or a distance
-under one name. Its own ``chisquare`` takes the reference for the exact truth (so it raises false
-alarms unless the reference is far larger than the window), its ``fisher_exact`` wants both sides
-equally long, and its ``g_test`` wants equal totals. So numbers use its ``ks``, and categories a
-two-sample test of ours, registered with Evidently under its own name.
+By default Evidently chooses a method by the number of rows, and reports a p-value or a distance
+under one name. Its ``chisquare`` treats the reference as the exact distribution, so it raises false
+alarms unless the reference is far larger than the window. Its ``fisher_exact`` needs the same
+number of rows on both sides, and its ``g_test`` needs equal totals. So numbers use Evidently's
+``ks``. Categories use a two-sample test of ours, which is registered with Evidently under its own
+name.
 
-A report computes each test and then, for most of its time, figures. So the tests are taken from
-Evidently's registry and run alone; the report is made of the same rows with the same methods, but
-only when somebody wants to see it.
+Evidently's report computes each test and then figures, which take most of the time. So the tests
+are taken from Evidently's registry and run without a report. The report uses the same rows and the
+same methods, and is made only if it is asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from evergreen.drift.detectors import statistics
 from evergreen.errors import EvergreenError
 
 with warnings.catch_warnings():
-    # Evidently 0.7 and the web framework it pulls in use names their dependencies deprecate.
+    # Evidently 0.7 and the web framework that it imports use deprecated names of their
+    # dependencies.
     warnings.simplefilter("ignore")
     from evidently import DataDefinition, Dataset, Report
     from evidently.legacy.calculations.stattests import (
@@ -46,7 +48,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class EvidentlyRun:
-    """p-values by column, and what Evidently needs to draw the page people read."""
+    """The p-values by column, and what Evidently needs to make its report."""
 
     p_values: dict[str, float]
     reference: Mapping[str, Any]
@@ -55,12 +57,12 @@ class EvidentlyRun:
     alpha: float
 
     def html(self) -> str:
-        """Draw Evidently's report: one page that needs nothing from the network.
+        """Return Evidently's report: one HTML page that loads nothing from the network.
 
         Raises
         ------
         EvergreenError
-            If Evidently's report tells another story than the tests did.
+            If Evidently's report and the tests differ in a method or a p-value.
         """
         numeric = [column for column, method in self.methods.items() if method == KS]
         schema = DataDefinition(
@@ -101,11 +103,12 @@ def run_tests(
     Parameters
     ----------
     reference, window
-        Column name to 1-d array; not the same length from column to column, no missing values.
+        Column name to 1-d array, without missing values. Columns may differ in length.
     methods
         Column name to :data:`KS`, :data:`CHI_SQUARE` or :data:`MISSING_RATE`.
     alpha
-        Threshold shown in Evidently's page; the verdict is taken elsewhere, after correction.
+        Threshold shown in Evidently's report. It does not decide: the verdict follows from the
+        corrected p-values.
     """
     p_values = {}
     for column, method in methods.items():
@@ -123,8 +126,8 @@ def _dataset(columns: Mapping[str, Any], schema: DataDefinition) -> Dataset:
 
 
 def _quiet() -> warnings.catch_warnings:
-    # Evidently draws and correlates columns on the way: constant ones and single rows divide by
-    # zero there, without consequence for the p-value.
+    # Evidently also computes figures and correlations. Constant columns and single rows divide by
+    # zero there, which does not change the p-value.
     return warnings.catch_warnings(action="ignore")
 
 
@@ -141,7 +144,7 @@ def _two_sample(
 def _missing_rate(
     reference: pd.Series[Any], window: pd.Series[Any], _kind: object, threshold: float
 ) -> tuple[float, bool]:
-    # A function of its own: Evidently finds a test's name by its function.
+    # Each test needs its own function, because Evidently finds a test's name by its function.
     return _two_sample(reference, window, _kind, threshold)
 
 

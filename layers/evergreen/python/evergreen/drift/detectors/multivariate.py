@@ -1,6 +1,7 @@
-"""All features at once: can a classifier tell the window's rows from the reference's?
+"""Multivariate drift: a classifier two-sample test on all features at once.
 
-If it can, the joint distribution has moved, even where every single feature looks unchanged.
+If a classifier can tell the window's rows from the reference's, the joint distribution has moved,
+even if every single feature looks unchanged.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from evergreen.model_definition import Feature
 
 ROWS_PER_SIDE = 2_000
-"""Rows a side that are compared; enough to see any effect the minimum below calls one."""
+"""Largest number of rows compared on each side: enough to find the smallest effect below."""
 MIN_ROWS_PER_SIDE = 20
 MIN_ACCURACY = 0.525
-"""Accuracy of a minimum effect: the best possible classifier reaches 0.5 + d / 2 when a share d
-of the rows lies elsewhere; d = 0.05 as for single features."""
+"""Accuracy that counts as the smallest effect. If a share d of the rows lies elsewhere, the best
+possible classifier reaches 0.5 + d / 2; d = 0.05 as for single features."""
 _TREES = 50
-# Features that each split may choose from. Where two features of many moved against each other,
-# fewer (the usual square root) seldom show a split both.
+# Share of the features that each split may choose from. If only the relation of two features has
+# changed, a split needs both; with the usual square root it seldom gets both.
 _FEATURE_SHARE = 0.3
 _LEAVES = 100
 _ONE_HOT = 8
@@ -55,12 +56,13 @@ def compare_jointly(
 ) -> MultivariateTest:
     """Test whether window and reference can be told apart.
 
-    Equally many rows of both sides are cut into two halves. A random forest learns from one half
-    to tell the sides apart and is judged on the other, and the other way round. If nothing moved,
-    each half's accuracy is that of coin tosses, whatever the forest learnt, so its standard
-    deviation is at most ``0.5 / sqrt(rows)`` with ``rows`` judged in a half; the mean of
-    the two has no larger one, however they depend on each other. Hence the limit that chance
-    passes with probability ``alpha`` at most: ``0.5 + z(1 - alpha) * 0.5 / sqrt(rows)``.
+    The same number of rows of both sides is cut into two halves. A random forest learns from one
+    half to tell the sides apart and is scored on the other half; then the halves are swapped. If
+    nothing has moved, each accuracy is that of coin tosses, whatever the forest has learnt. So its
+    standard deviation is at most ``0.5 / sqrt(rows)``, where ``rows`` is the number of rows scored
+    in a half. The mean of the two has no larger one, however they depend on each other. Chance
+    therefore passes the limit ``0.5 + z(1 - alpha) * 0.5 / sqrt(rows)`` with probability ``alpha``
+    at most.
 
     Parameters
     ----------
@@ -76,9 +78,9 @@ def compare_jointly(
     Notes
     -----
     Classifier two-sample tests: Lopez-Paz and Oquab (2017), "Revisiting classifier two-sample
-    tests", section 3, for the accuracy on held-out rows. The importances are what a feature gives
-    beyond what it gives with shuffled sides, which takes out the trees' taste for many-valued
-    features.
+    tests", section 3, for the accuracy on held-out rows. A feature's importance is what remains
+    after its importance with shuffled sides is subtracted. This removes the trees' bias towards
+    features with many values.
     """
     rows = min(*(_length(side) for side in (reference, window)), ROWS_PER_SIDE)
     if rows < MIN_ROWS_PER_SIDE:
@@ -142,7 +144,7 @@ def _tell_apart(
             random_state=int(rng.integers(2**31)),
         ).fit(matrix[learnt], side[learnt])
         scores, actual = forest.predict_proba(matrix[~learnt])[:, 1], side[~learnt]
-        # Undecided rows are a coin toss, not a vote for one side.
+        # A score of exactly 0.5 counts as half right, not as a vote for one side.
         accuracies.append(np.where(scores == 0.5, 0.5, (scores > 0.5) == actual).mean())
         areas.append(roc_auc_score(actual, scores))
         importances.append(forest.feature_importances_)
@@ -162,8 +164,8 @@ def _top(names: list[str], excess: NDArray[np.float64]) -> tuple[FeatureImportan
 
 
 def _numeric(values: NDArray[Any]) -> NDArray[np.float64]:
-    # Ranks keep every value's place and no outlier's distance. Missing and infinite values lie
-    # below all others.
+    # Ranks keep the order of the values and ignore how far away an outlier is. Missing and infinite
+    # values rank below all others.
     finite = np.isfinite(values)
     ranks = np.full(values.size, -0.1)
     if finite.any():
@@ -172,7 +174,8 @@ def _numeric(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _categories(values: NDArray[Any]) -> NDArray[np.float64]:
-    # Ordered by how common they are in the union, and the commonest each as a column of its own.
+    # One column ranks the categories by frequency in both sides together. Each of the most frequent
+    # categories also gets a column of its own.
     _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     position = np.empty(order.size, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Where ground truth has come in: does the model still do what it did at promotion?"""
+"""Performance degradation: a permutation test of the metric against the holdout at promotion."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 SHUFFLES = 4_999
-"""How often the rows are dealt out again."""
+"""Number of random permutations of the rows."""
 _MAX_BLOCKS = 10_000
-"""Blocks of rows (single rows but for a time series) that are dealt out on a side, of the RMSE."""
-_CELLS = 2_000_000  # block sums dealt at once: 16 MB
+"""Largest number of blocks per side that the RMSE test permutes. A block is one row, or several
+consecutive rows of a time series."""
+_CELLS = 2_000_000  # block sums permuted at a time: 16 MB
 _LABEL, _OUTPUT = "label", "model_output"
 _SEED = 20130101
 
 
 @dataclass(frozen=True, slots=True)
 class _Dealt:
-    """The metric on both sides, their difference, and the differences that chance makes."""
+    """The metric on both sides, its difference, and the differences under random permutations."""
 
     window: float
     holdout: float
@@ -38,7 +39,7 @@ class _Dealt:
 def why_untestable(
     definition: ModelDefinition, labelled: pa.Table, holdout: pa.Table | None
 ) -> str | None:
-    """Say why there can be no verdict on performance, or None if there can.
+    """Return why performance cannot be tested, or None if it can.
 
     Parameters
     ----------
@@ -60,20 +61,20 @@ def compare_performance(
 ) -> PerformanceTest:
     """Compare the metric on labelled rows of the window with the metric on the holdout.
 
-    The model has degraded when it does worse than on its holdout by more than chance would make
-    it. What chance makes is learnt by dealing the rows of both sides out again at random
-    (a permutation test: P. Good, *Permutation, Parametric, and Bootstrap Tests of Hypotheses*,
-    2005), which counts the uncertainty of both sides and is exact at any number of rows. Of a time
-    series whole blocks of consecutive rows are dealt, because the errors of neighbours are alike.
+    The model has degraded if its metric is worse than on its holdout by more than chance explains.
+    A permutation test measures chance: it divides the rows of both sides at random into two new
+    sides, many times (P. Good, *Permutation, Parametric, and Bootstrap Tests of Hypotheses*, 2005).
+    It includes the uncertainty of both sides and is exact at any number of rows. For a time series
+    it moves whole blocks of consecutive rows, because the errors of neighbours are alike.
 
     Parameters
     ----------
     definition
-        Names the metric, and the fewest rows that allow a verdict (``drift.min_rows``).
+        Names the metric, and the smallest number of rows for a verdict (``drift.min_rows``).
     labelled
         Rows of the window with ``model_output`` and ``label``, in time order.
     holdout
-        The same of the version in production on its holdout, if they were kept.
+        The same columns for the version in production on its holdout, if they were kept.
     alpha
         Probability of a false alarm.
     """
@@ -118,8 +119,8 @@ def compare_performance(
 
 
 def _deal_f1(labelled: pa.Table, holdout: pa.Table, rng: np.random.Generator) -> _Dealt:
-    # F1 only depends on how often each pair (label, prediction) occurs, and dealing rows out again
-    # draws these counts from a hypergeometric distribution: the same, whatever the number of rows.
+    # F1 depends only on how often each pair (label, prediction) occurs. A random permutation draws
+    # these counts from a hypergeometric distribution. So the cost does not grow with the rows.
     ours, theirs = _pair_counts(labelled), _pair_counts(holdout)
     pairs = sorted({*ours, *theirs})
     ground_truth, answers = np.array(pairs).T
@@ -154,7 +155,7 @@ def _deal_rmse(
         tables = np.tile(pooled, (min(at_once, SHUFFLES - first), 1))
         windows.append(rng.permuted(tables, axis=1)[:, :count].sum(axis=1))
     window = np.concatenate(windows)
-    # Sums in another order differ in their last digits, and no sum of squares is below zero.
+    # Sums in another order differ in their last digits; a sum of squares must not be below zero.
     others = np.maximum(pooled.sum() - window, 0.0)
     differences = np.sqrt(window / (count * block))
     differences -= np.sqrt(others / ((pooled.size - count) * block))

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_CELLS = 100
-"""Categories compared one by one; rarer ones are compared together as one."""
-_SAFE_EXPECTED = 5.0  # Cochran's rule: below it chi-square's own distribution is not to be trusted
+"""Largest number of cells. The rarest categories share the last one."""
+_SAFE_EXPECTED = 5.0  # Cochran's rule: below it the chi-square distribution is a poor approximation
 _RESAMPLES = 9_999
 _ENOUGH = 50
 _BATCH = 500
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Correct p-values of one family so that any false alarm at all has probability alpha.
+    """Correct the p-values of a family of tests by Holm's method.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray
-        Corrected p-values in the same order, shape (m,); reject where corrected < alpha.
+        Corrected p-values in the same order, shape (m,). If those below alpha are rejected, the
+        probability of any false alarm in the family is alpha at most.
 
     Notes
     -----
@@ -48,12 +49,13 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def ks_distance(reference: NDArray[np.floating], window: NDArray[np.floating]) -> float:
-    """Return the largest gap between two empirical distribution functions, 0 to 1.
+    """Return the Kolmogorov-Smirnov statistic of two samples, 0 to 1.
 
-    Both samples are finite and not empty; shapes (n,) and (m,).
+    It is the largest gap between their empirical distribution functions. Both samples are finite
+    and not empty; shapes (n,) and (m,).
     """
-    # scipy's ks_2samp also computes a p-value: it takes three to four times as long, and its
-    # asymptotic method divides by zero where both samples are a single row.
+    # Not scipy's ks_2samp, which also computes a p-value: it takes three to four times as long, and
+    # its asymptotic method divides by zero if both samples are a single row.
     left, right = np.sort(reference), np.sort(window)
     points = np.concatenate([left, right])
     gap = np.searchsorted(left, points, side="right") / left.size
@@ -64,12 +66,12 @@ def ks_distance(reference: NDArray[np.floating], window: NDArray[np.floating]) -
 def category_counts(
     reference: NDArray[np.object_], window: NDArray[np.object_]
 ) -> NDArray[np.int64]:
-    """Count categories on both sides, shape (2, cells), most frequent in the union first.
+    """Return the contingency table of both sides, shape (2, cells), most frequent category first.
 
-    Cells beyond :data:`MAX_CELLS` are summed into the last. Ordering and summing look only at the
-    union of both samples, so they cannot favour either verdict.
+    Cells beyond :data:`MAX_CELLS` are summed into the last. Ordering and summing depend only on
+    both samples together, so they cannot favour either verdict.
     """
-    # Counted by hash, because sorting strings takes a hundred times as long.
+    # A hash table counts: sorting strings takes a hundred times as long.
     left, right = Counter(reference.tolist()), Counter(window.tolist())
     values = sorted(left.keys() | right.keys())
     counts = np.array([[side[value] for value in values] for side in (left, right)])
@@ -81,7 +83,7 @@ def category_counts(
 
 
 def total_variation(counts: NDArray[np.int64]) -> float:
-    """Return the share of rows that would have to change category, 0 to 1.
+    """Return the total variation distance: the share of rows that would change category, 0 to 1.
 
     ``counts`` has shape (2, cells) with at least one row on each side.
     """
@@ -90,12 +92,13 @@ def total_variation(counts: NDArray[np.int64]) -> float:
 
 
 def homogeneity(counts: NDArray[np.int64], seed: int) -> float:
-    """Return the p-value of "both rows of this table come from one distribution".
+    """Return the p-value of the test that both rows of a table come from one distribution.
 
-    Two cells: Fisher's exact test. More: Pearson's chi-square; from its own distribution where
-    every expected count is at least 5, else from tables resampled with the same margins, which is
-    exact at any size (to a resolution of 1e-4). Resampling stops once 50 of the tables are as
-    extreme as the observed one (Besag and Clifford (1991), "Sequential Monte Carlo p-values").
+    With two cells it is Fisher's exact test, with more Pearson's chi-square test. If every expected
+    count is at least 5, the p-value comes from the chi-square distribution. Otherwise it comes from
+    tables that are resampled with the same margins, which is exact at any size (to a resolution of
+    1e-4). Resampling stops once 50 tables are as extreme as the observed one (Besag and Clifford
+    (1991), "Sequential Monte Carlo p-values").
 
     Parameters
     ----------
@@ -121,7 +124,8 @@ def _resampled(counts: NDArray[np.int64], rng: np.random.Generator) -> float:
     expected = totals * (sides[smaller] / sides.sum())
 
     def statistic(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-        # With fixed margins Pearson's chi-square grows with this sum, so it ranks tables alike.
+        # With fixed margins Pearson's chi-square grows with this sum, so both rank tables in the
+        # same order.
         return np.asarray(((drawn - expected) ** 2 / expected).sum(axis=-1))
 
     observed = statistic(counts[smaller])
@@ -135,5 +139,5 @@ def _resampled(counts: NDArray[np.int64], rng: np.random.Generator) -> float:
         as_extreme = int(extreme[-1])
         if as_extreme >= _ENOUGH:
             return _ENOUGH / (first + 1 + int(np.searchsorted(extreme, _ENOUGH)))
-    # The observed table is one of the tables that chance could have drawn.
+    # The observed table counts as one of the resampled tables.
     return (as_extreme + 1) / (_RESAMPLES + 1)

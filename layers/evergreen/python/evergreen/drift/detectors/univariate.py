@@ -1,4 +1,4 @@
-"""Feature by feature: has this column's distribution, or its share of missing values, moved?"""
+"""Univariate drift: tests each feature's distribution and its share of missing values."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ if TYPE_CHECKING:
     from evergreen.model_definition import Feature
 
 DRIFT_ROW_CAP = 50_000
-"""Rows a side that are tested; beyond it a sample is, and time and memory stay what they are.
+"""Largest number of rows tested on each side. Above it a sample is tested, so time and memory are
+bounded.
 
-What the sample can lose: by the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant (P.
-Massart, *Annals of Probability* 18, 1990) an empirical distribution of n rows is off by more than
-e anywhere with probability at most ``2 exp(-2 n e^2)``: at 50,000 rows a side both are within
-0.01 but for a chance of 2e-4. A gap of 0.05 is then seen as 0.03 at least, which passes the effect
-threshold, with a p-value below ``2 exp(-25,000 * 0.03^2)`` = 4e-10, which Holm's correction over a
-million tests at alpha = 0.05 lets through."""
+What the sample can lose follows from the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's
+constant (P. Massart, *Annals of Probability* 18, 1990). An empirical distribution of n rows is off
+by more than e anywhere with probability at most ``2 exp(-2 n e^2)``. At 50,000 rows a side both are
+within 0.01, except with probability 2e-4. A gap of 0.05 then appears as at least 0.03. That passes
+the effect threshold. Its p-value is below ``2 exp(-25,000 * 0.03^2)`` = 4e-10, which passes Holm's
+correction over a million tests at alpha = 0.05."""
 
 EFFECT_THRESHOLDS = {"ks": 0.03, "chi_square_two_sample": 0.03, "missing_rate": 0.01}
-"""Smallest effect worth a retraining. 0.03: three rows in a hundred lie elsewhere, which for a bell
-curve is a shift by a thirteenth of its standard deviation (``2 Phi(shift / 2) - 1``), so that a
-tenth is still found. Missing values: one row in a hundred, because a model that never saw them may
-fail on each."""
+"""Smallest effect that is worth a retraining. At 0.03 three rows in a hundred lie elsewhere. For a
+normal distribution this is a shift by a thirteenth of its standard deviation (``2 Phi(shift / 2) -
+1``), so a shift by a tenth is still found. For missing values it is one row in a hundred, because a
+model that never saw them may fail on each."""
 
 _SEED = 20130101
 
 
 @dataclass(frozen=True, slots=True)
 class UnivariateResult:
-    """All tests of one check, and the Evidently run behind them if anything could be tested."""
+    """All univariate tests of one check, and their Evidently run if anything could be tested."""
 
     tests: tuple[UnivariateTest, ...]
     evidently: EvidentlyRun | None
@@ -54,7 +55,7 @@ class UnivariateResult:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """One test that can be run: what goes to Evidently, and how large the effect is."""
+    """One test that can be run: its input for Evidently, and its effect size."""
 
     feature: str
     method: str
@@ -81,32 +82,32 @@ def compare_features(
     unlogged: frozenset[str] = frozenset(),
     untestable: Mapping[str, str] = MappingProxyType({}),
 ) -> UnivariateResult:
-    """Test every feature of a model, corrected so that the whole family errs at most ``alpha``.
+    """Test every feature of a model, with Holm's correction over the family of tests.
 
     A test is ``drifted`` when its Holm-corrected p-value is below ``alpha`` and its effect is at
     least the threshold of its method. Numbers: Kolmogorov-Smirnov. Categories and booleans:
-    two-sample chi-square, exact where counts are small. A feature that misses values anywhere
-    also gets a test of its missing rate. What is infinite in float32, which is what the model
-    sees, counts as missing.
+    two-sample chi-square, exact where counts are small. A feature with missing values on either
+    side also gets a test of its missing rate. The model sees float32, so a value that is infinite
+    in float32 counts as missing.
 
     Parameters
     ----------
     features
         The model's features by name, in order.
     reference, window
-        Columns as the model sees them: float32 with NaN, or str with "". Not every column of a
-        side need have the same number of rows.
+        Columns as the model sees them: float32 with NaN, or str with "". The columns of a side may
+        differ in their number of rows.
     alpha
         Probability of any false alarm in the family.
     unlogged
-        Features that the request log does not hold by the user's wish.
+        Features that the user excludes from the request log.
     untestable
-        Why a feature cannot be tested, by name, of those that cannot for another reason.
+        Feature name to reason, for features that cannot be tested for another reason.
 
     Returns
     -------
     UnivariateResult
-        At least one test per feature; where none was possible it says why.
+        At least one test per feature. If no test was possible, it gives the reason.
     """
     plans: list[_Planned | _Untestable] = []
     for name, feature in features.items():
@@ -132,7 +133,7 @@ def compare_features(
 
 
 def _sample(values: NDArray[Any]) -> NDArray[Any]:
-    # Columns of one length lose the same rows: each has the same seed.
+    # Columns of one length use the same seed, so the same rows are drawn from each.
     if values.size <= DRIFT_ROW_CAP:
         return values
     return values[_chosen(values.size)]
@@ -209,7 +210,7 @@ def _plan_missing(
 
 
 def _run(planned: list[_Planned], alpha: float) -> EvidentlyRun:
-    # Importing Evidently takes seconds: only when there is something to test.
+    # Importing Evidently takes seconds, so it is imported only if there is something to test.
     from evergreen.drift.detectors.evidently_adapter import run_tests  # noqa: PLC0415
 
     return run_tests(

@@ -1,10 +1,12 @@
-"""Episodes: drift that lasts is one story with a beginning and an end, however often it is checked.
+"""The state of a model's drift episodes.
 
-Per model there is one object that every check of it reads and conditionally replaces. It holds
-what each window length was last seen to do, the episode of each kind, and an outbox: what is still
-to be told. A notice is written together with the change it tells of and removed after it was
-told, so a check that dies in between leaves it to the next one: told once at least, under an
-episode id that stays the same, by which a receiver knows it again.
+An episode lasts from the check that finds drift to the check that no longer does, however many
+checks lie between. Each model has one state object, which every check reads and replaces by
+conditional write. It holds the newest result of each window length, the episode of each kind, and
+an outbox of notices that are not sent yet. A notice is written together with the change that it
+reports, and removed after it was sent. If a check dies in between, the next check sends the notice.
+So every notice is sent at least once. The episode id stays the same, so a receiver can recognise a
+repeated notice.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
 NoticeKind = Literal["began", "retraining", "ended"]
 EpisodeEnd = Literal["cleared", "new_version"]
 EpisodeState = Literal["none", "detected", "ongoing", "cleared"]
-"""Of one kind after one check: nothing, begun by it, open since before, ended by it."""
+"""State of one kind after a check: no episode, begun by this check, begun earlier, ended by this
+check."""
 
 ORPHANED = timedelta(seconds=30)
-"""A notice this old was left behind: between writing and telling lie a few calls."""
+"""Age at which a notice counts as left behind. Normally it is sent a few calls after it was
+written."""
 
 
 class _Frozen(BaseModel):
@@ -35,7 +39,7 @@ class _Frozen(BaseModel):
 
 
 class Episode(_Frozen):
-    """One stretch of drift, or of worse performance, of one version of a model."""
+    """A period of drift, or of degraded performance, of one version of a model."""
 
     id: str
     kind: Trigger
@@ -51,7 +55,7 @@ class Episode(_Frozen):
 
 
 class Notice(_Frozen):
-    """Something that is still to be told."""
+    """A notice in the outbox that is not sent yet."""
 
     id: str
     news: NoticeKind
@@ -62,26 +66,26 @@ class Notice(_Frozen):
 
 
 class WindowObservation(_Frozen):
-    """What the newest window of one length showed."""
+    """The result of the newest window of one length."""
 
     window_end: Moment
     moved: bool
 
 
 class Track(_Frozen):
-    """One kind: what each window length (in seconds) last showed, and the newest episode."""
+    """State of one kind: the newest result by window length in seconds, and the newest episode."""
 
     sightings: dict[int, WindowObservation] = {}
     episode: Episode | None = None
 
     @property
     def open(self) -> Episode | None:
-        """The episode that goes on, if one does."""
+        """The open episode, if there is one."""
         return self.episode if self.episode and self.episode.ended_at is None else None
 
 
 class Episodes(_Frozen):
-    """Where the episodes of one model stand."""
+    """The state of the episodes of one model."""
 
     model: str
     model_version: str = ""
@@ -92,11 +96,11 @@ class Episodes(_Frozen):
 
     @property
     def open(self) -> tuple[Episode, ...]:
-        """The episodes that go on."""
+        """The open episodes."""
         return tuple(track.open for track in self.tracks.values() if track.open)
 
     def state(self, kind: Trigger) -> EpisodeState:
-        """Return what the newest check made of one kind."""
+        """Return the state of one kind after the newest check."""
         episode = self.tracks.get(kind, Track()).episode
         if episode is None:
             return "none"
@@ -105,7 +109,7 @@ class Episodes(_Frozen):
         return "cleared" if episode.ended_check_id == self.check_id else "none"
 
     def due(self, check_id: str, now: datetime) -> tuple[Notice, ...]:
-        """Return what this check is to tell: its own news, and what others left behind."""
+        """Return the notices that this check must send: its own, and those left by others."""
         return tuple(
             each
             for each in self.outbox
@@ -119,6 +123,6 @@ def episodes_key(model: str) -> str:
 
 
 def read_episodes(storage: Storage, model: str) -> Episodes:
-    """Return where a model's episodes stand; a model that was never checked has none."""
+    """Return the state of a model's episodes; a model that was never checked has none."""
     found = storage.get(episodes_key(model))
     return Episodes(model=model) if found is None else Episodes.model_validate_json(found)

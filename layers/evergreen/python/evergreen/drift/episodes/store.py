@@ -1,6 +1,7 @@
-"""How a model's episodes are kept: one object in the data bucket, replaced by conditional write.
+"""Storage of a model's episodes: one object in the data bucket, replaced by conditional write.
 
-Two checks may end at the same time: each replaces the state only if it is still what it read.
+Two checks may end at the same time. Each replaces the state only if it has not changed since the
+check read it.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ _CHECKS_LOOKED_AT = 3
 
 
 def update_episodes(storage: Storage, findings: CheckFindings) -> Episodes:
-    """Carry one check over into the model's episodes, and return where they stand then.
+    """Update the model's episodes with the result of one check, and return their new state.
 
-    A check writes its decision down first. If one decided to retrain and died before it came
-    here, its decision holds up the next ones for the cooldown: so this one starts the retraining.
+    A check writes its decision to the drift log first. If an earlier check decided to retrain and
+    died before this step, its decision would block the next checks for the cooldown. So this check
+    starts the retraining in its place.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def update_episodes(storage: Storage, findings: CheckFindings) -> Episodes:
 
 
 def _start_was_lost(storage: Storage, known: Episodes, context: CheckContext) -> bool:
-    """Look whether one of the checks just before decided to retrain and was never counted."""
+    """Return whether a recent check decided to retrain but did not update the episodes."""
     since = known.checked_at
     checks = latest_checks(
         storage, context.model, context.timestamp, count=_CHECKS_LOOKED_AT, days=1
@@ -60,7 +62,7 @@ def _start_was_lost(storage: Storage, known: Episodes, context: CheckContext) ->
 
 
 def remove_sent_notices(storage: Storage, model: str, notices: Collection[Notice]) -> Episodes:
-    """Take notices that were told out of the outbox.
+    """Remove notices that were sent from the outbox.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From one check to the next state of a model's episodes: the rules, and nothing else."""
+"""Transitions of a model's episodes: the pure rules from one check to the next state."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckFindings:
-    """What one check means for the episodes.
+    """The result of one check, as far as it concerns the episodes.
 
     Parameters
     ----------
     context
         What was checked.
     now
-        When the check came to its findings, later than when it began.
+        When the check had its result, which is later than its start.
     moved
-        Per kind whether it moved; a kind about which too little is known is left out, and then
-        neither begins nor ends anything.
+        For each kind whether it moved. A kind with too few data is left out; it then neither begins
+        nor ends an episode.
     severity
-        How bad, of each kind that moved.
+        The severity of each kind that moved.
     starts_retraining
         Whether the policy starts a retraining.
     scheduled
         The window lengths that are checked regularly.
     detail
-        What the notices say beside the episode.
+        What the notices contain besides the episode.
     """
 
     context: CheckContext
@@ -61,13 +61,13 @@ class CheckFindings:
 
 
 def next_episodes(before: Episodes, findings: CheckFindings) -> Episodes:
-    """Return where the episodes stand after a check; the rules, and nothing else.
+    """Return the state of the episodes after a check.
 
-    An episode begins with the first window that moved. It ends when every window length that
-    still saw it has had a newer window in which nothing moved. A length that no schedule has
-    counts only until its window has passed, since nobody may ever check it again. A check of
-    another version ends what the version before it had. What is older than what is known changes
-    nothing.
+    An episode begins with the first window that moved. It ends when, for every window length in
+    which it was found, a newer window of that length shows no drift. A length that no schedule uses
+    counts only until its window has passed, because it may never be checked again. A check of
+    another version ends the episodes of the previous version. A window that is older than the
+    newest one of its length changes nothing.
     """
     context = findings.context
     if context.check_id == before.check_id:
@@ -155,7 +155,7 @@ def _news(before: Track, after: Track, findings: CheckFindings) -> list[Notice]:
 
 
 def _with_retraining(news: list[Notice], findings: CheckFindings) -> list[Notice]:
-    """Have one notice, and only one, start the retraining if there is to be one."""
+    """Mark exactly one notice to start the retraining, if the policy starts one."""
     if not findings.starts_retraining:
         return news
     first = next((at for at, each in enumerate(news) if each.news == "began"), None)
