@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -54,8 +55,22 @@ app.command("doctor")(doctor.command)
 app.command("alerts")(alerts.command)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("evergreen-mlops"))
+        raise typer.Exit
+
+
 @app.callback()
-def _evergreen() -> None:
+def _evergreen(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Keep the model in production green: train, serve, watch, retrain, promote.
 
     On a laptop: `evergreen up` starts everything, `evergreen status` shows it, `evergreen down`

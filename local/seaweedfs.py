@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from evergreen.aws import Patience
 from local.files import made_up_secret
 from local.ports import HOST
 from local.process import Command
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ACCESS_KEY = "evergreen"
+_LIMITS = Patience(connect=5, read=60, attempts=1)
 _PARTS = (
     *("s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
     *("filer.port", "filer.port.grpc"),
@@ -99,7 +101,7 @@ def client(url: str, credentials: Mapping[str, str]) -> S3Client:
         region_name=REGION,
         aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        config=_LIMITS.config().merge(Config(s3={"addressing_style": "path"})),
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-
+from evergreen.aws import Patience
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 
 # A function may run for 15 minutes. A call that times out here must not start it a second time.
-_PATIENT = Config(read_timeout=920, retries={"total_max_attempts": 1})
+_PATIENT = Patience(connect=5, read=920, attempts=1)
 
 
 class FunctionError(EvergreenError):
@@ -37,7 +36,7 @@ def call(target: Target, output: str, payload: dict[str, Any]) -> dict[str, Any]
         If the function raised.
     """
     name = target.output(output)
-    client = target.client("lambda", _PATIENT)
+    client = target.client("lambda", _PATIENT.config())
     answer = client.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
     body = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:

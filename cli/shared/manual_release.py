@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from mlflow import MlflowClient
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
@@ -22,6 +20,7 @@ from evergreen.errors import EvergreenError
 from evergreen.evaluation.evaluate import compare
 from evergreen.events import Events
 from evergreen.production import Production
+from evergreen.registry.client import mlflow_client
 from evergreen.registry.writer import Registry
 from evergreen.release.context import ReleaseContext
 from evergreen.release.promotion import candidate_pointer, promote
@@ -52,12 +51,10 @@ def release_context_of(target: Target) -> ReleaseContext:
         raise EvergreenError(
             "the address of the MLflow server is not known", fix="Set MLFLOW_TRACKING_URI to it"
         )
-    # MLflow's progress bars would disturb the display of our steps.
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     return ReleaseContext(
         storage=target.storage,
         production=Production(target.stage, target.client("ssm")),
-        registry=Registry(MlflowClient(tracking_uri=target.mlflow_uri)),
+        registry=Registry(mlflow_client(target.mlflow_uri)),
         events=Events(target.output("EventBusName"), target.client("events")),
         clock=utc_now,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from evergreen.aws import LONG
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 from local.settings import read_settings
@@ -64,11 +65,20 @@ class Target:
         return self.environment.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_TRACKING_URI")
 
     def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Return a boto3 client of the target."""
+        """Return a boto3 client of the target.
+
+        Parameters
+        ----------
+        service
+            Its name, e.g. ``s3``.
+        config
+            What is to be different from :data:`evergreen.aws.LONG`.
+        """
+        limits = LONG.config()
         return self._session.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.environment.get("AWS_ENDPOINT_URL"),
-            config=config,
+            config=limits.merge(config) if config else limits,
         )
 
     @cached_property

@@ -6,26 +6,25 @@ and ``window``, the rows to train on in words.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
 from evergreen.errors import NoProductionModelError
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
-from evergreen.production import Production
-from evergreen.storage import Storage
 from evergreen.training.trainer import load_trainer
 from evergreen.training.window import choose_window
-from functions.build_dataset.settings import settings
+from functions.shared import clients
+from functions.shared.deployment_settings import settings
+from functions.shared.logs import create_logger
 
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):
@@ -41,7 +40,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Build the data set, or raise NotEnoughDataError."""
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
-    pointer = _production().read(definition.name)
+    pointer = clients.production(settings().stage, LONG).read(definition.name)
     if pointer is None:
         raise NoProductionModelError(
             "nothing is in production to build on",
@@ -49,9 +48,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             fix="Train and promote a first model by hand.",
         )
     trainer = load_trainer(settings().models / definition.name)
+    storage = clients.storage(settings().bucket, LONG)
     manifest = build_dataset(
-        _storage(),
-        Lake(_storage()),
+        storage,
+        Lake(storage),
         definition,
         pointer,
         choose_window=partial(choose_window, definition, trainer),
@@ -60,13 +60,3 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     logger.info("data set built", extra=manifest.model_dump(mode="json"))
     answer = event | {"dataset_id": manifest.dataset_id, "champion": pointer.version}
     return answer | ({"window": manifest.window.reason} if manifest.window else {})
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))

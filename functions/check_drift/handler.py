@@ -7,24 +7,23 @@ Event: ``{"model": …, "window": "24 hours"}``, optionally ``"end"`` (RFC 3339;
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.events import Events, EventType
 from evergreen.lake.reader import Lake
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
-from evergreen.production import Production
 from evergreen.storage import Storage
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.settings import settings
+from functions.shared import clients
+from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 MAX_FEATURES = 50
 """Features whose effect is a metric of its own."""
 
-logger = Logger()
+logger = create_logger()
 
 
 class CheckRequest(BaseModel):
@@ -56,7 +55,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Check, publish metrics and events, and answer with the decision."""
     request = CheckRequest.model_validate(event)
     definition = _definition(request.model)
-    pointer = _production().read(definition.name)
+    pointer = clients.production(settings().stage, LONG).read(definition.name)
     if pointer is None:
         logger.info("nothing to check yet", model=definition.name)
         # So that no data means no check, which is an alarm.
@@ -68,22 +67,24 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     from evergreen.drift.check import run_check  # noqa: PLC0415
 
     end = request.end or utc_now()
+    storage = clients.storage(settings().bucket, LONG)
     result = run_check(
         definition,
         pointer,
-        Lake(_storage()),
-        _storage(),
+        Lake(storage),
+        storage,
         start=end - request.window,
         end=end,
         clock=utc_now,
         report=request.report,
     )
-    episodes = update_episodes(_storage(), findings_of(result, definition, utc_now()))
+    episodes = update_episodes(storage, findings_of(result, definition, utc_now()))
     publish_metrics(result, episodes)
     answer = completed(result, episodes)
     logger.info(result.decision.reason, **answer)
-    _events().put(EventType.DRIFT_CHECK_COMPLETED, definition.name, answer)
-    tell(_storage(), _events(), episodes)
+    events = Events(settings().event_bus, clients.aws_client("events", LONG))
+    events.put(EventType.DRIFT_CHECK_COMPLETED, definition.name, answer)
+    tell(storage, events, episodes)
     return answer
 
 
@@ -136,18 +137,3 @@ def largest_effects(tests: Sequence[UnivariateTest]) -> dict[str, float]:
             largest[test.feature_name] = max(known, test.effect_size)
     ranked = sorted(largest.items(), key=lambda item: -item[1])
     return dict(ranked[:MAX_FEATURES])
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))
-
-
-@cache
-def _events() -> Events:
-    return Events(settings().event_bus, boto3.client("events"))

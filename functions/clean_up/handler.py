@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from evergreen.clock import to_text
 from evergreen.evaluation.comparison import Comparison
 from evergreen.release.promotion import reject
+from functions.shared.logs import create_logger
 from functions.shared.release_context import JudgedChallenger, count, release_context
 
-logger = Logger()
+logger = create_logger()
 
 
 @logger.inject_lambda_context

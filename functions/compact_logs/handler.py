@@ -6,10 +6,9 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.errors import CompactionError
 from evergreen.lake.compaction import CompactionReport, compact
@@ -18,14 +17,17 @@ from evergreen.lake.tables import LABELS
 from evergreen.lake.unjoined import find_unjoined
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition, load_definitions
-from evergreen.storage import Storage
 from functions.compact_logs.settings import settings
+from functions.shared import clients
+from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger()
+    from evergreen.storage import Storage
+
+logger = create_logger()
 _COUNTERS = (Metric.COMPACTION_FAILURES, Metric.REJECTED_RECORDS)
 
 
@@ -53,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         definitions = [find_definition(models, request.model)]
     else:
         definitions = list(load_definitions(models).values())
-    storage = Storage(settings().bucket, boto3.client("s3"))
+    storage = clients.storage(settings().bucket, LONG)
     reports: list[CompactionReport] = []
     for definition in definitions:
         report = compact(

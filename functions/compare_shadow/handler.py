@@ -7,25 +7,23 @@ by what was compared, with ``verdict`` (``waiting``, ``promote`` or ``reject``) 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.clock import to_text, utc_now
 from evergreen.errors import EvergreenError
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
-from evergreen.production import Production
 from evergreen.shadow.comparison import compare_shadow
 from evergreen.shadow.slot import seconds_to_wait
-from evergreen.storage import Storage
-from functions.compare_shadow.settings import settings
+from functions.shared import clients
+from functions.shared.deployment_settings import settings
+from functions.shared.logs import create_logger
 
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):
@@ -43,7 +41,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Compare, or raise where the challenger is no longer in the shadow."""
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
-    pointer = _production().read(definition.name)
+    pointer = clients.production(settings().stage, LONG).read(definition.name)
     slot = pointer.shadow if pointer else None
     if slot is None or slot.version != request.challenger:
         raise EvergreenError(
@@ -51,7 +49,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             where=definition.name,
             fix="Something else was promoted or put there meanwhile; retrain.",
         )
-    seen = compare_shadow(_storage(), Lake(_storage()), definition, slot, clock=utc_now)
+    storage = clients.storage(settings().bucket, LONG)
+    seen = compare_shadow(storage, Lake(storage), definition, slot, clock=utc_now)
     shadow = {
         "version": slot.version,
         "started_at": to_text(slot.started_at),
@@ -63,13 +62,3 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return event | {"shadow": shadow}
     reason = seen.reason if seen.verdict == "reject" else f"{request.reason}; {seen.reason}"
     return event | {"shadow": shadow, "decision": seen.verdict, "reason": reason}
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))

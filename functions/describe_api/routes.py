@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import boto3
 from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
@@ -16,12 +15,12 @@ from evergreen.metrics.history import SPANS
 from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Production, ProductionPointer
 from evergreen.reporting.status import StatusReader
-from evergreen.storage import Storage
 from functions.describe_api.page import render_api_page
 from functions.describe_api.settings import settings
 from functions.describe_api.status_page import status_page
+from functions.shared import clients
 from functions.shared.api import answer
-from functions.shared.openapi import VERSION, describe
+from functions.shared.openapi import describe
 
 SERVICE = "evergreen"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -77,7 +76,7 @@ async def list_models() -> Response:
 @router.get("/v2")
 async def describe_server() -> Response:
     """Name this server as the Open Inference Protocol asks."""
-    return answer({"name": SERVICE, "version": VERSION, "extensions": []})
+    return answer({"name": SERVICE, "version": settings().version, "extensions": []})
 
 
 @router.get("/v2/health/live")
@@ -127,12 +126,11 @@ def _definitions() -> Mapping[str, ModelDefinition]:
 
 @cache
 def _document() -> dict[str, Any]:
-    return describe(_definitions())
+    return describe(_definitions(), settings().version)
 
 
-@cache
 def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))
+    return clients.production(settings().stage)
 
 
 @cache
@@ -141,8 +139,8 @@ def _reader() -> StatusReader:
         stage=settings().stage,
         definitions=_definitions(),
         production=_production(),
-        storage=Storage(settings().bucket, boto3.client("s3")),
-        cloudwatch=boto3.client("cloudwatch"),
+        storage=clients.storage(settings().bucket),
+        cloudwatch=clients.aws_client("cloudwatch"),
         clock=utc_now,
     )
 

@@ -6,14 +6,14 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.shared.environment import ModelsEnvironment
+from functions.shared import deployment_settings
 
 
-class Settings(ModelsEnvironment):
+class Settings(deployment_settings.Settings):
     """Environment of the function."""
 
-    stage: str = Field(alias="EVERGREEN_STAGE")
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
+    version: str = Field(alias="EVERGREEN_VERSION")
+    """The version of Evergreen that was deployed."""
 
 
 @cache

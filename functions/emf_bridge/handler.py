@@ -12,17 +12,15 @@ import gzip
 import json
 from collections import defaultdict
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools import Logger
+from functions.shared import clients
+from functions.shared.logs import create_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 MAX_DATA = 1000
@@ -30,12 +28,7 @@ MAX_DATA = 1000
 MAX_VALUES = 150
 """Values per metric datum, both from the API reference of PutMetricData."""
 
-logger = Logger()
-
-
-@cache
-def _cloudwatch() -> CloudWatchClient:
-    return boto3.client("cloudwatch")
+logger = create_logger()
 
 
 @logger.inject_lambda_context
@@ -46,9 +39,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
     for line in batch.get("logEvents", []):
         for namespace, datum in metric_data(line["message"]):
             by_namespace[namespace].append(datum)
+    cloudwatch = clients.aws_client("cloudwatch")
     for namespace, data in by_namespace.items():
         for first in range(0, len(data), MAX_DATA):
-            _cloudwatch().put_metric_data(
+            cloudwatch.put_metric_data(
                 Namespace=namespace, MetricData=data[first : first + MAX_DATA]
             )
     return {"metric_data": sum(map(len, by_namespace.values()))}

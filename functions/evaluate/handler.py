@@ -11,27 +11,28 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import boto3
 import pyarrow as pa
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import EvaluationContext
 from evergreen.model_definition import find_definition
-from evergreen.production import Production, ProductionPointer
+from evergreen.production import ProductionPointer
 from evergreen.registry.reports import keep_report
 from evergreen.registry.writer import Registry
 from evergreen.release.promotion import candidate_pointer
 from evergreen.storage import Storage
 from functions.evaluate.settings import settings
+from functions.shared import clients
+from functions.shared.logs import create_logger
 from functions.shared.tracking import tracking_client
 
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):
@@ -49,17 +50,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Compare and answer with the decision."""
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
-    pointer = _production().read(definition.name)
+    pointer = clients.production(settings().stage, LONG).read(definition.name)
     registered = _registry().find(definition.name, request.challenger)
-    rows = read_dataset(_storage(), definition.name, request.dataset_id)
+    storage = clients.storage(settings().bucket, LONG)
+    rows = read_dataset(storage, definition.name, request.dataset_id)
     at = utc_now()
     evaluation = evaluate(
         definition,
         rows_of(rows, HOLDOUT),
         training=rows_of(rows, TRAIN),
-        champion=load_bundle(_storage(), pointer) if pointer else None,
-        champion_training=_trained_on(pointer, definition.name),
-        challenger=load_bundle(_storage(), candidate_pointer(registered, promoted_at=at)),
+        champion=load_bundle(storage, pointer) if pointer else None,
+        champion_training=_trained_on(storage, pointer, definition.name),
+        challenger=load_bundle(storage, candidate_pointer(registered, promoted_at=at)),
     )
     champion = pointer.version if pointer else None
     context = EvaluationContext(
@@ -73,20 +75,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return event | comparison.model_dump(mode="json")
 
 
-def _trained_on(pointer: ProductionPointer | None, model: str) -> pa.Table | None:
+def _trained_on(storage: Storage, pointer: ProductionPointer | None, model: str) -> pa.Table | None:
     if pointer is None:
         return None
-    return rows_of(read_dataset(_storage(), model, pointer.reference_dataset_id), TRAIN)
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))
+    return rows_of(read_dataset(storage, model, pointer.reference_dataset_id), TRAIN)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the evaluation function is told by its environment."""
+"""Settings of the evaluation function."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.shared.environment import ModelsEnvironment
+from functions.shared import tracking_settings
 
 
-class Settings(ModelsEnvironment):
+class Settings(tracking_settings.Settings):
     """Environment of the function."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
-    tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
-    tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
 
 
 @cache

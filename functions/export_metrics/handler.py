@@ -11,8 +11,6 @@ import time
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -21,6 +19,8 @@ from pydantic_core import to_json
 from evergreen.clock import utc_now
 from functions.export_metrics.collector import CloudWatchCollector
 from functions.export_metrics.settings import settings
+from functions.shared import clients
+from functions.shared.logs import create_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
 KEY_SECONDS = 300
 """How long a key that was read counts: so long may a revoked one still be let in."""
 
-logger = Logger()
+logger = create_logger()
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one scrape in Prometheus' text format, or 403."""
-    if not _is_allowed(event["headers"] or {}):
-        return _forbidden()
-    return {
-        "statusCode": 200,
-        "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4},
-        "body": generate_latest(_collector()).decode(),
-    }
+    with clients.in_time(context):
+        if not _is_allowed(event["headers"] or {}):
+            return _forbidden()
+        return {
+            "statusCode": 200,
+            "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4},
+            "body": generate_latest(_collector()).decode(),
+        }
 
 
 def _is_allowed(headers: Mapping[str, str]) -> bool:
@@ -67,10 +68,10 @@ def _forbidden() -> dict[str, Any]:
 
 @cache
 def _collector() -> CloudWatchCollector:
-    return CloudWatchCollector(boto3.client("cloudwatch"), utc_now, settings().quantiles)
+    return CloudWatchCollector(clients.aws_client("cloudwatch"), utc_now, settings().quantiles)
 
 
 @lru_cache(maxsize=1)
 def _api_key(_period: int) -> str:
-    answer = boto3.client("apigateway").get_api_key(apiKey=settings().api_key_id, includeValue=True)
-    return answer["value"]
+    gateway = clients.aws_client("apigateway")
+    return str(gateway.get_api_key(apiKey=settings().api_key_id, includeValue=True)["value"])

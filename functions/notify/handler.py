@@ -8,11 +8,9 @@ Each channel keeps its own mark, so what one of them has got is not sent to it a
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,18 +19,19 @@ from evergreen.alerting.messages import alert_of
 from evergreen.alerting.once import deliver_once, mark_key
 from evergreen.clock import utc_now
 from evergreen.errors import EvergreenError
-from evergreen.storage import Storage
 from functions.notify.alarms import alarms_of
 from functions.notify.example_alert import example_alert
 from functions.notify.settings import settings
 from functions.notify.webhook import check_address, post
+from functions.shared import clients
+from functions.shared.logs import create_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evergreen.alerting.messages import Alert
 
-logger = Logger()
+logger = create_logger()
 
 
 class NotDeliveredError(EvergreenError):
@@ -69,7 +68,10 @@ def _deliveries(event: Mapping[str, Any]) -> list[tuple[Alert, str]]:
 def _publish(alert: Alert) -> str:
     message = as_text(alert, _link(alert))
     publish = partial(
-        _sns().publish, TopicArn=settings().topic, Subject=as_subject(alert), Message=message
+        clients.aws_client("sns").publish,
+        TopicArn=settings().topic,
+        Subject=as_subject(alert),
+        Message=message,
     )
     return _once("email", alert, publish)
 
@@ -86,7 +88,8 @@ _CHANNELS: Mapping[str, Callable[[Alert], str]] = {"email": _publish, "webhook":
 
 
 def _once(channel: str, alert: Alert, send: Callable[[], object]) -> str:
-    sent = deliver_once(_storage(), mark_key(channel, alert.id), send, clock=utc_now)
+    storage = clients.storage(settings().bucket)
+    sent = deliver_once(storage, mark_key(channel, alert.id), send, clock=utc_now)
     return "sent" if sent else "had been sent before"
 
 
@@ -96,25 +99,11 @@ def _link(alert: Alert) -> str | None:
 
 def _address() -> str | None:
     """Read the webhook's address, each time: alerts are few, and a new one counts at once."""
+    ssm = clients.aws_client("ssm")
     try:
-        found = _ssm().get_parameter(Name=settings().webhook_parameter, WithDecryption=True)
+        found = ssm.get_parameter(Name=settings().webhook_parameter, WithDecryption=True)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ParameterNotFound":
             return None
         raise
     return str(found["Parameter"]["Value"])
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _sns() -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("sns")
-
-
-@cache
-def _ssm() -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("ssm")

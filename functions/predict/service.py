@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import boto3
-
+from evergreen.aws import ONCE, QUICK
 from evergreen.capture import ground_truth, request_log
 from evergreen.capture.delivery import Delivery
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition
-from evergreen.production import Production
 from evergreen.serving.requests import RequestReader
 from evergreen.serving.server import ModelServer, PredictionService
 from evergreen.shadow.scorer import ShadowScorer
-from evergreen.storage import Storage
 from functions.predict.settings import Settings, settings
+from functions.shared import clients
 from functions.shared.metrics import Recorder
 
 _COUNTERS = (
@@ -57,12 +55,11 @@ def build_service(environment: Settings) -> Service:
         If no model of that name was packed with the function.
     """
     definition = find_definition(environment.models, environment.model)
-    storage = Storage(environment.bucket, boto3.client("s3"))
-    firehose = boto3.client("firehose")
+    storage = clients.storage(environment.bucket)
+    # Delivery itself tries again, and time must remain to put into S3 what Firehose does not take.
+    firehose = clients.aws_client("firehose", ONCE, QUICK.attempt_seconds)
     record = recorder().record
-    server = ModelServer(
-        definition, Production(environment.stage, boto3.client("ssm")), storage, record
-    )
+    server = ModelServer(definition, clients.production(environment.stage), storage, record)
     log_prefix = request_log.request_log_landing_prefix(definition.name)
     label_prefix = ground_truth.labels_landing_prefix(definition.name)
     return Service(

@@ -11,24 +11,24 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.errors import RegistryError
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition
 from evergreen.registry.registration import register_challenger
 from evergreen.registry.writer import Registry
-from evergreen.storage import Storage
 from evergreen.training.train import find_trained
-from functions.register_challenger.settings import settings
+from functions.shared import clients
+from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 from functions.shared.tracking import tracking_client
+from functions.shared.tracking_settings import settings
 
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         definition.name,
         request.run_id or _run_of(definition, request.dataset_id),
         request.dataset_id,
-        storage=_storage(),
+        storage=clients.storage(settings().bucket, LONG),
         registry=_registry(),
         clock=utc_now,
     )
@@ -78,11 +78,6 @@ def _run_of(definition: ModelDefinition, dataset_id: str) -> str:
             fix="See the training job's log.",
         )
     return trained.run_id
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
 
 
 @cache

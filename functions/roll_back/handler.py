@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,10 +17,10 @@ from evergreen.model_definition import find_definition
 from evergreen.release.rollback import roll_back
 from evergreen.release.watch_period import reason_not_to_roll_back
 from functions.roll_back.alarm import Alarm
-from functions.roll_back.settings import settings
-from functions.shared.release_context import count, release_context
+from functions.shared.logs import create_logger
+from functions.shared.release_context import count, release_context, settings
 
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):

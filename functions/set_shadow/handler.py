@@ -7,22 +7,20 @@ and after a start ``started_at`` and ``wait_seconds``, after which to look at it
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Any, Literal
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from evergreen.clock import to_text, utc_now
 from evergreen.model_definition import find_definition
-from evergreen.production import Production, ShadowSlot
+from evergreen.production import ShadowSlot
 from evergreen.shadow.slot import seconds_to_wait, start_shadow, stop_shadow
-from evergreen.storage import Storage
-from functions.set_shadow.settings import settings
+from functions.shared import clients
+from functions.shared.deployment_settings import settings
+from functions.shared.logs import create_logger
 
-logger = Logger()
+logger = create_logger()
 
 
 class Start(BaseModel):
@@ -57,8 +55,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Start or stop; either of them again changes nothing."""
     request = Request.model_validate(event).root
     definition = find_definition(settings().models, request.model)
+    production = clients.production(settings().stage)
     if isinstance(request, Stop):
-        stopped = stop_shadow(_production(), definition.name, request.challenger)
+        stopped = stop_shadow(production, definition.name, request.challenger)
         logger.info("shadow slot emptied" if stopped else "nothing to empty")
         return {"version": request.challenger}
     now = utc_now()
@@ -69,20 +68,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         started_at=now,
         owner=request.execution,
     )
-    slot = start_shadow(_storage(), _production(), definition.name, wanted)
+    slot = start_shadow(clients.storage(settings().bucket), production, definition.name, wanted)
     logger.info("challenger in the shadow", extra=slot.model_dump(mode="json"))
     return {
         "version": slot.version,
         "started_at": to_text(slot.started_at),
         "wait_seconds": seconds_to_wait(definition, slot, now),
     }
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))

@@ -10,13 +10,14 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from botocore.exceptions import HTTPClientError
 from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from evergreen.aws import OutOfTimeError
 from evergreen.errors import (
     BundleError,
     EvergreenError,
@@ -27,6 +28,8 @@ from evergreen.errors import (
     UnknownModelError,
 )
 from evergreen.serving.metric_groups import OTHER_CLASS
+from functions.shared.clients import in_time
+from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 
 PROBLEM = "application/problem+json"
@@ -38,10 +41,12 @@ _STATUS: dict[type[EvergreenError], HTTPStatus] = {
     BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     LogDeliveryError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+_UNREACHED = (HTTPClientError, OutOfTimeError)
+"""What a call to AWS raises that got no answer, or was not made for lack of time."""
 # Mangum hands anything else to API Gateway as base64, which then reaches the caller as it is.
 _TEXT = ["text/", "application/json", PROBLEM]
 
-logger = Logger()
+logger = create_logger()
 
 
 def answer(content: Any, status: int = 200) -> Response:  # noqa: ANN401 - any JSON value
@@ -74,6 +79,7 @@ def create_api() -> FastAPI:
         exception_handlers={
             EvergreenError: _refuse,
             HTTPException: _no_route,
+            **dict.fromkeys(_UNREACHED, _fail_unreached),
             Exception: _fail,
         },
     )
@@ -101,7 +107,8 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
         # Whoever calls asyncio.run() in this process leaves the thread without a loop.
         asyncio.set_event_loop(_event_loop())
         started = time.perf_counter()
-        answered: dict[str, Any] = mangum(event, context)
+        with in_time(context):
+            answered: dict[str, Any] = mangum(event, context)
         milliseconds = (time.perf_counter() - started) * 1000
         recorder.record_answer(event, endpoint, answered["statusCode"], milliseconds)
         return answered
@@ -128,6 +135,13 @@ async def _refuse(_: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("not served", exc_info=error)
     return problem(status, str(error))
+
+
+async def _fail_unreached(_: Request, error: Exception) -> Response:
+    logger.error("AWS did not answer in time", exc_info=error)
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "a service that this needs did not answer in time"
+    )
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

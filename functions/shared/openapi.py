@@ -13,7 +13,6 @@ from evergreen.capture.ground_truth import MAX_LABELS
 from evergreen.capture.request_log import MAX_ROWS
 from evergreen.model_definition import Feature, ModelDefinition
 
-VERSION = "0.1.0"
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _KEY: list[dict[str, list[str]]] = [{"apiKey": []}]
@@ -31,7 +30,7 @@ _TYPES = {"float": "number", "integer": "integer", "boolean": "boolean", "catego
 _DATATYPES = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
 
 
-def describe(definitions: Mapping[str, ModelDefinition]) -> dict[str, Any]:
+def describe(definitions: Mapping[str, ModelDefinition], version: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of a deployment with these models."""
     paths = _general_paths()
     schemas: dict[str, Any] = {"Problem": _problem_schema()}
@@ -42,7 +41,7 @@ def describe(definitions: Mapping[str, ModelDefinition]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Evergreen",
-            "version": VERSION,
+            "version": version,
             "description": "Predictions of the models of this deployment. Every predicted row is "
             "logged; send the ground truth later under its request_id and row.",
         },

@@ -5,17 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from pydantic import BaseModel, ConfigDict, Field
 
+from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.events import Events
 from evergreen.metrics.catalog import Metric
-from evergreen.production import Production
 from evergreen.registry.writer import Registry
 from evergreen.release.context import ReleaseContext
-from evergreen.storage import Storage
-from functions.shared.environment import Environment
+from functions.shared import clients, tracking_settings
 from functions.shared.metrics import Recorder
 from functions.shared.tracking import tracking_client
 
@@ -29,14 +27,17 @@ _COUNTERS: dict[Decision, Metric] = {
 }
 
 
-class ReleaseSettings(Environment):
+class Settings(tracking_settings.Settings):
     """Environment of a function that decides."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
     event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
-    tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
-    tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return Settings.read()
 
 
 class JudgedChallenger(BaseModel):
@@ -52,12 +53,12 @@ class JudgedChallenger(BaseModel):
 @cache
 def release_context() -> ReleaseContext:
     """Return the release context: everything that a decision reads and is written to."""
-    settings = ReleaseSettings.read()
+    environment = settings()
     return ReleaseContext(
-        storage=Storage(settings.bucket, boto3.client("s3")),
-        production=Production(settings.stage, boto3.client("ssm")),
-        registry=Registry(tracking_client(settings.tracking_uri, settings.tracking_secret)),
-        events=Events(settings.event_bus, boto3.client("events")),
+        storage=clients.storage(environment.bucket, LONG),
+        production=clients.production(environment.stage, LONG),
+        registry=Registry(tracking_client(environment.tracking_uri, environment.tracking_secret)),
+        events=Events(environment.event_bus, clients.aws_client("events", LONG)),
         clock=utc_now,
     )
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-import boto3
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
-from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, Field
+
+from evergreen.aws import LONG
+from evergreen.registry.client import mlflow_client
+from functions.shared.clients import aws_client
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 
 class SignIn(BaseModel):
@@ -30,11 +35,9 @@ def tracking_client(uri: str, secret: str | None) -> MlflowClient:
         The secret of Secrets Manager that holds user and password; None where nobody signs in.
     """
     if secret is not None:
-        answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret)
+        answer = aws_client("secretsmanager", LONG).get_secret_value(SecretId=secret)
         sign_in = SignIn.model_validate_json(answer["SecretString"])
         # MLflow's client reads them here and nowhere else, anew with each request.
         os.environ["MLFLOW_TRACKING_USERNAME"] = sign_in.username
         os.environ["MLFLOW_TRACKING_PASSWORD"] = sign_in.password
-    # A log is no terminal.
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
-    return MlflowClient(uri)
+    return mlflow_client(uri)

@@ -6,27 +6,21 @@ clear away what an ended execution left in the shadow slot, so that is done here
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import utc_now
 from evergreen.model_definition import find_definition
-from evergreen.production import Production
 from evergreen.release import executions
 from evergreen.release.retraining_lock import take_lock
 from evergreen.shadow.slot import clear_abandoned_shadow
-from evergreen.storage import Storage
-from functions.take_lock.settings import settings
+from functions.shared import clients
+from functions.shared.deployment_settings import settings
+from functions.shared.logs import create_logger
 
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
-
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):
@@ -43,27 +37,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take the lock, or raise RetrainingInProgressError."""
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
-    take_lock(_storage(), definition.name, request.execution, is_running=_is_running, clock=utc_now)
-    healed = clear_abandoned_shadow(_production(), definition.name, request.execution)
+    storage, production = clients.storage(settings().bucket), clients.production(settings().stage)
+    take_lock(storage, definition.name, request.execution, is_running=_is_running, clock=utc_now)
+    healed = clear_abandoned_shadow(production, definition.name, request.execution)
     logger.info("lock taken", extra={**request.model_dump(), "slot_healed": healed})
     return event
 
 
 def _is_running(execution: str) -> bool:
     """Say whether an execution still runs."""
-    return executions.is_running(_states(), execution)
-
-
-@cache
-def _storage() -> Storage:
-    return Storage(settings().bucket, boto3.client("s3"))
-
-
-@cache
-def _production() -> Production:
-    return Production(settings().stage, boto3.client("ssm"))
-
-
-@cache
-def _states() -> SFNClient:
-    return boto3.client("stepfunctions")
+    return executions.is_running(clients.aws_client("stepfunctions"), execution)

@@ -15,14 +15,13 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 
-from aws_lambda_powertools import Logger
-
+from functions.shared.logs import create_logger
 from functions.train.work import TrainingRequest, train_once
 
 FAILURE_CHARACTERS = 1024
 """How much of ``output/failure`` SageMaker reports as the reason."""
 
-logger = Logger()
+logger = create_logger()
 
 
 def run(folder: Path) -> int:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.shared.logs import create_logger
 from functions.train.work import TrainingRequest, train_once
 
-logger = Logger()
+logger = create_logger()
 
 
 @logger.inject_lambda_context

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import boto3
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.datasets.store import read_dataset, read_manifest
 from evergreen.model_definition import find_definition
 from evergreen.registry.writer import Registry
-from evergreen.storage import Storage
 from evergreen.training.train import TrainedRun, find_trained, train
+from functions.shared import clients
 from functions.shared.tracking import tracking_client
-from functions.train.settings import settings
+from functions.shared.tracking_settings import settings
 
 
 class TrainingRequest(BaseModel):
@@ -29,7 +29,7 @@ def train_once(request: TrainingRequest) -> TrainedRun:
     environment = settings()
     definition = find_definition(environment.models, request.model)
     folder = environment.models / definition.name
-    storage = Storage(environment.bucket, boto3.client("s3"))
+    storage = clients.storage(environment.bucket, LONG)
     registry = Registry(tracking_client(environment.tracking_uri, environment.tracking_secret))
     known = find_trained(definition, folder, request.dataset_id, registry=registry)
     if known:

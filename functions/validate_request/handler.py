@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evergreen.errors import RetrainingRequestError
 from evergreen.model_definition import Retraining, find_definition
+from functions.shared.logs import create_logger
 from functions.validate_request.settings import settings
 
-logger = Logger()
+logger = create_logger()
 
 
 class Request(BaseModel):

@@ -117,7 +117,10 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
 
 @pytest.mark.parametrize(
     ("function", "shared"),
-    [("predict", {"api", "environment", "metrics"}), ("set_shadow", {"environment"})],
+    [
+        ("predict", {"api", "clients", "environment", "logs", "metrics"}),
+        ("set_shadow", {"clients", "deployment_settings", "environment", "logs"}),
+    ],
 )
 def test_of_the_shared_modules_a_function_holds_those_it_imports(
     models: Path, function: str, shared: set[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from app import build_app
+from cdk.constructs.building.assets import ROOT
 from tests.infrastructure.conftest import synthesise
 from tests.support.templates import flat, resources
 
@@ -252,3 +254,13 @@ def test_a_permission_too_wide_stops_the_synthesis(models: Path, tmp_path: Path)
     user.add_to_policy(everything)
     with pytest.raises(RuntimeError, match=r"Wide.*\s.*IAM5\[Action::s3:\*\]"):
         app.synth()
+
+
+def test_every_function_is_told_the_version_of_the_project(aws: Templates) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    told = [
+        properties["Environment"]["Variables"]["EVERGREEN_VERSION"]
+        for properties in functions(aws).values()
+    ]
+    assert len(told) > 10
+    assert set(told) == {project["version"]}

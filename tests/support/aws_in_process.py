@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
@@ -46,12 +47,12 @@ LANDING = "landing"
 
 
 class Account:
-    """An AWS account with one region; ``client`` takes the place of ``boto3.client``."""
+    """An AWS account with one region; ``client`` takes the place of our client factory."""
 
     def __init__(self) -> None:
         self._buckets: set[str] = set()
 
-    def client(self, service: str, **_: Any) -> Any:
+    def client(self, service: str, *_: Any) -> Any:
         """Return the client of a service; creating one takes longer than most tests."""
         return _client(service)
 
@@ -193,7 +194,9 @@ def _client(service: str) -> Any:
     session = boto3.Session(
         aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
     )
-    client = session.client(service)  # type: ignore[call-overload] # its name is no literal
+    # A test may name an endpoint for the clients of the code under test, and this one stays.
+    config = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg] # no stub
+    client = session.client(service, config=config)  # type: ignore[call-overload] # no literal
     client.meta.events.register_last("before-send", _outside)
     return client
 

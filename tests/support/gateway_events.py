@@ -18,6 +18,10 @@ class Context:
     memory_limit_in_mb: int = 1769
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:000000000000:function:predict"
     aws_request_id: str = "6f2c1a34-0d8e-4f0c-9a56-2b1f7c3d9e80"
+    remaining_milliseconds: int = 29_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_milliseconds
 
 
 def event(method: str, path: str, body: Any = None, *, base64_body: bool = False) -> dict[str, Any]:

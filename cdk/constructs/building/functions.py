@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -333,6 +334,7 @@ def _layer(scope: Construct, name: str, storage: StorageStack) -> lambda_.ILayer
 def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
     return {
         "EVERGREEN_STAGE": storage.deployment.settings.stage,
+        "EVERGREEN_VERSION": version("evergreen-mlops"),
         "EVERGREEN_BUCKET": storage.bucket.bucket_name,
         "EVERGREEN_EVENT_BUS": storage.bus.event_bus_name,
         "POWERTOOLS_SERVICE_NAME": folder,

@@ -18,10 +18,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-import boto3
-
 from functions.predict import handler as entry
 from functions.predict import service as wiring
+from functions.shared import clients
 from functions.shared.metrics import Recorder, ServiceWatch
 from tests.support.aws_in_process import account, intercepted
 from tests.support.gateway_events import Context, event
@@ -76,7 +75,7 @@ def main() -> None:
         }
         with (
             mock.patch.dict(os.environ, told),
-            mock.patch.object(boto3, "client", aws.client),
+            mock.patch.object(clients, "aws_client", aws.client),
             mock.patch.object(wiring, "recorder", return_value=recorder),
             mock.patch.object(entry, "recorder", return_value=recorder),
             mock.patch.object(entry, "_watch", _SwitchedWatch()),

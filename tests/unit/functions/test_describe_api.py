@@ -7,7 +7,6 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from fastapi.openapi.models import OpenAPI
 from starlette.routing import Route
@@ -17,6 +16,7 @@ from functions.describe_api import routes
 from functions.describe_api.handler import handler
 from functions.describe_api.settings import settings
 from functions.predict.routes import router as model_router
+from functions.shared import clients
 from functions.shared.openapi import describe
 from tests.support.gateway_events import Context, event
 from tests.support.trained_models import DEFINITION, TOML, promote
@@ -31,7 +31,7 @@ CONTEXT: Any = Context(function_name="describe-api")
 
 
 def forget() -> None:
-    made = (routes._definitions, routes._document, routes._production, routes._reader)
+    made = (routes._definitions, routes._document, routes._reader)
     for cached in (settings, *made):
         cached.cache_clear()
 
@@ -43,8 +43,9 @@ def deployed(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     (tmp_path / "models" / "late_bus" / "model.toml").write_text(TOML)
     monkeypatch.setenv("EVERGREEN_STAGE", "dev")
     monkeypatch.setenv("EVERGREEN_BUCKET", "data")
+    monkeypatch.setenv("EVERGREEN_VERSION", "1.2.3")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
-    monkeypatch.setattr(boto3, "client", aws.client)
+    monkeypatch.setattr(clients, "aws_client", aws.client)
     forget()
     yield
     forget()
@@ -64,6 +65,11 @@ def test_models_and_what_is_in_production(aws: Account) -> None:
     promote(aws.storage(), aws.production(), "3")
     (model,) = call("GET", "/models")[1]["models"]
     assert model["production"]["version"] == "3"
+
+
+def test_the_deployed_version_is_in_the_document_and_in_the_server_metadata() -> None:
+    assert call("GET", "/openapi.json")[1]["info"]["version"] == "1.2.3"
+    assert call("GET", "/v2")[1]["version"] == "1.2.3"
 
 
 def test_the_root_is_the_status_page_under_its_policy(aws: Account) -> None:
@@ -156,7 +162,7 @@ def test_the_page_is_whole_and_loads_nothing_from_elsewhere(aws: Account) -> Non
     page.feed(body)
     assert page.open == []
     assert page.loads == ["openapi.json"]
-    for path in describe({"late_bus": DEFINITION})["paths"]:
+    for path in describe({"late_bus": DEFINITION}, "1.2.3")["paths"]:
         assert path in page.text
 
 

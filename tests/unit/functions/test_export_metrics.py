@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +15,7 @@ from evergreen.metrics.prometheus import prometheus_name
 from functions.export_metrics import handler as module
 from functions.export_metrics.collector import CloudWatchCollector
 from functions.export_metrics.settings import Settings, settings
+from functions.shared import clients
 from tests.support.aws_in_process import intercepted
 from tests.support.gateway_events import Context, event
 
@@ -166,10 +166,10 @@ class Gateway:
 
 @pytest.fixture
 def called(aws: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    clients: dict[str, Any] = {"cloudwatch": aws.cloudwatch, "apigateway": Gateway()}
+    made: dict[str, Any] = {"cloudwatch": aws.cloudwatch, "apigateway": Gateway()}
     monkeypatch.setenv("EVERGREEN_API_KEY_ID", "key-1")
     monkeypatch.setenv("EVERGREEN_QUANTILES", "0.5 0.99")
-    monkeypatch.setattr(boto3, "client", lambda name: clients[name])
+    monkeypatch.setattr(clients, "aws_client", lambda name: made[name])
     for cached in (settings, module._collector, module._api_key):
         cached.cache_clear()
     yield aws

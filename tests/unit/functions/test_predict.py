@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -14,6 +13,7 @@ from evergreen.metrics.catalog import BY_METRIC, SPECS, Metric
 from functions.predict import service as wiring
 from functions.predict.handler import handler
 from functions.predict.settings import settings
+from functions.shared import clients
 from tests.support.aws_in_process import failing, refusal
 from tests.support.gateway_events import Context, event
 from tests.support.trained_models import ROW, TOML, promote
@@ -53,7 +53,7 @@ def deployed(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "client", aws.client)
+    monkeypatch.setattr(clients, "aws_client", aws.client)
     monkeypatch.setattr("evergreen.capture.delivery.FIRST_PAUSE_SECONDS", 0)
     forget()
     yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from evergreen.clock import utc_now
@@ -16,9 +15,8 @@ from evergreen.errors import (
     UnknownModelError,
 )
 from functions.compare_shadow import handler as comparing
-from functions.compare_shadow import settings as comparing_settings
 from functions.set_shadow import handler as setting
-from functions.set_shadow import settings as setting_settings
+from functions.shared import clients, deployment_settings
 from functions.validate_request import handler as validating
 from functions.validate_request import settings as validating_settings
 from tests.support.gateway_events import Context
@@ -57,10 +55,9 @@ def deployed(aws: Account, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "client", aws.client)
+    monkeypatch.setattr(clients, "aws_client", aws.client)
     cached = [
-        *(each.settings for each in (validating_settings, setting_settings, comparing_settings)),
-        *(setting._storage, setting._production, comparing._storage, comparing._production),
+        *(each.settings for each in (validating_settings, deployment_settings)),
     ]
     for each in cached:
         each.cache_clear()

@@ -1,4 +1,4 @@
-"""What the data set function is told by its environment."""
+"""Settings of the functions that need the deployment's stage and bucket, and no more."""
 
 from __future__ import annotations
 

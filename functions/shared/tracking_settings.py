@@ -1,4 +1,4 @@
-"""What the comparison in the shadow is told by its environment."""
+"""Settings of the functions that use the MLflow server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from functions.shared.environment import ModelsEnvironment
 class Settings(ModelsEnvironment):
     """Environment of the function."""
 
-    stage: str = Field(alias="EVERGREEN_STAGE")
     bucket: str = Field(alias="EVERGREEN_BUCKET")
+    tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
+    tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
+    """The secret that holds user and password; None where nobody signs in."""
 
 
 @cache
