@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from evergreen.clock import Clock, utc_now
 from evergreen.lake.reader import GROUP_ROWS, MANIFEST, Lake, PartitionManifest
-from evergreen.lake.tables import LABELS, REQUEST_LOG, Rejected, TableKind, concat
+from evergreen.lake.tables import LABELS, MAX_REASON, REQUEST_LOG, Rejected, TableKind, concat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +33,6 @@ OPEN_PARTITION_BYTES = 50 * 1024 * 1024
 """Raw bytes from which a partition is compacted while its day is still open."""
 CLOSING_TIME = timedelta(minutes=20)
 """A day is closed this long after midnight: Firehose buffers for at most 15 minutes."""
-MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
 JSON = pa.string()
 MAX_REASON = 300
+"""How many characters of the reason are kept where something cannot be read or compacted."""
 
 
 @dataclass(frozen=True, slots=True)
