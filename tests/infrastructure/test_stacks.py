@@ -264,3 +264,13 @@ def test_every_function_is_told_the_version_of_the_project(aws: Templates) -> No
     ]
     assert len(told) > 10
     assert set(told) == {project["version"]}
+
+
+def test_where_mlflow_is_its_lines_take_the_functions_form(aws: Templates) -> None:
+    with_mlflow = {
+        name: properties["Environment"]["Variables"]
+        for name, properties in functions(aws).items()
+        if "MLFLOW_TRACKING_URI" in properties["Environment"]["Variables"]
+    }
+    assert with_mlflow
+    assert {each.get("MLFLOW_CONFIGURE_LOGGING") for each in with_mlflow.values()} == {"false"}

@@ -92,6 +92,7 @@ def test_the_job_runs_the_containers_entry_point_on_the_data_set(
         *("EVERGREEN_BUCKET", "LAMBDA_TASK_ROOT", "MLFLOW_TRACKING_URI"),
         "MLFLOW_CREDENTIALS_SECRET",
     }
+    assert parameters["Environment"]["MLFLOW_CONFIGURE_LOGGING"] == "false"
     assert parameters["VpcConfig"]["Subnets"]
     assert parameters["VpcConfig"]["SecurityGroupIds"]
 

@@ -344,6 +344,8 @@ def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
 
 _QUIET_LIBRARIES = {
     "DO_NOT_TRACK": "1",
+    # MLflow's loggers would write plain text to stderr, past the function's own log form.
+    "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Threads that spin while they wait slow each other down on few cores: one training on a busy
     # machine took 33 s instead of 2 s.

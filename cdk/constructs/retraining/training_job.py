@@ -92,6 +92,7 @@ class TrainingJob(Construct):
             "LAMBDA_TASK_ROOT": _TASK_ROOT,
             "PYTHONPATH": _TASK_ROOT,
             "DO_NOT_TRACK": "1",
+            "MLFLOW_CONFIGURE_LOGGING": "false",  # see the functions' environment
         }
         self._network: dict[str, Any] = {}
         if settings.mlflow_tracking_uri:

@@ -98,3 +98,25 @@ def test_the_functions_own_lines_come_once(lines: list[str]) -> None:
     own = [line for line in lines if '"name":"predict"' in line]
     assert len(own) == len(set(own)) == 1  # the refusal
     assert json.loads(own[0])["message"] == "not served"
+
+
+def test_mlflow_writes_json_where_it_is_told_not_to_configure_its_loggers() -> None:
+    program = """
+import logging
+from functions.shared.logs import create_logger
+logger = create_logger()
+import mlflow
+logging.getLogger("mlflow.a").warning("of MLflow")
+logger.info("of ours")
+"""
+    told = {"POWERTOOLS_SERVICE_NAME": "train", "MLFLOW_CONFIGURE_LOGGING": "false"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **told},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stderr == ""
+    said = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [each["message"] for each in said] == ["of MLflow", "of ours"]
