@@ -1,1 +1,1 @@
-"""What exists only on a laptop: the services of the loop as processes."""
+"""The local stack: the services of the loop as processes of this machine."""

@@ -1,4 +1,4 @@
-"""The virtual environments beside the developer's own, each built from its lock."""
+"""Virtual environments of the local services and functions, each built from its lock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.settings import Paths
 
 Progress = Callable[[str, str], None]
-"""Told what it concerns (an environment, a service) and what is happening to it."""
+"""Callback for progress: the subject (an environment or a service) and what happens to it."""
 
 
 class EnvironmentBuildError(EvergreenError):
@@ -34,11 +34,11 @@ class PythonEnvironment:
     Parameters
     ----------
     name
-        Its folder's name, and that of its lock.
+        Name of its folder and of its lock.
     purpose
-        What it is for, in a few words.
+        Its purpose in a few words, for progress messages.
     package
-        Folder of a package of ours to be installed on top of the lock.
+        Folder of a package of ours that is installed in addition to the lock.
     """
 
     name: str
@@ -49,7 +49,7 @@ class PythonEnvironment:
 ENVIRONMENTS = (
     PythonEnvironment("localstack", "LocalStack with our Lambda executor", "local/lambda_executor"),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
-    PythonEnvironment("lambda-runtime", "what AWS puts beneath a Lambda function"),
+    PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime"),
     PythonEnvironment("training", "the training image's environment"),
     PythonEnvironment("drift", "the drift image's environment"),
 )
@@ -61,7 +61,7 @@ def build_all(paths: Paths, progress: Progress) -> None:
     Raises
     ------
     EnvironmentBuildError
-        If one cannot be built; the message quotes the end of the log.
+        If one cannot be built. The message quotes the end of the log.
     """
     for environment in ENVIRONMENTS:
         build_environment(paths, environment, progress)
@@ -70,7 +70,8 @@ def build_all(paths: Paths, progress: Progress) -> None:
 def build_environment(paths: Paths, environment: PythonEnvironment, progress: Progress) -> None:
     """Build one environment, or do nothing if it is up to date.
 
-    A build that was interrupted is begun anew; a changed lock is applied to what is there.
+    An interrupted build starts again from nothing. A changed lock is applied to the existing
+    environment.
 
     Raises
     ------
@@ -84,14 +85,14 @@ def build_environment(paths: Paths, environment: PythonEnvironment, progress: Pr
         return
 
     def say_waiting() -> None:
-        progress(environment.name, "waiting for another run that builds it")
+        progress(environment.name, "waiting for another command that builds it")
 
     with exclusive(paths.environments / f".{environment.name}.lock", say_waiting):
         if _is(stamp, wanted):
             return
         progress(environment.name, f"installing {environment.purpose}")
         if folder.exists() and not stamp.exists():
-            shutil.rmtree(folder)  # interrupted: to uv a half-installed package may look whole
+            shutil.rmtree(folder)  # interrupted: uv may take a half-installed package for complete
         stamp.unlink(missing_ok=True)
         log = paths.root / ".evergreen" / "logs" / f"environment-{environment.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def build_environment(paths: Paths, environment: PythonEnvironment, progress: Pr
 
 
 def environment_fingerprint(paths: Paths, environment: PythonEnvironment) -> str:
-    """Return a hash of everything an environment is made from."""
+    """Return a hash of everything that an environment is built from."""
     digest = hashlib.sha256(sys.version.encode())
     digest.update(_lock(paths, environment).read_bytes())
     if environment.package:
@@ -121,7 +122,7 @@ def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO
     uv("venv", "--allow-existing", "--python", sys.executable, str(folder))
     uv("pip", "sync", "--require-hashes", "--python", python, lock)
     if environment.package:
-        # hatchling comes from this interpreter's environment: nothing is fetched to build with.
+        # hatchling comes from this interpreter's environment, so no build tool is downloaded.
         wheels = paths.environments / f".{environment.name}.wheels"
         shutil.rmtree(wheels, ignore_errors=True)
         uv(
@@ -147,7 +148,7 @@ def _uv(name: str, arguments: tuple[str, ...], folder: Path, log: IO[bytes]) -> 
         raise EnvironmentBuildError(
             f"`uv {' '.join(arguments[:2])}` failed; the end of its log:\n{tail(file)}\n",
             where=f"environment {name}",
-            fix=f"The whole log: {file}. Run the command again once the cause is gone",
+            fix=f"The whole log: {file}. Remove the cause and run the command again",
         )
 
 

@@ -1,4 +1,4 @@
-"""Small promises about files: one writer at a time, whole or not at all, the end of a log."""
+"""File helpers: locks, atomic writes, secrets and the end of a log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _TAIL_BYTES = 16_384
 
 @contextmanager
 def exclusive(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock file; the system releases it however the holder ends.
+    """Hold a lock file; the system releases it when the holder ends, even after a crash.
 
     Parameters
     ----------
     path
         The lock file.
     on_wait
-        Called once if somebody else holds it, before waiting.
+        Called once before waiting, if another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
@@ -37,9 +37,9 @@ def exclusive(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 
 
 def write_whole(path: Path, text: str, mode: int | None = None) -> None:
-    """Write a file so that a reader sees the old or the new text and never a part.
+    """Write a file atomically: a reader sees the old text or the new one, never a part.
 
-    With a ``mode`` the file has exactly that one, whatever the umask.
+    If ``mode`` is given, the file gets exactly this mode, whatever the umask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -50,7 +50,7 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
 
 
 def made_up_secret(path: Path) -> str:
-    """Return the secret that a file holds, made up at first use and for its owner's eyes."""
+    """Return the secret in a file that only its owner can read; create it at first use."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
@@ -60,7 +60,7 @@ def made_up_secret(path: Path) -> str:
 
 
 def tail(path: Path, lines: int = 20) -> str:
-    """Return the last lines of a log file, or a note that there are none."""
+    """Return the last lines of a log file, or a note that it has none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""LocalStack in host mode, with our executor that runs Lambda functions as processes."""
+"""The LocalStack service, in host mode, with our executor that runs functions as processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
     port
         Where its gateway listens.
     first_service_port
-        First of the ``SERVICE_PORTS`` ports it may use for what it starts itself.
+        First of the ``SERVICE_PORTS`` ports for the programs that LocalStack starts.
     """
     url = f"http://{HOST}:{port}"
     paths = settings.paths
@@ -53,11 +53,11 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",
                 "LAMBDA_RUNTIME_EXECUTOR": EXECUTOR,
-                # Seconds for a function to import what it needs; MLflow and Evidently take long
-                # on a busy machine, and the default is 20.
+                # Seconds for a function to import its packages. MLflow and Evidently take long on a
+                # busy machine, and the default is 20.
                 "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "120",
-                # Seconds until a function is tried again on an event that it failed on, and twice
-                # that until the last time: on AWS a minute and two.
+                # Seconds until the first retry of an event that a function failed on, and twice
+                # that until the second. On AWS they are one minute and two.
                 "LAMBDA_RETRY_BASE_DELAY": "10",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
@@ -67,7 +67,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
         )
 
     def prepare() -> None:
-        # Its state was in memory: what the run before left in files belongs to nothing.
+        # LocalStack's state is in memory, so files of an earlier run are of no use.
         shutil.rmtree(folder, ignore_errors=True)
         forget(paths)
         for part in ("files", "tmp", "home"):
@@ -87,12 +87,12 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
 
 
 def is_healthy(url: str) -> bool:
-    """Tell whether LocalStack answers there."""
+    """Return whether LocalStack answers at the URL."""
     return answers(f"{url}/_localstack/health")
 
 
 def _require_executor(settings: Settings) -> None:
-    # LocalStack itself answers an unknown executor with a warning in its log and Docker.
+    # If LocalStack does not know the executor, it only logs a warning and uses Docker.
     python = settings.paths.python("localstack")
     packages = [str(folder) for folder in (python.parents[1] / "lib").glob("*/site-packages")]
     names = {
@@ -103,7 +103,7 @@ def _require_executor(settings: Settings) -> None:
     }
     if EXECUTOR not in names:
         raise ServiceError(
-            f"its environment has no Lambda executor named {EXECUTOR!r}, only {sorted(names)}",
+            f"its environment has no Lambda executor named {EXECUTOR!r}; it has {sorted(names)}",
             where="LocalStack",
             fix=f"Delete {python.parents[1]} and run `evergreen up` again",
         )

@@ -1,4 +1,4 @@
-"""The MLflow server: runs and versions in PostgreSQL, artifacts in SeaweedFS."""
+"""The MLflow service: runs and versions in PostgreSQL, artifacts in SeaweedFS."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str
     postgres_port
         Where its database listens.
     artifacts_url
-        Where the S3 of its artifacts is. It need not answer yet: the server looks at it with the
-        first artifact.
+        URL of the S3 that holds its artifacts. It need not answer yet, because the server uses it
+        only from the first artifact on.
     """
     url = f"http://{HOST}:{port}"
     paths = settings.paths
@@ -41,7 +41,7 @@ def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str
             environment={
                 **settings.inherited,
                 **credentials(settings),
-                # The server starts uvicorn by its name.
+                # The server finds uvicorn on the path.
                 "PATH": f"{environment / 'bin'}:{settings.inherited.get('PATH', '')}",
                 "HOME": str(folder),
                 "AWS_DEFAULT_REGION": REGION,
@@ -49,9 +49,9 @@ def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str
                 "MLFLOW_BACKEND_STORE_URI": (
                     f"postgresql+psycopg://{USER}@{HOST}:{postgres_port}/{DATABASE}"
                 ),
-                # Not part of the URI, which process lists show.
+                # Not in the URI, because process lists show that.
                 "PGPASSWORD": password(settings),
-                # Job workers for GenAI evaluation: a dozen processes and 1.3 GB not needed here.
+                # No job workers for GenAI evaluation: they are a dozen processes and 1.3 GB.
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 "DO_NOT_TRACK": "true",

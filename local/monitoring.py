@@ -1,6 +1,6 @@
-"""Prometheus, Alertmanager and the node exporter, where the system has them installed.
+"""The monitoring services Prometheus, Alertmanager and node exporter, if they are installed.
 
-Nothing else depends on them: without them the stack is the same, only unwatched.
+No other service depends on them. Without them the stack works, but nothing monitors it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from local.settings import Paths, Settings
 
 PACKAGES = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
-"""What Debian and Ubuntu call them; their programs have the same names there."""
+"""Their packages on Debian and Ubuntu; the programs have the same names there."""
 HEALTH = {"prometheus": "/-/ready", "alertmanager": "/-/ready", "node_exporter": "/"}
-"""Where each one says that it answers questions, by the service's name."""
+"""Readiness path of each service, by its name."""
 
 _ELSEWHERE = {
     "prometheus-alertmanager": "alertmanager",
@@ -36,7 +36,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where the three programs are."""
+    """Paths of the three programs."""
 
     prometheus: Path
     alertmanager: Path
@@ -45,7 +45,7 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the three listen."""
+    """Ports of the three services."""
 
     prometheus: int
     alertmanager: int
@@ -58,13 +58,13 @@ def missing_packages(settings: Settings) -> list[str]:
 
 
 def find_programs(settings: Settings) -> Programs | None:
-    """Return where the programs are, or None unless all three are installed."""
+    """Return the paths of the programs, or None unless all three are installed."""
     found = [path for package in PACKAGES if (path := _find(settings, package)) is not None]
     return Programs(*found) if len(found) == len(PACKAGES) else None
 
 
 def services(settings: Settings, programs: Programs, ports: Ports) -> tuple[LocalService, ...]:
-    """Describe the three services, Prometheus last, since it talks to the others."""
+    """Describe the three services. Prometheus comes last, because it calls the others."""
 
     def listen(port: int) -> str:
         return f"--web.listen-address={HOST}:{port}"
@@ -85,7 +85,7 @@ def services(settings: Settings, programs: Programs, ports: Ports) -> tuple[Loca
             listen(ports.alertmanager),
             f"--config.file={alertmanager.config_file(state)}",
             f"--storage.path={state / 'alertmanager' / 'data'}",
-            "--cluster.listen-address=",  # one alone needs no port for others
+            "--cluster.listen-address=",  # a single Alertmanager needs no cluster port
         ),
         prometheus.service(
             settings,
@@ -98,18 +98,18 @@ def services(settings: Settings, programs: Programs, ports: Ports) -> tuple[Loca
 
 
 def watch(paths: Paths, api_url: str, api_key: str, stage: str) -> None:
-    """Have Prometheus scrape a deployment; a running one notices by itself.
+    """Make Prometheus scrape a deployment; a running Prometheus notices the change itself.
 
     Parameters
     ----------
     paths
-        Folders of the stack whose Prometheus it is.
+        Folders of the stack that Prometheus belongs to.
     api_url
         Base URL of the deployment's REST API.
     api_key
-        Sent as a bearer token.
+        API key, sent as a bearer token.
     stage
-        The deployment stage, put on every series as a label.
+        The deployment stage, added to every series as a label.
     """
     folder = _make_scraped(paths)
     write_whole(folder / "api.key", api_key, 0o644)
@@ -124,19 +124,19 @@ def watch(paths: Paths, api_url: str, api_key: str, stage: str) -> None:
 
 
 def forget(paths: Paths) -> None:
-    """Have Prometheus scrape no deployment any more: what was deployed is gone."""
+    """Make Prometheus stop scraping, after the deployment is gone."""
     (_scraped(paths) / "targets.json").unlink(missing_ok=True)
 
 
 def remove_data(paths: Paths) -> None:
-    """Delete every series and alert that was kept."""
+    """Delete all stored series and alerts."""
     for name in HEALTH:
         shutil.rmtree(paths.state / name, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """One of the three: its names, its port and the text of its configuration."""
+    """One monitoring service: its names, its port and the text of its configuration."""
 
     name: str
     title: str
@@ -154,7 +154,7 @@ class _Described:
             title=self.title,
             url=url,
             port=self.port,
-            # Not the text itself: the address of a webhook may be a secret.
+            # A hash and not the text, because the address of a webhook may be a secret.
             wiring=hashlib.sha256(self.config.encode()).hexdigest(),
             prepare=lambda: self._configure(settings.paths),
             command=lambda: Command(
@@ -170,7 +170,7 @@ class _Described:
         if self.config:
             write_whole(self.config_file(paths.state), self.config)
         if self.name == "prometheus":
-            _make_scraped(paths)  # it watches only folders that are there when it starts
+            _make_scraped(paths)  # it watches only folders that exist when it starts
 
 
 def _scraped(paths: Paths) -> Path:
@@ -180,8 +180,8 @@ def _scraped(paths: Paths) -> Path:
 def _make_scraped(paths: Paths) -> Path:
     folder = _scraped(paths)
     folder.mkdir(parents=True, exist_ok=True)
-    # A Prometheus in a container is another user, who sees nothing but this folder: it is open to
-    # everyone, and the way to it is closed to everyone but its owner.
+    # A Prometheus in a container runs as another user and sees only this folder. So everyone may
+    # read the folder, but only the owner may enter its parent.
     folder.parent.chmod(0o700)
     folder.chmod(0o755)
     return folder

@@ -1,4 +1,4 @@
-"""Which port each service of a stack gets, and whether the emulator is somebody else's."""
+"""The plan of a stack: the port of each service, and whether the user has an emulator."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class Plan:
 
     @property
     def localstack_url(self) -> str:
-        """Where our LocalStack answers, if it is started."""
+        """URL of our LocalStack, if it is started."""
         return f"http://{HOST}:{self.localstack}"
 
     @property
     def mlflow_url(self) -> str:
-        """Where our MLflow answers, if it is started."""
+        """URL of our MLflow, if it is started."""
         return f"http://{HOST}:{self.mlflow}"
 
     @property
     def artifacts_url(self) -> str:
-        """Where our SeaweedFS answers, if it is started."""
+        """URL of our SeaweedFS, if it is started."""
         return f"http://{HOST}:{self.seaweedfs}"
 
 
 def choose_ports(settings: Settings, state: StackState, progress: Progress) -> Plan:
     """Choose a port for every service.
 
-    A running service keeps its port; one that ended gets its old one back if that is free, so
-    that addresses printed before stay right.
+    A running service keeps its port. A service that ended gets its old port if that is free, so
+    addresses that were printed before stay valid.
     """
     chosen: set[int] = set()
 
@@ -82,16 +82,16 @@ def choose_ports(settings: Settings, state: StackState, progress: Progress) -> P
         wanted = settings.ports.services
         first = ports.pick_block(wanted, SERVICE_PORTS, frozenset(chosen))
         if wanted is not None and first != wanted:
-            progress("LocalStack", f"its service ports from {wanted} are taken; from {first}")
+            progress("LocalStack", f"its service ports from {wanted} are taken; using {first}")
     chosen.update(range(first, first + SERVICE_PORTS))
     inner = ports.pick_block(None, INNER_PORTS, frozenset(chosen))
     return Plan(localstack, first, postgres, mlflow, seaweedfs, inner, monitoring)
 
 
 def external_endpoint(settings: Settings, state: StackState) -> str | None:
-    """Return the endpoint the user named, unless it is that of our own LocalStack.
+    """Return the endpoint that the user set, or None if it is our own LocalStack's.
 
-    It is ours when the user's shell still has the variables of an earlier ``evergreen up``.
+    It is ours if the user's shell still has the variables of an earlier ``evergreen up``.
     """
     ours = state.services.get("localstack")
     if ours and settings.endpoint_url and ours.url == settings.endpoint_url.rstrip("/"):

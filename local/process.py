@@ -1,4 +1,4 @@
-"""Programs that outlive the command that started them, and that only their handle can stop."""
+"""Background processes: programs that outlive the command that started them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CLOCK_TOLERANCE_SECONDS = 2.0
 
 
 class ServiceError(EvergreenError):
-    """A service of the local stack would not start, or is not what it should be."""
+    """A service of the local stack did not start, or is not the expected one."""
 
 
 class CancelledError(EvergreenError):
-    """The start was called off from outside, by Ctrl-C or because another service failed."""
+    """The start was cancelled, by Ctrl-C or because another service failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Command:
     arguments
         Program and arguments.
     environment
-        The complete environment; nothing is inherited.
+        The complete environment variables; nothing is inherited.
     folder
         Its working directory.
     log
-        Where its output goes; the log of the run before is kept beside it as ``.previous``.
+        File for its output. The log of the previous run is kept next to it as ``.previous``.
     user
-        The numeric user and group to become, if not the caller's.
+        The numeric user and group that it runs as, if not the caller's.
     """
 
     arguments: tuple[str, ...]
@@ -58,17 +58,17 @@ class Command:
 
 
 class Child(BaseModel):
-    """Handle of a started program: its id alone could be another program's by tomorrow."""
+    """Handle of a started program: its id and its start time, because ids are reused."""
 
     model_config = ConfigDict(frozen=True)
 
     pid: int
     started: float
-    """Start time in seconds since 1970, as the system tells it."""
+    """Start time in seconds since 1970, as the system reports it."""
 
 
 def start(command: Command) -> Child:
-    """Start a program in a session of its own, so that Ctrl-C in the terminal does not reach it.
+    """Start a program in its own session, so that Ctrl-C in the terminal does not reach it.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def start(command: Command) -> Child:
         raise ServiceError(
             f"cannot start it: {error}", where=command.arguments[0], fix="Run `make setup`"
         ) from error
-    # That the child outlives this object is the point; Popen would warn about it.
+    # The child is meant to outlive this object; Popen would warn about it.
     child.returncode = 0
     try:
         return Child(pid=child.pid, started=psutil.Process(child.pid).create_time())
@@ -106,7 +106,7 @@ def start(command: Command) -> Child:
 
 
 def find(child: Child) -> psutil.Process | None:
-    """Return the running program, or None if it ended (its id may belong to another by now)."""
+    """Return the running program, or None if it ended, even if its id was reused."""
     try:
         process = psutil.Process(child.pid)
         if _is_same(process, child) and process.status() != psutil.STATUS_ZOMBIE:
@@ -125,19 +125,19 @@ def wait_until_healthy(
     seconds: float,
     cancelled: Event,
 ) -> None:
-    """Return once the health check passes.
+    """Wait until the health check passes.
 
     Raises
     ------
     ServiceError
-        If the program ends, or the time is over; the message quotes the end of its log.
+        If the program ends, or the time is over. The message quotes the end of its log.
     CancelledError
-        If the event was set meanwhile.
+        If the event is set in the meantime.
     """
     deadline = time.monotonic() + seconds
     while True:
         if cancelled.is_set():
-            raise CancelledError("the start was called off", where=title)
+            raise CancelledError("the start was cancelled", where=title)
         if find(child) is None:
             what = "it ended while starting"
             break
@@ -153,16 +153,16 @@ def wait_until_healthy(
 
 
 def stop(child: Child, *, politely: signal.Signals = signal.SIGTERM, seconds: float = 20) -> None:
-    """Ask a program to end, and end it with everything it started if it does not.
+    """Ask a program to end; kill it and everything that it started if it does not.
 
     Parameters
     ----------
     child
         The handle.
     politely
-        The signal by which this program ends in order.
+        The signal that makes this program end cleanly.
     seconds
-        How long it may take over that.
+        How long it may take to end.
     """
     process = find(child)
     family = _family(child, process)
@@ -171,30 +171,30 @@ def stop(child: Child, *, politely: signal.Signals = signal.SIGTERM, seconds: fl
             process.send_signal(politely)
             process.wait(seconds)
         except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-            pass  # it has ended, or will not: what is left is killed below
+            pass  # it has ended, or does not end: what is left is killed below
         family = [*family, *_family(child, process), process]
     for member in family:
         try:
-            member.kill()  # psutil makes sure that the id still means the same process
+            member.kill()  # psutil checks that the id still belongs to the same process
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(family, timeout=seconds)
 
 
 def _family(child: Child, process: psutil.Process | None) -> list[psutil.Process]:
-    """Return what the program started and what still runs in its session, itself excluded.
+    """Return the processes that the program started and those of its session, without itself.
 
-    A session outlives its leader: the worker of a server that was killed keeps its port. The
-    system gives the leader's id to no other process while the session has members.
+    A session outlives its leader: the worker of a killed server may still hold its port. The system
+    does not reuse the leader's id while the session has members.
     """
     found: list[psutil.Process] = []
     try:
         if not _is_same(psutil.Process(child.pid), child):
-            return []  # the id was given away, so the session is gone
+            return []  # the id was reused, so the session is gone
         if process is not None:
             found += process.children(recursive=True)
     except psutil.NoSuchProcess:
-        pass  # it has ended; others of its session may live
+        pass  # it has ended; others of its session may still run
     for pid in psutil.pids():
         try:
             if pid != child.pid and os.getsid(pid) == child.pid:

@@ -1,4 +1,4 @@
-"""SeaweedFS: the S3 that keeps MLflow's artifacts on disk; LocalStack's is in memory."""
+"""The SeaweedFS service: an S3 that keeps MLflow's artifacts on disk; LocalStack's is in memory."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _PARTS = (
     *("filer.port", "filer.port.grpc"),
 )
 INNER_PORTS = len(_PARTS)
-"""How many neighbouring ports its parts need to speak to one another, besides the S3 port."""
+"""Number of neighbouring ports that its parts need to communicate, besides the S3 port."""
 _PROBE = ".probe"
 STOP_SIGNAL = signal.SIGKILL
-"""Whatever it has acknowledged is in its files. Asked politely it takes 15 seconds to end, because
-its parts, in one process, wait for each other's open streams."""
+"""Killing it is safe: everything that it has acknowledged is in its files. After SIGTERM it takes
+15 seconds to end, because its parts, in one process, wait for each other's open streams."""
 
 
 def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> LocalService:
@@ -47,7 +47,7 @@ def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> LocalServ
     settings
         The stack's settings.
     port
-        Where its S3 listens.
+        Port of its S3.
     first_inner_port
         First of the ``INNER_PORTS`` ports for its parts.
     """
@@ -72,9 +72,9 @@ def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> LocalServ
 
 
 def arguments(paths: Paths, folder: Path, port: int, first_inner_port: int) -> tuple[str, ...]:
-    """Return the command that runs all its parts in one process, on loopback.
+    """Return the command that runs all parts of SeaweedFS in one process, on loopback.
 
-    With AWS credentials in its environment it takes those and no others.
+    If its environment has AWS credentials, it accepts only those.
     """
     inner = {name: first_inner_port + offset for offset, name in enumerate(_PARTS)}
     return (
@@ -88,13 +88,13 @@ def arguments(paths: Paths, folder: Path, port: int, first_inner_port: int) -> t
 
 
 def credentials(settings: Settings) -> Mapping[str, str]:
-    """Return the variables with which S3 clients sign in to this stack's SeaweedFS."""
+    """Return the environment variables with the credentials of this stack's SeaweedFS."""
     secret = made_up_secret(settings.paths.state / "seaweedfs.secret")
     return {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": secret}
 
 
 def client(url: str, credentials: Mapping[str, str]) -> S3Client:
-    """Return an S3 client that does not try anything twice."""
+    """Return an S3 client without retries."""
     return boto3.client(
         "s3",
         endpoint_url=url,
@@ -106,9 +106,9 @@ def client(url: str, credentials: Mapping[str, str]) -> S3Client:
 
 
 def takes_objects(url: str, credentials: Mapping[str, str], bucket: str) -> bool:
-    """Make sure that the bucket exists, and tell whether objects can be written to it.
+    """Make sure that the bucket exists, and return whether objects can be written to it.
 
-    Its port opens before there is a volume that could take anything.
+    Its port opens before there is a volume that can store objects.
     """
     s3 = client(url, credentials)
     with closing(s3):
@@ -122,12 +122,12 @@ def takes_objects(url: str, credentials: Mapping[str, str], bucket: str) -> bool
 
 
 def remove_data(paths: Paths) -> None:
-    """Delete every object and the credentials; it must not be running."""
+    """Delete every object and the credentials; SeaweedFS must not be running."""
     shutil.rmtree(paths.state / "seaweedfs", ignore_errors=True)
     (paths.state / "seaweedfs.secret").unlink(missing_ok=True)
 
 
 def _forget_masters(folder: Path) -> None:
-    # Each run's master elects itself anew; what objects there are, the volumes and the filer know.
+    # Each run's master elects itself again. The volumes and the filer hold the list of objects.
     for left in folder.glob("m[0-9]*"):
         shutil.rmtree(left)

@@ -1,4 +1,4 @@
-"""What the stack must know about a service to start it, watch it and stop it."""
+"""Description of a local service: how to start it, check its health and stop it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class LocalService:
     title
         Its name for people.
     url
-        Where it answers.
+        URL of the service.
     port
         The port it listens on.
     wiring
-        What it was told about other services; if that has changed it must be started again.
+        The settings about other services that it started with; if they change, it is restarted.
     prepare
-        What must be done before every start; may take a while, must bear being interrupted.
+        Runs before every start. It may take long, and may be interrupted at any time.
     command
-        How to start it; asked for after ``prepare``.
+        Returns the command that starts it; called after ``prepare``.
     healthy
-        Whether it answers as it should.
+        Returns whether it answers correctly.
     stop_signal
-        The signal by which it ends in order.
+        The signal that makes it end cleanly.
     start_seconds
         How long it may take to start on a slow, busy machine.
     """
@@ -55,7 +55,7 @@ class LocalService:
 
 
 def is_http_server(url: str) -> bool:
-    """Tell whether anything that speaks HTTP answers at the URL, whatever it says."""
+    """Return whether any HTTP server answers at the URL, with whatever status."""
     try:
         with _direct().open(url, timeout=5):
             return True
@@ -66,7 +66,7 @@ def is_http_server(url: str) -> bool:
 
 
 def answers(url: str, *, seconds: float = 2) -> bool:
-    """Tell whether a GET of the URL is answered with success."""
+    """Return whether a GET of the URL succeeds."""
     try:
         with _direct().open(url, timeout=seconds) as response:
             return bool(response.status < 400)
@@ -75,5 +75,5 @@ def answers(url: str, *, seconds: float = 2) -> bool:
 
 
 def _direct() -> urllib.request.OpenerDirector:
-    # A proxy from the user's environment must not stand between us and the loopback address.
+    # No proxy from the user's environment, because the address is loopback.
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,4 +1,4 @@
-"""What the local stack may be told, read from the environment once, and where its files are."""
+"""Settings of the local stack, read once from the environment, and the places of its files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ REGION = "us-east-1"
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 ARTIFACT_BUCKET = "evergreen-mlflow-artifacts"
 
-# A service sees these of the user's variables and no others: a stray AWS_PROFILE, MLFLOW_… or
-# PYTHONPATH must not decide how the stack behaves.
+# Of the user's variables a service sees only these. An AWS_PROFILE, MLFLOW_… or PYTHONPATH that
+# happens to be set must not change how the stack behaves.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "USER")
 
 
@@ -26,9 +26,9 @@ class Paths:
     Parameters
     ----------
     root
-        The repository. Environments are built beneath it and shared by all stacks.
+        The repository. Environments are built in it and shared by all stacks.
     state
-        What belongs to one stack: its state file, logs and data.
+        Folder of one stack: its state file, logs and data.
     """
 
     root: Path
@@ -51,7 +51,7 @@ class Paths:
 
     @property
     def state_file(self) -> Path:
-        """The record of what runs where."""
+        """The state file, which lists the running services."""
         return self.state / "state.json"
 
     def python(self, environment: str) -> Path:
@@ -61,7 +61,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class PreferredPorts:
-    """The ports to use while they are free; ``None`` means any free port."""
+    """The preferred ports, used if they are free; ``None`` means any free port."""
 
     localstack: int | None = 4566
     services: int | None = 4510
@@ -74,30 +74,30 @@ class PreferredPorts:
 
     @classmethod
     def anywhere(cls) -> PreferredPorts:
-        """Return no preference for any of them."""
+        """Return ports without any preference."""
         return cls(**dict.fromkeys(each.name for each in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a local stack depends on besides the code.
+    """All settings of a local stack.
 
     Parameters
     ----------
     paths
-        Where files are.
+        The places of its files.
     endpoint_url
-        An AWS emulator that runs already and is to be used instead of a LocalStack of our own.
+        A running AWS emulator to use instead of our own LocalStack.
     mlflow_uri
-        An MLflow server that runs already, looked at only together with ``endpoint_url``.
+        A running MLflow server to use; it counts only together with ``endpoint_url``.
     ports
         The preferred ports.
     inherited
-        The part of the user's environment that services see.
+        The user's environment variables that services see.
     alert_webhook
-        Where Alertmanager sends alerts, if anywhere.
+        URL to which Alertmanager sends alerts, if any.
     scrape_seconds
-        How often Prometheus asks everything it watches.
+        Seconds between two scrapes of Prometheus.
     """
 
     paths: Paths
@@ -120,7 +120,7 @@ def read_settings(
     Parameters
     ----------
     state
-        Where the stack keeps its state; ``.evergreen`` in the repository by default.
+        Folder of the stack's state; ``.evergreen`` in the repository by default.
     ports
         The preferred ports; the documented ones by default.
     environ

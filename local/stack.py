@@ -1,4 +1,4 @@
-"""The local stack as a whole: start what is missing, say what runs, stop everything."""
+"""The local stack as a whole: start what is missing, list what runs, stop everything."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class StackNotRunningError(EvergreenError):
-    """The local stack, or the part of it that is needed, does not run."""
+    """The local stack, or a part of it that is needed, does not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running stack: what a client must know."""
+    """A running stack: its addresses and credentials for clients."""
 
     settings: Settings
     endpoint_url: str
@@ -46,10 +46,10 @@ class Stack:
 
 
 def up(settings: Settings, progress: Progress) -> Stack:
-    """Start what does not run yet and return the stack once every service is healthy.
+    """Start the services that do not run yet; return the stack once all are healthy.
 
-    Services that run are left alone. If one does not start, or the caller is interrupted,
-    everything that this call started is stopped again.
+    Running services stay as they are. If a service does not start, or the caller is interrupted,
+    everything that this call started is stopped.
 
     Raises
     ------
@@ -71,9 +71,9 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
     settings
         The stack's settings.
     progress
-        Told what is being stopped.
+        Called with each service that is being stopped.
     clean
-        Delete MLflow's runs, versions and artifacts too, and what Prometheus has collected.
+        Also delete MLflow's runs, versions and artifacts, and the data of Prometheus.
     """
     with _only_one(settings, progress):
         state = StateFile(settings.paths.state_file)
@@ -89,7 +89,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
                     state.record(name, None)
 
         with ThreadPoolExecutor() as pool:
-            # MLflow first: it should not see its database or its artifacts vanish.
+            # MLflow stops first, while its database and its artifacts are still there.
             tracking = ("mlflow", "postgres", "seaweedfs")
             groups = (("localstack",), tracking, tuple(monitoring.HEALTH))
             for done in [pool.submit(stop, *names) for names in groups]:
@@ -106,12 +106,12 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
 
 
 def running_stack(settings: Settings) -> Stack:
-    """Return the stack that runs.
+    """Return the running stack.
 
     Raises
     ------
     StackNotRunningError
-        If there is none, or a part of it has ended.
+        If no stack runs, or a part of it has ended.
     """
     state = StateFile(settings.paths.state_file).read()
     if state.endpoint_url is None or state.mlflow_uri is None:
@@ -122,7 +122,7 @@ def running_stack(settings: Settings) -> Stack:
     if ended:
         raise StackNotRunningError(
             f"{' and '.join(ended)} ended unexpectedly",
-            fix="`evergreen up` starts again what is missing",
+            fix="Start them again with `evergreen up`",
         )
     return Stack(settings, state.endpoint_url, state.mlflow_uri)
 

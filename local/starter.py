@@ -1,4 +1,4 @@
-"""Starting a stack: what is missing, in parallel, and all of it or nothing."""
+"""Start of a stack: starts missing services in parallel, and undoes all if one fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PATIENCE_WITH_THE_RUNNING_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Starter:
-    """One attempt to start a stack: remembers what it started, to take it back if it must."""
+    """One attempt to start a stack. It records what it started, to stop that if it fails."""
 
     settings: Settings
     progress: Progress
@@ -37,12 +37,12 @@ class Starter:
     started: list[tuple[LocalService, process.Child]] = field(default_factory=list)
 
     def run(self) -> tuple[str, str]:
-        """Start what is missing; return where AWS and where MLflow answer."""
+        """Start what is missing; return the URLs of AWS and of MLflow."""
         before = self.state.read()
         for record in before.services.values():
             if process.find(record.child) is None:
                 self.progress(record.title, "ended unexpectedly")
-                # The rest of its session may still hold its port.
+                # Other processes of its session may still hold its port.
                 process.stop(record.child, politely=record.stop_signal)
         external = external_endpoint(self.settings, before)
         if external and not is_http_server(external):
@@ -87,14 +87,14 @@ class Starter:
         if programs is None:
             missing = " ".join(monitoring.missing_packages(self.settings))
             how = f"apt-get install --no-install-recommends {missing}"
-            self.progress("Monitoring", f"left out; to have it: {how}")
+            self.progress("Monitoring", f"not installed, so it is left out; to install it: {how}")
             return
         for service in monitoring.services(self.settings, programs, plan.monitoring):
             self._ensure(service)
 
     def _all(self, branches: list[Callable[[], None]]) -> None:
-        # Ctrl-C may come while the pool hires a thread, which it then forgets to wait for: no
-        # branch begins before all threads are there, and none at all after that.
+        # Ctrl-C may come while the pool starts a thread, and the pool then does not wait for it. So
+        # no branch begins before all threads exist, and none begins after Ctrl-C.
         go = Event()
 
         def gated(branch: Callable[[], None]) -> None:
@@ -108,7 +108,8 @@ class Starter:
                 go.set()
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                # Success has nothing left to call off; failure and Ctrl-C end the other branch.
+                # After success nothing is left to cancel. After a failure or Ctrl-C this ends the
+                # others.
                 self.cancelled.set()
                 go.set()
         errors = [error for future in futures if (error := future.exception())]
@@ -120,12 +121,12 @@ class Starter:
         record = self.state.read().services.get(service.name)
         if record and process.find(record.child):
             if record.wiring == service.wiring and self._answers_soon(service, record):
-                self.progress(service.title, f"runs at {service.url}")
+                self.progress(service.title, f"running at {service.url}")
                 return
-            self.progress(service.title, "must be restarted")
+            self.progress(service.title, "restarting")
             process.stop(record.child, politely=record.stop_signal)
         if self.cancelled.is_set():
-            raise CancelledError("the start was called off", where=service.title)
+            raise CancelledError("the start was cancelled", where=service.title)
         self.progress(service.title, "starting")
         service.prepare()
         command = service.command()
@@ -147,7 +148,7 @@ class Starter:
         self.progress(service.title, f"ready at {service.url}")
 
     def _answers_soon(self, service: LocalService, record: ServiceRecord) -> bool:
-        # It may have been started a moment ago by a run that was killed.
+        # A killed command may have started it a moment ago.
         try:
             self._await(service, record.child, record.log, _PATIENCE_WITH_THE_RUNNING_SECONDS)
         except ServiceError:
@@ -168,10 +169,10 @@ class Starter:
 
     def _take_back(self) -> None:
         for service, child in reversed(self.started):
-            self.progress(service.title, "stopping again")
+            self.progress(service.title, "stopping")
             process.stop(child, politely=service.stop_signal)
             self.state.record(service.name, None)
         if self.state.read().services:
-            self.state.change(endpoint_url=None, mlflow_uri=None)  # a part is not a stack
+            self.state.change(endpoint_url=None, mlflow_uri=None)  # a part of a stack is not usable
         else:
             self.settings.paths.state_file.unlink(missing_ok=True)

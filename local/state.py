@@ -1,4 +1,4 @@
-"""The record of a stack's running services, in one small file that survives the command."""
+"""The state file of a stack: the record of its running services."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ServiceRecord(BaseModel):
 
 
 class StackState(BaseModel):
-    """What one stack has started."""
+    """The services that one stack has started."""
 
     model_config = ConfigDict(frozen=True)
 
     endpoint_url: str | None = None
-    """Where AWS answers: our LocalStack or the emulator the user named."""
+    """Endpoint of AWS: our LocalStack, or the emulator that the user set."""
     mlflow_uri: str | None = None
     first_service_port: int | None = None
     services: dict[str, ServiceRecord] = {}
@@ -41,7 +41,7 @@ class StackState(BaseModel):
 class StateFile:
     """The state file; several threads of one process may change it.
 
-    Between processes the stack's lock file keeps order.
+    Between processes the stack's lock file prevents conflicts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class StateFile:
         self._lock = Lock()
 
     def read(self) -> StackState:
-        """Return the recorded state; an unreadable file counts as an empty one."""
+        """Return the recorded state; an unreadable file counts as empty."""
         try:
             return StackState.model_validate_json(self._path.read_bytes())
         except (FileNotFoundError, ValidationError):

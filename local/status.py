@@ -1,4 +1,4 @@
-"""What every started service looks like right now."""
+"""Status of the services of the local stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Health(StrEnum):
-    """What a service looks like from outside."""
+    """Health of a service."""
 
     RUNNING = "running"
     NOT_ANSWERING = "not answering"
@@ -30,7 +30,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service as `evergreen status` shows it; ``memory_mb`` is in MiB, children included."""
+    """One service as `evergreen status` shows it; ``memory_mb`` is in MiB, with its children."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ class ServiceStatus:
 
 
 def status(settings: Settings) -> list[ServiceStatus]:
-    """Look at every service that was started; an empty list means that the stack is down."""
+    """Return the status of every started service; an empty list means that the stack is down."""
     state = StateFile(settings.paths.state_file).read()
     statuses = [_service(settings, name, record) for name, record in state.services.items()]
     if state.endpoint_url and "localstack" not in state.services:

@@ -1,4 +1,4 @@
-"""The executor that LocalStack drives: one per execution environment of a function version."""
+"""The Lambda executor: LocalStack makes one per execution environment of a function version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADDRESS = "127.0.0.1"
 
 
 class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
-    """Runs one execution environment as a process, and starts it anew after it died."""
+    """Runs one execution environment as a process, and restarts it after it died."""
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002
         super().__init__(id=id, function_version=function_version)
@@ -45,23 +45,23 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Do nothing: processes end with their environments, code belongs to LocalStack."""
+        """Do nothing: processes end with their environments, and LocalStack deletes the code."""
 
     def start(self, env_vars: Mapping[str, object]) -> None:
-        """Start the process. It initialises on; the first invocation tells how that went."""
+        """Start the process, without waiting for its initialisation; the first invocation does."""
         self._given = env_vars
         (self._folder / "tmp").mkdir(parents=True)
         self._process = self._launch()
 
     def stop(self) -> None:
-        """End the environment; an invocation under way ends first, as on AWS."""
+        """End the environment; a running invocation ends first, as on AWS."""
         with self._lock:
             self._stopped = True
             if not self._busy:
                 self._clean_up()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Run the function once and return its answer with the log of this invocation."""
+        """Run the function once; return its response and the log of this invocation."""
         with self._lock:
             self._busy = True
         try:
@@ -73,19 +73,19 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
                     self._clean_up()
 
     def get_address(self) -> str:
-        """Return where the environment runs: on this machine."""
+        """Return the address of the environment: this machine."""
         return _ADDRESS
 
     def get_endpoint_from_executor(self) -> str:
-        """Return the host at which functions reach LocalStack."""
+        """Return the host name under which functions reach LocalStack."""
         return _ADDRESS
 
     def get_runtime_endpoint(self) -> str:
-        """Return nothing: it belongs to LocalStack's own init program, which is not used."""
+        """Return nothing: it is for LocalStack's own init program, which is not used."""
         return ""
 
     def get_logs(self) -> str:
-        """Return what the process wrote and no invocation has taken yet."""
+        """Return the output of the process that no invocation has read yet."""
         return self._process.read_log() if self._process else ""
 
     def _launch(self) -> FunctionProcess:
@@ -115,7 +115,7 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
         )
         process = self._process
         if process and process.init_seconds is not None and not process.alive:
-            self._discard(process)  # it died while nobody looked; AWS starts anew too
+            self._discard(process)  # it died between invocations; AWS restarts it too
             process = None
         if process is None:
             process = self._process = self._launch()

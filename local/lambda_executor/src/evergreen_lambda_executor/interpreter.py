@@ -1,4 +1,4 @@
-"""Which Python a function runs with, and whether this machine can shut it into a sandbox."""
+"""Choice of a function's Python interpreter, and of its sandbox if this machine has one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 LOG = logging.getLogger(__name__)
 
 type Bind = tuple[str, str, bool]
-"""A folder of this machine, the path at which it is seen, and whether it may be written."""
+"""A bind mount: a folder of this machine, its path in the sandbox, and whether it is writable."""
 
 _ASK = """
 import json, pathlib, sys, awslambdaric
@@ -31,7 +31,7 @@ print(json.dumps([str(runtime), sys.prefix, sys.base_prefix, sys.base_exec_prefi
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that holds awslambdaric; ``roots`` are the folders that it needs to run."""
+    """A Python with awslambdaric; ``roots`` are the folders that it needs to run."""
 
     executable: Path
     runtime: Path
@@ -40,19 +40,19 @@ class Interpreter:
 
 
 def for_function(variables: Mapping[str, str], settings: Mapping[str, str]) -> Interpreter:
-    """Choose the interpreter of a function from its own variables.
+    """Choose the interpreter of a function from its environment variables.
 
     Parameters
     ----------
     variables
-        The function's environment; ``EVERGREEN_IMAGE`` names the container image it has on AWS.
+        The function's variables; ``EVERGREEN_IMAGE`` names the container image that it has on AWS.
     settings
-        LocalStack's environment: ``EVERGREEN_LAMBDA_PYTHON``, ``EVERGREEN_LAMBDA_IMAGES``.
+        LocalStack's variables: ``EVERGREEN_LAMBDA_PYTHON``, ``EVERGREEN_LAMBDA_IMAGES``.
 
     Raises
     ------
     RuntimeError
-        If the setting is missing, or what it names is not a Python with awslambdaric.
+        If the setting is missing, or does not name a Python with awslambdaric.
     """
     image = variables.get("EVERGREEN_IMAGE")
     setting = "EVERGREEN_LAMBDA_IMAGES" if image else "EVERGREEN_LAMBDA_PYTHON"
@@ -68,7 +68,7 @@ def for_function(variables: Mapping[str, str], settings: Mapping[str, str]) -> I
 
 @functools.cache
 def inspect(executable: Path) -> Interpreter:
-    """Ask an interpreter what it needs, and try once whether the sandbox works with it."""
+    """Ask an interpreter for the folders that it needs, and test once whether the sandbox works."""
     try:
         answer = subprocess.run(
             [executable, "-I", "-c", _ASK], capture_output=True, text=True, check=True
@@ -87,7 +87,7 @@ def inspect(executable: Path) -> Interpreter:
 
 
 def binds(interpreter: Interpreter, own: list[Bind]) -> list[Bind]:
-    """Return every bind of a sandbox: the function's own, the interpreter's, the resolver's."""
+    """Return all bind mounts of a sandbox: the function's, the interpreter's, the resolver's."""
     resolver = Path("/etc/resolv.conf").resolve()
     outside = [] if resolver.is_relative_to("/etc") or not resolver.exists() else [resolver]
     return own + [(str(path), str(path), False) for path in (*interpreter.roots, *outside)]

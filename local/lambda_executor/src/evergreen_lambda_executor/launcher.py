@@ -1,9 +1,9 @@
-"""First program of a function's process: builds what it may see, then becomes it.
+"""Launcher: builds the sandbox of a function's process, then replaces itself by the function.
 
-Run as a file by LocalStack's interpreter with one JSON argument, so it imports the standard
-library only. It dies with LocalStack, and with ``root`` set it enters a mount namespace whose
-file system holds only what ``binds`` names, so that the function sees a real ``/var/task``,
-``/opt`` and a ``/tmp`` of its own.
+LocalStack's interpreter runs it as a file with one JSON argument, so it imports only the standard
+library. It dies with LocalStack. If ``root`` is set, it enters a mount namespace whose file system
+holds only the folders of ``binds``. So the function sees a real ``/var/task``, ``/opt`` and its own
+``/tmp``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SYSTEM = ("bin", "dev", "etc", "lib", "lib32", "lib64", "nix", "proc", "sbin", 
 
 
 class Plan(TypedDict):
-    """What to become: ``binds`` are (source, path seen, writable), outer before inner."""
+    """The program to run; ``binds`` are (source, path in the sandbox, writable), outer first."""
 
     parent: int
     root: str | None
@@ -66,14 +66,14 @@ def _enter(root: Path, binds: list[tuple[str, str, bool]]) -> None:
         _bind(Path(source), seen)
         if not writable:
             read_only.append(seen)
-    # only now: an interpreter below /opt or /tmp needs a mount point made inside of them
+    # only now, because an interpreter below /opt or /tmp needs a mount point inside them
     for seen in reversed(read_only):
         _mount("none", seen, None, _REMOUNT | _READ_ONLY | (0 if seen == root else _BIND))
     os.chroot(root)
 
 
 def main(plan: Plan) -> None:
-    """Set the process up and replace it with the command of the plan."""
+    """Set up the process and replace it with the command of the plan."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != plan["parent"]:  # it died before the line above

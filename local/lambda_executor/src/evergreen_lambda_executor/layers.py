@@ -1,4 +1,4 @@
-"""The folder that a function sees as ``/opt``: its layers, laid over each other in order."""
+"""Layers: the folder that a function sees as ``/opt``, merged from its layers in order."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _building = threading.Lock()
 
 
 def instance_folder() -> Path:
-    """Return the folder of this LocalStack's functions, beside the code that it unpacks."""
+    """Return the folder for this LocalStack's functions, next to the code that it unpacks."""
     return Path(tempfile.gettempdir()) / "lambda"
 
 
 def opt_folder(layers: Sequence[Path]) -> Path:
     """Return a folder that holds the files of all layers; a later layer wins, as on AWS.
 
-    The files are hard links, so a folder costs no space, survives the deletion of a layer
-    version, and is built once for all functions with the same layers.
+    The files are hard links, so a folder takes no space and survives the deletion of a layer
+    version. It is built once for all functions with the same layers.
     """
     key = hashlib.sha256("\n".join(map(str, layers)).encode()).hexdigest()[:24]
     folder = instance_folder() / "opt" / key
@@ -37,7 +37,7 @@ def opt_folder(layers: Sequence[Path]) -> Path:
                     shutil.copytree(layer, draft, copy_function=_link, dirs_exist_ok=True)
                 Path(draft).chmod(0o755)
                 Path(draft).rename(folder)
-                Path(draft).mkdir()  # for TemporaryDirectory to remove
+                Path(draft).mkdir()  # for TemporaryDirectory to delete
     return folder
 
 

@@ -1,4 +1,4 @@
-"""What LocalStack finds through entry points: the executor and two hooks of its life."""
+"""LocalStack plugins, found through entry points: the executor and the lifecycle hooks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class EvergreenExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
     name = "evergreen"
 
     def load(self, *_args: object, **_kwargs: object) -> type:
-        """Return the executor class; imported here so that other hooks do not pay for it."""
+        """Return the executor class; imported here, so that the other hooks load faster."""
         from evergreen_lambda_executor.executor import ProcessExecutor  # noqa: PLC0415
 
         return ProcessExecutor
@@ -23,7 +23,7 @@ class EvergreenExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
 
 @hooks.on_infra_start()  # type: ignore[untyped-decorator]
 def keep_s3_bodies_in_own_folder() -> None:
-    """Give this instance an S3 folder of its own; LocalStack's is one fixed path for all."""
+    """Give this instance its own S3 folder; LocalStack's default is one fixed path for all."""
     from localstack.services.s3 import provider  # noqa: PLC0415
 
     provider.DEFAULT_S3_TMP_DIR = str(Path(config.dirs.tmp) / "s3")
@@ -31,10 +31,11 @@ def keep_s3_bodies_in_own_folder() -> None:
 
 @hooks.on_infra_start()  # type: ignore[untyped-decorator]
 def keep_first_lines_of_subscribed_log_groups() -> None:
-    """Let a log group with a subscription filter take a new stream.
+    """Allow new streams in a log group with a subscription filter.
 
-    LocalStack expects a list of dictionaries from its logs backend, which has moved on to a view of
-    objects; so the first lines of every function with a subscription would be lost.
+    LocalStack expects a list of dictionaries from its logs backend, but the backend now returns a
+    view of objects. Without this patch the first lines of every function with a subscription are
+    lost.
     """
     from moto.logs.models import LogGroup, SubscriptionFilter  # noqa: PLC0415
 
@@ -45,7 +46,7 @@ def keep_first_lines_of_subscribed_log_groups() -> None:
 
 @hooks.on_infra_shutdown()  # type: ignore[untyped-decorator]
 def stop_processes() -> None:
-    """Kill what still runs, an invocation under way included: nothing may outlive LocalStack."""
+    """Kill all processes, even in an invocation, because none may outlive LocalStack."""
     from evergreen_lambda_executor.process import RUNNING  # noqa: PLC0415
 
     RUNNING.close()

@@ -1,4 +1,4 @@
-"""One execution environment's process: started, spoken to, watched and killed."""
+"""The process of an execution environment: starts, calls, watches and kills it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _LOG_LIMIT = 8 * 1024 * 1024
 
 
 class ProcessTable:
-    """Every function process that LocalStack has, so that none can outlive it."""
+    """All function processes of LocalStack, so that none can outlive it."""
 
     def __init__(self) -> None:
-        # The kernel sends the parent's death signal when the *thread* that forked ends, so all
-        # processes are started by one thread that lives as long as LocalStack.
+        # The kernel sends the parent-death signal when the *thread* that forked ends. So one
+        # thread, which lives as long as LocalStack, starts all processes.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="lambda-process-starter")
         self._children: set[subprocess.Popen[bytes]] = set()
         self._closed = False
@@ -40,7 +40,7 @@ class ProcessTable:
     def start(
         self, command: list[str], environment: dict[str, str], log: int
     ) -> subprocess.Popen[bytes]:
-        """Start a program as the leader of a process group of its own."""
+        """Start a program as the leader of its own process group."""
         return self._starter.submit(self._start, command, environment, log).result()
 
     def _start(
@@ -60,14 +60,14 @@ class ProcessTable:
         return child
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:
-        """Kill a program with everything that it started, and wait for its end."""
+        """Kill a program and everything that it started, and wait for its end."""
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         self._children.discard(child)
 
     def close(self) -> None:
-        """Kill all and start no more."""
+        """Kill all processes and start no more."""
         self._starter.submit(self._close).result()
 
     def _close(self) -> None:
@@ -81,7 +81,7 @@ RUNNING = ProcessTable()
 
 @dataclass(frozen=True)
 class Launch:
-    """All that a process is started from; the folders are those of this machine."""
+    """Everything that a process is started with; the folders are paths of this machine."""
 
     interpreter: Interpreter
     handler: str
@@ -93,7 +93,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an invocation ended: what the process said, or why it can say nothing any more."""
+    """The end of an invocation: the report of the process, or the reason why there is none."""
 
     kind: Literal["response", "error", "init_error", "exited", "killed", "timed_out"]
     body: bytes = b""
@@ -101,7 +101,7 @@ class Ending:
 
 
 class FunctionProcess:
-    """A started function; after any ending but ``response`` and ``error`` it must be stopped."""
+    """A started function. After any ending except ``response`` and ``error`` it must be stopped."""
 
     def __init__(self, launch: Launch, variables: dict[str, str]) -> None:
         self._limit_mb = launch.memory_mb
@@ -135,7 +135,7 @@ class FunctionProcess:
         )
 
     def wait_until_ready(self, seconds: float) -> Ending | None:
-        """Wait for the end of the initialisation; None when the process is ready for events."""
+        """Wait for the end of the initialisation; None if the process is ready for events."""
         answer = self._wait(self._started + seconds)
         if isinstance(answer, Ending):
             return answer
@@ -143,7 +143,7 @@ class FunctionProcess:
         return None if answer.kind == "ready" else Ending("init_error", answer.body)
 
     def invoke(self, request_id: str, arn: str, trace: str, payload: bytes, seconds: int) -> Ending:
-        """Run the function once on an event, for at most so many seconds."""
+        """Run the function once on an event, with a timeout in seconds."""
         started = time.monotonic()
         deadline_ms = int((time.time() + seconds) * 1000)
         self._api.send(Event(request_id, arn, trace, deadline_ms, payload))
@@ -163,7 +163,7 @@ class FunctionProcess:
             if self._measure() > self._limit_mb:
                 return Ending("killed")
             if message is None and self._child.poll() is not None:
-                with suppress(Empty):  # said just before it ended
+                with suppress(Empty):  # reported just before it ended
                     message = self._api.messages.get_nowait()
             if message:
                 return message
@@ -173,7 +173,7 @@ class FunctionProcess:
                 return Ending("timed_out")
 
     def _measure(self) -> int:
-        """Return the largest resident size so far, in MB; the kernel knows it on Linux."""
+        """Return the largest resident size so far, in MB; only Linux provides it."""
         peak = 0
         with suppress(psutil.Error, FileNotFoundError, ProcessLookupError):
             if sys.platform == "linux":
@@ -186,12 +186,12 @@ class FunctionProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process has not ended."""
+        """Whether the process still runs."""
         return self._child.poll() is None
 
     @property
     def exit_reason(self) -> str:
-        """How the process ended, in AWS's words."""
+        """The end of the process, in AWS's words."""
         code = self._child.returncode
         if not code:
             return "Runtime exited without providing a reason"
@@ -202,7 +202,7 @@ class FunctionProcess:
         return f"Runtime exited with error: signal: {name}"
 
     def read_log(self) -> str:
-        """Return what the process wrote since the last reading."""
+        """Return the output of the process since the last call."""
         size = os.fstat(self._log).st_size
         text = os.pread(self._log, size - self._read_bytes, self._read_bytes)
         self._read_bytes = size
@@ -212,10 +212,10 @@ class FunctionProcess:
         return text.decode(errors="replace")
 
     def kill(self) -> None:
-        """End the process; what it wrote can still be read."""
+        """End the process; its output can still be read."""
         RUNNING.kill(self._child)
         self._api.close()
 
     def close(self) -> None:
-        """Let go of everything of a killed process."""
+        """Release all resources of a killed process."""
         os.close(self._log)

@@ -1,4 +1,4 @@
-"""AWS's words about an invocation: the platform's log lines and its error answers."""
+"""Invocation reports in AWS's format: the platform's log lines and error responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Call:
-    """What the platform's lines say about an invocation before it ended."""
+    """The facts about an invocation that are known before it ends."""
 
     request_id: str
     version: str
@@ -28,7 +28,7 @@ class Call:
 
 
 def error_body(call: Call, ending: Ending, exit_reason: str) -> bytes:
-    """Return the answer for an ending that the function's process could not report itself."""
+    """Return the response for an ending that the function's process could not report itself."""
     reason = exit_reason
     if ending.kind == "timed_out":
         reason = f"Task timed out after {call.timeout:.2f} seconds"
@@ -44,7 +44,7 @@ def log_text(
     Parameters
     ----------
     output
-        What the process wrote while it initialised, and during the invocation.
+        Output of the process during its initialisation and the invocation.
     init_seconds
         Duration of the initialisation, if it was part of this invocation.
     """

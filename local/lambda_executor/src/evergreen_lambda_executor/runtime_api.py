@@ -1,4 +1,4 @@
-"""The AWS Lambda Runtime API as one function process sees it.
+"""Server of the AWS Lambda Runtime API for one function process.
 
 Paths and headers: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -18,7 +18,7 @@ _PREFIX = "/2018-06-01/runtime"
 
 @dataclass(frozen=True)
 class Event:
-    """One invocation on its way to the function."""
+    """One invocation that waits for the function."""
 
     request_id: str
     arn: str
@@ -29,17 +29,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Message:
-    """What the function's process told: it is ready, or how its initialisation or call ended."""
+    """A message of the function's process: it is ready, or its initialisation or call has ended."""
 
     kind: Literal["ready", "response", "error", "init_error"]
     body: bytes = b""
 
 
 class RuntimeApi(ThreadingTCPServer):
-    """Serves the Runtime API on a free port of 127.0.0.1 for one process, until closed."""
+    """Serves the Runtime API for one process on a free port of 127.0.0.1, until it is closed."""
 
     daemon_threads = True
-    # ThreadingHTTPServer would look up this host's name in DNS at every start; this does not.
+    # ThreadingHTTPServer looks up this host's name in DNS at every start; this class does not.
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -54,18 +54,18 @@ class RuntimeApi(ThreadingTCPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def send(self, event: Event) -> None:
-        """Hand an event to the process, which waits for it in ``next``."""
+        """Pass an event to the process, which waits for it in ``next``."""
         self._events.put(event)
 
     def next_event(self) -> Event | None:
-        """Wait for the next event; None when the process is being stopped."""
+        """Wait for the next event; None if the process is being stopped."""
         if not self._ready.is_set():
             self._ready.set()
             self.messages.put(Message("ready"))
         return self._events.get()
 
     def close(self) -> None:
-        """Stop serving. Returns at once: ``shutdown`` waits for the next poll of its loop."""
+        """Stop serving, without waiting for ``shutdown``, which takes one poll of its loop."""
         self._events.put(None)
         threading.Thread(target=self._shut_down, daemon=True).start()
 
@@ -76,7 +76,8 @@ class RuntimeApi(ThreadingTCPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # One buffered write per answer and no Nagle: two small writes cost a 40 ms delayed ACK.
+    # One buffered write per response, without Nagle's algorithm: two small writes would wait 40 ms
+    # for a delayed ACK.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -126,4 +127,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing: a line per poll would bury LocalStack's own log."""
+        """Log nothing, because a line per poll would fill LocalStack's log."""

@@ -1,4 +1,4 @@
-"""The environment variables of a function: AWS's documented ones and its own, nothing else."""
+"""Environment variables of a function: only AWS's documented ones and its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a function's process sees its code, its layers and its temporary files."""
+    """Paths of the code, the layers and the temporary files, as a function's process sees them."""
 
     task: Path
     opt: Path
@@ -24,18 +24,18 @@ class Folders:
 def for_child(
     given: Mapping[str, object], own: Mapping[str, str], python: Interpreter, folders: Folders
 ) -> dict[str, str]:
-    """Return the whole environment of a function's process.
+    """Return all environment variables of a function's process.
 
     Parameters
     ----------
     given
-        What LocalStack computed: region, credentials, names, sizes, endpoint.
+        Variables from LocalStack: region, credentials, names, sizes, endpoint.
     own
-        The variables of the function's configuration; they win, but not over reserved names.
+        Variables of the function's configuration. They take precedence, except for reserved names.
     python
         The interpreter that the function runs with.
     folders
-        Where the function's process sees its code, layers and temporary files.
+        Paths of its code, layers and temporary files, as the function's process sees them.
     """
     path = [
         str(folders.task),
@@ -51,7 +51,7 @@ def for_child(
         "PATH": f"{python.executable.parent}:/usr/local/bin:/usr/bin:/bin:{folders.opt}/bin",
         "LD_LIBRARY_PATH": f"{folders.task}:{folders.task}/lib:{folders.opt}/lib",
         "LANG": "en_US.UTF-8",
-        # AWS sets no HOME and its user has none; unset, `~` would be the developer's folder
+        # AWS sets no HOME; without this `~` would be the developer's folder
         "HOME": "/home/sbx_user1051",
     }
     if not python.sandboxed:
