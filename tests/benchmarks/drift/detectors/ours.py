@@ -47,7 +47,16 @@ def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) ->
         rows=rows,
     )
     policy = Drift(alpha=ALPHA, min_rows=20)
-    return decide(context, single, joint, None, drift=policy, retraining=Retraining(), history=[])
+    return decide(
+        context,
+        single,
+        joint,
+        None,
+        drift=policy,
+        retraining=Retraining(),
+        history=[],
+        last_was_skipped=False,
+    )
 
 
 def features(columns: Columns) -> dict[str, Feature]:

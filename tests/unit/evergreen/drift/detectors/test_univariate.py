@@ -351,6 +351,7 @@ def test_a_single_value_is_tested_unless_it_is_the_same_on_both_sides() -> None:
     (same,) = one(number, sevens, sevens[:10]).tests
     assert same.reason == "constant: one and the same value on both sides"
     assert (same.feature_name, same.method) == ("x", "ks")
+    assert one(number, sevens[:1], sevens).tests == (same,)
     assert one(number, values, sevens).drifted_features == ("x",)
     assert one(number, sevens, values).drifted_features == ("x",)
     assert one(number, sevens, sevens + 1).drifted_features == ("x",)
@@ -373,9 +374,10 @@ def test_evidently_sees_the_values_and_the_column_of_what_is_missing() -> None:
     outcome = one(feature, half, half[:50])
     assert outcome.evidently is not None
     assert set(outcome.evidently.p_values) == {"x (missing or present)"}
-    page = outcome.evidently.html()
-    assert "missing" in page
-    assert "present" in page
+    for side, rows in ((outcome.evidently.reference, 200), (outcome.evidently.window, 50)):
+        shown = side["x (missing or present)"].tolist()
+        assert shown == ["missing", "present"] * (rows // 2)
+    assert "x (missing or present)" in outcome.evidently.html()
 
 
 def test_a_booleans_values_are_told_apart_as_categories() -> None:

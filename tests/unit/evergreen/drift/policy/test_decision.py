@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from evergreen.drift.detectors.univariate import UnivariateResult
 from tests.support.drift_checks import (
     DAY,
     HOUR,
@@ -196,6 +197,30 @@ def test_budget_reserved_needs_ground_truth_a_saved_one_and_the_performance_trig
     ):
         decision = conclude(features("a"), performance=performance, history=[last], **policy)
         assert decision.start_retraining
+
+
+def test_one_retraining_is_kept_however_many_can_be_saved() -> None:
+    for left, outcome in ((2.0, "retraining_starts"), (1.8, "budget_reserved")):
+        last = decided(NOON - DAY, budget_left=left)
+        decision = conclude(
+            performance=measured(0.41, 0.5, worse=True), history=[last], **LIMITED | {"burst": 3}
+        )
+        assert decision.outcome == outcome
+
+
+def test_the_reason_names_what_the_model_does_not_retrain_on() -> None:
+    decision = conclude(features("a"), performance=FALLEN, on=())
+    assert decision.reason.endswith("the model does not retrain on data_drift or performance")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [("abcde", "(a, b, c, d, e)"), ("abcdef", "(a, b, c, d, e, …)")]
+)
+def test_the_reason_names_five_features_at_most(names: str, said: str) -> None:
+    drifted = features("a").tests[0]
+    tests = tuple(drifted.model_copy(update={"feature_name": name}) for name in names)
+    decision = conclude(UnivariateResult(tests, None))
+    assert decision.reason.startswith(f"{len(names)} of {len(names)} features drifted {said}; ")
 
 
 def test_retraining_starts_with_one_drifted_feature() -> None:

@@ -93,7 +93,7 @@ def decide(
     drift: Drift,
     retraining: Retraining,
     history: Iterable[DriftDecisionRecord],
-    last_was_skipped: bool = False,
+    last_was_skipped: bool,
 ) -> DriftDecision:
     """Conclude a check: the verdict, the triggers, and whether a retraining starts.
 

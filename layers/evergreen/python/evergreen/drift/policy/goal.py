@@ -100,7 +100,7 @@ def goal_at(
     performance: PerformanceTest | None,
     last: DriftDecisionRecord | None,
     *,
-    last_was_skipped: bool = False,
+    last_was_skipped: bool,
 ) -> GoalStatus:
     """Return the state of the goal: the first row of the table whose condition holds.
 
