@@ -8,14 +8,8 @@ import pyarrow as pa
 
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.datasets.store import (
-    HOLDOUT,
-    TRAIN,
-    read_dataset,
-    rows_of,
-    split_rows,
-    write_dataset,
-)
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.store import read_dataset, write_dataset
 from evergreen.errors import EvergreenError
 from evergreen.evaluation.evaluate import compare
 from evergreen.events import Events

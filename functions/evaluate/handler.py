@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.aws import LONG
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
+from evergreen.datasets.store import read_dataset
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import EvaluationContext
 from evergreen.model_definition import find_definition

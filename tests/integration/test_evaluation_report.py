@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evergreen.clock import utc_now
-from evergreen.datasets.store import HOLDOUT, TRAIN, read_dataset, rows_of
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
+from evergreen.datasets.store import read_dataset
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import ARTIFACT, REPORT_DATA, REPORT_PAGE, EvaluationContext
 from evergreen.model_definition import Evaluation

@@ -10,7 +10,8 @@ from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import delete_bundle
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import HOLDOUT, read_dataset, rows_of
+from evergreen.datasets.splitting import HOLDOUT, rows_of
+from evergreen.datasets.store import read_dataset
 
 if TYPE_CHECKING:
     from tests.support.retraining_bench import Bench

@@ -15,16 +15,8 @@ from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import (
-    HOLDOUT,
-    TRAIN,
-    folder_key,
-    read_dataset,
-    read_manifest,
-    rows_of,
-    split_rows,
-    write_dataset,
-)
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.store import folder_key, read_dataset, read_manifest, write_dataset
 from evergreen.errors import (
     BundleError,
     EvergreenError,

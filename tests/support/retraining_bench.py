@@ -14,7 +14,8 @@ import pyarrow as pa
 from mlflow.tracking import MlflowClient
 
 from evergreen.clock import utc_now
-from evergreen.datasets.store import read_dataset, split_rows, write_dataset
+from evergreen.datasets.splitting import split_rows
+from evergreen.datasets.store import read_dataset, write_dataset
 from evergreen.evaluation.comparison import Comparison
 from evergreen.events import Events
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition, Retraining

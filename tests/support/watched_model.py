@@ -13,7 +13,8 @@ from evergreen.bundle.predictor import Predictions
 from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
-from evergreen.datasets.store import split_rows, write_dataset
+from evergreen.datasets.splitting import split_rows
+from evergreen.datasets.store import write_dataset
 from evergreen.drift.check import run_check
 from evergreen.drift.log import read_check_records
 from evergreen.lake.reader import Lake

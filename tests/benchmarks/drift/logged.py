@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evergreen.datasets.store import split_rows, write_dataset
+from evergreen.datasets.splitting import split_rows
+from evergreen.datasets.store import write_dataset
 from evergreen.drift.check import run_check
 from evergreen.lake.compaction import commit
 from evergreen.lake.reader import Lake

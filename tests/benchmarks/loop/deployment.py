@@ -25,14 +25,8 @@ from evergreen.bundle.store import bundle_key
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import (
-    HOLDOUT,
-    TRAIN,
-    read_dataset,
-    rows_of,
-    split_rows,
-    write_dataset,
-)
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.store import read_dataset, write_dataset
 from evergreen.drift.check import run_check
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare, scores_of

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from evergreen.datasets.store import TRAIN, read_dataset, rows_of
+from evergreen.datasets.splitting import TRAIN, rows_of
+from evergreen.datasets.store import read_dataset
 from evergreen.training.trainer import to_features
 from tests.benchmarks.loop.deployment import CHECK
 from tests.benchmarks.loop.scoring import gain, score, sums_of

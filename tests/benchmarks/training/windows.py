@@ -17,7 +17,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import TRAIN
+from evergreen.datasets.splitting import TRAIN
 from evergreen.evaluation.evaluate import scores_of
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit

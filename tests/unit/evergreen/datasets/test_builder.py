@@ -15,16 +15,12 @@ from evergreen.capture.delivery import encode
 from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
 from evergreen.datasets.builder import build_dataset
+from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import (
-    GAP,
-    HOLDOUT,
-    TRAIN,
     TrainingWindow,
     read_dataset,
     read_manifest,
     rows_in_common,
-    rows_of,
-    split_rows,
     write_dataset,
 )
 from evergreen.errors import NotEnoughDataError

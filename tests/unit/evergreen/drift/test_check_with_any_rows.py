@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from evergreen.bundle.predictor import Predictions
 from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
-from evergreen.datasets.store import split_rows, write_dataset
+from evergreen.datasets.splitting import split_rows
+from evergreen.datasets.store import write_dataset
 from evergreen.drift.check import run_check
 from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_check_records
 from evergreen.errors import ModelDefinitionError

@@ -11,17 +11,13 @@ import pyarrow.compute as pc
 
 from evergreen.clock import to_text
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows, with_split
 from evergreen.datasets.store import (
-    HOLDOUT,
-    TRAIN,
     DatasetManifest,
     FromLog,
     LabelDelay,
     read_dataset,
     read_manifest,
-    rows_of,
-    split_rows,
-    with_split,
     write_dataset,
 )
 from evergreen.errors import NotEnoughDataError

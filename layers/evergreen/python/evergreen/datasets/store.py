@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,13 +22,12 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.clock import to_text
 from evergreen.datasets.schema import (
     KEY,
-    SPLIT,
     TIMESTAMP,
     normalise,
     to_parquet,
 )
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.errors import EvergreenError
-from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,15 +36,8 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage
 
-TRAIN = "train"
-HOLDOUT = "holdout"
-GAP = "gap"
-"""Neither trained nor judged on: a time series' rows whose labels the holdout's first forecasts
-could not know. The next data set trains on them."""
-
 _DATA = "data.parquet"
 _MANIFEST = "manifest.json"
-_RANDOM_HOLDOUT_SEED = 0
 
 
 class LabelDelay(BaseModel):
@@ -118,51 +109,6 @@ class FromLog:
 def folder_key(model: str, dataset_id: str) -> str:
     """Return the prefix below which the data set's two objects live, with the slash."""
     return f"datasets/{model}/{dataset_id}/"
-
-
-def split_rows(
-    definition: ModelDefinition, table: pa.Table, *, newer_than: datetime | None = None
-) -> pa.Table:
-    """Add ``split`` as ``evaluation.holdout``, ``holdout_fraction`` and ``max_holdout_rows`` say.
-
-    ``recent`` holds out the newest rows. Rows of the same moment stay on the same side, so that
-    nothing learnt at a moment is judged at that moment; the holdout is then larger than asked for
-    by at most the rows of one moment. ``random`` holds out a draw that only depends on how many
-    rows there are.
-
-    For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
-    first held-out forecast was made, their labels were not known yet (C. Bergmeir and
-    J. Benítez, "On the use of cross-validation for time series predictor evaluation",
-    *Information Sciences* 191, 2012).
-
-    Parameters
-    ----------
-    definition
-        The model the rows are for.
-    table
-        At least one row, with a ``timestamp`` column.
-    newer_than
-        A recent holdout only takes rows after this moment: those that are trained on otherwise go
-        up to here. The holdout may then be smaller, or empty.
-    """
-    evaluation = definition.evaluation
-    count = table.num_rows
-    wanted = min(max(round(count * evaluation.holdout_fraction), 1), evaluation.max_holdout_rows)
-    if evaluation.holdout == "random":
-        draw = np.random.default_rng(_RANDOM_HOLDOUT_SEED).permutation(count)
-        return with_split(table, pa.array(draw < wanted))
-    order = pc.sort_indices(table, sort_keys=_in_time_order(table)).to_numpy()
-    times = table[TIMESTAMP].take(pa.array(order))
-    held_out = pc.greater_equal(times, times[count - wanted])
-    if newer_than is not None:
-        held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIMESTAMP_TYPE)))
-    first = count - pc.sum(held_out).as_py()
-    gap = definition.forecast.horizon - 1 if definition.forecast else 0
-    split = np.full(count, TRAIN, dtype=object)
-    if first < count:
-        split[order[max(first - gap, 0) : first]] = GAP
-    split[order[first:]] = HOLDOUT
-    return _set_split(table, pa.array(split))
 
 
 def write_dataset(
@@ -276,11 +222,6 @@ def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:
     storage.delete_below(folder_key(model, dataset_id))
 
 
-def rows_of(table: pa.Table, split: str) -> pa.Table:
-    """Return the rows of one split (``TRAIN`` or ``HOLDOUT``)."""
-    return table.filter(pc.equal(table[SPLIT], split))
-
-
 def rows_in_common(
     definition: ModelDefinition, rows: pa.Table, others: pa.Table | None
 ) -> int | None:
@@ -324,22 +265,6 @@ def _count_in(rows: pa.Table, others: pa.Table, names: Sequence[str]) -> int:
 
 def _tuples(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
-
-
-def with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:
-    """Return rows with ``split`` set to ``holdout`` where ``held_out`` is true, else ``train``."""
-    return _set_split(table, pc.if_else(held_out, HOLDOUT, TRAIN))
-
-
-def _set_split(table: pa.Table, split: pa.Array | pa.ChunkedArray) -> pa.Table:
-    if SPLIT in table.column_names:
-        table = table.drop_columns(SPLIT)
-    return table.append_column(SPLIT, split)
-
-
-def _in_time_order(table: pa.Table) -> list[tuple[str, str]]:
-    names = [TIMESTAMP, *(name for name in KEY if name in table.column_names)]
-    return [(name, "ascending") for name in names]
 
 
 def _class_balance(definition: ModelDefinition, rows: pa.Table) -> dict[str, float] | None:

@@ -6,8 +6,8 @@ challenger on it is a rolling-origin evaluation with fixed coefficients (L. Tash
 tests of forecasting accuracy: an analysis and review", *International Journal of Forecasting* 16,
 2000): the origin moves, the models stay as they are. That is how they serve between one retraining
 and the next, and both forecast from the same origins. The gap before the holdout
-(:func:`evergreen.datasets.store.split_rows`) sees to it that no label that was trained on was still
-unknown at the first origin.
+(:func:`evergreen.datasets.splitting.split_rows`) ensures that no label that was trained on was
+still unknown at the first origin.
 
 One number for a whole holdout hides when a model was wrong. So origins are also cut into windows,
 one after another, each at least a horizon long, as errors of forecasts that are less than a horizon

@@ -14,7 +14,7 @@ import sklearn
 from evergreen.bundle.predictor import Predictor
 from evergreen.datasets.holdout_predictions import to_holdout_file
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import HOLDOUT, TRAIN, rows_of
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.evaluation.evaluate import scores_of
 from evergreen.registry.registration import Challenger, keep_bundle, register_challenger
 from evergreen.registry.writer import MODEL_ARTIFACT

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import TRAIN, rows_of
+from evergreen.datasets.splitting import TRAIN, rows_of
 from evergreen.errors import ModelDefinitionError, NotEnoughDataError
 from evergreen.training.recency import WEIGHTS, recency_weights, require_weights_taken
 

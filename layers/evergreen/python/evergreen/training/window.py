@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import HOLDOUT, TRAIN, TrainingWindow, rows_of, split_rows
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.store import TrainingWindow
 from evergreen.evaluation.evaluate import compare
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit

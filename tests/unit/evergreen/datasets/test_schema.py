@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import math
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,48 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.datasets.schema import normalise, schema, to_columns, to_parquet
-from evergreen.datasets.store import GAP, HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.splitting import split_rows
 from evergreen.errors import EvergreenError, NotEnoughDataError
-from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
+from tests.support.fruit_rows import definition, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
     from evergreen.columns import Columns
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def definition(**changes: Any) -> ModelDefinition:
-    values: dict[str, Any] = {
-        "name": "fruit",
-        "task": "classification",
-        "target": "ripe",
-        "features": {
-            "size": Feature(type="float", nullable=True),
-            "organic": Feature(type="boolean"),
-            "colour": Feature(type="category", nullable=True),
-        },
-    }
-    return ModelDefinition.model_validate(values | changes)
-
-
-def table_of(rows: list[tuple[Any, ...]]) -> pa.Table:
-    size, organic, colour, ripe, minute = zip(*rows, strict=True)
-    return pa.table(
-        {
-            "colour": list(colour),
-            "size": pa.array(size, pa.float64()),
-            "organic": list(organic),
-            "ripe": list(ripe),
-            "timestamp": pa.array(
-                [START + timedelta(minutes=at) for at in minute], pa.timestamp("ns", tz="UTC")
-            ),
-            "left over": ["x"] * len(rows),
-        }
-    )
-
 
 ROWS = st.lists(
     st.tuples(
@@ -139,60 +105,6 @@ def test_a_regression_keeps_its_target_exactly() -> None:
     assert stored["ripe"].to_pylist() == [0.1]
 
 
-@given(
-    st.lists(st.integers(0, 20), min_size=1, max_size=60),
-    st.floats(0.05, 0.95),
-)
-def test_a_recent_holdout_is_the_newest_share_and_splits_no_moment(
-    minutes: list[int], fraction: float
-) -> None:
-    model = definition(evaluation=Evaluation(holdout_fraction=fraction))
-    table = split_rows(model, table_of([(1.0, True, "red", 1, at) for at in minutes]))
-    train = rows_of(table, TRAIN)["timestamp"].to_pylist()
-    holdout = rows_of(table, HOLDOUT)["timestamp"].to_pylist()
-    assert len(train) + len(holdout) == len(minutes)
-    assert max(train, default=START - timedelta(1)) < min(holdout)
-    wanted = max(round(len(minutes) * fraction), 1)
-    first = min(holdout)
-    assert wanted <= len(holdout) < wanted + holdout.count(first)
-
-
-def test_however_long_nothing_was_promoted_what_is_held_out_stays_recent() -> None:
-    model = definition(evaluation=Evaluation(max_holdout_rows=20))
-    table = split_rows(model, table_of([(1.0, True, "red", 1, at) for at in range(60)]))
-    assert rows_of(table, HOLDOUT).num_rows == 20
-    newest_trained = max(rows_of(table, TRAIN)["timestamp"].to_pylist())
-    assert newest_trained == START + timedelta(minutes=39)
-
-
-@given(
-    st.lists(st.integers(0, 20), min_size=1, max_size=60, unique=True),
-    st.integers(1, 9),
-    st.integers(-1, 25),
-)
-def test_a_time_series_is_judged_after_what_it_learnt_with_a_gap_of_a_horizon(
-    minutes: list[int], horizon: int, newest: int
-) -> None:
-    model = definition(
-        task="time_series", forecast=Forecast(horizon=horizon, seasonal_naive="size")
-    )
-    after = START + timedelta(minutes=newest)
-    rows = table_of([(1.0, True, "red", 1, at) for at in minutes])
-    table = split_rows(model, rows, newer_than=after)
-    train, gap, holdout = (
-        rows_of(table, name)["timestamp"].to_pylist() for name in (TRAIN, GAP, HOLDOUT)
-    )
-    assert sorted(train + gap + holdout) == sorted(rows["timestamp"].to_pylist())
-    assert all(moment > after for moment in holdout)
-    if holdout:
-        assert len(gap) == min(horizon - 1, len(minutes) - len(holdout))
-        assert max(train + gap, default=START - timedelta(1)) < min(holdout)
-        assert max(train, default=START - timedelta(1)) < min(gap + holdout)
-    else:
-        assert not gap
-        assert max(rows["timestamp"].to_pylist()) <= after
-
-
 def test_rows_of_one_request_keep_their_order() -> None:
     model = definition()
     rows = table_of([(float(9 - at), True, "red", 1, 0) for at in range(10)])
@@ -200,17 +112,6 @@ def test_rows_of_one_request_keep_their_order() -> None:
     stored = normalise(model, split_rows(model, rows.take(list(range(9, -1, -1)))))
     assert stored["size"].to_pylist() == [float(9 - at) for at in range(10)]
     assert stored["row"].to_pylist() == list(range(10))
-
-
-def test_a_random_holdout_has_the_share_asked_for_and_is_the_same_each_time() -> None:
-    model = definition(evaluation=Evaluation(holdout="random", holdout_fraction=0.25))
-    table = table_of([(float(at), True, "red", 1, at) for at in range(40)])
-    split = split_rows(model, table)
-    assert rows_of(split, HOLDOUT).num_rows == 10
-    assert split.equals(split_rows(model, table))
-    assert max(rows_of(split, TRAIN)["timestamp"].to_pylist()) > min(
-        rows_of(split, HOLDOUT)["timestamp"].to_pylist()
-    )
 
 
 @pytest.mark.parametrize(

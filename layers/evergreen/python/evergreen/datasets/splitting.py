@@ -1,0 +1,90 @@
+"""The split of a data set: which rows are trained on, and which are held out to judge on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP
+from evergreen.lake.tables import TIMESTAMP_TYPE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evergreen.model_definition import ModelDefinition
+
+TRAIN = "train"
+HOLDOUT = "holdout"
+GAP = "gap"
+"""Neither trained nor judged on: a time series' rows whose labels the holdout's first forecasts
+could not know. The next data set trains on them."""
+_RANDOM_HOLDOUT_SEED = 0
+
+
+def split_rows(
+    definition: ModelDefinition, table: pa.Table, *, newer_than: datetime | None = None
+) -> pa.Table:
+    """Add ``split`` as ``evaluation.holdout``, ``holdout_fraction`` and ``max_holdout_rows`` say.
+
+    ``recent`` holds out the newest rows. Rows of the same moment stay on the same side, so that
+    nothing learnt at a moment is judged at that moment; the holdout is then larger than asked for
+    by at most the rows of one moment. ``random`` holds out a draw that only depends on how many
+    rows there are.
+
+    For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
+    first held-out forecast was made, their labels were not known yet (C. Bergmeir and
+    J. Benítez, "On the use of cross-validation for time series predictor evaluation",
+    *Information Sciences* 191, 2012).
+
+    Parameters
+    ----------
+    definition
+        The model the rows are for.
+    table
+        At least one row, with a ``timestamp`` column.
+    newer_than
+        A recent holdout only takes rows after this moment: those that are trained on otherwise go
+        up to here. The holdout may then be smaller, or empty.
+    """
+    evaluation = definition.evaluation
+    count = table.num_rows
+    wanted = min(max(round(count * evaluation.holdout_fraction), 1), evaluation.max_holdout_rows)
+    if evaluation.holdout == "random":
+        draw = np.random.default_rng(_RANDOM_HOLDOUT_SEED).permutation(count)
+        return with_split(table, pa.array(draw < wanted))
+    order = pc.sort_indices(table, sort_keys=_in_time_order(table)).to_numpy()
+    times = table[TIMESTAMP].take(pa.array(order))
+    held_out = pc.greater_equal(times, times[count - wanted])
+    if newer_than is not None:
+        held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIMESTAMP_TYPE)))
+    first = count - pc.sum(held_out).as_py()
+    gap = definition.forecast.horizon - 1 if definition.forecast else 0
+    split = np.full(count, TRAIN, dtype=object)
+    if first < count:
+        split[order[max(first - gap, 0) : first]] = GAP
+    split[order[first:]] = HOLDOUT
+    return _set_split(table, pa.array(split))
+
+
+def rows_of(table: pa.Table, split: str) -> pa.Table:
+    """Return the rows of one split (``TRAIN`` or ``HOLDOUT``)."""
+    return table.filter(pc.equal(table[SPLIT], split))
+
+
+def with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return rows with ``split`` set to ``holdout`` where ``held_out`` is true, else ``train``."""
+    return _set_split(table, pc.if_else(held_out, HOLDOUT, TRAIN))
+
+
+def _set_split(table: pa.Table, split: pa.Array | pa.ChunkedArray) -> pa.Table:
+    if SPLIT in table.column_names:
+        table = table.drop_columns(SPLIT)
+    return table.append_column(SPLIT, split)
+
+
+def _in_time_order(table: pa.Table) -> list[tuple[str, str]]:
+    names = [TIMESTAMP, *(name for name in KEY if name in table.column_names)]
+    return [(name, "ascending") for name in names]
