@@ -1,3 +1,3 @@
-"""Grafana's dashboards and alerts, built from the table of metrics, and a check that runs them."""
+"""Grafana's dashboards and alerts, built from the table of metrics, and their check."""
 
 from __future__ import annotations

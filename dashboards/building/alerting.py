@@ -1,6 +1,6 @@
-"""Grafana's own alert rules, on CloudWatch, and whom they tell.
+"""Grafana's alert rules on CloudWatch, and their contact points.
 
-They are on CloudWatch because that is there in every installation; Prometheus has rules of its own.
+They use CloudWatch because every installation has it. Prometheus has its own rules.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _LESS_THAN: Final = "lt"
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """When somebody is told.
+    """An alert rule: the condition of an alert.
 
     Parameters
     ----------
     uid, title
-        What the rule is called; the uid stays the same.
+        The rule's id, which never changes, and its name.
     metric, statistic
-        What is looked at, for each model and each value of the metric's other dimension.
+        What is compared, for each model and each value of the metric's second dimension.
     comparison, threshold
-        When the newest value is wrong, in CloudWatch's unit.
+        The condition on the newest value, in CloudWatch's unit.
     lasting
-        How long it must be wrong.
+        How long the condition must hold.
     severity
-        Label of the alert.
+        Severity label of the alert.
     summary
-        What it means and what to do first.
+        What the alert means and what to do first.
     """
 
     uid: str
@@ -109,7 +109,7 @@ ALERTS = (
         0,
         "0s",
         "critical",
-        "The version before it keeps answering; compare the bundle with its hashes.",
+        "The previous version still answers; compare the bundle with its hashes.",
     ),
     AlertRule(
         "evergreen-log-spills",
@@ -134,7 +134,7 @@ ALERTS = (
         "A drift check found it; read its report, and see whether a retraining has started.",
     ),
 )
-"""Every alert."""
+"""All alert rules."""
 
 
 def rules(source: CloudWatch) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def rules(source: CloudWatch) -> dict[str, Any]:
 
 
 def contact_points() -> dict[str, Any]:
-    """Return the contact points, and the policy that sends every alert to them."""
+    """Return the contact points, and the notification policy that sends every alert to them."""
     email = builders.ContactPoint().name(RECEIVER).uid("evergreen-email").type("email")
     email.settings({"addresses": "${EVERGREEN_ALERT_EMAIL}", "singleEmail": True})
     webhook = builders.ContactPoint().name(RECEIVER).uid("evergreen-webhook").type("webhook")
@@ -158,7 +158,7 @@ def contact_points() -> dict[str, Any]:
     receivers = []
     for built in (email.build(), webhook.build()):
         receiver = built.to_json()
-        receiver.pop("name")  # of the contact point, which holds both
+        receiver.pop("name")  # the name belongs to the contact point, which holds both receivers
         receivers.append(receiver)
     policy = {
         "orgId": 1,
@@ -218,5 +218,5 @@ def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
 
 def _provisioned(alert: AlertRule, source: CloudWatch) -> dict[str, object]:
     rule = build_rule(alert, source).to_json()
-    # In files these belong to the group and not to the rule.
+    # In provisioned files these fields belong to the group and not to the rule.
     return {name: rule[name] for name in rule if name not in {"folderUID", "orgID", "ruleGroup"}}

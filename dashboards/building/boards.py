@@ -1,4 +1,4 @@
-"""Puts a dashboard together: the layout's panels with a data source's queries."""
+"""Builds a dashboard: the layout's panels with a data source's queries."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TAG = "evergreen"
 
 
 def build_board(board: Board, source: Source) -> Dashboard:
-    """Return a dashboard for a data source, with a uid that stays the same."""
+    """Return a dashboard for a data source, with a uid that never changes."""
     builder = (
         dashboard.Dashboard(f"Evergreen {TITLES[board]} ({source.title})")
         .uid(f"evergreen-{board}-{source.key}")
@@ -113,7 +113,7 @@ def _over_time(least_zero: bool) -> timeseries.Panel:  # noqa: FBT001 - named at
 
 
 def _has_least(panel: Panel) -> bool:
-    # A version number from zero would be a flat line.
+    # On an axis from zero a version number would be a flat line.
     return all(part.metric is not Metric.PRODUCTION_VERSION for part in panel.parts)
 
 

@@ -1,4 +1,4 @@
-"""Writes everything that Grafana provisions: ``python -m dashboards.building.build``."""
+"""Writes all provisioned files of Grafana: ``python -m dashboards.building.build``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOTE = "# Written by `python -m dashboards.building.build`; change the builders
 
 
 def provisioning() -> Mapping[str, str]:
-    """Return the text of every provisioned file, by its path within the provisioning folder."""
+    """Return the text of every provisioned file, by its path in the provisioning folder."""
     files = {
         f"dashboards/{source.key}/{board}.json": _json(build_board(board, source))
         for source in SOURCES
@@ -40,7 +40,7 @@ def provisioning() -> Mapping[str, str]:
 
 
 def write_dashboards(folder: Path) -> list[Path]:
-    """Write the files, and delete what an earlier version wrote and this one does not.
+    """Write the files, and delete those of earlier versions that no longer exist.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The panels' queries for Grafana's CloudWatch data source."""
+"""Queries of the panels for Grafana's CloudWatch data source."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models import dashboard as models
 
 DEFAULT_REGION = "default"
-"""Grafana's word for the region that the data source is set to."""
+"""Grafana's name for the default region of the data source."""
 
 _QUANTILES = ("p50", "p95", "p99")
 _STATISTICS: dict[Calculation, str] = {
@@ -37,7 +37,7 @@ _STATISTICS: dict[Calculation, str] = {
     Calculation.MEAN: "Average",
     Calculation.LEAST: "Minimum",
     Calculation.PER_SECOND: "Sum",
-    # Each request counts 0 or 1, so the mean is the share.
+    # Each request has the value 0 or 1, so the mean is the share.
     Calculation.SHARE_OF_REQUESTS: "Average",
 }
 _UNITS: dict[Unit, str] = {
@@ -79,7 +79,7 @@ class CloudWatch:
         return _UNITS[part.spec.unit]
 
     def model_variable(self) -> Builder[models.VariableModel]:
-        """Return the variable ``model``: the models that have had a prediction."""
+        """Return the variable ``model``: the models with at least one prediction."""
         query: dict[str, object] = {
             "queryType": "dimensionValues",
             "region": DEFAULT_REGION,
@@ -99,14 +99,14 @@ class CloudWatch:
         )
 
     def annotations(self) -> Sequence[Builder[models.AnnotationQuery]]:
-        """Return the marks of events: the history of the alarms on the events' metrics.
+        """Return the event marks: the history of the alarms on the events' metrics.
 
-        The data source has no other kind of annotation.
+        The data source offers no other kind of annotation.
         """
         return [self._annotation(event) for event in EVENT_MARKS]
 
     def alert_query(self, spec: MetricSpec, statistic: str) -> MetricsQuery:
-        """Return a query of one metric for all models, and all values of its other dimension."""
+        """Return a query of one metric for all models and all values of its second dimension."""
         return self._query(spec, statistic, model="*", period="300", label=_label(spec, "*", None))
 
     def _annotation(self, event: EventMark) -> Builder[models.AnnotationQuery]:
@@ -189,7 +189,7 @@ class CloudWatch:
 
 
 def _label(spec: MetricSpec, model: str, quantile: str | None) -> str:
-    """Return CloudWatch's dynamic label for the dimensions that tell the series apart."""
+    """Return CloudWatch's dynamic label of the dimensions that distinguish the series."""
     dimensions = ([MODEL_DIMENSION] if model == "*" else []) + ([spec.by] if spec.by else [])
     names = [f"${{PROP('Dim.{name}')}}" for name in dimensions]
     return " ".join(([quantile] if quantile and names else []) + names)

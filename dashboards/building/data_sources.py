@@ -1,6 +1,6 @@
-"""The provisioned data sources, and where Grafana finds the dashboards.
+"""The provisioned data sources and dashboard providers.
 
-What differs between installations is taken from Grafana's own environment when it starts.
+Values that differ between installations come from Grafana's environment variables at its start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def cloudwatch(source: Source) -> dict[str, Any]:
     settings = {
         "authType": "default",
         "defaultRegion": "${AWS_REGION}",
-        # Empty for AWS itself.
+        # Empty for AWS; set for an emulator.
         "endpoint": "${EVERGREEN_CLOUDWATCH_ENDPOINT}",
     }
     return _one(source, {"isDefault": True, "jsonData": settings})

@@ -1,4 +1,4 @@
-"""A piece that the builders of the Foundation SDK lack."""
+"""An adapter that the builders of the Foundation SDK lack."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from grafana_foundation_sdk.cog.builder import Builder
 
 
 class Ready[Model](Builder[Model]):
-    """A builder of something that is built already: where the SDK takes builders only."""
+    """A builder that returns an existing object, because the SDK accepts only builders."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def build(self) -> Model:
-        """Return it."""
+        """Return the object."""
         return self._model

@@ -1,8 +1,8 @@
-"""What the dashboards show, without saying from which data source.
+"""Layout of the dashboards, independent of the data source.
 
-Every metric of the table has a panel by rule: its kind says how it is drawn and computed. The few
-panels that a rule cannot give, because they join metrics, are written down here. So a metric that
-is added to the table is on its dashboard without another line.
+Every metric of the table gets a panel by rule: its kind decides how it is drawn and computed. A few
+panels combine metrics, so no rule can make them; they are defined here. A metric that is added to
+the table appears on its dashboard without another line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class View(StrEnum):
 
 
 class Calculation(StrEnum):
-    """What is computed of a metric, for each period."""
+    """What is computed from a metric for each period."""
 
     SUM = "sum"
     MEAN = "mean"
@@ -47,13 +47,13 @@ class Part:
     Parameters
     ----------
     metric
-        The metric; if it has a second dimension, one series is drawn for each of its values.
+        The metric. If it has a second dimension, each value of that is a series.
     calculation
-        What is computed of it.
+        What is computed from it.
     legend
-        What its series is called, where the second dimension does not say it.
+        Name of its series, if the second dimension does not give it.
     model
-        The model, where it is not the one that is selected.
+        The model, if it is not the selected one.
     """
 
     metric: Metric
@@ -63,7 +63,7 @@ class Part:
 
     @property
     def spec(self) -> MetricSpec:
-        """What the table says of the metric."""
+        """The metric's entry in the table."""
         return BY_METRIC[self.metric]
 
 
@@ -88,7 +88,7 @@ class Row:
 
 
 def rows(board: Board) -> tuple[Row, ...]:
-    """Return all rows of a dashboard: the headline, one panel for each metric, and the events."""
+    """Return all rows of a dashboard: the overview, one panel for each metric, and the events."""
     return (
         Row("Now", _side_by_side(_HEADLINES[board])),
         Row("Over time", (*_JOINED.get(board, ()), *(by_rule(spec) for spec in _of(board)))),
@@ -98,7 +98,7 @@ def rows(board: Board) -> tuple[Row, ...]:
 
 
 def by_rule(spec: MetricSpec) -> Panel:
-    """Return the panel that every metric of this kind has."""
+    """Return a metric's panel, made by the rule for its kind."""
     view, calculation = {
         "counter": (View.BARS, Calculation.SUM),
         "gauge": (View.LINES, Calculation.MEAN),
@@ -116,7 +116,7 @@ def words(metric: Metric) -> str:
 
 def _title(spec: MetricSpec) -> str:
     name = words(spec.metric)
-    # "Request origins by origin" says nothing that "Request origins" does not.
+    # "Request origins by origin" would say no more than "Request origins".
     return name if spec.by is None or spec.by in name.lower() else f"{name} by {spec.by}"
 
 
@@ -169,7 +169,7 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
     "service": (
         Panel(
             "Container health",
-            "Whether the containers that answer are healthy, and how many new ones there were.",
+            "Whether the containers are healthy, and how many new ones were started.",
             View.LINES,
             (
                 Part(Metric.HEALTHY, Calculation.LEAST, "healthy"),
@@ -199,7 +199,7 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
         ),
         Panel(
             "Share of each status",
-            "Answers by status code, in all of the time shown.",
+            "Responses by status code, over the whole time range.",
             View.SHARES,
             (Part(Metric.RESPONSES, Calculation.SUM, "answers"),),
             width=8,
@@ -208,7 +208,7 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
     "data": (
         Panel(
             "Data quality",
-            "Values that were missing, refused, outside their range or never seen in training.",
+            "Values that were missing, refused, out of range or not seen in training.",
             View.BARS,
             (
                 Part(Metric.MISSING_VALUES, Calculation.SUM, "missing"),
@@ -222,7 +222,7 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
     "model": (
         Panel(
             "Share of each output",
-            "Outputs by class or range, in all of the time shown.",
+            "Outputs by class or range, over the whole time range.",
             View.SHARES,
             (Part(Metric.OUTPUTS, Calculation.SUM, "outputs"),),
             width=8,
@@ -232,7 +232,7 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
 
 
 def _for_no_model(metric: Metric, title: str, view: View, calculation: Calculation) -> Panel:
-    says = "Requests that concern no model, or one that is not there: health, documentation, lists."
+    says = "Requests that name no model, or an unknown one: health, documentation, lists."
     return Panel(title, says, view, (Part(metric, calculation, title, NO_MODEL),), width=8)
 
 
@@ -249,7 +249,7 @@ _FOR_NO_MODEL = (
 
 _EVENTS = Panel(
     "Retraining",
-    "Retrainings, what started them and how they ended; the same on every dashboard.",
+    "Retrainings, their causes and their results; the same on every dashboard.",
     View.BARS,
     (
         Part(Metric.DRIFT_RETRAININGS, Calculation.SUM, "started by drift"),

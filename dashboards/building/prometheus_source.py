@@ -1,4 +1,4 @@
-"""The panels' queries for Grafana's Prometheus data source."""
+"""Queries of the panels for Grafana's Prometheus data source."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Prometheus:
         return _UNITS[part.spec.unit]
 
     def model_variable(self) -> Builder[models.VariableModel]:
-        """Return the variable ``model``: the models that have had a prediction."""
+        """Return the variable ``model``: the models with at least one prediction."""
         series = prometheus_name(BY_METRIC[Metric.PREDICTIONS])
         query: dict[str, object] = {
             "query": f"label_values({series}, {MODEL_DIMENSION})",
@@ -90,7 +90,7 @@ class Prometheus:
         )
 
     def annotations(self) -> Sequence[Builder[models.AnnotationQuery]]:
-        """Return the marks of events: whenever their counters have moved, or while they last."""
+        """Return the event marks: when a counter has increased, or while an event lasts."""
         return [self._event(event) for event in EVENT_MARKS]
 
     def _event(self, event: EventMark) -> Builder[models.AnnotationQuery]:

@@ -1,4 +1,4 @@
-"""What the builders ask of a data source: CloudWatch and Prometheus each answer it their way."""
+"""Interface of a data source for the builders, which CloudWatch and Prometheus implement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dashboards.building.layout import Panel
 
 REFERENCES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Grafana names a panel's queries by letters."""
+"""The names of a panel's queries: Grafana uses letters."""
 
 PERIODS = {"1 minute": 60, "5 minutes": 300, "15 minutes": 900, "1 hour": 3600, "1 day": 86400}
 """The choices of the variable ``period``, in seconds."""
@@ -31,20 +31,20 @@ class Source(Protocol):
 
     @property
     def title(self) -> str:
-        """The kind as people write it."""
+        """The kind as a title."""
 
     @property
     def reference(self) -> DataSourceRef:
-        """The provisioned data source, by its fixed uid."""
+        """The provisioned data source, with its fixed uid."""
 
     def queries(self, panel: Panel) -> Sequence[Builder[Dataquery]]:
         """Return the panel's queries, with references set."""
 
     def unit(self, panel: Panel) -> str:
-        """Return the unit, in Grafana's words, in which the source answers the panel's queries."""
+        """Return the unit of the panel's queries, as Grafana names it."""
 
     def model_variable(self) -> Builder[VariableModel]:
-        """Return the variable ``model``, filled by asking the source."""
+        """Return the variable ``model``, filled by a query of the source."""
 
     def annotations(self) -> Sequence[Builder[AnnotationQuery]]:
         """Return the marks of promotions, rollbacks and drift episodes."""

@@ -1,4 +1,4 @@
-"""What came back for a query, and whether that is good enough."""
+"""Results of the queries, and whether an empty one is allowed."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ MAY_BE_EMPTY: Mapping[Metric, str] = {
     Metric.CONFIDENCE: "a model that predicts numbers has no probabilities",
     Metric.UNJOINED_LABELS: "labels are counted when a day of them is compacted",
 }
-"""Metrics that need no data to pass, with the reason; only names of the table can be here."""
+"""Metrics whose queries may be empty, with the reason; only metrics of the table."""
 NOBODY_ASKED = "nobody has asked for health, documentation or the list of models"
-"""Why what is counted for no model may be empty, whatever the metric."""
+"""Why a query for no model may be empty, whatever the metric."""
 
 
 class QueryError(EvergreenError):
-    """A query was refused."""
+    """The data source refused a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """What one query came back with.
+    """The result of one query.
 
     Parameters
     ----------
     reference
         The query's letter.
     asks
-        What it asks for, for people.
+        Readable description of the query.
     metrics
-        The metrics it asks for.
+        The metrics that it asks for.
     values
-        How many values it returned.
+        Number of values that it returned.
     instead
-        What was asked in its place, where the emulator cannot answer it; else empty.
+        The query that replaced it, if the emulator cannot answer it; else empty.
     for_no_model
-        Whether it asks for what concerns no model.
+        Whether it asks for the requests that name no model.
     """
 
     reference: str
@@ -55,7 +55,7 @@ class QueryAnswer:
 
     @property
     def excuse(self) -> str | None:
-        """Why it may be empty, if it may: all its metrics are of the table and listed."""
+        """Why the answer may be empty, if it may: all its metrics are listed as such."""
         reasons = []
         for name in self.metrics:
             reason = MAY_BE_EMPTY.get(Metric(name)) if name in Metric else None
@@ -68,14 +68,14 @@ class QueryAnswer:
 
     @property
     def good(self) -> bool:
-        """Whether it returned data, or need not."""
+        """Whether it returned data, or may be empty."""
         return self.values > 0 or self.excuse is not None
 
 
 def marked(
     answers: Sequence[QueryAnswer], targets: Sequence[QueryTarget]
 ) -> tuple[QueryAnswer, ...]:
-    """Return the answers to queries, marked where they are for no model."""
+    """Return the answers to queries, with a mark on those that are for no model."""
     return tuple(
         replace(answer, for_no_model=_is_for_no_model(target))
         for answer, target in zip(answers, targets, strict=True)
@@ -89,13 +89,13 @@ def _is_for_no_model(target: QueryTarget) -> bool:
 
 
 class Backend(Protocol):
-    """Something that answers the queries of one data source."""
+    """A backend that answers the queries of one data source."""
 
     def models(self, query: QueryTarget) -> list[str]:
-        """Return what the variable ``model`` offers, in order."""
+        """Return the values of the variable ``model``, in order."""
 
     def answer(self, queries: Queries) -> list[QueryAnswer]:
-        """Run every query of one place.
+        """Run all queries of one panel, variable, annotation or alert rule.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Runs queries against CloudWatch the way Grafana's data source translates them.
+"""CloudWatch backend: runs queries as Grafana's data source translates them.
 
 LocalStack's CloudWatch computes neither percentiles nor expressions (metric math, and the SEARCH
-that a wildcard becomes). There a percentile is asked as Maximum, a wildcard as the metrics it
-matches, and of metric math the queries it computes with; each answer says what was asked instead.
+that a wildcard becomes). On LocalStack a percentile is replaced by Maximum, a wildcard by the
+metrics that it matches, and metric math by its input queries. Each answer names its replacement.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _REFUSALS = {"InternalError", "InternalFailure"}
 
 
 class CloudWatchBackend:
-    """Answers from a CloudWatch.
+    """Answers queries from CloudWatch.
 
     Parameters
     ----------
     client
         A boto3 CloudWatch client.
     start, end
-        The time that counts.
+        The time range of the queries.
     emulator
-        Whether a query may be replaced by one that the emulator can answer.
+        Whether it is an emulator: then a query may be replaced by one that it can answer.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class CloudWatchBackend:
         self._emulator = emulator
 
     def models(self, query: QueryTarget) -> list[str]:
-        """Return the values of the dimension that the variable asks for."""
+        """Return the values of the variable's dimension."""
         found = self._metrics(query["namespace"], query["metricName"], {})
         values = {
             dimension["Value"]
@@ -59,7 +59,7 @@ class CloudWatchBackend:
         return sorted(values)
 
     def answer(self, queries: Queries) -> list[QueryAnswer]:
-        """Run every query of one place.
+        """Run all queries of one panel, variable, annotation or alert rule.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class CloudWatchBackend:
         return QueryAnswer(target["refId"], asks, (name,), len(self.models(target)))
 
     def _annotation(self, target: QueryTarget) -> QueryAnswer:
-        """Look for the alarms whose history Grafana would show; there must be one."""
+        """Find the alarms whose history Grafana would show; at least one must exist."""
         found = self._client.describe_alarms_for_metric(
             Namespace=target["namespace"],
             MetricName=target["metricName"],
@@ -90,13 +90,13 @@ class CloudWatchBackend:
             Dimensions=[{"Name": k, "Value": v} for k, v in target["dimensions"].items()],
         )["MetricAlarms"]
         for alarm in found:
-            if self._emulator:  # LocalStack fails on dates as soon as there is any history
+            if self._emulator:  # LocalStack fails on date parameters once there is any history
                 self._client.describe_alarm_history(AlarmName=alarm["AlarmName"])
             else:
                 self._client.describe_alarm_history(
                     AlarmName=alarm["AlarmName"], StartDate=self._start, EndDate=self._end
                 )
-        # Alarms and not values: no metric's allowance excuses that there is none.
+        # These are alarms and not values, so no metric's exception allows that there is none.
         asks = f"alarms on {target['metricName']}"
         instead = "their whole history" if self._emulator and found else ""
         return QueryAnswer(target["refId"], asks, (), len(found), instead)
@@ -191,7 +191,7 @@ def _stat(
 
 
 def _split(target: QueryTarget) -> tuple[dict[str, str], list[str]]:
-    """Return the dimensions with one value, and the names of those that match any."""
+    """Return the dimensions with one value, and the names of those that match any value."""
     dimensions = target.get("dimensions") or {}
     fixed = {name: values[0] for name, values in dimensions.items() if values != [_ANY]}
     return fixed, [name for name, values in dimensions.items() if values == [_ANY]]

@@ -1,4 +1,4 @@
-"""Runs queries against a Prometheus over its HTTP API, as Grafana's data source does."""
+"""Prometheus backend: runs queries over the HTTP API, as Grafana's data source does."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _METRICS = {prometheus_name(spec): spec.metric.value for spec in SPECS}
 
 
 class PrometheusBackend:
-    """Answers from a Prometheus.
+    """Answers queries from Prometheus.
 
     Parameters
     ----------
     url
-        Where it answers.
+        Base URL of Prometheus.
     start, end
-        The time that counts.
+        The time range of the queries.
     """
 
     def __init__(self, url: str, start: datetime, end: datetime) -> None:
@@ -41,7 +41,7 @@ class PrometheusBackend:
         self._end = end.timestamp()
 
     def models(self, query: QueryTarget) -> list[str]:
-        """Return the values of the label that the variable asks for."""
+        """Return the values of the variable's label."""
         found = _LABEL_VALUES.fullmatch(query["query"])
         if found is None:
             raise QueryError(f"not understood: {query['query']}", where="variable")
@@ -52,7 +52,7 @@ class PrometheusBackend:
         return values
 
     def answer(self, queries: Queries) -> list[QueryAnswer]:
-        """Run every query of one place.
+        """Run all queries of one panel, variable, annotation or alert rule.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class PrometheusBackend:
 
     def _range(self, target: QueryTarget, kind: str) -> QueryAnswer:
         expression = target["expr"]
-        # An event that did not happen has no mark; that its series is there is what counts.
+        # An event that did not happen has no mark, so only its series must exist.
         asked = _COMPARISON.sub("", expression) if kind == "annotation" else expression
         step = max(15, (self._end - self._start) / _MOST_STEPS)
         result = self._get(
@@ -97,7 +97,7 @@ class PrometheusBackend:
 
 
 def _names(target: QueryTarget) -> tuple[str, ...]:
-    """Return the metrics that an expression names; one that is not of the table by its own name."""
+    """Return the metrics in an expression; one that is not in the table keeps its own name."""
     names = _NAME.findall(target.get("expr") or target["query"])
     families = [name.removesuffix("_sum").removesuffix("_count") for name in names]
     return tuple(_METRICS.get(name, name) for name in dict.fromkeys(families))

@@ -1,4 +1,4 @@
-"""Runs every query of the provisioned dashboards and alerts: ``make check-dashboards``."""
+"""Check of the provisioned dashboards and alerts: runs every query (``make check-dashboards``)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ PERIOD_SECONDS = 300
 
 
 class NoTrafficError(EvergreenError):
-    """There is no model that has answered a request."""
+    """No model has answered a request yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryCheck:
-    """What the queries of one panel, variable, annotation or alert came back with."""
+    """The results of the queries of one panel, variable, annotation or alert."""
 
     place: str
     answers: tuple[QueryAnswer, ...]
@@ -47,11 +47,11 @@ class QueryCheck:
 
     @property
     def good(self) -> bool:
-        """Whether every query was answered with data, or may be empty."""
+        """Whether every query returned data, or may be empty."""
         return not self.refused and all(answer.good for answer in self.answers)
 
     def __str__(self) -> str:
-        """Return the line that is printed: how many values each query returned."""
+        """Return the printed line: the number of values that each query returned."""
         if self.refused:
             return f"FAILED  {self.place}: {self.refused}"
         answers = "; ".join(map(_told, self.answers))
@@ -70,9 +70,9 @@ def check_dashboards(
     source
         ``cloudwatch`` or ``prometheus``.
     backend
-        What answers.
+        Answers the queries.
     model
-        Value of the variable ``model``; by default what Grafana selects: the first there is.
+        Value of the variable ``model``; by default the first one, as in Grafana.
 
     Raises
     ------
@@ -121,9 +121,9 @@ def command(
     model: Annotated[
         str | None, typer.Option(help="The model to look at; by default the first.")
     ] = None,
-    hours: Annotated[float, typer.Option(help="How far back data count.")] = 3,
+    hours: Annotated[float, typer.Option(help="How far back to look for data.")] = 3,
 ) -> None:
-    """Run every query of the dashboards and alerts, one line for each panel.
+    """Run every query of the dashboards and alerts, and print one line for each panel.
 
     Fails if a query is refused or returns no data.
     """
@@ -149,7 +149,7 @@ def command(
         console.out.print(f"{metric} may be empty: {reason}", markup=False, soft_wrap=True)
     console.out.print(f"{sum(good)} of {len(good)} are good")
     if not prometheus:
-        console.out.print("No Prometheus runs here, so its dashboards were not checked")
+        console.out.print("No Prometheus runs, so its dashboards were not checked")
     if not all(good):
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Reads what Grafana reads: every query of the provisioned files, as Grafana would send it."""
+"""Reader of the provisioned files: every query, as Grafana would send it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Queries:
     Parameters
     ----------
     place
-        Where they are, for people.
+        Readable name of the place of the queries.
     kind
         ``panel``, ``variable``, ``annotation`` or ``alert``.
     source
         Type of the data source.
     targets
-        The queries, variables replaced.
+        The queries, with the variables replaced.
     """
 
     place: str
@@ -39,7 +39,7 @@ class Queries:
 
 
 def read_dashboards(folder: Path, source: str, variables: Mapping[str, str]) -> Iterator[Queries]:
-    """Yield the queries of a data source's dashboards, variables replaced by their values.
+    """Yield the queries of a data source's dashboards, with the variables replaced.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def read_alerts(folder: Path) -> Iterator[Queries]:
 
 
 def model_query(folder: Path, source: str) -> QueryTarget:
-    """Return the query behind the variable ``model``."""
+    """Return the query of the variable ``model``."""
     path = next(iter(sorted((folder / "dashboards" / source).glob("*.json"))))
     variables = json.loads(path.read_text())["templating"]["list"]
     query: QueryTarget = next(item["query"] for item in variables if item["name"] == "model")

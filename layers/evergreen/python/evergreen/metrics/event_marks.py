@@ -36,7 +36,7 @@ EVENT_MARKS = (
     EventMark("Promotions", "A challenger went into production.", Metric.PROMOTIONS, "green"),
     EventMark(
         "Drift episodes",
-        "Drift or degraded performance, from the check that found it to the one that saw it gone.",
+        "Drift or degraded performance, from the check that found it to the first without it.",
         Metric.OPEN_EPISODES,
         "orange",
     ),
