@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections import defaultdict
 from contextlib import suppress
@@ -12,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
@@ -21,11 +24,17 @@ from moto import mock_aws
 from evergreen.capture.delivery import encode
 from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text, utc_now
-from evergreen.lake.compaction import CompactionReport, compact
+from evergreen.lake.compaction import (
+    CLOSING_TIME,
+    Compaction,
+    CompactionReport,
+    Failure,
+    compact,
+)
 from evergreen.lake.reader import MANIFEST, Lake
-from evergreen.lake.tables import LABELS, REQUEST_LOG, TableKind
+from evergreen.lake.tables import LABELS, MAX_REASON, REQUEST_LOG, TableKind
 from evergreen.model_definition import ModelDefinition
-from evergreen.storage import Storage
+from evergreen.storage import Storage, StoredObject
 from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
@@ -388,3 +397,186 @@ def test_every_change_that_a_kill_can_precede_is_tried(tmp_path: Path) -> None:
     # Four partitions: what was rejected, the file, the manifest, the old file, four raw objects.
     assert changes == 4 * 8
     assert len([item for item in bucket.list("") if "/table/" in item.key]) == 4 * 2
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_a_compaction_says_what_it_did(folder: Folder) -> None:
+    _land(folder, "one", "r1", RECENT)
+    _land(folder, "again", "r1", RECENT)
+    _land(folder, "two", "r2", RECENT)
+    key = f"{REQUEST_LOG.raw_prefix('m', RECENT)}12/zz"
+    folder.put(key, b"half a li\n{}\n")
+    report = _compact(folder)
+    day = RECENT.isoformat()
+    assert report.done == [Compaction("request-log", "m", day, 4, 2, 1, 2)]
+    assert (report.failures, report.oldest_waiting, report.removed) == ([], None, 0)
+    [kept] = folder.list("rejected/")
+    assert kept.key.startswith(f"rejected/request-log/model=m/dt={day}/")
+    body = folder.get(kept.key) or b""
+    lines = [json.loads(line) for line in body.splitlines()]
+    assert [(line["source"], line["line"]) for line in lines] == [(key, "half a li"), (key, "{}")]
+    assert all(line["reason"] for line in lines)
+    assert kept.key.endswith(f"/{hashlib.sha256(body).hexdigest()[:16]}.jsonl")
+    # What a second run adds is counted on its own, and nothing is set aside twice.
+    _label(folder, RECENT)
+    _land(folder, "three", "r3", RECENT)
+    again = _compact(folder)
+    assert again.done == [
+        Compaction("request-log", "m", day, 1, 3, 0, 0),
+        Compaction("labels", "m", day, 1, 1, 0, 0),
+    ]
+    assert len(list(folder.list("rejected/"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("after_midnight", "due"),
+    [
+        (timedelta(0), False),
+        (CLOSING_TIME - timedelta(seconds=1), False),
+        (CLOSING_TIME, True),
+        (timedelta(days=1), True),
+    ],
+)
+def test_a_day_is_due_once_it_is_closed(
+    folder: Folder, after_midnight: timedelta, due: bool
+) -> None:
+    _land(folder, "one", "r1", RECENT)
+    midnight = datetime(RECENT.year, RECENT.month, RECENT.day, tzinfo=UTC) + timedelta(days=1)
+    report = compact(folder, DEFINITION, clock=lambda: midnight + after_midnight)
+    assert len(report.done) == due
+    assert (report.oldest_waiting is None) is due
+
+
+@pytest.mark.parametrize(("missing", "due"), [(1, False), (0, True), (-1, True)])
+def test_an_open_day_is_due_once_what_is_new_is_large(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, missing: int, due: bool
+) -> None:
+    noon = datetime(RECENT.year, RECENT.month, RECENT.day, 12, tzinfo=UTC)
+    _land(folder, "old", "r0", RECENT)
+    compact(folder, DEFINITION, include_open=True, clock=lambda: noon)
+    keys = [_land(folder, name, name, RECENT) for name in ("r1", "r2")]
+    size = sum(len(folder.get(key) or b"") for key in keys)
+    monkeypatch.setattr("evergreen.lake.compaction.OPEN_PARTITION_BYTES", size + missing)
+    report = compact(folder, DEFINITION, clock=lambda: noon)
+    assert [each.objects for each in report.done] == [2] * due
+
+
+class Aged(Folder):
+    """A bucket whose objects are as old as the test says."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.ages: dict[str, timedelta] = {}
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+        for item in super().list(prefix, start_after):
+            yield replace(item, modified=LATER - self.ages.get(item.key, timedelta(0)))
+
+
+def test_raw_is_removed_once_it_is_older_than_it_is_kept(tmp_path: Path) -> None:
+    bucket = Aged(tmp_path)
+    hour = timedelta(hours=1)
+    bucket.ages = {
+        _land(bucket, "at", "r1", RECENT): hour,
+        _land(bucket, "before", "r2", RECENT): hour + timedelta(seconds=1),
+        _land(bucket, "long before", "r3", LONG_AGO): 600 * hour,
+        _land(bucket, "new", "r4", RECENT): timedelta(0),
+        _label(bucket, RECENT): 2 * hour,
+    }
+    report = _compact(bucket, keep_raw=hour)
+    assert (report.removed, report.failures) == (3, [])
+    left = [item.key.rpartition("/")[2] for item in bucket.list("") if "/raw/" in item.key]
+    assert left == ["at", "new"]
+    assert _rows(bucket) == ["r1", "r2", "r3", "r4"]
+
+
+def test_the_oldest_object_that_waits_is_named_over_all_days_and_tables(tmp_path: Path) -> None:
+    bucket = Aged(tmp_path)
+    hour = timedelta(hours=1)
+    today = LATER.date()
+    ages = {
+        _land(bucket, "one", "r1", today): hour,
+        _land(bucket, "two", "r2", today): 3 * hour,
+        _label(bucket, today): 2 * hour,
+        _land(bucket, "held", "r3", RECENT): 9 * hour,
+    }
+    bucket.ages = ages
+    report = compact(bucket, DEFINITION, clock=lambda: LATER)
+    assert report.oldest_waiting == LATER - 3 * hour
+    bucket.ages = {**ages, _label(bucket, today): 4 * hour}
+    report = compact(bucket, DEFINITION, clock=lambda: LATER)
+    assert report.oldest_waiting == LATER - 4 * hour
+    astray = "labels/raw/model=m/astray"
+    bucket.put(astray, b"{}")
+    bucket.ages[astray] = 5 * hour
+    report = compact(bucket, DEFINITION, clock=lambda: LATER)
+    assert report.oldest_waiting == LATER - 5 * hour
+    [failure] = report.failures
+    assert (failure.table, failure.model, failure.place) == ("labels", "m", astray)
+    assert failure.reason.startswith("ValueError: ")
+
+
+def test_a_failure_says_what_where_and_at_most_so_much(tmp_path: Path) -> None:
+    class Verbose(Folder):
+        def get(self, key: str) -> bytes | None:
+            if key.endswith("bad"):
+                raise RuntimeError("x" * 1000)
+            return super().get(key)
+
+    bucket = Verbose(tmp_path)
+    bad = _land(bucket, "bad", "r1", RECENT)
+    _land(bucket, "good", "r2", RECENT)
+    report = _compact(bucket)
+    assert report.failures == [
+        Failure("request-log", "m", bad, ("RuntimeError: " + "x" * 1000)[:MAX_REASON])
+    ]
+    assert [each.objects for each in report.done] == [1]
+
+
+def test_a_day_of_which_no_object_can_be_read_is_left_as_it_was(tmp_path: Path) -> None:
+    class Gone(Folder):
+        def get(self, key: str) -> bytes | None:
+            return None if "/raw/" in key else super().get(key)
+
+    bucket = Gone(tmp_path)
+    key = _land(bucket, "one", "r1", RECENT)
+    report = _compact(bucket, keep_raw=timedelta(0))
+    assert report.failures == [Failure("request-log", "m", key, f"FileNotFoundError: {key}")]
+    assert (report.done, report.removed) == ([], 0)
+    assert [item.key for item in bucket.list("")] == [key]
+    # Nor does it lose what an earlier run has put into the table.
+    _compact(Folder(tmp_path))
+    later = _land(bucket, "two", "r2", RECENT)
+    report = _compact(bucket, keep_raw=timedelta(0))
+    assert [each.place for each in report.failures] == [later]
+    assert report.removed == 1
+    assert _rows(Folder(tmp_path)) == ["r1", "r2"]
+
+
+def test_a_partition_is_written_in_groups_and_named_by_its_content(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evergreen.lake.compaction.GROUP_ROWS", 2)
+    for name in ("r1", "r2", "r3"):
+        _land(folder, name, name, RECENT)
+    _compact(folder)
+    [file] = [item.key for item in folder.list("request-log/table/") if "part-" in item.key]
+    body = folder.get(file) or b""
+    assert file.endswith(f"/part-{hashlib.sha256(body).hexdigest()[:16]}.parquet")
+    written = pq.ParquetFile(io.BytesIO(body))
+    assert [written.metadata.row_group(group).num_rows for group in range(2)] == [2, 1]
+    assert written.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_partition_that_is_written_again_as_it_was_keeps_its_file(folder: Folder) -> None:
+    _land(folder, "one", "r1", RECENT)
+    _compact(folder)
+    _land(folder, "again", "r1", RECENT)
+    report = _compact(folder)
+    assert [(each.rows, each.duplicates) for each in report.done] == [(1, 1)]
+    assert len(list(folder.list("request-log/table/"))) == 2
+    assert _rows(folder) == ["r1"]

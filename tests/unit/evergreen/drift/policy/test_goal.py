@@ -122,6 +122,31 @@ def test_a_version_is_below_the_goal_only_if_it_is_surely_below(
     assert found.state == state
 
 
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "state"),
+    [
+        ("f1", 0.4, 0.5, "goal_regained"),
+        ("f1", 0.4, 0.4999, "below_goal"),
+        ("rmse", 0.5, 0.6, "goal_regained"),
+        ("rmse", 0.5001, 0.6, "below_goal"),
+        ("f1", None, 0.6, "below_goal"),
+        ("f1", 0.4, None, "below_goal"),
+    ],
+)
+def test_a_version_regains_the_goal_if_its_interval_reaches_it(
+    metric: str, low: float | None, high: float | None, state: str
+) -> None:
+    bounds = {"interval_low": low, "interval_high": high}
+    performance = measured(0.45, 0.45, metric).model_copy(update=bounds)
+    assert status(performance, before()).state == state
+
+
+def test_a_version_that_has_fallen_does_not_regain_a_goal_that_its_interval_touches() -> None:
+    assert status(measured(0.48, 0.5, worse=True), before(), version="1").goal is not None
+    touching = measured(0.48, 0.5, worse=True)  # 0.53 at best
+    assert status(touching, before(against=None)).state == "below_goal"
+
+
 def test_a_retraining_that_was_skipped_trained_no_challenger() -> None:
     started = before(tried=None, version="2").model_copy(update={"start_retraining": True})
     assert status(POOR, started).state == "challenger_lost"
