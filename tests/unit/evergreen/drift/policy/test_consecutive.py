@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.drift.policy.consecutive import history_needed, windows_in_a_row
+from evergreen.drift.policy.consecutive import OVERLAP, history_needed, windows_in_a_row
 from evergreen.model_definition import Drift, Retraining, Schedule
 from tests.support.drift_checks import DAY, HOUR, NOON, context, decided
 
@@ -51,6 +51,17 @@ def test_a_row_is_of_windows_of_one_version_one_length_and_one_trigger(
 def test_a_window_checked_twice_is_one_window() -> None:
     again = decided(NOON).model_copy(update={"timestamp": NOON - timedelta(minutes=1)})
     assert windows_in_a_row(context(), "data_drift", [again]) == 1
+    before = decided(NOON - DAY)
+    assert windows_in_a_row(context(), "data_drift", [before, again]) == 2
+    twice = before.model_copy(update={"timestamp": before.timestamp + HOUR})
+    assert windows_in_a_row(context(), "data_drift", [before, twice]) == 2
+
+
+def test_of_a_window_checked_twice_the_latest_check_decides() -> None:
+    earliest = decided(NOON - 2 * DAY)
+    calm, moved = decided(NOON - DAY, (), "no_drift"), decided(NOON - DAY)
+    assert windows_in_a_row(context(), "data_drift", [earliest, calm, moved]) == 3
+    assert windows_in_a_row(context(), "data_drift", [earliest, moved, calm]) == 1
 
 
 def every(period: timedelta, hours: int, *quiet: int) -> list[DriftDecisionRecord]:
@@ -81,11 +92,33 @@ def test_windows_that_slide_over_each_other_do_not_confirm_each_other(
     assert windows_in_a_row(context(), "data_drift", history) == count
 
 
-@pytest.mark.parametrize(("late", "count"), [(0, 2), (5, 2), (7, 1), (-20, 2)])
+@pytest.mark.parametrize(("late", "count"), [(0, 2), (5, 2), (6, 2), (7, 1), (-20, 2)])
 def test_a_check_that_starts_a_little_early_or_late_still_counts(late: int, count: int) -> None:
     """Every hour on the last hour: up to six minutes may be in both windows."""
     before = decided(NOON - HOUR + timedelta(minutes=late), window=HOUR)
     assert windows_in_a_row(context(window=HOUR), "data_drift", [before]) == count
+
+
+@pytest.mark.parametrize(
+    ("late", "count"), [(OVERLAP, 2), (OVERLAP + timedelta(seconds=1), 1), (2 * HOUR, 1)]
+)
+def test_long_windows_share_no_more_than_short_ones(late: timedelta, count: int) -> None:
+    before = decided(NOON - DAY + late)
+    assert windows_in_a_row(context(), "data_drift", [before]) == count
+
+
+def test_history_reaches_over_the_slowest_schedule_and_the_windows_of_this_one() -> None:
+    both = Drift(
+        schedules=(Schedule(every=HOUR, window=HOUR), Schedule(every=5 * DAY, window=7 * DAY))
+    )
+    assert history_needed(both, Retraining(), HOUR) == 10 * DAY
+    assert history_needed(both, Retraining(consecutive=200), HOUR) == 200 * 2 * HOUR
+    assert history_needed(both, Retraining(consecutive=2), 7 * DAY) == 2 * 12 * DAY
+    assert history_needed(both, Retraining(consecutive=4), 3 * DAY) == 4 * 3 * DAY
+    several = Drift(
+        schedules=(Schedule(every=HOUR, window=DAY), Schedule(every=6 * HOUR, window=DAY))
+    )
+    assert history_needed(several, Retraining(consecutive=2), DAY) == 2 * 30 * HOUR
 
 
 def test_history_reaches_over_cooldown_and_windows() -> None:
