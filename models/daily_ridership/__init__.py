@@ -1,1 +1,1 @@
-"""How many people enter a station of the Chicago "L" a week from today? A daily time series."""
+"""Daily-ridership example: forecasts a Chicago "L" station's riders, a daily time series."""

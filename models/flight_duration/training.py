@@ -1,4 +1,4 @@
-"""How the flight-duration model is fitted."""
+"""Training of the flight-duration model."""
 
 from __future__ import annotations
 

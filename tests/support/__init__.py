@@ -1,1 +1,1 @@
-"""What tests share: helpers, servers and models of the tests' own."""
+"""Shared helpers, servers and models of the tests."""

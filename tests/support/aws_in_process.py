@@ -1,14 +1,14 @@
-"""AWS in the process of a test: real boto3 clients, answered by moto.
+"""In-process AWS for tests: real boto3 clients, which moto answers.
 
-Where moto differs from AWS, and a test could be misled:
+Moto differs from AWS in these ways, which could mislead a test:
 
 - Firehose writes every batch to S3 at once; AWS collects records for at least a minute.
-- CloudWatch lists a new metric at once, where AWS takes up to 15 minutes; it computes no
-  percentiles; and it takes any number of queries in a call, where AWS takes 500.
-- S3 and SSM forgive what IAM would refuse: no policy is enforced.
+- CloudWatch lists a new metric at once; AWS takes up to 15 minutes. It computes no percentiles. It
+  accepts any number of queries in a call; AWS accepts 500.
+- S3 and SSM enforce no IAM policy.
 
-It never fails on demand and never throttles, and neither does LocalStack. A test that needs this
-takes the call away from moto with ``intercepted`` or ``failing``.
+Neither moto nor LocalStack can fail on demand or throttle. A test that needs this intercepts the
+call with ``intercepted`` or ``failing``.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
 REGION = "eu-central-1"
 LANDING = "landing"
-"""The bucket that Firehose delivers into; the data bucket holds nothing but what we put there."""
+"""The bucket that Firehose delivers to; the data bucket holds only what a test puts there."""
 
 
 class Account:
-    """An AWS account with one region; ``client`` takes the place of our client factory."""
+    """An AWS account with one region; ``client`` replaces our client factory."""
 
     def __init__(self) -> None:
         self._buckets: set[str] = set()
@@ -77,7 +77,7 @@ class Account:
         return client
 
     def storage(self, bucket: str = "data") -> Storage:
-        """Return a bucket, created when it is asked for first."""
+        """Return a bucket; create it at first use."""
         if bucket not in self._buckets:
             where: Any = {"LocationConstraint": REGION}
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
@@ -101,20 +101,20 @@ class Account:
         )
 
     def delivered(self, stream: str) -> list[dict[str, Any]]:
-        """Return what a stream has delivered, in the order in which it came.
+        """Return the records that a stream has delivered, in order of arrival.
 
-        A listing does not tell the order within a second, so moto's own objects are read.
+        A listing does not show the order within a second, so this reads moto's own objects.
         """
         objects = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[LANDING].keys
         bodies = [each.value for key, each in objects.items() if key.startswith(f"{stream}/")]
         return [json.loads(line) for body in bodies for line in body.splitlines()]
 
     def forget_delivered(self, stream: str) -> None:
-        """Delete what a stream has delivered so far."""
+        """Delete the records that a stream has delivered so far."""
         self.storage(LANDING).delete_below(f"{stream}/")
 
     def put_metric(self, name: str, moment: datetime, *values: float, **dimensions: str) -> None:
-        """Put values of a metric of ours."""
+        """Put values of one of Evergreen's metrics."""
         self.cloudwatch.put_metric_data(
             Namespace=NAMESPACE,
             MetricData=[
@@ -132,7 +132,7 @@ class Account:
 
 @contextmanager
 def account() -> Iterator[Account]:
-    """Give a new, empty account for as long as the block runs."""
+    """Yield a new, empty account, which lasts as long as the block."""
     with mock_aws():
         yield Account()
 
@@ -144,7 +144,7 @@ def refusal(code: str) -> ClientError:
 
 @contextmanager
 def failing(client: Any, error: Exception) -> Iterator[None]:
-    """Let every call of a client fail before it is sent."""
+    """Make every call of a client fail before it is sent."""
 
     def fail(_: Mapping[str, Any]) -> None:
         raise error
@@ -159,10 +159,10 @@ def intercepted(
     operation: str | None,
     answer: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda _: None,
 ) -> Iterator[list[Mapping[str, Any]]]:
-    """Look at the calls of an operation, or of all, and answer them in moto's place.
+    """Intercept the calls of one operation, or of all.
 
-    Yields the list of the calls' parameters. ``answer`` gets the parameters of one call; it
-    returns AWS's answer, or None where moto is to give it, or raises.
+    Yields the list of the calls' parameters. ``answer`` gets the parameters of one call. It returns
+    AWS's response, or None to let moto respond, or raises.
     """
     calls: list[Mapping[str, Any]] = []
 
@@ -202,6 +202,6 @@ def _client(service: str) -> Any:
 
 
 def _outside(**_: Any) -> None:
-    # A thread that outlives its test would else send a request out of this process.
+    # Otherwise a thread that outlives its test would send a request out of this process.
     if not botocore_stubber.enabled:
         raise RuntimeError("a test called AWS outside its account")

@@ -1,4 +1,4 @@
-"""What one drift check found, as the retraining policy sees it, with values that a test names."""
+"""Results of drift checks as input of the retraining policy, with values from a test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MIN_ROWS = 200
 def context(
     at: datetime = NOON, *, rows: int = 500, version: str = "1", window: timedelta = DAY
 ) -> CheckContext:
-    """Return a check of the window that ends at a moment."""
+    """Return the context of a check whose window ends at a moment."""
     return CheckContext(
         timestamp=at,
         reference_dataset_id="ds-0",
@@ -46,7 +46,7 @@ def context(
 
 
 def features(*drifted: str) -> UnivariateResult:
-    """Return the tests of the features a, b and c, of which those named have drifted."""
+    """Return the tests of the features a, b and c; those named have drifted."""
     tests = tuple(
         UnivariateTest(
             feature_name=name,
@@ -64,7 +64,7 @@ def features(*drifted: str) -> UnivariateResult:
 
 
 def jointly(*, drifted: bool = False, rows_per_side: int = 500) -> MultivariateTest:
-    """Return the joint test."""
+    """Return the multivariate test."""
     return MultivariateTest(
         drifted=drifted,
         model_accuracy=0.8 if drifted else 0.5,
@@ -78,7 +78,7 @@ def jointly(*, drifted: bool = False, rows_per_side: int = 500) -> MultivariateT
 def measured(
     value: float, promoted: float, metric: str = "f1", *, worse: bool = False
 ) -> PerformanceTest:
-    """Return a metric, give or take 0.05, beside the one at promotion."""
+    """Return the performance test of a metric, with an interval of 0.05 to either side."""
     return PerformanceTest(
         metric=metric,
         drifted=worse,
@@ -119,7 +119,7 @@ def conclude(
     skipped: bool = False,
     **policy: Any,
 ) -> DriftDecision:
-    """Return what the policy decides, by default where nothing has moved."""
+    """Return the policy's decision; by default nothing has drifted."""
     return decide(
         about or context(),
         univariate or features(),

@@ -1,4 +1,4 @@
-"""What became of the executions of a deployment's state machine."""
+"""Results of the executions of a deployment's state machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def statuses_since(deployed: Target, began: datetime) -> set[str]:
-    """Return how those ended that began then or later; other tests of the session have theirs."""
+    """Return the results of the executions that began at a time or later."""
     pages = (
         deployed.client("stepfunctions")
         .get_paginator("list_executions")

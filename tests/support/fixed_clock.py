@@ -1,4 +1,4 @@
-"""The moment that tests take for now."""
+"""A fixed clock: the moment that tests use as now."""
 
 from __future__ import annotations
 

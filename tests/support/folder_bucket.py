@@ -1,4 +1,4 @@
-"""A bucket that is a folder: where an emulator would be the slowest part."""
+"""Storage in a folder instead of a bucket, for tests that an emulator would slow down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Folder(Storage):
-    """A bucket that is a folder."""
+    """Storage in a folder instead of a bucket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("bucket", cast("S3Client", None))

@@ -12,7 +12,7 @@ STAGE = "prod"
 
 @dataclass
 class Context:
-    """What Lambda hands a handler beside the event."""
+    """The context that Lambda passes to a handler with the event."""
 
     function_name: str = "predict"
     memory_limit_in_mb: int = 1769

@@ -1,4 +1,4 @@
-"""Ground truth and made-up predictions of two models, for the tests of what compares them."""
+"""Ground truth and artificial predictions of two models, for tests of their comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def labels(values: Any) -> NDArray[np.object_]:
 
 
 def predictions(seed: int, rows: int, champion: float, challenger: float) -> list[NDArray[Any]]:
-    """Return ground truth and two models that are right with the given probabilities."""
+    """Return ground truth, and predictions of two models that are right with given
+    probabilities."""
     random = np.random.default_rng(seed)
     ground_truth = random.random(rows) < 0.3
     wrong = [random.random(rows) > right for right in (champion, challenger)]
@@ -28,7 +29,7 @@ def predictions(seed: int, rows: int, champion: float, challenger: float) -> lis
 
 
 def gains_f1(*sides: Any, **rule: Any) -> NDArray[np.float64]:
-    """Return by how much the challenger is better in each resample."""
+    """Return the challenger's improvement in each resample."""
     champion, challenger = resample_f1(*sides, **rule)
     return np.array(challenger - champion)
 

@@ -1,4 +1,4 @@
-"""What a running Prometheus knows, asked through its HTTP API."""
+"""Queries of a running Prometheus, through its HTTP API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def need_prometheus() -> Programs:
-    """Return the installed programs; without them these tests fail and say what is missing."""
+    """Return the installed programs; if one is missing, fail and name it."""
     settings = read_settings()
     programs = find_programs(settings)
     assert programs is not None, f"install {' '.join(missing_packages(settings))}, or: make apt"
@@ -28,7 +28,7 @@ def need_prometheus() -> Programs:
 
 
 def address(settings: Settings, name: str) -> str:
-    """Return where one of a stack's services answers."""
+    """Return the URL of one of a stack's services."""
     return StateFile(settings.paths.state_file).read().services[name].url
 
 
@@ -51,7 +51,7 @@ def targets(prometheus: str) -> dict[str, str]:
 
 
 def wait[Found](look: Callable[[], Found | None], *, seconds: float, what: str) -> Found:
-    """Return what ``look`` finds, as soon as it finds something."""
+    """Wait until ``look`` finds something, and return it."""
     deadline = time.monotonic() + seconds
     while (found := look()) is None:
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
@@ -60,7 +60,7 @@ def wait[Found](look: Callable[[], Found | None], *, seconds: float, what: str) 
 
 
 def wait_until_none_is_left(look: Callable[[], Collection[object]], *, seconds: float) -> None:
-    """Return once ``look`` finds nothing any more; show what is left if it goes on too long."""
+    """Wait until ``look`` finds nothing; on a timeout fail and show what is left."""
     deadline = time.monotonic() + seconds
     while (left := look()) and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""A model of the tests' own on a real S3, Parameter Store, EventBridge and MLflow."""
+"""A test bench for retraining: a model on a real S3, Parameter Store, EventBridge and MLflow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def train(features, target):
 
 @dataclass(frozen=True)
 class Bench:
-    """Clients of the stack, and a bucket, bus and model of this test's own."""
+    """Clients of the stack, and one test's own bucket, event bus and model."""
 
     context: ReleaseContext
     mlflow: MlflowClient
@@ -109,7 +109,7 @@ def make_rows(seed: int, rows: int, *, flipped: bool = False, start: datetime = 
 
 @contextmanager
 def open_bench(clients: Any, mlflow_uri: str, folder: Path) -> Iterator[Bench]:
-    """Make a bucket, a bus and a queue of its events, and take them away in the end."""
+    """Create a bucket, a bus and a queue of its events, and delete them at the end."""
     name = f"fruit_{uuid4().hex[:8]}"
     s3, events, sqs = clients("s3"), clients("events"), clients("sqs")
     bucket = name.replace("_", "-")
@@ -178,11 +178,11 @@ def comparison(decision: Any, champion: float | None = 0.5) -> Comparison:
 
 
 class Killed(BaseException):
-    """The process ended here; nothing in the library may catch it."""
+    """Stands for the end of the process; the library must not catch it."""
 
 
 class Interrupted:
-    """Stands before a real object and ends the process at the n-th call of one method."""
+    """A proxy of a real object that ends the process at the n-th call of one method."""
 
     def __init__(self, target: Any, method: str, *, after: bool, call: int = 1) -> None:
         self._target = target

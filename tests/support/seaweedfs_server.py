@@ -1,4 +1,4 @@
-"""A second S3 for the tests: SeaweedFS on loopback, with credentials, in a folder of its own."""
+"""A second S3 for the tests: SeaweedFS on loopback, with credentials and its own folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECONDS = 90
 
 
 class SeaweedFS:
-    """A running server: master, volume, filer and S3 gateway in one process."""
+    """A running SeaweedFS: master, volume, filer and S3 gateway in one process."""
 
     def __init__(self, paths: Paths, folder: Path) -> None:
         port = pick(None)
@@ -52,9 +52,9 @@ class SeaweedFS:
             raise
 
     def client(self, credentials: Mapping[str, str] = CREDENTIALS) -> S3Client:
-        """Return an S3 client of it."""
+        """Return an S3 client of the server."""
         return seaweedfs.client(self.endpoint_url, credentials)
 
     def stop(self) -> None:
-        """Stop it, by its handle."""
+        """Stop the server by its handle."""
         process.stop(self._child, politely=seaweedfs.STOP_SIGNAL)

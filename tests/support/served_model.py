@@ -1,4 +1,4 @@
-"""A model in service in one process: everything real but AWS, which moto plays."""
+"""A served model in one process: everything is real except AWS, which moto replaces."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class World:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """What was logged so far, in its order."""
+        """The records logged so far, in order."""
         return self.aws.delivered(STREAM)
 
     def forget_log(self) -> None:

@@ -1,4 +1,4 @@
-"""The services beside the loop, synthesised without it: quick, and for any settings."""
+"""Templates of the optional services, synthesised without the loop: fast, for any settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def services(outdir: Path, **settings: Any) -> Templates:
-    """Return the templates of the services that a deployment with these settings has."""
+    """Return the templates of the services in a deployment with these settings."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     flags = {key: value for key, value in context.items() if key.startswith("@aws-cdk/")}
     app = App(context=flags, outdir=str(outdir))
@@ -28,6 +28,6 @@ def services(outdir: Path, **settings: Any) -> Templates:
     add_services(app, read, env=Environment(region=read.region))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     acknowledge(app, production=read.production)
-    app.synth()  # fails on a finding that has no written reason
+    app.synth()  # fails on a finding that no written reason acknowledges
     files = outdir.glob("*.template.json")
     return {file.name.split(".")[0].split("-")[-1]: json.loads(file.read_text()) for file in files}

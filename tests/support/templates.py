@@ -1,4 +1,4 @@
-"""Looking into CloudFormation templates."""
+"""Helpers to read CloudFormation templates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a value that CloudFormation writes as one or as a list, as a list."""
+    """Return a value as a list; CloudFormation writes one value or a list."""
     return value if isinstance(value, list) else [value]
 
 
 def flat(value: Any) -> str:
-    """Write a string with intrinsic functions as one readable string."""
+    """Return a string with intrinsic functions as one readable string."""
     match value:
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(flat, parts))

@@ -1,4 +1,4 @@
-"""A small model, really fitted, for the tests of everything behind training."""
+"""A small fitted model, for tests of the steps after training."""
 
 from __future__ import annotations
 

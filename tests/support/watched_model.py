@@ -1,4 +1,4 @@
-"""A small model that was promoted, and its traffic, on a folder that stands for the bucket."""
+"""A small promoted model and its traffic, in a folder that replaces the bucket."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class WatchedModel:
         self.hold_out(500)
 
     def hold_out(self, count: int) -> None:
-        """Keep what the version in production answers on rows it was not trained on."""
+        """Store the predictions of the version in production on rows that it was not trained on."""
         cities = [row["city"] for row in self.draw(count)]
         times = pa.array([END - 31 * DAY] * count, pa.timestamp("us", tz="UTC"))
         body = to_holdout_file(

@@ -1,4 +1,4 @@
-"""A webhook's receiver: a real HTTP server on loopback."""
+"""A webhook receiver: a real HTTP server on loopback."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Receiver:
-    """Answers 200, or what ``status`` says, and keeps what it was sent.
+    """Answers 200, or ``status``, and keeps the requests that it received.
 
-    While ``hold`` is cleared it answers nothing at all.
+    While ``hold`` is cleared, it does not answer.
     """
 
     def __init__(self) -> None:
@@ -29,15 +29,15 @@ class Receiver:
 
     @property
     def address(self) -> str:
-        """Where it listens, with a secret as addresses of webhooks have one."""
+        """Its URL, with a secret as in real webhook addresses."""
         return f"http://127.0.0.1:{self._server.server_port}/services/secret"
 
     def titles(self) -> list[str]:
-        """Return the first line of everything it was sent."""
+        """Return the first line of every message that it received."""
         return [body["blocks"][0]["text"]["text"] for body in list(self.heard)]
 
     def wait_for(self, *wanted: str, seconds: float = 90) -> list[str]:
-        """Wait until it has heard everything ``wanted`` and return all titles."""
+        """Wait until it has received every title in ``wanted``, and return all titles."""
         self.wait(lambda: set(wanted) <= set(self.titles()), seconds, f"{wanted}")
         return self.titles()
 
@@ -76,9 +76,9 @@ class Receiver:
                     self.send_header("content-length", "0")
                     self.end_headers()
                 except OSError:
-                    pass  # who asked has given up
+                    pass  # the client has given up
 
             def log_message(self, *_: object) -> None:
-                """Leave the output of the tests alone."""
+                """Log nothing, so that the output of the tests stays clean."""
 
         return Handler
