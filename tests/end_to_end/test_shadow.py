@@ -21,7 +21,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from cdk.constructs.building.assets import archive
-from cdk.constructs.building.functions import build_function
+from cdk.constructs.building.function_code import build_function
 from cli.shared.demo_steps import MODELS, OnceAround, Story, example_row
 from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.progress import Steps

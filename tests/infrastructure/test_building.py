@@ -12,7 +12,7 @@ import pytest
 
 from cdk.constructs.building import assets
 from cdk.constructs.building.assets import UNZIPPED_LIMIT, archive, build_once, size_of
-from cdk.constructs.building.functions import build_function
+from cdk.constructs.building.function_code import build_function
 from cdk.constructs.building.layers import build_layer
 from evergreen.errors import EvergreenError
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from cdk.constructs.building.assets import ROOT, archive
-from cdk.constructs.building.functions import build_function
+from cdk.constructs.building.function_code import build_function
 from cdk.constructs.building.layers import LIBRARY, build_layer
 from cli.shared.target import Target
 from evergreen.bundle.store import save_bundle

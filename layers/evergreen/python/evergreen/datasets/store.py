@@ -20,12 +20,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import to_text
-from evergreen.datasets.schema import (
-    KEY,
-    TIMESTAMP,
-    normalise,
-    to_parquet,
-)
+from evergreen.datasets.schema import KEY, TIMESTAMP, normalise, to_parquet
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.errors import EvergreenError
 
