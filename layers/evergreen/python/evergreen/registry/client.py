@@ -1,4 +1,4 @@
-"""The client of the MLflow server, which gives up in time."""
+"""The client of the MLflow server, with timeouts and limited retries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from mlflow.environment_variables import (
 from mlflow.tracking import MlflowClient
 
 MLFLOW_TIMEOUT_SECONDS = 60
-"""How long to wait for a connection, and for each answer."""
+"""Timeout of a connection, and of each response."""
 MLFLOW_RETRIES = 3
-"""How often a request is repeated. MLflow's own 7, with 120 s each, outlast a function's 900 s.
+"""Retries of a request. MLflow's default, 7 with 120 s each, takes longer than a function's 900 s.
 
 The pauses are 0, 4 and 8 s, the last two up to 1 s longer: 4 * 60 + 14 = 254 s in all at most.
 """
@@ -21,10 +21,10 @@ The pauses are 0, 4 and 8 s, the last two up to 1 s longer: 4 * 60 + 14 = 254 s 
 def mlflow_client(uri: str) -> MlflowClient:
     """Return a client of the MLflow server at ``uri``.
 
-    MLflow knows limits of the whole process only. They are set here, for every client.
+    MLflow has these limits only for the whole process, so this sets them for every client.
     """
     MLFLOW_HTTP_REQUEST_TIMEOUT.set(MLFLOW_TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]
     MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(MLFLOW_RETRIES)  # type: ignore[no-untyped-call]
-    # A log is no terminal, and on one the bars would run through what is shown there.
+    # Progress bars do not belong in a log, and in a terminal they would mix with our output.
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     return MlflowClient(uri)

@@ -54,7 +54,7 @@ def compare_jointly(
     alpha: float,
     unlogged: frozenset[str] = frozenset(),
 ) -> MultivariateTest:
-    """Test whether window and reference can be told apart.
+    """Test whether a classifier can distinguish the window's rows from the reference's.
 
     The same number of rows of both sides is cut into two halves. A random forest learns from one
     half to tell the sides apart and is scored on the other half; then the halves are swapped. If

@@ -31,7 +31,7 @@ def update_episodes(storage: Storage, findings: CheckFindings) -> Episodes:
 
     A check writes its decision to the drift log first. If an earlier check decided to retrain and
     died before this step, its decision would block the next checks for the cooldown. So this check
-    starts the retraining in its place.
+    starts the retraining instead.
 
     Raises
     ------
