@@ -1,1 +1,1 @@
-"""One folder per Lambda, named by its verb. Handlers parse, call the library, answer."""
+"""The Lambda functions: one folder each, named by a verb; handlers parse, call, answer."""

@@ -1,7 +1,7 @@
 """Lambda: build the data set of a challenger.
 
 Event: ``{"model": …}``; the answer adds ``dataset_id``, ``champion`` (the version in production)
-and ``window``, the rows to train on in words.
+and ``window``, a description of the training rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """Which model to build a data set for."""
+    """The request: the model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     pointer = clients.production(settings().stage, LONG).read(definition.name)
     if pointer is None:
         raise NoProductionModelError(
-            "nothing is in production to build on",
+            "no version is in production whose data set could be extended",
             where=definition.name,
             fix="Train and promote a first model by hand.",
         )

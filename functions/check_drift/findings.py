@@ -1,4 +1,4 @@
-"""What a check's result means: for the model's episodes, and in words for whoever is told."""
+"""Findings of a drift check: for the model's episodes, and as details of events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 MOST_MOVED = 10
-"""How many of the features that moved an event tells the effects of."""
+"""The largest number of drifted features whose effects are in an event."""
 
 _EVENTS: dict[tuple[Trigger, NoticeKind], EventType] = {
     ("data_drift", "began"): EventType.DATA_DRIFT_DETECTED,
@@ -32,10 +32,10 @@ _STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
 
 
 def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime) -> CheckFindings:
-    """Return what a check means for the episodes of its model.
+    """Return the findings of a check for the episodes of its model.
 
-    With too few rows nothing is known about either kind, and about performance nothing without a
-    measurement.
+    With too few rows there is no finding about either kind. Without a measurement there is no
+    finding about performance.
     """
     moved: dict[Trigger, bool] = {}
     severity: dict[Trigger, Severity] = {}
@@ -58,7 +58,7 @@ def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime)
 
 
 def summary_of(result: CheckResult) -> dict[str, Any]:
-    """Return what every event of a check says."""
+    """Return the detail that every event of a check has."""
     return {
         "model": result.context.model,
         "check_id": result.context.check_id,
@@ -76,7 +76,7 @@ def summary_of(result: CheckResult) -> dict[str, Any]:
 
 
 def completed(result: CheckResult, episodes: Episodes) -> dict[str, Any]:
-    """Return the detail of ``Drift Check Completed``: the summary, and where the episodes stand."""
+    """Return the detail of ``Drift Check Completed``: the summary and the state of the episodes."""
     standing = {
         kind: {"state": episodes.state(kind), **(_summary(track.open) if track.open else {})}
         for kind, track in episodes.tracks.items()
@@ -85,14 +85,14 @@ def completed(result: CheckResult, episodes: Episodes) -> dict[str, Any]:
 
 
 def event_of(notice: Notice) -> tuple[EventType, dict[str, Any]]:
-    """Return the event that tells of a notice, with its detail."""
+    """Return the event of a notice, with its detail."""
     detail = notice.detail | {"episode_state": _STATES[notice.news]}
     episode = notice.episode
     if episode is None or notice.news == "retraining":
         return EventType.RETRAINING_REQUESTED, detail
     if episode.ended_at is not None:
         detail |= {"ended_at": to_text(episode.ended_at), "ended_by": episode.ended_by}
-    # A new version's check ends what the version before it had.
+    # The check of a new version ends the episodes of the version before.
     summary = {**_summary(episode), "model_version": episode.model_version}
     return _EVENTS[episode.kind, notice.news], detail | summary
 
@@ -107,7 +107,7 @@ def _summary(episode: Episode) -> dict[str, Any]:
 
 
 def _evidence(result: CheckResult) -> dict[str, Any]:
-    """Return the numbers behind a verdict; JSON has no infinity, so what is not finite is not."""
+    """Return the numbers of a verdict; values that are not finite are left out, as in JSON."""
     effects: dict[str, float] = {}
     for test in result.univariate.tests:
         if test.drifted and test.effect_size is not None and math.isfinite(test.effect_size):

@@ -1,7 +1,7 @@
 """Lambda: check one window of one model for drift.
 
 Event: ``{"model": …, "window": "24 hours"}``, optionally ``"end"`` (RFC 3339; now by default) and
-``"report": true`` for the page even where nothing moved.
+``"report": true`` for the report page even if no feature drifted.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from evergreen.drift.log import UnivariateTest
 
 MAX_FEATURES = 50
-"""Features whose effect is a metric of its own."""
+"""The largest number of features whose effect is written as a metric."""
 
 logger = create_logger()
 
 
 class CheckRequest(BaseModel):
-    """What to check."""
+    """The request: the model and the window to check."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,12 +58,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     pointer = clients.production(settings().stage, LONG).read(definition.name)
     if pointer is None:
         logger.info("nothing to check yet", model=definition.name)
-        # So that no data means no check, which is an alarm.
+        # Every check writes data, so missing data means a missing check, and an alarm goes on.
         recorder = Recorder(definition.name)
         recorder.record(Metric.WINDOW_ROWS, 0)
         recorder.flush()
         return {"model": definition.name, "verdict": "no_production_model"}
-    # Evidently takes seconds to import: too long for a model that has nothing to check.
+    # Evidently takes seconds to import, which is too long if there is nothing to check.
     from evergreen.drift.check import run_check  # noqa: PLC0415
 
     end = request.end or utc_now()
@@ -92,16 +92,17 @@ def _definition(model: str) -> ModelDefinition:
     definition = find_definition(settings().models, model)
     if (cooldown := settings().cooldown) is None:
         return definition
-    # Where time is short, months are replayed in minutes: no budget of retrainings per month then.
+    # A demonstration replays months in minutes, so it has no budget of retrainings per month.
     changed = {"cooldown": cooldown, "refill": None}
     retraining = definition.retraining.model_copy(update=changed)
     return definition.model_copy(update={"retraining": retraining})
 
 
 def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
-    """Put an event for each notice that is due, then take these out of the outbox.
+    """Put an event for each notice that is due, then remove these notices from the outbox.
 
-    Dying in between puts them once more: a receiver knows an episode's state by its id.
+    If the function dies in between, the next check puts the events again. A receiver recognises
+    them by the episode's id and state.
     """
     due = episodes.due(episodes.check_id, utc_now())
     for notice in due:
@@ -112,7 +113,7 @@ def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
 
 
 def publish_metrics(result: CheckResult, episodes: Episodes) -> None:
-    """Write what a check found as metrics."""
+    """Write the findings of a check as metrics."""
     recorder = Recorder(result.context.model)
     drifted = len(result.univariate.drifted_features)
     recorder.record(Metric.WINDOW_ROWS, result.context.rows)

@@ -1,4 +1,4 @@
-"""What the drift function is told by its environment."""
+"""Settings of the drift function."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Puts a challenger that lost aside and cleans up after it."""
+"""Rejects a challenger that lost and deletes its files."""

@@ -1,7 +1,7 @@
-"""Lambda: put a challenger that lost aside, leaving nothing of it but run and decision.
+"""Lambda: reject a challenger that lost; only its run and the decision record stay.
 
 Event: ``{"model": …, "challenger": …, "execution": …}`` and the comparison that ``evaluate`` added;
-the answer adds ``decided_at``. Running it again finishes what an interrupted run left undone.
+the answer adds ``decided_at``. If a run is interrupted, run it again to finish.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = create_logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Reject."""
+    """Reject the challenger."""
     lost = JudgedChallenger.model_validate(event)
     comparison = Comparison.model_validate(event)
     record = reject(

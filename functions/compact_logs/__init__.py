@@ -1,1 +1,1 @@
-"""Turns the request log and ground truth of each day into Parquet."""
+"""Compacts the request log and the ground truth of each day into Parquet."""

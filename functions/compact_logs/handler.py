@@ -1,4 +1,4 @@
-"""Compacts what is due, for all models or for one."""
+"""Lambda: compact the partitions that are due, of all models or of one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COUNTERS = (Metric.COMPACTION_FAILURES, Metric.REJECTED_RECORDS)
 
 
 class Request(BaseModel):
-    """What a schedule or a person asks for; all of it may be left out."""
+    """The request of a schedule or a person; every field is optional."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,12 +42,12 @@ class Request(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Compact, and answer with one entry per partition that had something new.
+    """Compact, and answer with one entry for each partition that had new records.
 
     Raises
     ------
     CompactionError
-        If any of it failed, after everything else was done.
+        If a part failed; all other parts are compacted first.
     """
     request = Request.model_validate(event)
     models = settings().models
@@ -85,7 +85,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _unjoined(
     storage: Storage, definition: ModelDefinition, report: CompactionReport
 ) -> int | None:
-    """Count the labels of the days compacted now that belong to no logged prediction."""
+    """Count the labels of the compacted days that belong to no logged prediction."""
     days = [date.fromisoformat(each.day) for each in report.done if each.table == LABELS.name]
     if not days:
         return None

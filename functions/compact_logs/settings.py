@@ -1,4 +1,4 @@
-"""What the compaction function is told by its environment."""
+"""Settings of the compaction function."""
 
 from __future__ import annotations
 

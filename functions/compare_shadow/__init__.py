@@ -1,1 +1,1 @@
-"""Compares a challenger in the shadow with the champion."""
+"""Compares a challenger in the shadow slot with the champion."""

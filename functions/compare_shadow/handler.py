@@ -1,8 +1,8 @@
-"""Lambda: look at what a challenger in the shadow has shown so far.
+"""Lambda: compare a challenger in the shadow slot with the champion.
 
-Event: ``{"model": …, "challenger": …, "reason": …, "shadow": …}``; the answer replaces ``shadow``
-by what was compared, with ``verdict`` (``waiting``, ``promote`` or ``reject``) and
-``wait_seconds``. With a verdict, ``decision`` and ``reason`` say what follows.
+Event: ``{"model": …, "challenger": …, "reason": …, "shadow": …}``. The answer replaces ``shadow``
+by the comparison, with ``verdict`` (``waiting``, ``promote`` or ``reject``) and ``wait_seconds``.
+Unless the verdict is ``waiting``, the answer has ``decision`` and ``reason``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """Which challenger, and why it was put into the shadow."""
+    """The request: the challenger, and the reason why it is in the shadow slot."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,16 +38,16 @@ class Request(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Compare, or raise where the challenger is no longer in the shadow."""
+    """Compare, or raise if the challenger is no longer in the shadow slot."""
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
     pointer = clients.production(settings().stage, LONG).read(definition.name)
     slot = pointer.shadow if pointer else None
     if slot is None or slot.version != request.challenger:
         raise EvergreenError(
-            f"version {request.challenger} is not in the shadow any more",
+            f"version {request.challenger} is no longer in the shadow slot",
             where=definition.name,
-            fix="Something else was promoted or put there meanwhile; retrain.",
+            fix="Another version was promoted or put there meanwhile. Retrain.",
         )
     storage = clients.storage(settings().bucket, LONG)
     seen = compare_shadow(storage, Lake(storage), definition, slot, clock=utc_now)

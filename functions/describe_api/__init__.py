@@ -1,3 +1,3 @@
-"""Answers what concerns all models, or one that does not exist."""
+"""Answers the routes about all models, or about a model that does not exist."""
 
 from __future__ import annotations

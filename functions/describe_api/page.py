@@ -1,4 +1,4 @@
-"""The API's documentation as one page of HTML that loads nothing else."""
+"""The documentation of the API as one HTML page that loads nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes that speak of the whole deployment."""
+"""The routes about the whole deployment."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ router = APIRouter()
 
 @router.get("/")
 async def index() -> Response:
-    """Show people how each model is doing; the page asks for the key and reads ``/status``."""
+    """Return the status page; it asks for the API key and reads ``/status``."""
     page = status_page()
     return Response(page.html, media_type="text/html", headers=dict(page.headers))
 
 
 @router.get("/status")
 async def report_status(span: str = "1h") -> Response:
-    """Say how each model is doing, with its metrics over one of the spans there are."""
+    """Return the state of each model, with its metrics over one of the spans."""
     if span not in SPANS:
         raise RequestError(
             422,
@@ -49,13 +49,13 @@ async def report_status(span: str = "1h") -> Response:
 
 @router.get("/ping")
 async def ping() -> Response:
-    """Say that the API answers."""
+    """Return that the API answers."""
     return answer({"status": "ok"})
 
 
 @router.get("/models")
 async def list_models() -> Response:
-    """List the models of this deployment and what is in production."""
+    """Return the models of this deployment with their versions in production."""
     production = _production()
     return answer(
         {
@@ -75,19 +75,19 @@ async def list_models() -> Response:
 
 @router.get("/v2")
 async def describe_server() -> Response:
-    """Name this server as the Open Inference Protocol asks."""
+    """Return the server's name and version for the Open Inference Protocol."""
     return answer({"name": SERVICE, "version": settings().version, "extensions": []})
 
 
 @router.get("/v2/health/live")
 async def check_live() -> Response:
-    """Say that the server runs."""
+    """Return that the server runs."""
     return answer({"live": True})
 
 
 @router.get("/v2/health/ready")
 async def check_all_ready() -> Response:
-    """Say whether every model has a version in production; 503 if one has none."""
+    """Return whether every model has a version in production; 503 if one has none."""
     production = _production()
     missing = [name for name in _definitions() if production.read(name) is None]
     return answer({"ready": not missing, "not_ready": missing}, 503 if missing else 200)
@@ -95,13 +95,13 @@ async def check_all_ready() -> Response:
 
 @router.get("/openapi.json")
 async def openapi() -> Response:
-    """Describe the whole API."""
+    """Return the OpenAPI document of the whole API."""
     return answer(_document())
 
 
 @router.get("/docs")
 async def docs() -> Response:
-    """Describe the whole API to people."""
+    """Return the documentation of the whole API as a page."""
     return Response(render_api_page(_document()), media_type="text/html")
 
 
@@ -110,9 +110,9 @@ async def docs() -> Response:
 @router.api_route("/v2/models/{model}", methods=_METHODS)
 @router.api_route("/v2/models/{model}/{rest:path}", methods=_METHODS)
 async def refuse_unknown_model(model: str) -> Response:
-    """Say which models there are to someone who asked for another."""
+    """Answer a request for an unknown model with the known models."""
     definitions = _definitions()
-    if model in definitions:  # its own function answers all there is
+    if model in definitions:  # the model's own function answers every existing route
         raise HTTPException(404)
     raise UnknownModelError(
         f"no model is called {model!r}", fix=f"Known models: {', '.join(definitions) or 'none'}."

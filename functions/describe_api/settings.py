@@ -1,4 +1,4 @@
-"""What the describing function is told by its environment."""
+"""Settings of the function that describes the API."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Emulator only: does what CloudWatch does with embedded-metric log lines on AWS."""
+"""EMF bridge, only for an emulator: turns embedded-metric log lines into metrics, as AWS does."""

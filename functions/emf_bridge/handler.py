@@ -1,7 +1,7 @@
-"""Turns embedded-metric-format lines of a log subscription into PutMetricData.
+"""Lambda: turn embedded-metric-format lines of a log subscription into PutMetricData.
 
-CloudWatch on AWS extracts these metrics by itself; LocalStack's does not, so its deployment, and
-only its, subscribes this function to the log groups. The format:
+CloudWatch on AWS extracts these metrics itself, but LocalStack's does not. So only a deployment to
+LocalStack subscribes this function to the log groups. The format:
 docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -33,7 +33,7 @@ logger = create_logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
-    """Put the metrics of one batch of log lines, and answer how many data there were."""
+    """Put the metrics of one batch of log lines, and answer with their number."""
     batch = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
     by_namespace: dict[str, list[MetricDatumTypeDef]] = defaultdict(list)
     for line in batch.get("logEvents", []):

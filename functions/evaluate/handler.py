@@ -2,8 +2,7 @@
 
 Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison
 (:class:`evergreen.evaluation.comparison.Comparison`), ``decision`` and ``reason`` first. The report
-with every
-number and picture goes to the challenger's run in MLflow.
+with all numbers and plots goes to the challenger's run in MLflow.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """Which challenger to judge, on which data set's holdout."""
+    """The request: the challenger to evaluate, and the data set with its holdout."""
 
     model_config = ConfigDict(frozen=True)
 

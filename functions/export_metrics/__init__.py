@@ -1,3 +1,3 @@
-"""Answers Prometheus with what CloudWatch knows."""
+"""Exports CloudWatch's metrics to Prometheus."""
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What CloudWatch knows, as Prometheus' types.
+"""Collector of CloudWatch's metrics as Prometheus types.
 
-CloudWatch keeps sums of periods; a Prometheus counter only grows. So a counter is the sum since
-midnight UTC: it grows through the day and starts again at 0, a reset that ``rate`` and ``increase``
-reckon with as they do with a restarted program. Likewise a summary's ``_sum`` and ``_count``; its
-quantiles are those of the last five minutes, quantile 1 being the largest value.
+CloudWatch stores sums of periods, but a Prometheus counter only grows. So a counter is the sum
+since midnight UTC. It grows through the day and starts again at 0. ``rate`` and ``increase`` handle
+this reset like the restart of a program. The same holds for a summary's ``_sum`` and ``_count``.
+Its quantiles cover the last five minutes; quantile 1 is the largest value.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from evergreen.clock import Clock
 
 _TYPES = {"counter": "counter", "gauge": "gauge", "distribution": "summary"}
-# Minutes catch what every request says, hours what only a daily drift check does.
+# Minutes for the metrics of every request, hours for those of a daily drift check.
 _MINUTES = 5, timedelta(minutes=1)
 _HOURS = 26, timedelta(hours=1)
 _QUANTILES = 1, timedelta(minutes=5)
 
 
 class CloudWatchCollector(Collector):
-    """Collects the families of all metrics of the table.
+    """Collects the metric families of all metrics of the catalog.
 
     Parameters
     ----------
     client
         A boto3 CloudWatch client.
     clock
-        The time up to which values count.
+        Returns the end of the time range.
     quantiles
-        Which quantiles of distributions to give beside the largest value.
+        The quantiles of distributions, in addition to the largest value.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class CloudWatchCollector(Collector):
         self._quantiles["Maximum"] = "1"
 
     def collect(self) -> Iterator[Family]:
-        """Yield a family for every metric, with no samples if it has no data."""
+        """Yield one family for each metric, without samples if it has no data."""
         found = sorted(_known(find_series(self._client)), key=lambda each: each.values)
         values = self._read(found)
         for spec in SPECS:
@@ -109,15 +109,15 @@ class CloudWatchCollector(Collector):
 
 
 def _family(spec: MetricSpec) -> Family:
-    # The client library appends the ending of a counter itself.
+    # The client library appends the suffix of a counter itself.
     name = prometheus_name(spec).removesuffix("_total")
     return Family(name, f"{spec.says[0].upper()}{spec.says[1:]}.", _TYPES[spec.kind])
 
 
 def _known(listed: Iterable[Series]) -> set[Series]:
-    """Add every model's plain counters: before the first failure there are 0, not none.
+    """Add 0 for every model's counters without data, so that they exist before a failure.
 
-    ``increase`` would not see the first one otherwise; and CloudWatch lists a new metric up to 15
+    Otherwise ``increase`` would miss the first failure. CloudWatch also lists a new metric up to 15
     minutes late.
     """
     known = set(listed)
@@ -140,10 +140,10 @@ def _scale(sample: SeriesStatistic) -> float:
 
 
 def _gauge(spec: MetricSpec) -> str:
-    # The mean of two versions is none.
+    # The mean of two versions is not a version.
     return "Maximum" if spec.metric is Metric.PRODUCTION_VERSION else "Average"
 
 
 def _may_be_old(spec: MetricSpec) -> bool:
-    # What is known of an environment that ran hours ago says nothing about now.
+    # Values of an environment that ran hours ago say nothing about now.
     return spec.board != "service"

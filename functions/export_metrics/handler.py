@@ -1,7 +1,8 @@
 """Entry point of the function that answers Prometheus' scrapes.
 
-Prometheus cannot send an ``x-api-key`` header before version 2.55, but always a bearer token. So
-the gateway lets every request through, and this function compares the API key itself: either way.
+Before version 2.55 Prometheus cannot send an ``x-api-key`` header, but every version can send a
+bearer token. So the gateway lets every request through, and this function checks the API key in
+either form.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEY_SECONDS = 300
-"""How long a key that was read counts: so long may a revoked one still be let in."""
+"""Seconds for which the key is cached; a revoked key may work that long."""
 
 logger = create_logger()
 

@@ -1,4 +1,4 @@
-"""What the exporting function is told by its environment."""
+"""Settings of the function that exports metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Settings(Environment):
     quantiles: Annotated[tuple[Quantile, ...], BeforeValidator(str.split)] = Field(
         alias="EVERGREEN_QUANTILES"
     )
-    """Which ones to ask CloudWatch for; not every CloudWatch knows percentiles."""
+    """The quantiles to request; not every CloudWatch supports percentiles."""
 
 
 @cache

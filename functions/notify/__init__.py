@@ -1,3 +1,3 @@
-"""Tells people, by e-mail and webhook, what happened to a model."""
+"""Sends alerts about models by e-mail and webhook."""
 
 from __future__ import annotations

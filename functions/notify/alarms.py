@@ -1,4 +1,4 @@
-"""A CloudWatch alarm, as SNS hands it over, in the form of our other alerts."""
+"""Alerts of CloudWatch alarms, from events of SNS."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def alarms_of(event: Mapping[str, Any]) -> Iterator[Alert]:
-    """Yield what people are told of the alarms in an event of SNS.
+    """Yield the alerts for the alarms in an event of SNS.
 
-    That an alarm is over is news only if it had begun: a new one is first ``OK``.
+    ``OK`` makes an alert only if the alarm was on before, because a new alarm starts with ``OK``.
     """
     for record in event["Records"]:
         alarm = json.loads(record["Sns"]["Message"])

@@ -1,4 +1,4 @@
-"""An alert that tells of nothing: `evergreen alerts --test` asks for it."""
+"""The test alert of `evergreen alerts --test`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from evergreen.alerting.messages import Alert
 
 
 def example_alert(identity: str) -> Alert:
-    """Return the alert that only shows that alerts arrive."""
+    """Return the test alert, which only shows that alerts arrive."""
     return Alert(
         id=f"test.{identity}",
         severity="info",

@@ -1,9 +1,9 @@
-"""Lambda: tell people what happened, by e-mail (through SNS) and by a webhook.
+"""Lambda: send alerts by e-mail (through SNS) and to a webhook.
 
-Called asynchronously: with one of our events by a rule, and with CloudWatch's alarms by the alert
-topic, whose e-mails these alarms are already. Whatever cannot be delivered raises: Lambda tries
-again, and in the end puts the event into the queue of undelivered alerts, which an alarm watches.
-Each channel keeps its own mark, so what one of them has got is not sent to it again.
+It is called asynchronously: by a rule with one of our events, and by the alert topic with
+CloudWatch's alarms, which the topic sends by e-mail itself. If an alert cannot be delivered, the
+function raises. Lambda tries again, and in the end puts the event into the dead-letter queue, which
+an alarm watches. Each channel has its own mark of a sent alert, so no channel gets an alert twice.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ logger = create_logger()
 
 
 class NotDeliveredError(EvergreenError):
-    """At least one channel did not take an alert."""
+    """At least one channel did not get an alert."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
-    """Deliver, and answer with what became of each alert on each channel."""
+    """Send the alerts, and answer with the outcome of each alert on each channel."""
     outcomes: dict[str, str] = {}
     failures: list[str] = []
     for alert, channel in _deliveries(event):
@@ -98,7 +98,7 @@ def _link(alert: Alert) -> str | None:
 
 
 def _address() -> str | None:
-    """Read the webhook's address, each time: alerts are few, and a new one counts at once."""
+    """Read the webhook's address for each alert, so that a new address is used at once."""
     ssm = clients.aws_client("ssm")
     try:
         found = ssm.get_parameter(Name=settings().webhook_parameter, WithDecryption=True)

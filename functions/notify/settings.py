@@ -1,4 +1,4 @@
-"""What the notify function is told by its environment."""
+"""Settings of the notify function."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ class Settings(Environment):
     """Name of the parameter that holds the webhook's address, which is a secret."""
     region: str = Field(alias="AWS_REGION")
     emulator: str | None = Field(alias="AWS_ENDPOINT_URL", default=None)
-    """Where an emulator answers; on AWS there is no such variable."""
+    """Address of an emulator; not set on AWS."""
 
     def link(self, key: str) -> str:
-        """Return the address at which a person sees an object of the data bucket.
+        """Return the web address of an object in the data bucket.
 
-        On AWS it is a page of the console: it asks who they are, and unlike a presigned address
-        it neither expires with the function's credentials nor opens to whoever the mail is
-        forwarded to.
+        On AWS it is a page of the console, which asks for sign-in. A presigned address would expire
+        with the function's credentials, and every reader of a forwarded mail could open it.
         """
         if self.emulator:
             return f"{self.emulator.rstrip('/')}/{self.bucket}/{key}"

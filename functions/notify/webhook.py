@@ -1,4 +1,4 @@
-"""Posts JSON to the one address that the deployment was given, and to no other."""
+"""Webhook: posts JSON to the one address of the deployment's settings."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 TIMEOUT = 5.0
-"""Seconds for connecting, and for each wait for an answer."""
+"""Timeout in seconds for the connection and for each read."""
 PAUSES = (1.0, 4.0)
-"""Seconds between the attempts of one invocation; Lambda makes two more of those."""
+"""Seconds between the attempts of one invocation; Lambda makes two more invocations."""
 LONGEST_ANSWER = 1024
-"""Bytes of an answer that are read."""
+"""The largest number of bytes that are read of an answer."""
 _SLOW_DOWN = 429
 _SERVER_ERROR = 500
 
 
 class WebhookError(EvergreenError):
-    """The receiver did not take the alert."""
+    """The receiver refused the alert or did not answer."""
 
     def __init__(self, what: str, *, again: bool) -> None:
         super().__init__(what, where="the alert webhook")
         self.again = again
-        """Whether trying again can help."""
+        """Whether a retry can help."""
 
 
 def check_address(address: str, *, http_allowed: bool) -> SplitResult:
@@ -39,10 +39,10 @@ def check_address(address: str, *, http_allowed: bool) -> SplitResult:
     Raises
     ------
     EvergreenError
-        If it is not ``https://host…``; the address itself is a secret and not repeated.
+        If it is not ``https://host…``. The message does not show the address, which is a secret.
     """
     schemes = ("https://", "http://") if http_allowed else ("https://",)
-    # What http.client would refuse, it would repeat in its error, which is logged.
+    # http.client would put a refused address into its error, and errors are logged.
     plain = address.isascii() and address.isprintable() and " " not in address
     try:
         parts = urlsplit(address if plain else "")
@@ -51,7 +51,7 @@ def check_address(address: str, *, http_allowed: bool) -> SplitResult:
         sound = False
     if not sound or parts.username:
         raise EvergreenError(
-            f"not an address that begins with {' or '.join(schemes)} and names a host",
+            f"the address must begin with {' or '.join(schemes)} and name a host",
             where="the alert webhook",
             fix="Set it with `evergreen alerts --webhook ADDRESS`.",
         )
@@ -65,10 +65,10 @@ def post(
     pauses: tuple[float, ...] = PAUSES,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Post ``body``, again after a pause if the receiver is down, slow or busy.
+    """Post ``body``, with retries after a pause if the receiver is down, slow or busy.
 
-    A redirect is not followed: whoever can answer for the receiver could otherwise have us post
-    anywhere, into the deployment's own network too.
+    Redirects are not followed. Otherwise a receiver could make us post to any address, also in the
+    deployment's own network.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _post(address: SplitResult, body: Mapping[str, Any]) -> None:
     headers = {"content-type": "application/json", "user-agent": "evergreen"}
     try:
         connection.request("POST", path, json.dumps(body).encode(), headers)
-        # An answer that is not read to its end keeps the socket, beyond its connection.
+        # An answer that is not read to its end keeps the socket open after its connection.
         with connection.getresponse() as answer:
             status = answer.status
             said = answer.read(LONGEST_ANSWER).decode(errors="replace").strip()

@@ -1,3 +1,3 @@
-"""Answers every route of one model: predictions, ground truth, and what it is."""
+"""Answers every route of one model: predictions, ground truth and metadata."""
 
 from __future__ import annotations

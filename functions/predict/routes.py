@@ -1,7 +1,7 @@
 """The routes of one model.
 
-Bodies are read by hand from bytes: a batch of thousands of rows is no place for an object per
-value. Every endpoint is ``async``, or FastAPI would send it through a thread pool.
+Bodies are parsed from bytes without FastAPI, because one object per value is too slow for thousands
+of rows. Every endpoint is ``async``. Otherwise FastAPI would run it in a thread pool.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ router = APIRouter()
 @router.post("/models/{model}/predict")
 @router.post("/models/{model}/invocations")
 async def predict(model: str, request: Request) -> Response:
-    """Predict rows in any of our forms."""
+    """Predict rows in any of the body forms."""
     serving = _serving(model)
     parsed = _read(serving.reader.read, await request.body())
     answered = serving.predictions.predict(parsed, _caller(request))
@@ -52,10 +52,10 @@ async def infer(model: str, request: Request) -> Response:
 
 @router.post("/models/{model}/ground-truth")
 async def take_ground_truth(model: str, request: Request) -> Response:
-    """Take labels of earlier predictions; they are stored before the answer."""
+    """Accept labels of earlier predictions; they are stored before the answer."""
     serving = _serving(model)
     body = await request.body()
-    read_json(body)  # for its limits: of size, of depth, of what is JSON
+    read_json(body)  # checks the limits of size and depth, and that the body is JSON
     records = label_records(
         parse_labels(body),
         definition=serving.definition,
@@ -70,7 +70,7 @@ async def take_ground_truth(model: str, request: Request) -> Response:
 
 @router.get("/models/{model}")
 async def describe_model(model: str) -> Response:
-    """Say what the model takes, and which version is in production."""
+    """Return the model's features and its version in production."""
     serving = _serving(model)
     try:
         champion = serving.server.champion()
@@ -81,14 +81,14 @@ async def describe_model(model: str) -> Response:
 
 @router.get("/v2/models/{model}")
 async def describe_open_inference(model: str) -> Response:
-    """Say the same in the Open Inference Protocol."""
+    """Return the model's metadata in the Open Inference Protocol."""
     serving = _serving(model)
     return answer(open_inference_metadata(serving.definition, serving.server.champion()))
 
 
 @router.get("/v2/models/{model}/ready")
 async def check_ready(model: str) -> Response:
-    """Say whether the model can predict now; 503 if it cannot."""
+    """Return whether the model can predict now; 503 if it cannot."""
     serving = _serving(model)
     serving.server.champion()
     return answer({"name": serving.definition.name, "ready": True})
@@ -102,7 +102,7 @@ def _serving(model: str) -> Service:
 
 
 def _signature(serving: Service) -> Signature | None:
-    """Return what is known of the champion's classes; labels are taken without it too."""
+    """Return the champion's classes if they are known; labels are accepted without them too."""
     try:
         return serving.server.champion().predictor.signature
     except (NoProductionModelError, BundleError):

@@ -1,4 +1,4 @@
-"""The one model that this function serves, wired to AWS at first use."""
+"""The service of one model, connected to AWS at first use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COUNTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything the routes need."""
+    """The objects that the routes need."""
 
     definition: ModelDefinition
     reader: RequestReader
@@ -36,23 +36,23 @@ class Service:
 
 @cache
 def recorder() -> Recorder:
-    """Return what takes the metrics of this function's model."""
+    """Return the metric recorder of this function's model."""
     return Recorder(settings().model, _COUNTERS)
 
 
 @cache
 def service() -> Service:
-    """Return the service, made on the first call."""
+    """Return the service; the first call creates it."""
     return build_service(settings())
 
 
 def build_service(environment: Settings) -> Service:
-    """Wire the service as the environment says.
+    """Return a new service with the settings of the environment.
 
     Raises
     ------
     UnknownModelError
-        If no model of that name was packed with the function.
+        If the function's code has no model of that name.
     """
     definition = find_definition(environment.models, environment.model)
     storage = clients.storage(environment.bucket)

@@ -1,9 +1,8 @@
-"""Lambda: make a finished training a version of the model, with its bundle.
+"""Lambda: register a finished training run as a version of the model, with its bundle.
 
-Event: ``{"model": …, "dataset_id": …, "run_id": …}``; a training job answers with no run, so where
-there is none it is found by data set and code. The answer adds ``run_id``, ``challenger`` (the
-version), ``bundle_uri`` and ``bundle_sha256``. Running it again finishes what an interrupted run
-left undone.
+Event: ``{"model": …, "dataset_id": …, "run_id": …}``. A training job returns no ``run_id``. Then
+the run is found by data set and code. The answer adds ``run_id``, ``challenger`` (the version),
+``bundle_uri`` and ``bundle_sha256``. If a run is interrupted, run it again to finish.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """Which run to register."""
+    """The request: the run to register."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,1 +1,1 @@
-"""Puts a version that was in production before back there."""
+"""Puts an earlier version back into production."""

@@ -1,4 +1,4 @@
-"""An alarm as CloudWatch hands it to a function.
+"""The event that a CloudWatch alarm sends to a function.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
 """
@@ -14,12 +14,12 @@ from evergreen.metrics.catalog import MODEL_DIMENSION
 
 
 def _in_utc(moment: datetime) -> datetime:
-    # LocalStack's times name no zone; they are in UTC, too.
+    # LocalStack's times have no zone. They are in UTC, as AWS's.
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _by_name(dimensions: object) -> object:
-    # LocalStack lists them as PutMetricAlarm takes them.
+    # LocalStack lists the dimensions in the form of PutMetricAlarm.
     if not isinstance(dimensions, list):
         return dimensions
     return {each["Name"]: each["Value"] for each in dimensions}
@@ -34,16 +34,16 @@ class _Metric(BaseModel):
 
 
 class Alarm(BaseModel):
-    """An alarm that changed its state.
+    """A change of an alarm's state.
 
     Parameters
     ----------
     arn
-        Which alarm.
+        ARN of the alarm.
     state, reason, at
-        The state it is in now, why, and since when.
+        The new state, its reason, and the time of the change.
     metrics
-        What it looks at.
+        The metrics that the alarm watches.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,11 +62,11 @@ class Alarm(BaseModel):
 
     @property
     def model(self) -> str:
-        """The model whose alarm it is.
+        """The model of the watched metrics.
 
         Raises
         ------
         KeyError
-            If it looks at no metric of a model.
+            If the alarm watches no metric of a model.
         """
         return self.metrics[0].dimensions[MODEL_DIMENSION]

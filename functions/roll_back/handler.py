@@ -1,9 +1,9 @@
-"""Lambda: put a version that was in production before back there.
+"""Lambda: put an earlier version back into production.
 
 Event, by hand: ``{"model": …, "reason": …}`` and, to go back further, ``"to"``, a version. Event of
-an alarm: as CloudWatch writes it. An alarm takes back what was promoted within the model's watch
-period, and nothing else. The answer says whether production ``moved``, where it stands and why.
-Running it again finishes what an interrupted run left undone.
+an alarm: in CloudWatch's form. An alarm only rolls back a promotion within the model's watch
+period. The answer says whether production ``moved``, its version and the reason. If a run is
+interrupted, run it again to finish.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """What a person asks for."""
+    """The request of a person."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +35,7 @@ class Request(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Roll back, or say why an alarm does not."""
+    """Roll back, or answer why an alarm does not."""
     if "alarmData" in event:
         return _of_alarm(Alarm.model_validate(event))
     request = Request.model_validate(event)
@@ -65,7 +65,7 @@ def _rolled_back(
     try:
         record = roll_back(release_context(), model, reason, to=to, execution=execution)
     finally:
-        # Counted when production moved, even if MLflow did not answer afterwards.
+        # A rollback counts once production has changed, even if MLflow fails afterwards.
         moved = before != _serving(model)
         if moved:
             count(model, "roll_back")

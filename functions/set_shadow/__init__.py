@@ -1,1 +1,1 @@
-"""Puts a challenger into the shadow, and takes it out."""
+"""Puts a challenger into the shadow slot, or takes it out."""

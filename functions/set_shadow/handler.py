@@ -1,8 +1,8 @@
-"""Lambda: put a challenger into the shadow of what serves, or take it out.
+"""Lambda: put a challenger into the shadow slot, or take it out.
 
 Event: ``{"action": "start", "model": …, "challenger": …, "bundle_uri": …, "bundle_sha256": …,
 "execution": …}`` or ``{"action": "stop", "model": …, "challenger": …}``. The answer is ``version``,
-and after a start ``started_at`` and ``wait_seconds``, after which to look at it first.
+and after a start ``started_at`` and ``wait_seconds``, the time until the first comparison.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = create_logger()
 
 
 class Start(BaseModel):
-    """Which challenger to put there."""
+    """The request to put a challenger into the slot."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +37,7 @@ class Start(BaseModel):
 
 
 class Stop(BaseModel):
-    """Which challenger to take away."""
+    """The request to take a challenger out of the slot."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,12 +47,12 @@ class Stop(BaseModel):
 
 
 class Request(RootModel[Annotated[Start | Stop, Field(discriminator="action")]]):
-    """One or the other."""
+    """A request of either kind."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Start or stop; either of them again changes nothing."""
+    """Start or stop; a repeated request changes nothing."""
     request = Request.model_validate(event).root
     definition = find_definition(settings().models, request.model)
     production = clients.production(settings().stage)

@@ -1,1 +1,1 @@
-"""What several functions share. A function's zip holds only the modules it imports."""
+"""Modules that several functions share; a function's zip holds only those that it imports."""

@@ -1,4 +1,4 @@
-"""What the functions behind the REST API share: errors as problem details, and the way in."""
+"""Shared parts of the functions behind the REST API: problem details, and the entry point."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ _STATUS: dict[type[EvergreenError], HTTPStatus] = {
     LogDeliveryError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _UNREACHED = (HTTPClientError, OutOfTimeError)
-"""What a call to AWS raises that got no answer, or was not made for lack of time."""
-# Mangum hands anything else to API Gateway as base64, which then reaches the caller as it is.
+"""The errors of a call to AWS that got no answer, or for which no time was left."""
+# Mangum encodes every other type as base64, and API Gateway does not decode it for the caller.
 _TEXT = ["text/", "application/json", PROBLEM]
 
 logger = create_logger()
@@ -68,9 +68,9 @@ def problem(status: int, detail: str, fields: tuple[FieldError, ...] = ()) -> Re
 
 
 def create_api() -> FastAPI:
-    """Return an application whose every error is problem details.
+    """Return an application that answers every error with problem details.
 
-    It documents nothing itself: one document describes the whole API, see
+    It serves no documentation of its own. One document describes the whole API, see
     :mod:`functions.shared.openapi`.
     """
     return FastAPI(
@@ -86,12 +86,12 @@ def create_api() -> FastAPI:
 
 
 def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, Any]]:
-    """Return what turns API Gateway's events into requests to ``app`` and its answers back.
+    """Return the handler that turns API Gateway's events into requests to ``app``, and back.
 
-    It records each answer. The path of a v1 event has no stage in front, so no base path is to be
-    taken off.
+    It records each answer. The path of a v1 event does not start with the stage, so no base path
+    is removed.
     """
-    asyncio.set_event_loop(_event_loop())  # Mangum asks for one at once
+    asyncio.set_event_loop(_event_loop())  # Mangum needs one at once
     endpoint = OTHER_CLASS
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +104,7 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
     mangum = Mangum(routed, lifespan="off", text_mime_types=_TEXT)
 
     def run(event: dict[str, Any], context: Any, recorder: Recorder) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
-        # Whoever calls asyncio.run() in this process leaves the thread without a loop.
+        # After a call of asyncio.run() in this process the thread has no loop.
         asyncio.set_event_loop(_event_loop())
         started = time.perf_counter()
         with in_time(context):

@@ -1,16 +1,16 @@
-"""The AWS clients of a function: each is made once, and none outlasts a deadline.
+"""The AWS clients of a function: each is made once, and its calls end before the deadline.
 
-API Gateway and the functions behind it wait 29 s. Two of them are kept for the answer, so the
+API Gateway and the functions behind it wait 29 s. Two seconds are kept for the answer, so the
 deadline is 27 s after the start. No attempt begins that could end later. If all of AWS hangs:
 
-- The pointer: two attempts of 6 s and a pause of 1 s, 13 s in all. A function that has no model
-  loaded answers 503 then. One that has goes on with it.
+- The pointer: two attempts of 6 s and a pause of 1 s, 13 s in all. Then a function without a loaded
+  model answers 503. A function with a loaded model continues with it.
 - Firehose: an attempt begins while 12 s are left, 6 s for itself and 6 s for the spill to S3. After
   13 s that is one attempt, which ends at 19 s.
 - The spill to S3: one attempt, which ends at 25 s. A second has no time: the answer is 503.
 
-The limits are per address: where a host has several and none of them accepts a connection, an
-attempt takes longer. Nor can we see a pause that a service itself asks for, at most 5 s more.
+The limits are per address. If a host has several addresses and none accepts a connection, an
+attempt takes longer. We also cannot see a pause that a service requests, at most 5 s more.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ANSWERING_SECONDS = 2.0
-"""What is kept for the pause after a last attempt, at most 1 s, and for writing the answer."""
+"""Seconds kept for the pause after a last attempt, at most 1 s, and for writing the answer."""
 
 deadline = Deadline()
-"""By when this invocation must answer; only the functions behind the API have one."""
+"""The time by which this invocation must answer; only the functions behind the API have one."""
 
 
 @cache
@@ -63,5 +63,5 @@ def production(stage: str, patience: Patience = QUICK) -> Production:
 
 
 def in_time(context: LambdaContext) -> AbstractContextManager[None]:
-    """Keep the body's calls within what is left of an invocation that somebody waits for."""
+    """Limit the body's calls to the time that is left of an invocation behind the API."""
     return deadline.within(context.get_remaining_time_in_millis() / 1000 - ANSWERING_SECONDS)

@@ -1,4 +1,4 @@
-"""Settings of the functions that need the deployment's stage and bucket, and no more."""
+"""Settings of the functions that need only the deployment's stage and bucket."""
 
 from __future__ import annotations
 

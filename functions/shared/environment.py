@@ -1,4 +1,4 @@
-"""How a function reads its environment: once, into a frozen model of its own."""
+"""Settings of a function: a frozen model that reads the environment once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Environment(BaseModel):
         Raises
         ------
         pydantic.ValidationError
-            Naming each variable that is missing or wrong.
+            If a variable is missing or wrong; the message names each of them.
         """
         return cls.model_validate(dict(os.environ))
 

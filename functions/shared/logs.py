@@ -1,11 +1,11 @@
-"""One log form for a whole function: every line is JSON, whoever writes it.
+"""The log format of a function: every line is JSON, also the lines of libraries.
 
 Lambda's runtime writes the lines of libraries as plain text, and a traceback without a new line at
-its end. The next line, which may hold the metrics of the invocation, is glued to it and lost.
+its end. Then the next line, which may hold the metrics of the invocation, is joined to it and lost.
 
-Lambda's own JSON log format is not set. It changes the lines of the platform and of the runtime,
-and not what a function prints; and LocalStack does not have it. So an exception that leaves the
-handler is still one line of plain text, which the runtime ends with a new line.
+Lambda's own JSON log format is not set. It changes only the lines of the platform and of the
+runtime, not those that a function prints, and LocalStack does not have it. So an exception that
+leaves the handler is still one line of plain text, which the runtime ends with a new line.
 """
 
 from __future__ import annotations

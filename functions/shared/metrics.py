@@ -1,8 +1,8 @@
-"""Records the metrics of one invocation, and writes them all at its end.
+"""Metric recorder: collects the metrics of one invocation and writes them at its end.
 
-They are written to the log in the embedded metric format, as one line with a directive for each
-set of dimensions. Where a metric has several values of its second dimension in one invocation (the
-classes of a batch), each further value needs a further line: a line has room for one.
+It writes to the log in the embedded metric format: one line with a directive for each set of
+dimensions. A line has room for one value of a second dimension. If a metric has several values in
+one invocation (the classes of a batch), each further value gets a further line.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Recorder:
     model
         The value of the dimension ``model``.
     counters
-        Counters that are written with every invocation, as zero if nothing was counted: no data
-        then means no traffic, and nothing else.
+        Counters that every invocation writes, as zero if nothing was counted. So missing data
+        always means no traffic.
     """
 
     def __init__(self, model: str, counters: Iterable[Metric] = ()) -> None:
@@ -52,12 +52,12 @@ class Recorder:
         self._parts: dict[str, dict[str, _Values]] = {}
 
     def record(self, metric: Metric, value: float, by: str | None = None) -> None:
-        """Add one value; ``by`` is that of the metric's second dimension, if it has one.
+        """Add one value; ``by`` is the value of the metric's second dimension, if it has one.
 
         Raises
         ------
         ValueError
-            If the table of metrics gives it a second dimension and ``by`` has none, or the
+            If the metric has a second dimension in the catalog and ``by`` is missing, or the
             other way round.
         """
         dimension = BY_METRIC[metric].by
@@ -72,12 +72,12 @@ class Recorder:
     def record_answer(
         self, event: Mapping[str, Any], endpoint: str, status: int, milliseconds: float
     ) -> None:
-        """Record one answer to a request that came through API Gateway.
+        """Record one answer to a request of API Gateway.
 
         Parameters
         ----------
         event
-            The request, as a REST API (v1) hands it to a function.
+            The request, as a REST API (v1) sends it to a function.
         endpoint
             The template of its route.
         """
@@ -90,7 +90,7 @@ class Recorder:
         self.record(Metric.SERVER_ERRORS, int(status >= _SERVER_ERROR))
 
     def flush(self) -> None:
-        """Write what was recorded, and begin anew."""
+        """Write the recorded metrics, and start empty again."""
         for metric in self._counters:
             self._totals.setdefault(metric, [0])
         lines = [[self._document(self._totals)]] if self._totals else []
@@ -101,7 +101,7 @@ class Recorder:
                 lines[place].append(self._document(values, {dimension: value}))
         self._totals, self._parts = defaultdict(list), {}
         for documents in lines:
-            # The log is where CloudWatch looks for it.
+            # CloudWatch reads the metrics from the log.
             sys.stdout.write(to_json(_merged(documents)).decode() + "\n")
 
     def _document(self, values: _Values, by: dict[str, str] | None = None) -> dict[str, Any]:
@@ -117,13 +117,13 @@ class Recorder:
 
 
 def _dimension_value(text: str) -> str:
-    """Return ``text`` as CloudWatch takes it: ASCII, not empty, no colon in front, not endless."""
+    """Return ``text`` as a dimension value: ASCII, not empty, no leading colon, not too long."""
     plain = text.encode("ascii", "replace").decode().strip().lstrip(":")
     return plain[:_LONGEST_VALUE] or UNKNOWN
 
 
 def _merged(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    """Join documents of one moment: each metric is in one of them, so nothing is overwritten."""
+    """Join documents of one moment; each metric is in only one of them."""
     first, *others = documents
     for other in others:
         first["_aws"]["CloudWatchMetrics"] += other.pop("_aws")["CloudWatchMetrics"]
@@ -132,10 +132,10 @@ def _merged(documents: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class ServiceWatch:
-    """Records what an invocation took from its execution environment.
+    """Records the resources that an invocation used: processor, memory, disk, age.
 
-    One of them lives as long as the environment. An environment's life begins with its first
-    invocation: on AWS it may be a copy of one that was started long before.
+    There is one recorder for each execution environment. The age of an environment starts with its
+    first invocation, because on AWS it may be a copy of one that was started long before.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""One OpenAPI document for the whole deployment, generated from its model definitions.
+"""The OpenAPI document of the whole deployment, generated from its model definitions.
 
-Several functions answer the API, so no single application could describe it; and only the
-definitions know which features a body must have. A test holds it against the routes.
+Several functions answer the API, so no single application can describe it. Only the definitions
+know which features a body must have. A test compares the document with the routes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _schema(feature: Feature) -> dict[str, Any]:
     if feature.min is not None or feature.max is not None:
         low = "any" if feature.min is None else f"{feature.min:g}"
         high = "any" if feature.max is None else f"{feature.max:g}"
-        # Not minimum and maximum: a value outside is counted, not refused.
+        # Not as minimum and maximum, because a value outside is counted and not refused.
         schema["description"] = f"plausible from {low} to {high}"
     return schema
 
@@ -93,9 +93,7 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         name, "Predict rows", _body(_prediction_schema(name), _forms(definition)), "the predictions"
     )
     return {
-        f"/models/{name}": {
-            "get": _operation(name, "What it takes, and which version is in production")
-        },
+        f"/models/{name}": {"get": _operation(name, "Its features, and the version in production")},
         f"/models/{name}/predict": {"post": predict},
         f"/models/{name}/invocations": {
             "post": {**predict, "summary": "The same, for clients of MLflow and SageMaker"}
@@ -103,7 +101,7 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         f"/models/{name}/ground-truth": {
             "post": _operation(
                 name,
-                "Send what turned out to be right: all of it is taken, or nothing",
+                "Send ground truth: either all labels are accepted, or none",
                 _body(_label_schema(), {"one label": [_label_example(definition)]}),
                 "the labels are stored",
                 status="202",
@@ -133,10 +131,10 @@ def _general_paths() -> dict[str, Any]:
     }
     keyed = {
         "/models": "The models of this deployment",
-        "/status": "How each model is doing; ?span= 1h, 24h or 7d is how far the charts reach back",
+        "/status": "The state of each model; ?span= 1h, 24h or 7d is the time range of the charts",
         "/v2": "Name and version of the server",
     }
-    summaries = public | keyed | {"/metrics": "What Prometheus scrapes"}
+    summaries = public | keyed | {"/metrics": "Metrics for Prometheus"}
     security = dict.fromkeys(keyed, _KEY) | {"/metrics": [*_KEY, {"bearer": []}]}
     return {
         path: {
@@ -238,18 +236,18 @@ def _label_schema() -> dict[str, Any]:
             "request_id": {
                 "type": "string",
                 "format": "uuid",
-                "description": "the request_id that the prediction was answered with; an id of "
-                "your own is not taken",
+                "description": "the request_id of the prediction's answer; your own ids are not "
+                "accepted",
             },
             "row": {"type": "integer", "minimum": 0, "maximum": MAX_ROWS - 1, "default": 0},
             "label": {
                 "type": ["string", "number", "boolean"],
-                "description": "a number, or a class in the type that predictions have",
+                "description": "a number, or a class of the same type as the predictions",
             },
             "observed_at": {
                 "type": "string",
                 "format": "date-time",
-                "description": "now, if it is left out; not before 2000 and not in the future",
+                "description": "default: now; not before 2000 and not in the future",
             },
         },
         "required": ["request_id", "label"],

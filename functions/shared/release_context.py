@@ -1,4 +1,4 @@
-"""What the functions that decide share: environment, release context, request and counters."""
+"""Shared parts of the functions that promote, reject or roll back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COUNTERS: dict[Decision, Metric] = {
 
 
 class Settings(tracking_settings.Settings):
-    """Environment of a function that decides."""
+    """Environment of a function that promotes, rejects or rolls back."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
     event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
@@ -41,7 +41,7 @@ def settings() -> Settings:
 
 
 class JudgedChallenger(BaseModel):
-    """Which challenger was judged, and by which execution."""
+    """The request: the evaluated challenger and the execution."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +52,7 @@ class JudgedChallenger(BaseModel):
 
 @cache
 def release_context() -> ReleaseContext:
-    """Return the release context: everything that a decision reads and is written to."""
+    """Return the release context: the places that a decision reads and writes."""
     environment = settings()
     return ReleaseContext(
         storage=clients.storage(environment.bucket, LONG),
@@ -64,7 +64,7 @@ def release_context() -> ReleaseContext:
 
 
 def count(model: str, decision: Decision) -> None:
-    """Count a decision, and none of the other kinds, so that each counter has data."""
+    """Count a decision as 1 and the other kinds as 0, so that each counter has data."""
     recorder = Recorder(model)
     for kind, metric in _COUNTERS.items():
         recorder.record(metric, int(kind == decision))

@@ -1,4 +1,4 @@
-"""The MLflow server, and how the functions that use it sign in."""
+"""Client of the MLflow server, with sign-in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SignIn(BaseModel):
-    """What the secret holds."""
+    """The content of the secret: user and password."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,14 +30,14 @@ def tracking_client(uri: str, secret: str | None) -> MlflowClient:
     Parameters
     ----------
     uri
-        Where the server is.
+        Address of the server.
     secret
-        The secret of Secrets Manager that holds user and password; None where nobody signs in.
+        The secret of Secrets Manager with user and password; None for a server without sign-in.
     """
     if secret is not None:
         answer = aws_client("secretsmanager", LONG).get_secret_value(SecretId=secret)
         sign_in = SignIn.model_validate_json(answer["SecretString"])
-        # MLflow's client reads them here and nowhere else, anew with each request.
+        # MLflow's client reads them only from the environment, for each request.
         os.environ["MLFLOW_TRACKING_USERNAME"] = sign_in.username
         os.environ["MLFLOW_TRACKING_PASSWORD"] = sign_in.password
     return mlflow_client(uri)

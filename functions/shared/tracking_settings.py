@@ -15,7 +15,7 @@ class Settings(ModelsEnvironment):
     bucket: str = Field(alias="EVERGREEN_BUCKET")
     tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
     tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
-    """The secret that holds user and password; None where nobody signs in."""
+    """The secret with user and password; None for a server without sign-in."""
 
 
 @cache

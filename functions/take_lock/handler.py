@@ -1,7 +1,7 @@
 """Lambda: take the retraining lock of a model for one execution.
 
-Event: ``{"model": …, "execution": <ARN>}``; the answer is the event. Whoever holds the lock may
-clear away what an ended execution left in the shadow slot, so that is done here too.
+Event: ``{"model": …, "execution": <ARN>}``; the answer is the event. The holder of the lock may
+empty a shadow slot that an ended execution left, so this function does that too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """Who wants to retrain what."""
+    """The request: the model and the execution."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,5 +45,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _is_running(execution: str) -> bool:
-    """Say whether an execution still runs."""
+    """Return whether an execution still runs."""
     return executions.is_running(clients.aws_client("stepfunctions"), execution)

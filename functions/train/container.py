@@ -1,9 +1,9 @@
-"""The training as a SageMaker training job runs it: one container, from start to exit.
+"""Entry point of the container of a SageMaker training job.
 
 SageMaker's contract (docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html):
-hyperparameters, all of them text, are in ``input/config/hyperparameters.json`` below ``/opt/ml``;
-what is left in ``model/`` is kept; a training that fails writes why to ``output/failure`` and exits
-with anything but zero.
+hyperparameters, all of them text, are in ``input/config/hyperparameters.json`` below ``/opt/ml``.
+SageMaker keeps the files in ``model/``. A training that fails writes the reason to
+``output/failure`` and exits with a code other than zero.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from functions.shared.logs import create_logger
 from functions.train.work import TrainingRequest, train_once
 
 FAILURE_CHARACTERS = 1024
-"""How much of ``output/failure`` SageMaker reports as the reason."""
+"""The number of characters of ``output/failure`` that SageMaker reports."""
 
 logger = create_logger()
 
 
 def run(folder: Path) -> int:
-    """Train as the files below ``folder`` ask for and return the exit code."""
+    """Train with the hyperparameters below ``folder``, and return the exit code."""
     try:
         asked = json.loads((folder / "input/config/hyperparameters.json").read_text())
         trained = train_once(TrainingRequest.model_validate(asked))
@@ -44,7 +44,7 @@ def run(folder: Path) -> int:
 
 
 def main() -> None:
-    """Run below ``/opt/ml``, or where the command line says."""
+    """Run in ``/opt/ml``, or in the folder that the command line names."""
     parser = argparse.ArgumentParser(description="Train a challenger as a SageMaker job does.")
     parser.add_argument("--folder", type=Path, default=Path("/opt/ml"), help="instead of /opt/ml")
     sys.exit(run(parser.parse_args().folder))

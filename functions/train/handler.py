@@ -1,7 +1,7 @@
-"""Lambda: train a challenger; nothing is registered yet.
+"""Lambda: train a challenger, without registration.
 
-Event: ``{"model": …, "dataset_id": …}``; the answer adds ``run_id``. A run of the same code on the
-same data set that is finished already is not trained again.
+Event: ``{"model": …, "dataset_id": …}``; the answer adds ``run_id``. If a finished run of the same
+code on the same data set exists, it is used again.
 """
 
 from __future__ import annotations

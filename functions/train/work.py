@@ -1,4 +1,4 @@
-"""The training itself, for the function and for the container of a training job alike."""
+"""Training of a challenger, for the function and for the container of a training job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from functions.shared.tracking_settings import settings
 
 
 class TrainingRequest(BaseModel):
-    """What to train, on which data set."""
+    """The request: the model to train, and the data set."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class TrainingRequest(BaseModel):
 
 
 def train_once(request: TrainingRequest) -> TrainedRun:
-    """Train as asked, unless the same code has been trained on the same rows already."""
+    """Train a challenger, unless a finished run of the same code and rows exists."""
     environment = settings()
     definition = find_definition(environment.models, request.model)
     folder = environment.models / definition.name

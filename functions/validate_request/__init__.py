@@ -1,1 +1,1 @@
-"""Validates what asks for a retraining."""
+"""Validates a retraining request."""

@@ -1,7 +1,7 @@
-"""Lambda: validate what asks for a retraining, and say how this model is retrained.
+"""Lambda: validate a retraining request, and return how the model is retrained.
 
-Event: ``{"model": …, "execution": <ARN>, "trigger": …}``; the answer adds ``compute``, for a
-training job ``training_job`` (where and how long at most), and ``shadow_predictions``.
+Event: ``{"model": …, "execution": <ARN>, "trigger": …}``. The answer adds ``compute``, for a
+training job ``training_job`` (instance type and longest time), and ``shadow_predictions``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """Who wants to retrain what, and why."""
+    """The request: the model, the execution and the trigger."""
 
     model_config = ConfigDict(frozen=True, strict=True, str_min_length=1)
 

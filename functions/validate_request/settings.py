@@ -1,4 +1,4 @@
-"""What the validation is told by its environment."""
+"""Settings of the function that validates a retraining request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Settings(ModelsEnvironment):
     """Environment of the function."""
 
     sagemaker: bool = Field(alias="EVERGREEN_SAGEMAKER")
-    """Whether this deployment can hand a training to SageMaker."""
+    """Whether this deployment can train with SageMaker."""
 
 
 @cache

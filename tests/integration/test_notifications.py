@@ -247,7 +247,7 @@ def test_the_command_sets_a_webhook_tries_it_out_and_shows_its_host_alone(
     assert status["webhook"] in shown
     assert "secret" not in done.output + shown
     wrong = evergreen("--webhook", "ftp://example.com/secret")
-    assert "begins with https:// or http://" in str(wrong.exception)
+    assert "must begin with https:// or http://" in str(wrong.exception)
     assert "removed" in evergreen("--remove-webhook").output
     assert "there was none" in evergreen("--remove-webhook").output
     assert "none; set one with --webhook" in evergreen().output

@@ -1,7 +1,8 @@
-"""The status page: one HTML document with its style and script inside, and the headers it needs.
+"""The status page: one HTML document with its style and script inside, and its headers.
 
-The three parts are files of their own to be written and read as what they are. The policy names
-style and script by their hashes, so that nothing else runs in the page, whatever the data say.
+The three parts are separate files, so that each can be edited in its own language. The content
+security policy names style and script by their hashes. So no other code runs in the page, whatever
+the data contain.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document and the headers to send it with."""
+    """An HTML document with its headers."""
 
     html: str
     headers: Mapping[str, str]
@@ -27,7 +28,7 @@ class Page:
 
 @cache
 def status_page() -> Page:
-    """Put the page together; the result is the same for every caller."""
+    """Return the page, which is the same for every caller."""
     style, script = (_read(name) for name in ("page.css", "page.js"))
     html = _read("page.html").replace("/* style */", style).replace("/* script */", script)
     policy = {

@@ -124,7 +124,7 @@ def test_a_receiver_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_an_address_that_is_none_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(EvergreenError, match="begins with https://") as caught:
+    with pytest.raises(EvergreenError, match="must begin with https://") as caught:
         check_address(address, http_allowed=False)
     assert "hook" not in str(caught.value).replace("webhook", "")
 

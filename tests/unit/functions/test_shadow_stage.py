@@ -175,5 +175,5 @@ def test_a_verdict_against_it_changes_the_decision(aws: Account) -> None:
 
 def test_a_challenger_that_is_no_longer_there_is_an_error(aws: Account) -> None:
     Slot(aws)
-    with pytest.raises(EvergreenError, match="not in the shadow any more"):
+    with pytest.raises(EvergreenError, match="no longer in the shadow slot"):
         comparing.handler({"model": MODEL, "challenger": "2", "reason": "better"}, CONTEXT)
