@@ -25,7 +25,7 @@ def test_a_model_that_was_never_promoted_says_how_to(deployed: Target) -> None:
     result = CliRunner().invoke(app, ["check-drift", "daily_ridership"])
     assert isinstance(result.exception, NoProductionModelError)
     assert "daily_ridership" in str(result.exception)
-    assert "evergreen demo" in str(result.exception)
+    assert "evergreen promote" in str(result.exception)
 
 
 def test_a_stage_that_is_not_deployed_says_so(deployed: Target) -> None:
