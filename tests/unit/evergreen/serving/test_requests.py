@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.capture.request_log import MAX_ROWS
-from evergreen.errors import MAX_FIELD_ERRORS, RequestError
+from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 from evergreen.model_definition import ModelDefinition
+from evergreen.serving.request_forms import ABSENT
 from evergreen.serving.requests import (
     MAX_BYTES,
+    MAX_ID_LENGTH,
     MAX_METADATA_BYTES,
     PredictionRequest,
     RequestReader,
@@ -40,7 +42,6 @@ DEFINITION = ModelDefinition.model_validate(
     }
 )
 FEATURES = DEFINITION.features
-READER = RequestReader(DEFINITION)
 DATATYPES = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
 GOOD: dict[str, Any] = {
     "weight": 1.5,
@@ -119,11 +120,11 @@ def tensors(rows: list[dict[str, Any]], *, nested: bool) -> dict[str, Any]:
 
 
 def read(body: Any) -> PredictionRequest:
-    return READER.read(json.dumps(body).encode())
+    return RequestReader(DEFINITION).read(json.dumps(body).encode())
 
 
 def read_tensors(body: Any) -> PredictionRequest:
-    return READER.read_open_inference(json.dumps(body).encode())
+    return RequestReader(DEFINITION).read_open_inference(json.dumps(body).encode())
 
 
 def refusal(body: Any, *, open_inference: bool = False) -> RequestError:
@@ -179,10 +180,12 @@ def test_the_fast_pass_accepts_exactly_what_fits_value_by_value(name: str, value
         ("weight", True, "must be a number, not a boolean"),
         ("weight", "1.5", "must be a number, not a string"),
         ("weight", None, "must not be null"),
-        ("weight", 10**39, "beyond the range"),
-        ("weight", 1e39, "beyond the range"),
+        ("weight", ABSENT, "is missing"),
+        ("weight", {}, "must be a number, not an object"),
+        ("weight", 10**39, "is beyond the range of a 32-bit float"),
+        ("weight", 1e39, "is beyond the range of a 32-bit float"),
         ("count", 1.5, "must be a whole number, not 1.5"),
-        ("count", "", "not an empty string"),
+        ("count", "", "must be a whole number, not an empty string"),
         ("new", 1, "must be true or false, not a number"),
         ("place", "", "must not be an empty string"),
         ("place", 3, "must be a string, not a number"),
@@ -190,9 +193,12 @@ def test_the_fast_pass_accepts_exactly_what_fits_value_by_value(name: str, value
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: Any, says: str) -> None:
-    (found,) = refusal({"instances": [GOOD, GOOD, {**GOOD, name: value}]}).fields
+    row = {**GOOD, name: value}
+    if value is ABSENT:
+        del row[name]
+    (found,) = refusal({"instances": [GOOD, GOOD, row]}).fields
     assert found.path == f"instances[2].{name}"
-    assert says in found.message
+    assert found.message == says
 
 
 def test_each_form_names_the_place_of_a_fault_as_the_caller_wrote_it() -> None:
@@ -244,35 +250,79 @@ def test_at_most_twenty_faults_are_reported() -> None:
     assert len(paths({"instances": [GOOD], **strange})) == MAX_FIELD_ERRORS
 
 
+FORM = "must have exactly one of instances, inputs, dataframe_split, dataframe_records"
+OTHER = "is not known here; allowed: dataframe_records, dataframe_split, id, inputs, instances"
+
+
 @pytest.mark.parametrize(
-    ("body", "path"),
+    ("body", "path", "message"),
     [
-        ([], "$"),
-        ({}, "$"),
-        ({"instances": [GOOD], "inputs": [GOOD]}, "$"),
-        ({"instances": []}, "$"),
-        ({"instances": "x"}, "instances"),
-        ({"instances": [GOOD], "rows": 1}, "rows"),
-        ({"instances": [[1, 2]]}, "instances[0]"),
-        ({"instances": [GOOD, 3]}, "instances[1]"),
-        ({"instances": [list(GOOD.values()), GOOD]}, "instances[1]"),
-        ({"inputs": {"weight": 1}}, "inputs.weight"),
-        ({"inputs": {"weight": [1, 2], "place": ["a"]}}, "inputs.place"),
-        ({"dataframe_split": []}, "dataframe_split"),
-        ({"dataframe_split": {"columns": "weight", "data": []}}, "dataframe_split.columns"),
-        ({"dataframe_split": {"columns": [], "data": {}}}, "dataframe_split.data"),
-        ({"dataframe_split": {"columns": [], "rows": []}}, "dataframe_split.rows"),
-        ({"dataframe_records": [[1]]}, "dataframe_records[0]"),
-        ({"instances": [GOOD], "id": ""}, "id"),
-        ({"instances": [GOOD], "metadata": []}, "metadata"),
-        ({"instances": [GOOD], "metadata": {"role": "me"}}, "metadata.role"),
-        ({"instances": [GOOD], "metadata": {"a": "x" * MAX_METADATA_BYTES}}, "metadata"),
+        ([], "$", "must be an object"),
+        ({}, "$", f"{FORM}; found none"),
+        ({"instances": [GOOD], "inputs": [GOOD]}, "$", f"{FORM}; found instances, inputs"),
+        ({"instances": []}, "$", "must have at least one row"),
+        (
+            {"instances": "x"},
+            "instances",
+            "must be a list of objects by feature name, or of lists in feature order",
+        ),
+        ({"instances": [GOOD], "rows": 1}, "rows", f"{OTHER}, metadata"),
+        (
+            {"instances": [[1, 2]]},
+            "instances[0]",
+            "must be a list of 6 values: weight, kind, count, new, place, height",
+        ),
+        ({"instances": [GOOD, 3]}, "instances[1]", "must be an object by feature name"),
+        (
+            {"instances": [list(GOOD.values()), GOOD]},
+            "instances[1]",
+            "must be a list of 6 values: weight, kind, count, new, place, height",
+        ),
+        ({"inputs": {"weight": 1}}, "inputs.weight", "must be a list of values, one for each row"),
+        (
+            {"inputs": {"weight": [1, 2], "place": ["a"]}},
+            "inputs.place",
+            "has 1 values, the longest has 2",
+        ),
+        (
+            {"dataframe_split": []},
+            "dataframe_split",
+            'must be an object {"columns": [...], "data": [[...], ...]}',
+        ),
+        (
+            {"dataframe_split": {"columns": "weight", "data": []}},
+            "dataframe_split.columns",
+            "must be a list of feature names",
+        ),
+        (
+            {"dataframe_split": {"columns": [], "data": {}}},
+            "dataframe_split.data",
+            "must be a list of rows, each a list of values",
+        ),
+        (
+            {"dataframe_split": {"columns": [], "rows": []}},
+            "dataframe_split.rows",
+            "is not known here; allowed: columns, data",
+        ),
+        ({"dataframe_records": [[1]]}, "dataframe_records[0]", "must be an object by feature name"),
+        ({"instances": [GOOD], "id": ""}, "id", "must be a string of 1 to 128 characters"),
+        ({"instances": [GOOD], "metadata": []}, "metadata", "must be an object"),
+        (
+            {"instances": [GOOD], "metadata": {"shadow": 1, "role": "me"}},
+            "metadata.role",
+            "is written by the service; choose another name",
+        ),
+        (
+            {"instances": [GOOD], "metadata": {"a": "x" * MAX_METADATA_BYTES}},
+            "metadata",
+            "must be at most 1024 bytes: every row's record has it",
+        ),
     ],
 )
-def test_a_body_of_the_wrong_shape_is_refused(body: Any, path: str) -> None:
+def test_a_body_of_the_wrong_shape_is_refused(body: Any, path: str, message: str) -> None:
     error = refusal(body)
     assert error.status == 422
-    assert error.fields[0].path == path
+    assert error.fields[0] == FieldError(path, message)
 
 
 @pytest.mark.parametrize(
@@ -312,6 +362,55 @@ def test_a_tensor_given_twice_or_half_is_refused() -> None:
     assert paths({**body, "parameters": 1}, open_inference=True) == ["parameters"]
 
 
+@pytest.mark.parametrize("outputs", [[], "predictions", {"name": "predictions"}, [None], [{}]])
+def test_outputs_that_no_model_has_are_refused(outputs: Any) -> None:
+    body = {**tensors([GOOD], nested=False), "outputs": outputs}
+    (found,) = refusal(body, open_inference=True).fields
+    message = "must be a list of objects whose name is one of predictions, confidences"
+    assert found == FieldError("outputs", message)
+
+
+def test_an_open_inference_request_is_refused_in_its_own_words() -> None:
+    body = tensors([GOOD], nested=False)
+
+    def found(changed: Any) -> FieldError:
+        return refusal(changed, open_inference=True).fields[0]
+
+    allowed = "is not known here; allowed: id, inputs, outputs, parameters"
+    assert found({}) == FieldError("inputs", "is missing")
+    assert found({**body, "rows": 1}) == FieldError("rows", allowed)
+    assert found({**body, "parameters": 1}) == FieldError("parameters", "must be an object")
+    metadata = FieldError("parameters.metadata", "must be an object")
+    assert found({**body, "parameters": {"metadata": 1}}) == metadata
+    with pytest.raises(RequestError, match="the body does not fit the model"):
+        read_tensors({})
+    with pytest.raises(RequestError, match="the body has unknown keys"):
+        read_tensors({**body, "rows": 1})
+
+
+def test_id_and_metadata_are_taken_up_to_their_limits() -> None:
+    longest = "i" * MAX_ID_LENGTH
+    metadata = {"a": "x" * (MAX_METADATA_BYTES - len('{"a":""}'))}
+    request = read({"instances": [GOOD], "id": longest, "metadata": metadata})
+    assert (request.id, request.metadata) == (longest, metadata)
+    assert paths({"instances": [GOOD], "id": longest + "i"}) == ["id"]
+    assert paths({"instances": [GOOD], "id": 7}) == ["id"]
+    longer = {"a": metadata["a"] + "x"}
+    assert paths({"instances": [GOOD], "metadata": longer}) == ["metadata"]
+    assert read({"instances": [GOOD], "metadata": None, "id": None}).metadata == {}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["weight", "count"])
+def test_numbers_are_taken_up_to_the_range_of_a_32_bit_float(name: str, sign: int) -> None:
+    largest = sign * float(np.finfo(np.float32).max)
+    request = read({"instances": [{**GOOD, name: largest}]})
+    assert request.columns[name][0] == np.float32(largest)
+    beyond = float(np.nextafter(largest, sign * np.inf))
+    (found,) = refusal({"instances": [{**GOOD, name: beyond}]}).fields
+    assert found == FieldError(f"instances[0].{name}", "is beyond the range of a 32-bit float")
+
+
 def test_id_metadata_and_outputs_are_handed_on() -> None:
     request = read({"instances": [GOOD], "id": "mine", "metadata": {"shop": "Berlin"}})
     assert (request.id, request.metadata, request.outputs) == ("mine", {"shop": "Berlin"}, None)
@@ -326,20 +425,25 @@ def test_id_metadata_and_outputs_are_handed_on() -> None:
 )
 def test_what_is_not_json_is_400(body: Any) -> None:
     with pytest.raises(RequestError) as caught:
-        READER.read(body)
+        RequestReader(DEFINITION).read(body)
     assert caught.value.status == 400
+    assert caught.value.what.startswith("the body is not valid JSON: ")
 
 
 def test_an_infinite_number_is_named() -> None:
     body = json.dumps({"instances": [GOOD]}).replace("1.5", "1e999").encode()
     with pytest.raises(RequestError) as caught:
-        READER.read(body)
+        RequestReader(DEFINITION).read(body)
     assert [each.path for each in caught.value.fields] == ["instances[0].weight"]
 
 
 def test_too_much_is_413() -> None:
-    assert refusal({"instances": [GOOD] * (MAX_ROWS + 1)}).status == 413
+    error = refusal({"instances": [GOOD] * (MAX_ROWS + 1)})
+    assert (error.status, error.what) == (413, "5001 rows; at most 5000 are taken at a time")
     assert read({"instances": [GOOD] * MAX_ROWS}).size == MAX_ROWS
     with pytest.raises(RequestError) as caught:
-        READER.read(b" " * (MAX_BYTES + 1))
+        RequestReader(DEFINITION).read(b" " * (MAX_BYTES + 1))
     assert caught.value.status == 413
+    assert f"has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} are" in caught.value.what
+    body = json.dumps({"instances": [GOOD]}).encode()
+    assert RequestReader(DEFINITION).read(body.ljust(MAX_BYTES)).size == 1
