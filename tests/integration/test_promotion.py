@@ -13,7 +13,8 @@ from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.release.promotion import promote, reject
 from evergreen.release.rollback import roll_back
-from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
+from tests.support.killed import Killed
+from tests.support.retraining_bench import Bench, comparison, interrupt
 
 # MLflow warns about its own type hints the first time that it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

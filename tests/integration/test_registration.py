@@ -19,7 +19,8 @@ from evergreen.registry.writer import CHALLENGER, Registry
 from evergreen.release.promotion import candidate_pointer, promote
 from evergreen.release.rollback import roll_back
 from evergreen.training.train import find_trained, train
-from tests.support.retraining_bench import TRAINING, Bench, Interrupted, Killed, interrupt
+from tests.support.killed import Killed
+from tests.support.retraining_bench import TRAINING, Bench, Interrupted, interrupt
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
 from evergreen.release.history import UNRECORDED, read_release_history
 from evergreen.release.promotion import promote, reject
 from evergreen.release.rollback import roll_back
-from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
+from tests.support.killed import Killed
+from tests.support.retraining_bench import Bench, comparison, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

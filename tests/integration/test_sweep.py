@@ -16,7 +16,8 @@ from evergreen.release.retraining_lock import lock_key, read_lock
 from evergreen.release.rollback import roll_back
 from evergreen.repair.consistency import find_inconsistencies
 from evergreen.repair.orphans import ABANDONED, Orphan, find_orphans, remove_orphan
-from tests.support.retraining_bench import Bench, Killed, comparison, interrupt
+from tests.support.killed import Killed
+from tests.support.retraining_bench import Bench, comparison, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,6 +25,7 @@ from evergreen.release.context import ReleaseContext
 from evergreen.release.decision_log import DecisionRecord, read_decision_records
 from evergreen.storage import Storage
 from evergreen.training.train import train_challenger
+from tests.support.killed import Killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,10 +176,6 @@ def comparison(decision: Any, champion: float | None = 0.5) -> Comparison:
         rows=200,
         reason="because the test says so",
     )
-
-
-class Killed(BaseException):
-    """Stands for the end of the process; the library must not catch it."""
 
 
 class Interrupted:
