@@ -14,7 +14,8 @@ MLFLOW_TIMEOUT_SECONDS = 60
 MLFLOW_RETRIES = 3
 """Retries of a request. MLflow's default, 7 with 120 s each, takes longer than a function's 900 s.
 
-The pauses are 0, 4 and 8 s, the last two up to 1 s longer: 4 * 60 + 14 = 254 s in all at most.
+The pauses are 0, 4 and 8 s, the last two up to 1 s longer: 4 * 120 + 14 = 494 s in all at most, and
+254 s where the server accepts connections at once.
 """
 
 
