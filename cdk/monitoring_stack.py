@@ -11,7 +11,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_logs_destinations as destinations
 
 from cdk.constructs.building.functions import EvergreenFunction, PythonFunction
-from cdk.constructs.monitoring.alarms import Alarms, Watched
+from cdk.constructs.monitoring.alarm_table import Watched
+from cdk.constructs.monitoring.alarms import Alarms
 from cdk.constructs.monitoring.metric_dashboard import MetricDashboard
 from evergreen.metrics.catalog import NAMESPACE
 

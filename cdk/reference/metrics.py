@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdk.constructs.monitoring.alarms import Watched, alarm_table
+from cdk.constructs.monitoring.alarm_table import Watched, alarm_table
 from cdk.settings import Settings
 from evergreen.metrics.catalog import DIMENSIONS, MODEL_DIMENSION, NAMESPACE, NO_MODEL, SPECS
 from evergreen.metrics.prometheus import prometheus_name
@@ -14,7 +14,7 @@ from evergreen.model_definition import ModelDefinition
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cdk.constructs.monitoring.alarms import AlarmSpec
+    from cdk.constructs.monitoring.alarm_table import AlarmSpec
 
 METRICS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
