@@ -1,14 +1,12 @@
 """Request forms: parse the accepted JSON layouts of rows into one list of values per feature.
 
-Most forms are those of MLflow and of scikit-learn servers. One is the Open Inference Protocol
-(https://github.com/kserve/open-inference-protocol). This module does not check values. It only
-records where each value stands in the body, so that an error can name the place as the caller wrote
-it.
+These forms are those of MLflow and of scikit-learn servers; :mod:`evergreen.serving.tensors` parses
+those of the Open Inference Protocol. This module does not check values. It only records where each
+value stands in the body, so that an error can name the place as the caller wrote it.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -72,7 +70,7 @@ def read_form(key: str, content: object, names: Sequence[str]) -> Table:
     if key == "inputs" and isinstance(content, dict):
         return _columnar(key, content, names)
     if not isinstance(content, list):
-        raise _unusable(key, _EXPECTED[key])
+        raise unusable(key, _EXPECTED[key])
     if content and isinstance(content[0], list) and key != "dataframe_records":
         return _lists(key, content, names)
     return _objects(key, content, names)
@@ -144,15 +142,15 @@ def _lists(
 
 def _split(key: str, content: object, names: Sequence[str]) -> Table:
     if not isinstance(content, dict):
-        raise _unusable(key, _EXPECTED[key])
+        raise unusable(key, _EXPECTED[key])
     # pandas' orient="split" adds the index, which is not part of the rows.
     if extra := content.keys() - {"columns", "data", "index"}:
-        raise _unusable(f"{key}.{min(extra)}", "is not known here; allowed: columns, data")
+        raise unusable(f"{key}.{min(extra)}", "is not known here; allowed: columns, data")
     order, rows = content.get("columns"), content.get("data")
     if not isinstance(order, list) or not all(isinstance(name, str) for name in order):
-        raise _unusable(f"{key}.columns", "must be a list of feature names")
+        raise unusable(f"{key}.columns", "must be a list of feature names")
     if not isinstance(rows, list):
-        raise _unusable(f"{key}.data", "must be a list of rows, each a list of values")
+        raise unusable(f"{key}.data", "must be a list of rows, each a list of values")
     faults = _name_faults([(f"{key}.columns[{at}]", name) for at, name in enumerate(order)], names)
     if faults:
         raise RequestError(422, f"{key}.columns does not fit the model", faults)
@@ -176,109 +174,35 @@ def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
     ]
     if faults:
         raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
-    return _same_length(
+    return same_length(
         lists, names, {name: f"{key}.{name}" for name in names}, lambda row, at: f"{at}[{row}]"
     )
 
 
-_NUMBERS = frozenset(
-    {f"{kind}{bits}" for kind in ("INT", "UINT") for bits in (8, 16, 32, 64)}
-    | {"FP16", "FP32", "FP64"}
-)
-_DATATYPES = {
-    "float": _NUMBERS,
-    "integer": _NUMBERS,
-    "boolean": frozenset({"BOOL"}),
-    "category": frozenset({"BYTES"}),
-}
-
-
-def read_tensors(content: object, types: dict[str, str]) -> Table:
-    """Parse the ``inputs`` of the Open Inference Protocol: one tensor for each feature.
-
-    Parameters
-    ----------
-    content
-        ``[{"name", "shape", "datatype", "data"}, …]``; shapes ``[n]`` or ``[n, 1]``, data flat or
-        nested.
-    types
-        Feature name to type, in the model's order.
-
-    Raises
-    ------
-    RequestError
-        422 with the names of the wrong tensors.
-    """
-    if not isinstance(content, list):
-        raise _unusable("inputs", "must be a list of tensors {name, shape, datatype, data}")
-    names = list(types)
-    faults: list[FieldError] = []
-    lists: dict[str, list[Any]] = {}
-    paths = {name: f"inputs.{name}" for name in names}
-    for number, tensor in enumerate(content):
-        at = f"inputs[{number}]"
-        found = _tensor_faults(tensor, at, types)
-        if not found and tensor["name"] in lists:
-            found = [FieldError(f"{at}.name", f"{tensor['name']} was given before")]
-        if not found:
-            paths[tensor["name"]] = f"{at}.data"
-            lists[tensor["name"]] = _flat(tensor["data"])
-            found = _shape_faults(tensor["shape"], lists[tensor["name"]], f"{at}.shape")
-        faults += found
-        if len(faults) >= MAX_FIELD_ERRORS:
-            break
-    if faults:
-        raise RequestError(422, "inputs do not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
-    return _same_length(lists, names, paths, lambda row, at: f"{at}[{row}]")
-
-
-def _tensor_faults(tensor: object, at: str, types: dict[str, str]) -> list[FieldError]:
-    if not isinstance(tensor, dict):
-        return [FieldError(at, "must be an object {name, shape, datatype, data}")]
-    faults = [
-        FieldError(f"{at}.{key}", "is missing")
-        for key in ("name", "shape", "datatype", "data")
-        if key not in tensor
-    ]
-    if faults:
-        return faults
-    name, datatype = tensor["name"], tensor["datatype"]
-    if not isinstance(name, str) or name not in types:
-        return [unknown(f"{at}.name", list(types))]
-    allowed = _DATATYPES[types[name]]
-    if not isinstance(datatype, str) or datatype not in allowed:
-        faults.append(FieldError(f"{at}.datatype", f"must be one of {', '.join(sorted(allowed))}"))
-    if not isinstance(tensor["data"], list):
-        faults.append(FieldError(f"{at}.data", "must be a list of values"))
-    return faults
-
-
-def _shape_faults(shape: object, data: list[Any], at: str) -> list[FieldError]:
-    whole = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
-    if (
-        not whole
-        or not isinstance(shape, list)
-        or len(shape) not in {1, 2}
-        or shape[1:] not in ([], [1])
-    ):
-        return [FieldError(at, "must be [rows] or [rows, 1]")]
-    if math.prod(shape) != len(data):
-        return [FieldError(at, f"says {math.prod(shape)} values, data has {len(data)}")]
-    return []
-
-
-def _flat(data: list[Any]) -> list[Any]:
-    if any(isinstance(item, list) for item in data):
-        return [value for item in data for value in (item if isinstance(item, list) else [item])]
-    return data
-
-
-def _same_length(
+def same_length(
     lists: dict[str, list[Any]],
     names: Sequence[str],
     paths: dict[str, str],
     place: Callable[[int, str], str],
 ) -> Table:
+    """Return the table of columns that were sent one by one.
+
+    Parameters
+    ----------
+    lists
+        The values of each feature that was sent.
+    names
+        The model's features in order; the values of one that was not sent are :data:`ABSENT`.
+    paths
+        Where each feature stands in the body.
+    place
+        Function that returns the path of one row's value from its row and its feature's path.
+
+    Raises
+    ------
+    RequestError
+        422 if the features differ in their number of rows.
+    """
     sizes = {len(values) for values in lists.values()}
     size = max(sizes, default=0)
     if len(sizes) > 1:
@@ -316,5 +240,6 @@ def unknown(at: str, names: Sequence[str]) -> FieldError:
     return FieldError(at, f"is not a feature of this model; features: {', '.join(names)}")
 
 
-def _unusable(at: str, message: str) -> RequestError:
+def unusable(at: str, message: str) -> RequestError:
+    """Return the error for a body in which rows cannot be told."""
     return RequestError(422, "the body does not fit the model", (FieldError(at, message),))

@@ -15,7 +15,8 @@ from pydantic_core import from_json, to_json
 from evergreen.capture.request_log import MAX_ROWS
 from evergreen.columns import MISSING_CATEGORY, Columns
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
-from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form, read_tensors
+from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
+from evergreen.serving.tensors import read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
