@@ -95,6 +95,9 @@ def test_a_withdrawn_pointer_stops_serving(world: World) -> None:
     world.seconds += POINTER_POLL_SECONDS
     with pytest.raises(NoProductionModelError):
         world.server.champion()
+    promote(world.storage, world.production, "1", sha256="0" * 64)
+    with pytest.raises(BundleError):
+        world.server.champion()
 
 
 def test_every_row_is_logged_before_the_answer(world: World) -> None:
