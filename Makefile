@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(bin):$(PATH)
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr check bench-loop bench-drift mutation check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr check bench-loop bench-drift mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -63,6 +63,9 @@ check: setup ## run the linters, the type checker and the import contracts
 
 bench-loop: setup ## replay whole series under five retraining policies (QUICK=1: fewer rows)
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
+
+reference: setup ## write the pages of docs that are generated from the code
+	@$(bin)/python -m cdk.reference
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.checking.check

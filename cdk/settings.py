@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -57,7 +58,11 @@ _ELSEWHERE = {
 Unset = BeforeValidator(_absent)
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 TrackingUri = Annotated[str, Field(pattern=r"^https?://")]
-PeriodText = Annotated[str, AfterValidator(_checked_period)]
+PeriodText = Annotated[
+    str,
+    AfterValidator(_checked_period),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]
 RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
 CertificateArn = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
@@ -72,41 +77,69 @@ SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 class Settings(BaseModel):
     """The settings that `cdk.json` or `-c key=value` may change, with their defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,9}$")] = "dev"
+    """Name of the deployment; part of the name of every resource. In ``prod``, ``production`` and
+    ``live``, what the services keep is protected against deletion and the failure of a zone."""
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    """AWS region that is deployed to."""
     architecture: Architecture = "x86_64"
+    """Processor of functions and containers. LocalStack takes the one of its own machine."""
     log_retention_days: Literal[1, 7, 14, 30, 90, 180, 365] = 30
+    """Days for which CloudWatch keeps the logs."""
     raw_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days for which the raw objects of the request log and of the labels are kept; the compacted
+    tables stay."""
     alert_email: Annotated[Email | None, Unset] = None
+    """Address that alerts are sent to. Its owner has to confirm the subscription once. Empty: no
+    e-mail."""
     requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Requests a second that the API takes on average; beyond them it answers 429."""
     requests_burst: Annotated[int, Field(ge=1, le=5_000)] = 200
+    """Requests that the API takes at once before it answers 429."""
     mlflow_tracking_uri: Annotated[TrackingUri | None, Unset] = None
-    """Address of an existing MLflow server. If it is not set, a deployment to AWS creates one."""
+    """Address of an MLflow server that exists. Empty: a deployment to AWS brings its own."""
     tracking_size: Literal["small", "large"] = "small"
+    """Size of that own MLflow server and its database: ``small`` is one task with half a virtual
+    CPU on a ``t4g.micro``, ``large`` two tasks with two each on an ``m7g.large``."""
     grafana: Literal["fargate", "existing", "off"] = "fargate"
+    """Grafana: ``fargate`` brings one, ``existing`` lets yours read the metrics, ``off`` does
+    neither."""
     grafana_role_arn: Annotated[RoleArn | None, Unset] = None
-    """With ``grafana = "existing"``: the role of that Grafana. It gets access to our metrics."""
+    """ARN of the role of your Grafana, which may then read our metrics. Needed with ``grafana``
+    set to ``existing``, and only there."""
     vpc_egress: Literal["nat", "endpoints"] = "nat"
-    """How the services reach AWS: ``endpoints`` costs more and has no route to the internet."""
+    """How the services reach AWS from the VPC: through a NAT gateway, or through VPC endpoints,
+    which cost more and leave no way to the internet."""
     vpc_id: Annotated[VpcId | None, Unset] = None
-    """An existing VPC. Its subnets must have their own routes to AWS and S3."""
+    """Id of a VPC that exists, whose subnets reach AWS and S3 by themselves. Empty: one is made.
+    Needs ``vpc_subnet_ids``."""
     vpc_subnet_ids: Annotated[tuple[SubnetId, ...], Listed] = ()
+    """Ids of at least two subnets of that VPC, in different zones, separated by spaces or
+    commas."""
     services_certificate_arn: Annotated[CertificateArn | None, Unset] = None
+    """ARN of the certificate for MLflow and Grafana. Needs ``services_domain``; without both they
+    speak HTTP inside the VPC."""
     services_domain: Annotated[Domain | None, Unset] = None
-    """The domain of the certificate. Without both, MLflow and Grafana use HTTP inside the VPC."""
+    """Domain name on that certificate."""
     services_allowed_cidrs: Annotated[tuple[Cidr, ...], Listed] = ()
-    """Networks from which users reach MLflow and Grafana, such as a VPN."""
+    """Address ranges (CIDR) from which people reach MLflow and Grafana, a VPN for example,
+    separated by spaces or commas. Empty: nobody does."""
     compaction_period: Period = timedelta(hours=1)
+    """Time between two compactions of the request log, in whole minutes."""
     drift_period: Annotated[Period | None, Unset] = None
-    """Replaces the period of every drift schedule, for example for a demonstration."""
+    """Replaces ``every`` of each ``[drift]`` schedule, so that a demonstration need not wait; in
+    whole minutes. Empty: each model's own."""
     cooldown: Annotated[PeriodText | None, Unset] = None
-    """Replaces every model's retraining cooldown."""
+    """Replaces ``[retraining] cooldown`` of every model and switches its budget (``refill``) off.
+    Empty: each model's own."""
     no_traffic_after: Annotated[Period | None, Unset] = timedelta(hours=1)
-    """Time without a request to a model after which an alarm is on."""
+    """Time without a request to a model after which an alarm begins, in whole minutes. Empty: no
+    such alarm."""
     emulator: bool = False
-    """Deploy to LocalStack: leave out the resources it cannot run, and add the EMF bridge."""
+    """Whether the deployment is for LocalStack: leaves out what it cannot run, and adds the
+    function that turns log lines into metrics. ``evergreen deploy`` sets it."""
 
     @model_validator(mode="after")
     def _belong_together(self) -> Settings:

@@ -1,11 +1,12 @@
-"""The metrics page: writes `docs/metrics.md` from the code (`python -m cdk.reference.metrics`)."""
+"""Writes `docs/metrics.md` from the tables of metrics and alarms."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdk.constructs.monitoring.alarm_table import Watched, alarm_table
+from cdk.constructs.monitoring.alarms import Watched, alarm_table
+from cdk.reference.fields import table
 from cdk.settings import Settings
 from evergreen.metrics.catalog import DIMENSIONS, MODEL_DIMENSION, NAMESPACE, NO_MODEL, SPECS
 from evergreen.metrics.prometheus import prometheus_name
@@ -27,8 +28,7 @@ _READ_AS = {
 _INTRODUCTION = f"""\
 # Metrics and alarms
 
-This page is generated: `python -m cdk.reference.metrics` writes it, and a test compares it with the
-code.
+This page is generated: `make reference` writes it, and a test compares it with the code.
 
 Every metric is in the CloudWatch namespace `{NAMESPACE}` under the dimension `{MODEL_DIMENSION}`.
 A metric with a second dimension is there twice: under `{MODEL_DIMENSION}` alone as the total, and
@@ -73,14 +73,14 @@ def _metrics() -> Iterable[str]:
         ]
         yield f"## {title}\n"
         heads = ("Metric", "What it says", "Unit", "Read as", "By", "Emitted by", "In Prometheus")
-        yield _table(heads, rows)
+        yield table(heads, rows)
         yield ""
 
 
 def _dimensions() -> Iterable[str]:
     yield "## Second dimensions\n"
     yield "AWS charges for each value as a metric, so the number of values has a limit.\n"
-    yield _table(("Dimension", "Its values"), [(f"`{n}`", text) for n, text in DIMENSIONS.items()])
+    yield table(("Dimension", "Its values"), [(f"`{n}`", text) for n, text in DIMENSIONS.items()])
 
 
 def _alarms() -> Iterable[str]:
@@ -109,7 +109,7 @@ def _alarms() -> Iterable[str]:
         )
         for spec in alarm_table(watched, Settings())
     ]
-    yield _table(("Alarm", "Metric", "When", "What to do"), rows)
+    yield table(("Alarm", "Metric", "When", "What to do"), rows)
 
 
 _STACKS = ("Serving", "Drift", "Alerts", "Retraining")
@@ -121,12 +121,3 @@ def _when(spec: AlarmSpec) -> str:
     silence = " or no data" if spec.silence else ""
     minutes = spec.seconds // 60
     return f"{spec.statistic} {sign} {spec.threshold:g} in {times}{minutes} min{silence}"
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-if __name__ == "__main__":
-    METRICS_PAGE.write_text(render_metrics_page(), encoding="utf-8")

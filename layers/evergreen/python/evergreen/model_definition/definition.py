@@ -30,16 +30,29 @@ class ModelDefinition(Strict):
     """Everything Evergreen knows about a model before it has seen a row."""
 
     name: Name
+    """Name of the model and of its folder: 1 to 40 lower-case letters, digits and underscores, a
+    letter first. It is part of the API's paths and of the names of AWS resources."""
     task: Task
+    """What the model does. It decides the metric, the form of an answer, and how rows are
+    resampled when two models are compared."""
     target: str = Field(min_length=1)
+    """Name of the column that the model predicts, in the data that it is trained on."""
     features: dict[str, Feature] = Field(min_length=1)
+    """Inputs of the model by name, in the order in which the model takes them."""
     forecast: Forecast | None = None
+    """What a time series is asked for; only for task ``time_series``."""
     evaluation: Evaluation = Evaluation()
+    """How champion and challenger are compared."""
     shadow: Shadow = Shadow()
+    """Whether and how a challenger scores live traffic before its promotion."""
     request_log: RequestLog = RequestLog()
+    """How the request log is buffered and what is kept out of it."""
     drift: Drift = Drift()
+    """When and how strictly drift is looked for."""
     retraining: Retraining = Retraining()
+    """What starts a retraining, how often at most, on which rows and where."""
     rollback: Rollback = Rollback()
+    """Whether production goes back by itself after a promotion."""
 
     @property
     def metric(self) -> Literal["f1", "rmse"]:

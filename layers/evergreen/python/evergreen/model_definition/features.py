@@ -26,16 +26,21 @@ FeatureType = Annotated[
 
 
 class Feature(Strict):
-    """One input of the model.
+    """One input of the model: ``name = { type = "float", min = 0 }``.
 
-    ``min`` and ``max`` describe the range seen as plausible; a value outside is counted as a
-    data-quality finding and still predicted. A missing value is an error unless ``nullable``.
+    The order of the features in the file is the order of the model's inputs.
     """
 
     type: FeatureType
+    """Type of the values. A ``category`` is a text; the model sees a ``boolean`` as 0 or 1."""
     nullable: bool = False
+    """Whether a request may leave the value out. If not, a missing value is an error (422)."""
     min: float | None = None
+    """Smallest plausible value, in the feature's own unit; only for ``float`` and ``integer``. A
+    smaller value is still predicted, and the metric ``OutOfRange`` counts it."""
     max: float | None = None
+    """Largest plausible value, in the feature's own unit; only for ``float`` and ``integer``. A
+    larger value is still predicted, and the metric ``OutOfRange`` counts it."""
 
     @property
     def is_numeric(self) -> bool:

@@ -14,29 +14,40 @@ class Retraining(Strict):
     """What starts a retraining, how often at most, and where it is computed."""
 
     on: tuple[Literal["data_drift", "performance"], ...] = ("data_drift",)
+    """Verdicts of a drift check that start a retraining: ``data_drift`` (the inputs have moved),
+    ``performance`` (the metric on ground truth is worse than at promotion)."""
     cooldown: Period = timedelta(hours=6)
+    """Time after the start of a retraining in which no verdict starts another. ``cooldown`` in
+    ``cdk.json`` replaces it."""
     consecutive: int = Field(default=1, ge=1)
-    """Windows in a row that must raise the alarm. They share no rows: of a window that slides
-    over itself, every check must raise it too, but those in between do not count."""
+    """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
+    If windows overlap, each check must raise it, but the overlapping ones do not count."""
     refill: Period | None = None
-    """How often one retraining is earned; without it they are not counted. Seasons move a model's
-    inputs all the time: what is saved in quiet times is there when the world really changes."""
+    """Time in which the budget of retrainings grows by one. Without it there is no budget, and
+    retrainings are not counted."""
     burst: int = Field(default=2, ge=1)
-    """How many retrainings can be saved up; a model begins with as many."""
+    """Most retrainings that the budget holds; it is full at the start. Without ``refill`` it means
+    nothing."""
     training_window_rows: int = Field(default=200_000, ge=100)
+    """Most rows that a challenger is trained on, the newest ones outside the holdout. Training
+    takes the newest half, quarter or eighth of them if that is better by the rule of
+    ``[evaluation]``."""
     min_training_rows: int = Field(default=400, ge=100)
-    """Where older rows do harm, training looks less far back, but never at fewer rows than these;
-    as many as ``training_window_rows``, and it always takes them all."""
+    """Fewest rows of such a shorter window. With as many as ``training_window_rows``, training
+    always takes all rows."""
     label_wait: Period = timedelta(days=30)
-    """How long after its prediction a row's ground truth may still come in and be used."""
+    """Longest time from a prediction to its ground truth. Ground truth that comes later is not
+    used for training."""
     recency_half_life: Period | None = None
-    """With it, a row this much older than the newest counts half as much in training; the model's
-    ``train`` then takes ``sample_weight``. Without it, all rows count the same."""
+    """Age at which a row counts half as much in training as the newest. The model's ``train`` must
+    then take ``sample_weight``. Without it, all rows count the same."""
     every: Period | None = None
-    """Retrain on a schedule too, whatever the verdicts say."""
+    """Time between two retrainings on a schedule, in whole minutes, whatever the verdicts say.
+    Without it there is no such schedule."""
     compute: Literal["lambda", "sagemaker"] = "lambda"
-    """Where the challenger is fitted: in a function (15 minutes, 3 GB), or as a training job."""
+    """Where a challenger is trained: ``lambda`` in a function (15 minutes, 3 GB), ``sagemaker`` in
+    a training job (AWS only; on LocalStack a function trains)."""
     instance_type: str = Field(default="ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
-    """What a training job runs on."""
+    """Instance type of a SageMaker training job."""
     time_limit: Period = timedelta(hours=4)
-    """When a training job is stopped."""
+    """Time after which a SageMaker training job is stopped."""

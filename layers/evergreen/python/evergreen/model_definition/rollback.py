@@ -11,5 +11,6 @@ class Rollback(Strict):
     """Whether production goes back by itself, and for how long after a promotion."""
 
     automatic: bool = True
+    """Whether an alarm on server errors or failed model loads takes a promotion back."""
     watch: Period = timedelta(hours=1)
-    """How long after a promotion an alarm on errors or on loading the model takes it back."""
+    """Time after a promotion in which such an alarm takes it back."""
