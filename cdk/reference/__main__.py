@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk.reference.cdk_json import CDK_JSON_PAGE, render_cdk_json_page
+from cdk.reference.events import EVENTS_PAGE, render_events_page
 from cdk.reference.metrics import METRICS_PAGE, render_metrics_page
 from cdk.reference.model_toml import MODEL_TOML_PAGE, render_model_toml_page
 
@@ -16,6 +17,7 @@ GENERATED_PAGES: Mapping[Path, Callable[[], str]] = {
     METRICS_PAGE: render_metrics_page,
     MODEL_TOML_PAGE: render_model_toml_page,
     CDK_JSON_PAGE: render_cdk_json_page,
+    EVENTS_PAGE: render_events_page,
 }
 """What renders each page."""
 

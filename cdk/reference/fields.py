@@ -75,7 +75,10 @@ def documented(model: type[BaseModel], *, absent: str = "none") -> Iterable[Docu
                 fix="Write a docstring below it: unit, and what it steers.",
             )
         allowed = _allowed(schema["properties"][name], schema.get("$defs", {}))
-        yield Documented(name, allowed, _default(field, absent), markdown(field.description))
+        default = _default(field, absent)
+        if default == REQUIRED and {"type": "null"} in schema["properties"][name].get("anyOf", ()):
+            allowed += " or null"
+        yield Documented(name, allowed, default, markdown(field.description))
 
 
 def markdown(text: str) -> str:
@@ -114,7 +117,7 @@ def _allowed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         found = definitions[name]
-        return _allowed(found, definitions) if "enum" in found else f"table ({name})"
+        return _allowed(found, definitions) if "enum" in found else name
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     if values:
         return ", ".join(f"`{json.dumps(value)}`" for value in values)
@@ -130,7 +133,7 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         inner = schema.get("items") or schema["prefixItems"][0]
         return f"list of {_allowed(inner, definitions)}"
     if kind == "object":
-        return f"table of {_allowed(schema['additionalProperties'], definitions)} by name"
+        return f"table: name to {_allowed(schema['additionalProperties'], definitions)}"
     if kind == "string":
         return _text(schema)
     bounds = [f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema]

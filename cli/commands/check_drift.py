@@ -18,6 +18,7 @@ from cli.shared.progress import Steps
 from cli.shared.target import choose
 from evergreen.clock import from_text, parse_period, to_text, utc_now
 from evergreen.errors import NoProductionModelError
+from evergreen.events import DriftCheckCompleted, EventType, read_event
 from evergreen.model_definition import find_definition
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def command(
             answer = run_check_now(target, model, period, until, report=explain)
         view = CheckView(
             records=read_check(target.storage, answer["log"]),
-            episodes=answer.get("episodes", {}),
+            episodes=read_check_event(answer).episodes,
             min_rows=definition.drift.min_rows,
         )
         if explain:
@@ -120,6 +121,19 @@ def run_check_now(
             fix="Train and promote a version: `evergreen train`, then `evergreen promote`",
         )
     return answer
+
+
+def read_check_event(answer: dict[str, Any]) -> DriftCheckCompleted:
+    """Return the function's answer as the event that it has sent with the same fields.
+
+    Raises
+    ------
+    EvergreenError
+        If the answer is another version's and lacks a field.
+    """
+    event = read_event(EventType.DRIFT_CHECK_COMPLETED, answer)
+    assert isinstance(event, DriftCheckCompleted)
+    return event
 
 
 def _pictures(

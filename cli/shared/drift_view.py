@@ -11,7 +11,6 @@ from rich.text import Text
 
 from cli.shared import histograms
 from cli.shared.histograms import Categories, Numbers
-from evergreen.clock import from_text
 from evergreen.drift.log import (
     DriftDecisionRecord,
     MultivariateRecord,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from evergreen.drift.log import DriftRecord
+    from evergreen.events import EpisodeStanding, Trigger
 
 TOP = 10
 """The largest number of drifted features that are listed."""
@@ -61,7 +61,7 @@ class CheckView:
     """
 
     records: Sequence[DriftRecord]
-    episodes: Mapping[str, Mapping[str, str]]
+    episodes: Mapping[Trigger, EpisodeStanding]
     min_rows: int
     pictures: Mapping[str, Numbers | Categories] = field(default_factory=dict)
 
@@ -106,16 +106,16 @@ class CheckView:
     def _since(self) -> list[Text]:
         lines = []
         for kind, episode in self.episodes.items():
-            if "since" in episode:
+            if episode.since is not None:
                 what = _QUESTIONS.get(kind, kind)
                 lines.append(
                     Text(
-                        f"{what} since {_when(from_text(episode['since']))} UTC "
-                        f"({episode['state']}, {episode['severity']})",
+                        f"{what} since {_when(episode.since)} UTC "
+                        f"({episode.state}, {episode.severity})",
                         style="yellow",
                     )
                 )
-            elif episode.get("state") == "cleared":
+            elif episode.state == "cleared":
                 lines.append(Text(f"{_QUESTIONS.get(kind, kind)} has cleared", style="green"))
         return lines
 

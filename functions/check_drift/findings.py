@@ -8,25 +8,33 @@ from typing import TYPE_CHECKING, Any
 from evergreen.clock import to_text
 from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.policy.severity import drift_severity, performance_severity
-from evergreen.events import EventType
+from evergreen.events import (
+    DataDriftDetected,
+    DriftCheckCompleted,
+    DriftCleared,
+    EpisodeEvent,
+    NoticeEvent,
+    PerformanceDegraded,
+    PerformanceRecovered,
+    RetrainingRequested,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.drift.check import CheckResult
     from evergreen.drift.episodes.state import Episode, Episodes, Notice, NoticeKind
-    from evergreen.drift.log import Trigger
-    from evergreen.drift.policy.severity import Severity
+    from evergreen.events import Severity, Trigger
     from evergreen.model_definition import ModelDefinition
 
 MOST_MOVED = 10
 """The largest number of drifted features whose effects are in an event."""
 
-_EVENTS: dict[tuple[Trigger, NoticeKind], EventType] = {
-    ("data_drift", "began"): EventType.DATA_DRIFT_DETECTED,
-    ("data_drift", "ended"): EventType.DRIFT_CLEARED,
-    ("performance", "began"): EventType.PERFORMANCE_DEGRADED,
-    ("performance", "ended"): EventType.PERFORMANCE_RECOVERED,
+_EVENTS: dict[tuple[Trigger, NoticeKind], type[EpisodeEvent]] = {
+    ("data_drift", "began"): DataDriftDetected,
+    ("data_drift", "ended"): DriftCleared,
+    ("performance", "began"): PerformanceDegraded,
+    ("performance", "ended"): PerformanceRecovered,
 }
 _STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
 
@@ -75,26 +83,26 @@ def summary_of(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def completed(result: CheckResult, episodes: Episodes) -> dict[str, Any]:
-    """Return the detail of ``Drift Check Completed``: the summary and the state of the episodes."""
+def completed(result: CheckResult, episodes: Episodes) -> DriftCheckCompleted:
+    """Return the event of every check: the summary, and where the episodes stand."""
     standing = {
         kind: {"state": episodes.state(kind), **(_summary(track.open) if track.open else {})}
         for kind, track in episodes.tracks.items()
     }
-    return summary_of(result) | {"episodes": standing}
+    return DriftCheckCompleted.model_validate(summary_of(result) | {"episodes": standing})
 
 
-def event_of(notice: Notice) -> tuple[EventType, dict[str, Any]]:
-    """Return the event of a notice, with its detail."""
+def event_of(notice: Notice) -> NoticeEvent:
+    """Return the event that tells of a notice."""
     detail = notice.detail | {"episode_state": _STATES[notice.news]}
     episode = notice.episode
     if episode is None or notice.news == "retraining":
-        return EventType.RETRAINING_REQUESTED, detail
+        return RetrainingRequested.model_validate(detail)
     if episode.ended_at is not None:
         detail |= {"ended_at": to_text(episode.ended_at), "ended_by": episode.ended_by}
     # The check of a new version ends the episodes of the version before.
     summary = {**_summary(episode), "model_version": episode.model_version}
-    return _EVENTS[episode.kind, notice.news], detail | summary
+    return _EVENTS[episode.kind, notice.news].model_validate(detail | summary)
 
 
 def _summary(episode: Episode) -> dict[str, Any]:

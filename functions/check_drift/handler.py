@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
-from evergreen.events import Events, EventType
+from evergreen.events import Events
 from evergreen.lake.reader import Lake
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
@@ -80,10 +80,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     episodes = update_episodes(storage, findings_of(result, definition, utc_now()))
     publish_metrics(result, episodes)
-    answer = completed(result, episodes)
+    event = completed(result, episodes)
+    answer = event.model_dump(mode="json")
     logger.info(result.decision.reason, **answer)
     events = Events(settings().event_bus, clients.aws_client("events", LONG))
-    events.put(EventType.DRIFT_CHECK_COMPLETED, definition.name, answer)
+    events.put(event)
     tell(storage, events, episodes)
     return answer
 
@@ -106,8 +107,7 @@ def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
     """
     due = episodes.due(episodes.check_id, utc_now())
     for notice in due:
-        kind, detail = event_of(notice)
-        events.put(kind, episodes.model, detail)
+        events.put(event_of(notice))
     if due:
         remove_sent_notices(storage, episodes.model, due)
 

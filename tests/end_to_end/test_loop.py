@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.shared.target import Target
-    from evergreen.drift.log import Trigger
+    from evergreen.events import Trigger
 
 COMMON = {
     "timestamp",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from evergreen.events import EVENT_MODELS, EVENT_SCHEMA_VERSION, SOURCE
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
@@ -245,3 +246,33 @@ def test_a_verdict_that_asks_for_it_starts_the_machine_with_the_whole_event(
     (target,) = rule["Targets"]
     assert "StateMachine" in flat(target["Arn"])
     assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
+def test_the_events_that_the_state_machine_writes_itself_have_their_models_fields(
+    definition: dict[str, Any],
+) -> None:
+    written = [
+        entry
+        for task in tasks(definition).values()
+        if task["Resource"].endswith("events:putEvents")
+        for entry in task["Parameters"]["Entries"]
+    ]
+    assert {entry["DetailType"] for entry in written} == {"Retraining Skipped", "Retraining Failed"}
+    for entry in written:
+        fields = EVENT_MODELS[entry["DetailType"]].model_fields
+        assert {name.removesuffix(".$") for name in entry["Detail"]} == set(fields)
+        assert (entry["Source"], entry["Detail"]["schema_version"]) == (
+            SOURCE,
+            EVENT_SCHEMA_VERSION,
+        )
+
+
+def test_what_starts_it_has_the_fields_that_it_reads(
+    aws: Templates, definition: dict[str, Any]
+) -> None:
+    rules = resources(aws["Retraining"], "AWS::Events::Rule").values()
+    (pattern,) = (rule["EventPattern"] for rule in rules if "EventPattern" in rule)
+    path = definition["States"]["Take the event apart"]["Parameters"]["model.$"]
+    read = {path.removeprefix("$.detail."), *pattern["detail"]}
+    assert read == {"model", "start_retraining"}
+    assert all(read <= set(EVENT_MODELS[kind].model_fields) for kind in pattern["detail-type"])

@@ -19,7 +19,7 @@ from cli.main import app
 from cli.shared.alert_settings import Alerting
 from cli.shared.invocation import FunctionError
 from evergreen.clock import to_text, utc_now
-from evergreen.events import Events, EventType
+from evergreen.events import Events, EventType, read_event
 from tests.support.webhook_receiver import Receiver
 
 if TYPE_CHECKING:
@@ -94,8 +94,12 @@ def retries_once(deployed: Target) -> Iterator[None]:
 def detail(episode: str, state: str, **more: Any) -> dict[str, Any]:
     now = to_text(utc_now())
     return {
+        "model": MODEL,
+        "check_id": uuid.uuid4().hex,
         "model_version": "1",
         "rows": 1000,
+        "verdict": "drift",
+        "log": f"drift/log/model={MODEL}/{episode}.jsonl",
         "window_start": now,
         "window_end": now,
         "reason": f"1 of 2 features drifted (a) in {episode}",
@@ -114,7 +118,7 @@ def detail(episode: str, state: str, **more: Any) -> dict[str, Any]:
 
 def put(deployed: Target, kind: EventType, content: dict[str, Any]) -> None:
     bus = deployed.output("EventBusName")
-    Events(bus, deployed.client("events")).put(kind, MODEL, content)
+    Events(bus, deployed.client("events")).put(read_event(kind, content))
 
 
 def mails(mailbox: str, about: str) -> list[str]:

@@ -114,10 +114,11 @@ def test_an_event_names_episode_evidence_and_what_starts() -> None:
         performance=measured(0.7),
     )
     episodes = next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON))
-    assert completed(found, episodes)["episodes"]["data_drift"]["state"] == "detected"
+    assert completed(found, episodes).episodes["data_drift"].state == "detected"
     (notice,) = episodes.outbox
-    kind, detail = event_of(notice)
-    assert kind == EventType.DATA_DRIFT_DETECTED
+    event = event_of(notice)
+    assert event.event_type == EventType.DATA_DRIFT_DETECTED
+    detail = event.model_dump(mode="json")
     assert detail["episode_id"] == "m.data_drift.c1"
     assert (detail["episode_state"], detail["severity"]) == ("detected", "critical")
     assert detail["since"] == "2026-03-01T12:00:00.000000Z"

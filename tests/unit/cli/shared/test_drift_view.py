@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cli.shared.drift_view import CheckView, bins_for
 from cli.shared.histograms import of_categories, of_numbers
+from evergreen.clock import from_text
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
@@ -21,6 +22,7 @@ from evergreen.drift.log import (
     UnivariateTest,
     to_record,
 )
+from evergreen.events import EpisodeStanding, Trigger
 
 END = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
 CONTEXT = CheckContext(
@@ -42,12 +44,12 @@ JOINT = MultivariateTest(
     p_value=0.001,
     top_features=(FeatureImportance(feature_name="temp", importance=0.61),),
 )
-EPISODES = {
-    "data_drift": {
-        "state": "ongoing",
-        "since": "2026-05-03T11:00:00.000000Z",
-        "severity": "critical",
-    }
+EPISODES: dict[Trigger, EpisodeStanding] = {
+    "data_drift": EpisodeStanding(
+        state="ongoing",
+        since=from_text("2026-05-03T11:00:00.000000Z"),
+        severity="critical",
+    )
 }
 
 
@@ -156,7 +158,8 @@ def test_too_little_data_says_how_much_is_needed() -> None:
 
 
 def test_an_episode_that_has_cleared_is_told() -> None:
-    view = CheckView(lines_of(decided("no_drift")), {"performance": {"state": "cleared"}}, 200)
+    cleared = EpisodeStanding(state="cleared")
+    view = CheckView(lines_of(decided("no_drift")), {"performance": cleared}, 200)
     assert "performance has cleared" in shown(view, 80)
 
 

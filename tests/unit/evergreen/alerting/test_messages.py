@@ -16,6 +16,10 @@ from evergreen.events import EventType
 
 EPISODE = {
     "model": "m",
+    "check_id": "c1",
+    "verdict": "drift",
+    "log": "drift/log/model=m/c1.jsonl",
+    "kind": "data_drift",
     "model_version": "3",
     "rows": 1200,
     "window_start": "2026-03-01T11:00:00.000000Z",
@@ -41,6 +45,10 @@ ENDED = EPISODE | {
 }
 DECIDED = {
     "model": "m",
+    "decision": "promote",
+    "decided_at": "2026-03-01T18:00:00.000000Z",
+    "dataset_id": "m-d1",
+    "run_id": "r1",
     "challenger": "4",
     "champion": "3",
     "metric": "f1",
@@ -57,13 +65,15 @@ DETAILS: dict[EventType, dict[str, Any]] = {
     EventType.PERFORMANCE_RECOVERED: ENDED | {"ended_by": "new_version"},
     EventType.RETRAINING_FAILED: {
         "model": "m",
+        "step": "Train a challenger",
         "reason": "States.TaskFailed",
         "message": "x" * 5000,
         "execution": DECIDED["execution"],
     },
     EventType.MODEL_PROMOTED: DECIDED,
     EventType.CHALLENGER_REJECTED: DECIDED,
-    EventType.MODEL_ROLLED_BACK: {"model": "m", "challenger": "3", "reason": None},
+    EventType.MODEL_ROLLED_BACK: DECIDED
+    | {"challenger": "3", "metric": None, "metric_challenger": None, "execution": None},
 }
 
 
@@ -114,8 +124,14 @@ def test_the_same_news_has_the_same_identity() -> None:
     )
     assert identity("Data Drift Detected", EPISODE, "1") != identity("Drift Cleared", ENDED, "1")
     assert identity("Model Promoted", DECIDED, "1") == identity("Model Promoted", DECIDED, "2")
-    alone = DETAILS[EventType.MODEL_ROLLED_BACK]
-    assert identity("Model Rolled Back", alone, "1") != identity("Model Rolled Back", alone, "2")
+    again = DECIDED | {"decision_record": "s3://data/decisions/5.json"}
+    assert identity("Model Promoted", DECIDED, "1") != identity("Model Promoted", again, "1")
+
+
+def test_an_event_of_another_shape_is_refused_with_the_field() -> None:
+    lacking = {name: value for name, value in EPISODE.items() if name != "since"}
+    with pytest.raises(EvergreenError, match="event 'Data Drift Detected': since: Field required"):
+        alert_of("Data Drift Detected", lacking, "1")
 
 
 def test_an_event_that_nobody_is_told_of_is_refused() -> None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.log import DriftRecord, Verdict
+    from evergreen.drift.log import DriftRecord
+    from evergreen.events import Verdict
     from evergreen.storage import Storage
 
 HOUR = timedelta(hours=1)

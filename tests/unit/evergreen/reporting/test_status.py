@@ -31,7 +31,8 @@ from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import DriftTest, Trigger
+    from evergreen.drift.log import DriftTest
+    from evergreen.events import Trigger
     from tests.support.aws_in_process import Account
 
 NAME = DEFINITION.name

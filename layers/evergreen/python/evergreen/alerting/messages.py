@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
-from evergreen.clock import from_text
 from evergreen.errors import EvergreenError
-from evergreen.events import EventType
+from evergreen.events import (
+    ChallengerRejected,
+    DataDriftDetected,
+    DecisionEvent,
+    DriftCleared,
+    EpisodeEnded,
+    EpisodeEvent,
+    Event,
+    ModelPromoted,
+    ModelRolledBack,
+    PerformanceDegraded,
+    PerformanceRecovered,
+    RetrainingEvent,
+    RetrainingFailed,
+    read_event,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from datetime import datetime
 
 AlertSeverity = Literal["info", "warning", "critical"]
 
@@ -73,166 +89,166 @@ def alert_of(kind: str, detail: Mapping[str, Any], event_id: str) -> Alert:
     Raises
     ------
     EvergreenError
-        If there is no alert for this kind of event.
+        If there is no alert for this kind of event, or a field of it is missing or wrong.
     """
-    tell = _TELLERS.get(kind)
-    if tell is None:
-        known = ", ".join(sorted(_TELLERS))
+    if kind not in ALERTED:
+        known = ", ".join(sorted(ALERTED))
         raise EvergreenError(
             f"there is no alert for the event {kind!r}", fix=f"There are alerts for: {known}."
         )
-    return tell(detail, _identity(kind, detail, event_id))
+    event = read_event(kind, detail)
+    return _alert(event, _identity(event, event_id))
 
 
-def _identity(kind: str, detail: Mapping[str, Any], event_id: str) -> str:
+def _identity(event: Event, event_id: str) -> str:
     """Return the id that two deliveries, or two events, of the same news share."""
-    if "episode_id" in detail:
-        return f"{detail['episode_id']}.{detail['episode_state']}"
-    for name in ("decision_record", "execution"):
-        if detail.get(name):
-            return f"{kind}.{detail[name]}"
-    return f"{kind}.{event_id}"
+    match event:
+        case EpisodeEvent():
+            return f"{event.episode_id}.{event.episode_state}"
+        case DecisionEvent():
+            return f"{event.event_type}.{event.decision_record}"
+        case RetrainingEvent():
+            return f"{event.event_type}.{event.execution}"
+        case _:
+            return f"{event.event_type}.{event_id}"
 
 
-def _drift_detected(detail: Mapping[str, Any], identity: str) -> Alert:
-    effects = detail["evidence"]["effects"]
+def _alert(event: Event, identity: str) -> Alert:
+    match event:
+        case DataDriftDetected():
+            return _of_episode(event, identity, "data drift detected", _moved(event))
+        case PerformanceDegraded():
+            return _of_episode(event, identity, "performance degraded", _measured(event))
+        case EpisodeEnded():
+            return _over(event, identity)
+        case RetrainingFailed():
+            return _failed(event, identity)
+        case DecisionEvent():
+            return _decided(event, identity)
+        case _:
+            raise AssertionError(f"{event.event_type} is in ALERTED and has no alert")
+
+
+def _moved(event: DataDriftDetected) -> list[Fact]:
+    effects, joint = event.evidence.effects, event.evidence.joint
     shown = [f"{name} {effect:.2f}" for name, effect in list(effects.items())[:_MOST_FEATURES]]
-    more = len(detail["drifted_features"]) - len(shown)
+    more = len(event.drifted_features) - len(shown)
     moved = ", ".join(shown) + (f" and {more} more" if shown and more > 0 else "")
-    joint = detail["evidence"].get("joint")
-    facts = [
-        *([Fact("What moved (share of rows)", moved)] if moved else []),
-        *(
-            [
-                Fact(
-                    "All features together",
-                    f"told from the reference with accuracy {joint['accuracy']:.3f}, "
-                    f"limit {joint['threshold']:.3f}",
-                )
-            ]
-            if joint
-            else []
-        ),
-    ]
-    return _of_episode(detail, identity, "data drift detected", facts)
-
-
-def _degraded(detail: Mapping[str, Any], identity: str) -> Alert:
-    measured = detail["evidence"]["performance"]
-    fact = Fact(
-        measured["metric"].upper(),
-        f"{measured['value']:.4g} on {measured['labelled_rows']:,} labelled rows, "
-        f"{measured['promoted']:.4g} at promotion",
+    told = (
+        f"told from the reference with accuracy {joint.accuracy:.3f}, limit {joint.threshold:.3f}"
+        if joint
+        else ""
     )
-    return _of_episode(detail, identity, "performance degraded", [fact])
+    return [*_known(Fact("What moved (share of rows)", moved), Fact("All features together", told))]
 
 
-def _of_episode(detail: Mapping[str, Any], identity: str, what: str, facts: list[Fact]) -> Alert:
-    model = detail["model"]
-    if detail["start_retraining"]:
+def _measured(event: PerformanceDegraded) -> list[Fact]:
+    measured = event.evidence.performance
+    if measured is None:
+        return []
+    value = (
+        f"{measured.value:.4g} on {measured.labelled_rows:,} labelled rows, "
+        f"{measured.promoted:.4g} at promotion"
+    )
+    return [Fact(measured.metric.upper(), value)]
+
+
+def _of_episode(event: EpisodeEvent, identity: str, what: str, facts: list[Fact]) -> Alert:
+    if event.start_retraining:
         todo = "A retraining has started. Another message will tell you its result."
     else:
         todo = (
             "No retraining was started, for the reason above. Read the report. To start one "
-            f"anyway: evergreen retrain {model}"
+            f"anyway: evergreen retrain {event.model}"
         )
-    window = f"{_time(detail['window_start'])} to {_time(detail['window_end'])}"
+    window = f"{_time(event.window_start)} to {_time(event.window_end)}"
     return Alert(
         id=identity,
-        severity=detail["severity"],
-        title=f"{model}: {what}",
-        says=_sentence(detail["reason"]),
+        severity=event.severity,
+        title=f"{event.model}: {what}",
+        says=_sentence(event.reason),
         facts=(
             *facts,
-            Fact("Window", f"{window}, {detail['rows']:,} rows"),
-            Fact("Version", str(detail["model_version"])),
-            Fact("Since", _time(detail["since"])),
+            Fact("Window", f"{window}, {event.rows:,} rows"),
+            Fact("Version", event.model_version),
+            Fact("Since", _time(event.since)),
         ),
         todo=todo,
-        report=detail.get("report"),
+        report=event.report,
     )
 
 
-def _over(what: str) -> Callable[[Mapping[str, Any], str], Alert]:
-    def tell(detail: Mapping[str, Any], identity: str) -> Alert:
-        replaced = detail["ended_by"] == "new_version"
-        return Alert(
-            id=identity,
-            severity="info",
-            title=f"{detail['model']}: {what}",
-            says=(
-                f"Version {detail['model_version']}, which had it, has been replaced."
-                if replaced
-                else "Each window length that showed it now has a newer window without it."
-            ),
-            facts=(
-                Fact("Version", str(detail["model_version"])),
-                Fact("Lasted", f"{_time(detail['since'])} to {_time(detail['ended_at'])}"),
-            ),
-            todo="You need to do nothing.",
-            report=detail.get("report"),
-        )
-
-    return tell
+def _over(event: EpisodeEnded, identity: str) -> Alert:
+    replaced = event.ended_by == "new_version"
+    return Alert(
+        id=identity,
+        severity="info",
+        title=f"{event.model}: {_OVER[type(event)]}",
+        says=(
+            f"Version {event.model_version}, which had it, has been replaced."
+            if replaced
+            else "Each window length that showed it now has a newer window without it."
+        ),
+        facts=(
+            Fact("Version", event.model_version),
+            Fact("Lasted", f"{_time(event.since)} to {_time(event.ended_at)}"),
+        ),
+        todo="You need to do nothing.",
+        report=event.report,
+    )
 
 
-def _failed(detail: Mapping[str, Any], identity: str) -> Alert:
+def _failed(event: RetrainingFailed, identity: str) -> Alert:
     return Alert(
         id=identity,
         severity="critical",
-        title=f"{detail['model']}: retraining failed",
-        says=f"{detail['reason']}: {_short(detail.get('message'))}",
-        facts=_known(Fact("Execution", _name(detail.get("execution")))),
+        title=f"{event.model}: retraining failed",
+        says=f"{event.reason}: {_short(event.message)}",
+        facts=(Fact("Step", event.step), Fact("Execution", _name(event.execution))),
         todo=(
             "The version in production still serves. Open the execution in Step Functions and "
-            f"repair what its red state names. Then run: evergreen retrain {detail['model']}"
+            f"repair what its red state names. Then run: evergreen retrain {event.model}"
         ),
     )
 
 
-def _decided(
-    what: str, severity: AlertSeverity, todo: str
-) -> Callable[[Mapping[str, Any], str], Alert]:
-    def tell(detail: Mapping[str, Any], identity: str) -> Alert:
-        model, version = detail["model"], detail["challenger"]
-        return Alert(
-            id=identity,
-            severity=severity,
-            title=f"{model}: version {version} {what}",
-            says=_sentence(_short(detail.get("reason")) or f"Version {version} {what}"),
-            facts=_known(
-                Fact("Previous version", str(detail.get("champion") or "")),
-                Fact(str(detail.get("metric", "")).upper(), _scores(detail)),
-                Fact("Execution", _name(detail.get("execution"))),
-            ),
-            todo=todo.format(model=model),
-        )
-
-    return tell
+def _decided(event: DecisionEvent, identity: str) -> Alert:
+    what, severity, todo = _DECIDED[type(event)]
+    return Alert(
+        id=identity,
+        severity=severity,
+        title=f"{event.model}: version {event.challenger} {what}",
+        says=_sentence(_short(event.reason) or f"Version {event.challenger} {what}"),
+        facts=_known(
+            Fact("Previous version", event.champion or ""),
+            Fact((event.metric or "").upper(), _scores(event)),
+            Fact("Execution", _name(event.execution or "")),
+        ),
+        todo=todo.format(model=event.model),
+    )
 
 
-def _scores(detail: Mapping[str, Any]) -> str:
-    new, old = detail.get("metric_challenger"), detail.get("metric_champion")
-    if not isinstance(new, (int, float)):
+def _scores(event: DecisionEvent) -> str:
+    if event.metric_challenger is None:
         return ""
-    against = f", {old:.4g} for the previous version" if isinstance(old, (int, float)) else ""
-    return f"{new:.4g}{against}"
+    old = event.metric_champion
+    against = "" if old is None else f", {old:.4g} for the previous version"
+    return f"{event.metric_challenger:.4g}{against}"
 
 
 def _known(*facts: Fact) -> tuple[Fact, ...]:
     return tuple(fact for fact in facts if fact.name and fact.value)
 
 
-def _name(arn: object) -> str:
-    return str(arn or "").rpartition(":")[2]
+def _name(arn: str) -> str:
+    return arn.rpartition(":")[2]
 
 
-def _time(text: str) -> str:
-    return f"{from_text(text):%Y-%m-%d %H:%M} UTC"
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _short(value: object) -> str:
-    text = str(value or "")
+def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
@@ -240,25 +256,29 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-_TELLERS: Mapping[str, Callable[[Mapping[str, Any], str], Alert]] = {
-    EventType.DATA_DRIFT_DETECTED: _drift_detected,
-    EventType.PERFORMANCE_DEGRADED: _degraded,
-    EventType.DRIFT_CLEARED: _over("drift has cleared"),
-    EventType.PERFORMANCE_RECOVERED: _over("performance has recovered"),
-    EventType.RETRAINING_FAILED: _failed,
-    EventType.MODEL_PROMOTED: _decided(
+_OVER: Mapping[type[EpisodeEnded], str] = {
+    DriftCleared: "drift has cleared",
+    PerformanceRecovered: "performance has recovered",
+}
+_DECIDED: Mapping[type[DecisionEvent], tuple[str, AlertSeverity, str]] = {
+    ModelPromoted: (
         "is in production",
         "info",
         "You need to do nothing. To go back to the previous version: evergreen rollback {model}",
     ),
-    EventType.CHALLENGER_REJECTED: _decided(
-        "was not better", "info", "You need to do nothing: the champion still serves."
+    ChallengerRejected: (
+        "was not better",
+        "info",
+        "You need to do nothing: the champion still serves.",
     ),
-    EventType.MODEL_ROLLED_BACK: _decided(
+    ModelRolledBack: (
         "serves again",
         "warning",
         "Find out what was wrong with the version that was removed: evergreen history {model}",
     ),
 }
-ALERTED = tuple(EventType(kind) for kind in _TELLERS)
+ALERTED = tuple(
+    event.event_type
+    for event in (DataDriftDetected, PerformanceDegraded, *_OVER, RetrainingFailed, *_DECIDED)
+)
 """The events that become alerts."""

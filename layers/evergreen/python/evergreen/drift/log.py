@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evergreen.clock import Moment, to_text
+from evergreen.events import Trigger, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evergreen.storage import Storage
 
-Verdict = Literal["drift", "no_drift", "insufficient_data"]
-Trigger = Literal["data_drift", "performance"]
 DecisionOutcome = Literal[
     "insufficient_data",
     "nothing_moved",

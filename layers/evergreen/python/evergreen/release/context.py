@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.datasets.store import folder_key
-from evergreen.events import Events, EventType
+from evergreen.events import ChallengerRejected, ModelPromoted, ModelRolledBack
 from evergreen.release.decision_log import (
     DecisionRecord,
     decision_key,
@@ -16,15 +16,19 @@ from evergreen.release.decision_log import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evergreen.clock import Clock
+    from evergreen.events import DecisionEvent, Events
     from evergreen.production import Production, ProductionPointer
     from evergreen.registry.writer import Registry
+    from evergreen.release.decision_log import Decision
     from evergreen.storage import Storage
 
-_KINDS = {
-    "promote": EventType.MODEL_PROMOTED,
-    "reject": EventType.CHALLENGER_REJECTED,
-    "roll_back": EventType.MODEL_ROLLED_BACK,
+_EVENTS: Mapping[Decision, type[DecisionEvent]] = {
+    "promote": ModelPromoted,
+    "reject": ChallengerRejected,
+    "roll_back": ModelRolledBack,
 }
 
 
@@ -82,25 +86,16 @@ def publish_decision(context: ReleaseContext, record: DecisionRecord) -> Decisio
     uri = context.storage.uri(key)
     if context.registry.decision_of(record.model, record.challenger) == uri:
         return record
-    evidence = record.comparison.model_dump(mode="json") if record.comparison else {}
-    context.events.put(
-        _KINDS[record.decision],
-        record.model,
-        {
-            **evidence,
-            "challenger": record.challenger,
-            "champion": record.champion,
-            "decision": record.decision,
-            "decided_at": record.decided_at,
-            "reason": record.reason,
-            "execution": record.execution,
-            "dataset_id": record.dataset_id,
-            "run_id": record.run_id,
-            "decision_record": uri,
-        },
-    )
+    context.events.put(decision_event(record, uri))
     folder = folder_key(record.model, record.dataset_id)
     context.registry.link_decision(
         record.model, record.challenger, record.decision, uri, context.storage.uri(folder)
     )
     return record
+
+
+def decision_event(record: DecisionRecord, uri: str) -> DecisionEvent:
+    """Return the event that tells of a decision; ``uri`` is where its record is."""
+    evidence = record.comparison.model_dump() if record.comparison else {}
+    decided = record.model_dump(exclude={"comparison"})
+    return _EVENTS[record.decision].model_validate({**evidence, **decided, "decision_record": uri})

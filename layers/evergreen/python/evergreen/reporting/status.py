@@ -9,15 +9,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from evergreen.clock import Moment
 from evergreen.drift.episodes.state import read_episodes
-from evergreen.drift.log import (
-    DriftDecisionRecord,
-    DriftRecord,
-    PerformanceRecord,
-    Trigger,
-    Verdict,
-    latest_checks,
-)
-from evergreen.drift.policy.severity import Severity
+from evergreen.drift.log import DriftDecisionRecord, DriftRecord, PerformanceRecord, latest_checks
+from evergreen.events import Severity, Trigger, Verdict
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
 from evergreen.metrics.history import MetricHistory, Span, read_metric_history

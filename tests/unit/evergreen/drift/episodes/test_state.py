@@ -19,7 +19,7 @@ from evergreen.errors import EvergreenError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evergreen.drift.log import Trigger
+    from evergreen.events import Trigger
     from tests.support.aws_in_process import Account
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

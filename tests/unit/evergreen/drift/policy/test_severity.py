@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from evergreen.drift.log import PerformanceTest, UnivariateTest
-from evergreen.drift.policy.severity import Severity, drift_severity, performance_severity
+from evergreen.drift.policy.severity import drift_severity, performance_severity
+
+if TYPE_CHECKING:
+    from evergreen.events import Severity
 
 
 def effect(size: float | None, *, drifted: bool = True) -> UnivariateTest:

@@ -17,17 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import Moment
-from evergreen.drift.log import Trigger
-from evergreen.drift.policy.severity import Severity
+from evergreen.events import EpisodeEnd, EpisodeState, Severity, Trigger
 
 if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 NoticeKind = Literal["began", "retraining", "ended"]
-EpisodeEnd = Literal["cleared", "new_version"]
-EpisodeState = Literal["none", "detected", "ongoing", "cleared"]
-"""State of one kind after a check: no episode, begun by this check, begun earlier, ended by this
-check."""
 
 ORPHANED = timedelta(seconds=30)
 """Age at which a notice counts as left behind. Normally it is sent a few calls after it was

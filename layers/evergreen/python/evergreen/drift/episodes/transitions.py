@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.drift.episodes.state import (
     Episode,
-    EpisodeEnd,
     Episodes,
     Notice,
     NoticeKind,
@@ -19,8 +18,8 @@ from evergreen.drift.episodes.state import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from evergreen.drift.log import CheckContext, Trigger
-    from evergreen.drift.policy.severity import Severity
+    from evergreen.drift.log import CheckContext
+    from evergreen.events import EpisodeEnd, Severity, Trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         DriftDecisionRecord,
         MultivariateTest,
         PerformanceTest,
-        Trigger,
     )
     from evergreen.drift.policy.budget import Budget
     from evergreen.drift.policy.goal import GoalStatus
+    from evergreen.events import Trigger
     from evergreen.model_definition import Drift, Retraining
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evergreen.drift.log import PerformanceTest, UnivariateTest
-
-Severity = Literal["warning", "critical"]
+    from evergreen.events import Severity
 
 LARGE_EFFECT = 0.3
 """Every effect size is a share of rows. At 0.3 three rows in ten lie elsewhere, which for a bell
