@@ -77,7 +77,7 @@ SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 class Settings(BaseModel):
     """The settings that `cdk.json` or `-c key=value` may change, with their defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,9}$")] = "dev"
     """Name of the deployment; part of the name of every resource. In ``prod``, ``production`` and

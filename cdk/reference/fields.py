@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from cdk.settings import period_text
@@ -16,7 +21,6 @@ from evergreen.errors import EvergreenError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 REQUIRED = "required"
@@ -57,7 +61,8 @@ def documented(model: type[BaseModel], *, absent: str = "none") -> Iterable[Docu
     Parameters
     ----------
     model
-        A pydantic model with ``use_attribute_docstrings``.
+        A pydantic model with a docstring below each field. They are read from its source:
+        pydantic could do it, but would do it at every cold start of a function.
     absent
         What stands for a default of None.
 
@@ -67,8 +72,9 @@ def documented(model: type[BaseModel], *, absent: str = "none") -> Iterable[Docu
         If a field has no docstring.
     """
     schema = model.model_json_schema()
+    docstrings = _docstrings(model)
     for name, field in model.model_fields.items():
-        if not field.description:
+        if name not in docstrings:
             raise EvergreenError(
                 "the field has no description",
                 where=f"{model.__name__}.{name}",
@@ -78,7 +84,25 @@ def documented(model: type[BaseModel], *, absent: str = "none") -> Iterable[Docu
         default = _default(field, absent)
         if default == REQUIRED and {"type": "null"} in schema["properties"][name].get("anyOf", ()):
             allowed += " or null"
-        yield Documented(name, allowed, default, markdown(field.description))
+        yield Documented(name, allowed, default, markdown(docstrings[name]))
+
+
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstrings of a model's fields by name, inherited ones included."""
+    found = {}
+    for each in reversed(model.__mro__):
+        if not issubclass(each, BaseModel) or each is BaseModel:
+            continue
+        (node,) = ast.parse(textwrap.dedent(inspect.getsource(each))).body
+        assert isinstance(node, ast.ClassDef)  # it is the source of a class
+        for field, text in pairwise(node.body):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(said))),
+                ):
+                    found[name] = inspect.cleandoc(said)
+    return found
 
 
 def markdown(text: str) -> str:

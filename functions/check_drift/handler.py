@@ -80,11 +80,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     episodes = update_episodes(storage, findings_of(result, definition, utc_now()))
     publish_metrics(result, episodes)
-    event = completed(result, episodes)
-    answer = event.model_dump(mode="json")
+    finished = completed(result, episodes)
+    answer = finished.model_dump(mode="json")
     logger.info(result.decision.reason, **answer)
     events = Events(settings().event_bus, clients.aws_client("events", LONG))
-    events.put(event)
+    events.put(finished)
     tell(storage, events, episodes)
     return answer
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from cdk.reference.__main__ import GENERATED_PAGES
 from cdk.reference.cdk_json import render_cdk_json_page
@@ -24,8 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Example(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     share: float = Field(default=0.5, gt=0, le=1)
     """A share of
     the ``rows``; see :attr:`~somewhere.Else.name`."""
@@ -36,8 +34,6 @@ class Example(BaseModel):
 
 
 class Undocumented(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     said: int
     """It has a docstring."""
     silent: int

@@ -277,8 +277,9 @@ _DECIDED: Mapping[type[DecisionEvent], tuple[str, AlertSeverity, str]] = {
         "Find out what was wrong with the version that was removed: evergreen history {model}",
     ),
 }
-ALERTED = tuple(
-    event.event_type
-    for event in (DataDriftDetected, PerformanceDegraded, *_OVER, RetrainingFailed, *_DECIDED)
+_ALERTED: tuple[type[Event], ...] = (
+    *(DataDriftDetected, PerformanceDegraded, DriftCleared, PerformanceRecovered),
+    *(RetrainingFailed, ModelPromoted, ChallengerRejected, ModelRolledBack),
 )
+ALERTED = tuple(event.event_type for event in _ALERTED)
 """The events that become alerts."""

@@ -35,7 +35,7 @@ class EventPart(BaseModel):
     So a reader understands an event that a newer version with more fields has sent.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Event(EventPart):

@@ -30,4 +30,4 @@ Name = Annotated[str, AfterValidator(_name)]
 class Strict(BaseModel):
     """Base of all definitions: immutable, and a key that is not known is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
