@@ -45,8 +45,13 @@ def repository_paths(text: str) -> set[str]:
     }
 
 
+def _prose(text: str) -> str:
+    """Take the code out: a pattern such as ``[a-z]([a-z]*)`` looks like a link."""
+    return _INLINE.sub("", _FENCED.sub("", text))
+
+
 def links(text: str) -> set[str]:
-    return {link for link in _LINK.findall(_FENCED.sub("", text)) if ":" not in link}
+    return {link for link in _LINK.findall(_prose(text)) if ":" not in link}
 
 
 def defined_targets() -> set[str]:
