@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdk.constructs.monitoring.alarms import Watched, alarm_table
+from cdk.constructs.monitoring.alarm_table import Watched, alarm_table
 from cdk.reference.fields import table
 from cdk.settings import Settings
 from evergreen.metrics.catalog import DIMENSIONS, MODEL_DIMENSION, NAMESPACE, NO_MODEL, SPECS
