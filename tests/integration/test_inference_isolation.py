@@ -125,6 +125,7 @@ def told(endpoint: dict[str, str], bucket: str = "data") -> dict[str, str]:
         **endpoint,
         "EVERGREEN_STAGE": f"isolation-{bucket}",
         "EVERGREEN_BUCKET": bucket,
+        "EVERGREEN_VERSION": "1.2.3",
         "EVERGREEN_MODEL": MODEL,
         "EVERGREEN_REQUEST_STREAM": f"{bucket}-requests",
         "EVERGREEN_LABEL_STREAM": f"{bucket}-labels",
