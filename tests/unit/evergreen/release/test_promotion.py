@@ -408,6 +408,16 @@ def test_a_rejection_keeps_a_data_set_that_another_version_needs(bench: ReleaseB
     assert bench.keys("datasets/") == kept[1:]
 
 
+def test_a_rejection_keeps_the_data_set_of_a_pointer_whose_version_was_deleted(
+    bench: ReleaseBench,
+) -> None:
+    first, second = bench.challenger("ds-1"), bench.challenger("ds-1")
+    promote(bench.context, MODEL, first, comparison())
+    bench.mlflow.delete_model_version(MODEL, first)
+    reject(bench.context, MODEL, second, comparison("reject", champion=first))
+    assert bench.keys("datasets/") == [folder_key(MODEL, "ds-1") + "data.parquet"]
+
+
 def promotion(bench: ReleaseBench) -> DecisionRecord:
     return promote(bench.context, MODEL, "2", comparison(champion="1"))
 
