@@ -173,7 +173,7 @@ def assert_told(bench: ReleaseBench, made: DecisionRecord, kind: str) -> None:
             "challenger": made.challenger,
             "champion": made.champion,
             "decision": made.decision,
-            "decided_at": str(made.decided_at),
+            "decided_at": to_text(made.decided_at),
             "reason": made.reason,
             "execution": made.execution,
             "dataset_id": made.dataset_id,
