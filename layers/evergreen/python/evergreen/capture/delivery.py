@@ -1,4 +1,4 @@
-"""Getting records out of a function before it answers: Firehose, and S3 when Firehose will not.
+"""Delivery of records before a function answers: to Firehose, or to S3 if Firehose fails.
 
 Nothing waits in process memory between invocations: a frozen or killed execution environment
 must not be able to lose a record whose caller already has an answer.
@@ -37,7 +37,7 @@ FIRST_PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What became of the records: how many there were, and how many went to S3 directly."""
+    """The result of a delivery: how many records there were, and how many went to S3 directly."""
 
     delivered: int
     spilled: int
@@ -53,7 +53,7 @@ class Delivery:
     stream
         Name of the delivery stream.
     storage
-        The data bucket, for what the stream will not take.
+        The data bucket, for records that the stream does not take.
     spill_prefix
         The prefix below which the stream itself lands, e.g. ``request-log/raw/model=m/``: spilled
         records are read by the same readers.

@@ -1,7 +1,7 @@
-"""Ground truth: what turned out to be right, sent later and joined by request and row.
+"""Ground truth: labels that callers send later, joined to predictions by request and row.
 
-What could not be read later, or would mean nothing, is refused here, with the name of the field.
-Whoever reads the records (:mod:`evergreen.lake`) holds them against the same limits.
+A label that could not be read later, or would mean nothing, is refused here, with the name of the
+field. Readers of the records (:mod:`evergreen.lake`) apply the same limits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MAX_NUMBER = 3.4028234663852886e38
 """The largest 32-bit float: as for features. Its square still fits 64 bits, so RMSE exists."""
 INTEGER_CLASSES = range(-(2**63), 2**63)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Nothing was observed earlier: such a time is the default of a program, or a wrong unit."""
+"""The earliest time of an observation. An earlier time is a default or has a wrong unit."""
 LATEST_AHEAD = timedelta(days=1)
-"""Nothing is observed after it was reported, time zones and wrong clocks allowed for."""
+"""How far an observation may lie after its report, for time zones and wrong clocks."""
 _FIELDS = ("request_id", "row", "label", "observed_at")
 _ALLOWED = ", ".join(_FIELDS)
 _LONGEST_NAME = 64
@@ -50,7 +50,7 @@ def labels_landing_prefix(model: str) -> str:
 def parse_labels(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """Read a body that is known to be JSON, and mark each object that has a key twice.
 
-    Which of two labels was meant nobody knows; a JSON parser would take the last one.
+    A JSON parser would take the last of two labels, but nobody knows which one was meant.
     """
     return json.loads(body, object_pairs_hook=_object)
 
@@ -68,7 +68,7 @@ def label_records(
     ----------
     body
         A list of ``{"request_id", "row", "label", "observed_at"}``; ``row`` defaults to 0 and
-        ``observed_at`` to now. Repeats are welcome: the last one to arrive counts.
+        ``observed_at`` to now. Repeats are allowed: the last one to arrive counts.
     timestamp
         When the labels came in.
     signature
@@ -112,7 +112,7 @@ def label_records(
 
 
 def label_fault(label: object, definition: ModelDefinition) -> str | None:
-    """Say why no label of the model can be this, or None if it can."""
+    """Say why a value cannot be a label of the model, or return None if it can."""
     if definition.task == "classification":
         return _class_fault(label)
     if not isinstance(label, int | float) or isinstance(label, bool):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 REQUEST_LOG_SCHEMA_VERSION = 1
 MAX_ROWS = 5000
-"""Rows of one request, and so how far the numbers of its rows go."""
+"""The largest number of rows in one request, and so the limit of row numbers."""
 
 
 def request_log_landing_prefix(model: str) -> str:
@@ -58,7 +58,7 @@ def request_records(
     outputs, confidences
         One per row; ``confidences`` is None for tasks that have none.
     metadata
-        What else to keep; ``schema_version`` is added.
+        Further fields to keep; ``schema_version`` is added.
 
     Raises
     ------

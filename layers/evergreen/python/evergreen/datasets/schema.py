@@ -1,4 +1,4 @@
-"""The columns of data sets: each value typed and written one way, and read as models see it."""
+"""The columns of data sets: how each value is typed, stored and read."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def schema(definition: ModelDefinition) -> pa.Schema:
 
 
 def normalise(definition: ModelDefinition, table: pa.Table) -> pa.Table:
-    """Return rows as a data set holds them: typed, in one order, each value written one way.
+    """Return rows as a data set holds them: typed, sorted, with one form for each value.
 
     Numbers are at the 32-bit precision that models see; NaN and the empty category are null.
     Applying it again changes nothing, and neither does the order that rows come in.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 TRAIN = "train"
 HOLDOUT = "holdout"
 GAP = "gap"
-"""Neither trained nor judged on: a time series' rows whose labels the holdout's first forecasts
-could not know. The next data set trains on them."""
+"""The split of rows that are neither trained nor judged on. These rows of a time series have labels
+that were unknown when the first held-out forecast was made. The next data set trains on them."""
 _RANDOM_HOLDOUT_SEED = 0
 
 
@@ -29,10 +29,10 @@ def split_rows(
 ) -> pa.Table:
     """Add ``split`` as ``evaluation.holdout``, ``holdout_fraction`` and ``max_holdout_rows`` say.
 
-    ``recent`` holds out the newest rows. Rows of the same moment stay on the same side, so that
-    nothing learnt at a moment is judged at that moment; the holdout is then larger than asked for
-    by at most the rows of one moment. ``random`` holds out a draw that only depends on how many
-    rows there are.
+    ``recent`` holds out the newest rows. Rows with the same timestamp stay on the same side, so
+    that no model is judged on a moment that it was trained on. The holdout can then be larger than
+    asked for, by at most the rows of one moment. ``random`` holds out a random draw that depends
+    only on the number of rows.
 
     For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
     first held-out forecast was made, their labels were not known yet (C. Bergmeir and

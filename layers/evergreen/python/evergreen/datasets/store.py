@@ -51,14 +51,14 @@ class TrainingWindow(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     rows: int
-    """The newest rows, which are trained on."""
+    """The number of newest rows that are trained on."""
     of: int
-    """How many there were."""
+    """The number of rows that there were."""
     reason: str
 
 
 class DatasetManifest(BaseModel):
-    """What a data set is made of."""
+    """The manifest of a data set: where its rows came from."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,19 +72,20 @@ class DatasetManifest(BaseModel):
     first_timestamp: datetime
     last_timestamp: datetime
     data_until: datetime
-    """Ground truth that came in from this time on is not part of it, nor of any data set it was
-    built from."""
+    """Ground truth that arrived at this time or later is in neither this data set nor the data sets
+    it was built from."""
     log_from: datetime
-    """From here on, rows of the log were taken one by one and carry their key; what came in before
-    is part of the first data set, the one put together by hand, or of none."""
+    """From this time on, rows come from the log and carry their key. Earlier rows are in the first
+    data set, which somebody put together by hand, or in none."""
     class_balance: dict[str, float] | None
-    """Share of the rows per class, for classification."""
+    """Share of the rows in each class, for classification."""
     label_delay: LabelDelay | None = None
     """How long the ground truth of the new rows took; None if no row came from the log."""
     corrected_labels: int = 0
-    """Rows of earlier data sets whose ground truth has changed since: they have the newer one."""
+    """Number of rows of earlier data sets whose ground truth has changed. They have the newer
+    value."""
     window: TrainingWindow | None = None
-    """Which rows are trained on, where it was asked how many of them serve the model best."""
+    """The choice of the rows to train on, where several windows were compared."""
     sha256: str
     """SHA-256 of ``data.parquet``."""
     created_at: datetime
@@ -95,10 +96,10 @@ class FromLog:
     """What a manifest says about rows of the request log."""
 
     since: datetime
-    """From when on the log's rows carry their key."""
+    """Time from which the rows of the log carry their key."""
     label_delay: LabelDelay
     corrected_labels: int
-    """How many rows have another target than in the data set that they were taken from."""
+    """Number of rows whose target differs from that in the data set they were taken from."""
 
 
 def folder_key(model: str, dataset_id: str) -> str:
@@ -117,7 +118,7 @@ def write_dataset(
     from_log: FromLog | None = None,
     window: TrainingWindow | None = None,
 ) -> DatasetManifest:
-    """Store rows as a data set, whatever their order; writing the same rows again changes nothing.
+    """Store rows as a data set. Their order does not matter; writing them again changes nothing.
 
     Values are kept as the model sees them: numbers at 32-bit precision, a missing category (null
     or empty) as null.
@@ -134,11 +135,11 @@ def write_dataset(
     sources
         Where the rows came from, for the manifest.
     data_until
-        Up to when ground truth came in that is part of it; a later data set continues there.
+        Time up to which arriving ground truth is included; a later data set continues there.
     clock
         Gives ``created_at``.
     from_log
-        What is known of the rows that came from the log; None of a data set put together by hand.
+        Facts about the rows from the log; None for a data set that was put together by hand.
     window
         How the rows that are trained on were chosen, for the manifest.
 
@@ -213,7 +214,7 @@ def read_dataset(storage: Storage, model: str, dataset_id: str) -> pa.Table:
 
 
 def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:
-    """Delete a data set; deleting what is not there is no error."""
+    """Delete a data set. It is no error if there is none."""
     storage.delete_below(folder_key(model, dataset_id))
 
 
@@ -222,8 +223,8 @@ def rows_in_common(
 ) -> int | None:
     """Return how many of ``rows`` are among ``others``; None where the others are not known.
 
-    Rows of the request log are told apart by their key, rows put together by hand by their
-    timestamp and features.
+    The key identifies a row of the request log. Timestamp and features identify a row that was put
+    together by hand.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""The paired bootstrap: by how much one model is better than another, had the rows been others.
+"""The paired bootstrap: how sure the difference between two models is.
 
-Rows are drawn with replacement, both models are scored on each draw, and the improvements of all
-draws show how sure the one on the rows themselves is (B. Efron and R. Tibshirani, *An Introduction
-to the Bootstrap*, 1993, chapters 13 and 16). Forecasts of a time series are no independent draws:
-neighbours share most of what happened. There whole blocks of consecutive rows are drawn, the moving
-block bootstrap (H. Künsch, "The jackknife and the bootstrap for general stationary observations",
-*Annals of Statistics* 17, 1989).
+Rows are drawn with replacement, and both models are scored on each draw. The improvements of all
+draws show how much the improvement on the rows themselves could vary (B. Efron and R. Tibshirani,
+*An Introduction to the Bootstrap*, 1993, chapters 13 and 16). Forecasts of a time series are not
+independent: neighbours share most of what happened. For a time series, whole blocks of consecutive
+rows are drawn, the moving block bootstrap (H. Künsch, "The jackknife and the bootstrap for general
+stationary observations", *Annals of Statistics* 17, 1989).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def resample_f1(
     ground_truth, champion, challenger
         n labels each, as text.
     classes
-        Every class there is, those of the n labels among them.
+        All classes. They include those of the n labels.
     seed
         Seed of the draws.
     resamples

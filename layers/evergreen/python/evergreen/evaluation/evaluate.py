@@ -1,10 +1,10 @@
 """Evaluation of challenger against champion: the same rows, and the bundles that would serve.
 
 The deciding metric is computed from what the two bundles answer for the holdout of the challenger's
-data set. How sure we are that the challenger is better is the share of paired bootstrap draws
-(:mod:`evergreen.evaluation.bootstrap`) in which it is, and even then it must not be worse in a
-protected segment (:mod:`evergreen.evaluation.segments`). :mod:`evergreen.evaluation.decision` makes
-the decision of these numbers.
+data set. The probability that the challenger is better is the share of paired bootstrap draws
+(:mod:`evergreen.evaluation.bootstrap`) in which it is better. It must also not be worse in a
+protected segment (:mod:`evergreen.evaluation.segments`). :mod:`evergreen.evaluation.decision` turns
+these numbers into the decision.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class EvaluationResult:
     """By how much the challenger is better in each resample; positive is better."""
     segments: tuple[SegmentResult, ...]
     origins: tuple[RollingOriginWindow, ...]
-    """Of a time series; see :mod:`evergreen.evaluation.rolling_origin`."""
+    """The rolling origins of a time series; see :mod:`evergreen.evaluation.rolling_origin`."""
 
 
 def compare(
@@ -102,9 +102,9 @@ def evaluate(
         The labelled rows both are judged on: the holdout of the challenger's data set; a time
         series' as the data set orders them.
     champion
-        What serves now, or None.
+        The bundle that serves now, or None.
     challenger
-        What might.
+        The bundle that may replace it.
     training, champion_training
         The rows each was trained on, if known: they tell whether the holdout was among them, and
         the challenger's give a time series' MASE its scale.
@@ -183,7 +183,7 @@ def scores_of(
     *,
     training: pa.Table | None = None,
 ) -> dict[str, float]:
-    """Return the deciding metric of one bundle on labelled rows, and those beside it, by name.
+    """Return the deciding metric of one bundle on labelled rows, and the other metrics, by name.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""What models are scored by: the metric that decides, and the ones beside it.
+"""Metrics of models: the one that decides, and the others that are shown.
 
-Classification: F1 decides. Beside it stand the area under the ROC curve and the log loss
+Classification: F1 decides. Also shown are the area under the ROC curve and the log loss
 (:mod:`evergreen.evaluation.probability_metrics`). Regression and time series: the root mean squared
-error decides. Beside it stands the mean absolute error, and for a time series also the mean
+error decides. Also shown is the mean absolute error, and for a time series also the mean
 absolute scaled error against the seasonal naive forecast (R. Hyndman and A. Koehler, "Another look
 at measures of forecast accuracy", *International Journal of Forecasting* 22, 2006), the RMSE of
 that forecast, and the RMSE in the worst window of the holdout
@@ -91,7 +91,7 @@ def scaled_error(
     trained_ground_truth: NDArray[np.float64],
     trained_naive: NDArray[np.float64],
 ) -> float | None:
-    """Return the mean absolute scaled error, or None where the naive forecast knew it all.
+    """Return the mean absolute scaled error, or None where the naive forecast has no error.
 
     The mean absolute error over that of the naive forecast on the rows trained on: below 1 is
     better than the naive forecast was there.

@@ -1,4 +1,4 @@
-"""Rolling origins: a time series' holdout, judged forecast after forecast and window after window.
+"""Rolling-origin evaluation: the holdout of a time series, scored window after window.
 
 Every row of a time series is a forecast from its own origin (the row's timestamp), made with what
 was known then, and the origins of a holdout follow one another step by step. Scoring champion and
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 MAX_WINDOWS = 12
-"""Into how many windows of origins a holdout is cut at most."""
+"""The largest number of windows that a holdout is cut into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RollingOriginWindow:
     last_origin: datetime
     rows: int
     champion: float | None
-    """None where nothing was in production."""
+    """None where no version was in production."""
     challenger: float
     seasonal_naive: float
 
@@ -134,6 +134,6 @@ def forecast_scores(
 
 
 def seasonal_naive(definition: ModelDefinition, rows: pa.Table) -> NDArray[np.float64]:
-    """Return the seasonal naive forecast of each row of a time series: the season before."""
+    """Return the seasonal naive forecast of each row: the value one season earlier."""
     assert definition.forecast is not None
     return to_columns(definition, rows)[definition.forecast.seasonal_naive].astype(np.float64)

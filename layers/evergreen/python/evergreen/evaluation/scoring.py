@@ -31,7 +31,7 @@ class ScoredPredictions:
     probabilities: NDArray[np.float64] | None
     """Shape (n, classes), or None where the model has none."""
     classes: tuple[str, ...]
-    """What the columns of ``probabilities`` are about."""
+    """The classes of the columns of ``probabilities``, in order."""
     metric: float
     beside: dict[str, float]
 
@@ -65,13 +65,13 @@ def score_predictions(
     definition
         Names the metric.
     bundle
-        What would serve.
+        The bundle to score.
     table
         n rows with their features, a time series' in time order.
     ground_truth
         Their labels, as :func:`ground_truth_of` gives it.
     classes
-        Every class there is, as :func:`classes_of` gives them.
+        All classes, as :func:`classes_of` gives them.
     training
         The rows trained on, which give a time series' MASE its scale.
 
@@ -106,10 +106,10 @@ def score_predictions(
 
 
 def classes_of(ground_truth: NDArray[Any], *bundles: Bundle | None) -> list[str]:
-    """Return every class that is true or that a model could answer; of numbers, none.
+    """Return every class that occurs or that a model can predict; empty for numbers.
 
-    Both models are scored on the classes of both: on its own, one that knows fewer would be asked
-    for less.
+    Both models are scored on the classes of both. Otherwise a model that knows fewer classes would
+    have an easier task.
     """
     if ground_truth.dtype != object:
         return []

@@ -1,20 +1,20 @@
 """Protected segments: parts of the traffic on which a better model must not be a worse one.
 
-A better average can hide that one airline's passengers are told less than before. Each feature of
+A better average can hide that the predictions for one airline got worse. Each feature of
 ``evaluation.segments`` cuts the holdout into segments: one for each value, or for a number with
-many values one for each quarter of the rows, and one for missing values. In each, champion and
-challenger are compared on the same rows.
+many values one for each quarter of the rows, and one for missing values. In each segment, champion
+and challenger are compared on the same rows.
 
 Worse by more than ``evaluation.max_segment_regression`` means: F1 is lower by more than that, RMSE
-is higher by more than that share of the champion's. The difference is taken in the metric's own
-terms, because F1 has no unit and a share of a small F1 would be a hair; RMSE has one, and a model
-that is asked for minutes must not be held to hundredths of them.
+is higher by more than that share of the champion's. The two rules differ because F1 has no
+unit, and a share of a small F1 would be a tiny difference. RMSE has the unit of the target, so a
+fixed number would be too strict for one model and too loose for another.
 
-Small segments swing. A challenger is refused only where the evidence leaves no doubt: the paired
-bootstrap (:mod:`evergreen.evaluation.bootstrap`) says how far the difference would swing had the
-rows been others, and the probability of being worse by more than allowed, from the normal
-distribution with the mean and the spread of the resamples, has to reach ``1 - (1 -
-evaluation.confidence) / k`` where k segments are judged (Bonferroni: R. Miller, *Simultaneous
+Scores of small segments vary a lot. A challenger is refused only on strong evidence. The paired
+bootstrap (:mod:`evergreen.evaluation.bootstrap`) gives the mean and the spread of the difference.
+The probability of being worse by more than allowed comes from the normal distribution with that
+mean and spread. It has to reach ``1 - (1 - evaluation.confidence) / k`` where k segments are judged
+(Bonferroni: R. Miller, *Simultaneous
 Statistical Inference*, 2nd edition, 1981, chapter 1.4). The normal tail is used because counting
 resamples cannot tell probabilities that close to 1 apart. Segments under
 ``evaluation.min_segment_rows`` rows are shown, not judged.
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 MAX_SEGMENTS = 200
-"""Segments of one feature that are told apart, the largest; what is rarer is not looked at."""
+"""The largest number of segments of one feature. Rarer segments are left out."""
 _PARTS = 4
 _FEW_VALUES = 12
 _MAX_NAME = 60
@@ -74,7 +74,7 @@ def judge_segments(
     ground_truth, champion, challenger
         n labels as text, or n numbers.
     classes
-        Every class there is; of numbers, none.
+        All classes; empty for numbers.
     seed
         Seed of the bootstrap.
     resamples

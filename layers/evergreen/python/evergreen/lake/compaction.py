@@ -2,7 +2,7 @@
 
 The order makes it safe to kill at any point: Parquet file, then manifest (the commit), then
 removal of the file it replaces. A raw object is removed when it is old enough and the table holds
-its records, never for its age alone. One object, one day or one table that fails stops no other.
+its records, never for its age alone. If one object, day or table fails, the others go on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Compaction:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What could not be compacted, and why; all else was."""
+    """What could not be compacted, and why. Everything else was compacted."""
 
     table: str
     model: str
@@ -68,11 +68,11 @@ class CompactionReport:
     done
         One entry per partition that had something new.
     failures
-        What went wrong; the raw objects concerned are where they were.
+        What went wrong. The raw objects concerned were left in place.
     oldest_waiting
-        When the oldest raw object landed whose records no table holds yet, if there is one.
+        Landing time of the oldest raw object that no table holds yet, if there is one.
     removed
-        How many raw objects were removed because a table holds their records.
+        Number of raw objects that were removed because a table holds their records.
     """
 
     done: list[Compaction] = field(default_factory=list)
@@ -94,16 +94,16 @@ def compact(
     keep_raw: timedelta | None = None,
     clock: Clock = utc_now,
 ) -> CompactionReport:
-    """Compact what is due of a model's request log and ground truth, however old it is.
+    """Compact the partitions of a model's request log and ground truth that are due, of any age.
 
-    Nothing that fails is raised: it stands in the report, and everything else is compacted.
+    Failures are not raised. The report names them, and everything else is compacted.
 
     Parameters
     ----------
     include_open
         Whether to compact partitions that are neither closed nor large.
     keep_raw
-        How long raw objects are kept whose records a table holds; for ever if it is not given.
+        How long a raw object is kept after a table holds its records. None: for ever.
     """
     now = clock()
     report = CompactionReport()
@@ -122,7 +122,7 @@ def _closed(day: date, now: datetime) -> bool:
 
 
 class _Table:
-    """One table of one model; each step writes down what fails, and goes on."""
+    """The compaction of one table of one model. Each step records its failures and goes on."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class _Table:
             manifest = self._lake.manifest(self._kind, self._model, day) if raw else None
             if manifest is None:
                 return
-            # Seen, not believed: a manifest may name a file that is gone.
+            # Check the file itself: a manifest may name a file that is gone.
             self._storage.open(partition + manifest.file).close()
             keys = [item.key for item in raw if item.key in manifest.sources]
             self._storage.delete_all(keys)
@@ -251,7 +251,7 @@ def commit(
     sources: frozenset[str],
     previous: PartitionManifest | None,
 ) -> None:
-    """Make some rows the content of a partition: file, manifest, then away with what was there.
+    """Make rows the content of a partition: write the file and the manifest, remove the old file.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def commit(
         The manifest that is replaced.
     """
     buffer = io.BytesIO()
-    # A reader holds one group at a time, and of it the columns it wants.
+    # A reader holds the wanted columns of one group at a time.
     pq.write_table(table, buffer, compression="zstd", row_group_size=GROUP_ROWS)
     body = buffer.getvalue()
     file = f"part-{hashlib.sha256(body).hexdigest()[:16]}.parquet"

@@ -1,9 +1,9 @@
-"""Files of earlier definitions, read as the present one has it.
+"""Schema evolution: files of earlier model definitions, read with the present one.
 
 The column ``input_data`` holds what was sent, whatever the definition was. So a feature that was
 added, or that has another type now, is read from there, in the same way as a line that has not been
-compacted yet: a value that fits the present type counts, any other is missing. A feature that is
-gone is not read. A feature that is renamed is one that is gone, and another that is added.
+compacted yet: a value that fits the present type is used, any other is missing. A dropped feature
+is not read. A renamed feature counts as one that was dropped and one that was added.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SENT = "input_data"
 
 
 def of_this_task(written: pa.Schema, kind: TableKind, definition: ModelDefinition) -> bool:
-    """Say whether a file has outcomes as the model has them now: classes, or numbers."""
+    """Say whether the outcomes in a file fit the present task: classes, or numbers."""
     name = "label" if kind.name == "labels" else "model_output"
     return bool(written.field(name).type == kind.schema(definition).field(name).type)
 

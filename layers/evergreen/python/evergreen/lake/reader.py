@@ -1,8 +1,8 @@
 """Reading the lake: request log and ground truth as Arrow tables, each row once.
 
 A day's partition is what has been compacted (one Parquet file, named by the partition's
-manifest) and the raw objects that have come in since. Readers see both, so nobody waits for
-compaction, and nobody may read these prefixes in any other way.
+manifest) and the raw objects that have come in since. Readers see both, so they do not wait
+for compaction. All code reads these prefixes through this module.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ GROUP_ROWS = 65_536
 CLOCK_SKEW = timedelta(minutes=15)
 """How far the clocks of a function, of Firehose and of S3 can be apart.
 
-AWS synchronises all of them and promises no bound. But it takes no request that is signed further
-from its own time: S3 at 15 minutes (RequestTimeTooSkewed in
+AWS synchronises these clocks but promises no bound. It refuses requests whose signing time is too
+far from its own: S3 at 15 minutes (RequestTimeTooSkewed in
 docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), Firehose at 5
 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html). A function
 whose clock is further off can log nothing, and without a record there is no answer."""
@@ -44,9 +44,9 @@ _RETRIED = timedelta(hours=24)
 """How long Firehose tries again while S3 does not answer
 (docs.aws.amazon.com/firehose/latest/dev/retry.html)."""
 EARLIEST_LANDING = _BUFFERED + CLOCK_SKEW
-"""How far before its own timestamp a record can seem to have landed."""
+"""The longest time that a record can seem to have landed before its own timestamp."""
 LATEST_LANDING = _BUFFERED + _RETRIED + CLOCK_SKEW
-"""How long after its own timestamp a record can land."""
+"""The longest time between the timestamp of a record and its landing."""
 
 
 class PartitionManifest(BaseModel):
@@ -122,7 +122,7 @@ class Lake:
     def with_labels(
         self, definition: ModelDefinition, predictions: pa.Table, since: datetime
     ) -> pa.Table:
-        """Return those of the predictions whose ground truth is known by now, with it.
+        """Return the predictions whose ground truth is known by now, together with it.
 
         Parameters
         ----------
@@ -183,8 +183,8 @@ class Lake:
     ) -> Iterator[pa.Table]:
         """Yield the rows with ``start <= timestamp < end``, some at a time.
 
-        They come in no order and some of them twice, for who cannot hold all of them:
-        :meth:`predictions` and :meth:`labels` put them in order, each once.
+        They have no order, and some come twice. This is for callers that cannot hold all rows in
+        memory. :meth:`predictions` and :meth:`labels` sort them and return each once.
 
         Parameters
         ----------
@@ -225,7 +225,7 @@ class Lake:
         """
         key = kind.partition(definition.name, day) + manifest.file
         try:
-            # What is wanted of a group of rows is asked for together, and nothing of the others.
+            # One request reads all wanted columns of a group, and no other bytes.
             with (
                 self._storage.open(key) as body,
                 pq.ParquetFile(body, pre_buffer=True) as file,

@@ -1,9 +1,9 @@
-"""One line of JSON to one row, read strictly: what is no record of this model says why.
+"""Strict reading of records: one line of JSON becomes one row, or an error says why not.
 
 A line may come from any version of the program, or from somebody who wrote straight to S3. So
-nothing is believed that an Arrow column could not hold or a metric could not use. Features are the
-exception: a definition may retype, rename, add or drop them. What no longer fits the type of its
-column reads as missing, and the column ``input_data`` keeps what was sent.
+a record is refused if an Arrow column could not hold it or a metric could not use it. Features are
+the exception: a definition may retype, rename, add or drop them. A value that does not fit the type
+of its column reads as missing, and the column ``input_data`` keeps what was sent.
 """
 
 from __future__ import annotations

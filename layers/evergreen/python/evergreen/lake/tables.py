@@ -1,7 +1,7 @@
 """The two tables of the lake, request log and ground truth: their columns, and JSON lines to Arrow.
 
-A table has one row per record. What arrives twice, because Firehose delivers at least once or
-because a caller repeats a label, is told apart by the table's key.
+A table has one row per record. A record can arrive twice, because Firehose delivers at
+least once or because a caller repeats a label. The table's key identifies such duplicates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
 JSON = pa.string()
 MAX_REASON = 300
-"""How many characters of the reason are kept where something cannot be read or compacted."""
+"""The number of characters kept of a reason why something cannot be read or compacted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class TableKind:
     name
         Its folder in the data bucket.
     key
-        The columns that make a row what it is; rows that agree in them are duplicates.
+        The columns that identify a row. Rows with the same values in them are duplicates.
     keep
         Which of several duplicates counts: the first or the last to arrive.
     """

@@ -1,4 +1,4 @@
-"""Ground truth that belongs to no logged prediction, and so is used by nobody."""
+"""Unjoined ground truth: labels that belong to no logged prediction, so nothing uses them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class UnjoinedLabels:
-    """How much of some ground truth is used by nobody.
+    """How many labels are joined to no prediction.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class UnjoinedLabels:
 def find_unjoined(
     lake: Lake, definition: ModelDefinition, start: datetime, end: datetime
 ) -> UnjoinedLabels:
-    """Hold the ground truth that came in within ``start <= timestamp < end`` against the log.
+    """Compare the ground truth that came in within ``start <= timestamp < end`` with the log.
 
     A label counts as joined if the log has its row, predicted at most ``retraining.label_wait``
     before. Of the log only keys are read, some at a time.
