@@ -140,7 +140,7 @@ def test_an_episode_is_told_once_at_its_beginning_and_once_at_its_end(
     for _ in range(2):
         put(deployed, EventType.DRIFT_CLEARED, ended)
     receiver.wait_for(f"[info] {MODEL}: drift has cleared")
-    put(deployed, EventType.DRIFT_CHECK_COMPLETED, detail(episode, "ongoing"))
+    put(deployed, EventType.DRIFT_CHECK_COMPLETED, detail(episode, "ongoing", episodes={}))
     last = f"{MODEL}.data_drift.{uuid.uuid4().hex}"
     put(deployed, EventType.PERFORMANCE_RECOVERED, ended | {"episode_id": last})
     titles = receiver.wait_for(f"[info] {MODEL}: performance has recovered")
