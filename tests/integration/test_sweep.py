@@ -150,10 +150,10 @@ def test_bundles_and_data_sets_of_no_version_are_orphans(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("part", "method", "call", "expected"),
     [
-        ("production", "write", 1, "without a decision record"),
-        ("mlflow", "set_registered_model_alias", 1, "without a decision record"),
-        ("storage", "put_json", 1, "its decision was not announced"),
-        ("events", "put", 1, "its decision was not announced"),
+        ("production", "write", 1, " without a decision record"),
+        ("mlflow", "set_registered_model_alias", 1, " without a decision record"),
+        ("storage", "put_json", 1, ", but its decision was not announced"),
+        ("events", "put", 1, ", but its decision was not announced"),
     ],
 )
 @pytest.mark.parametrize("what", ["promote", "roll_back"])
@@ -173,7 +173,7 @@ def test_the_doctor_completes_what_moved_production(
     with pytest.raises(Killed):
         steps[what]()
     serving = second if what == "promote" else first
-    assert found(bench) == [f"version {serving} is in production and {expected}"]
+    assert found(bench) == [f"version {serving} is in production{expected}"]
     repair(bench)
     assert found(bench) == []
     assert bench.context.registry.in_stage(name) == [serving]
