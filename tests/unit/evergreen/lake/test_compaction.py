@@ -36,6 +36,7 @@ from evergreen.lake.tables import LABELS, MAX_REASON, REQUEST_LOG, TableKind
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage, StoredObject
 from tests.support.folder_bucket import Folder
+from tests.support.killed import Killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -240,10 +241,6 @@ def test_an_open_day_waits_and_says_since_when(storage: Storage) -> None:
     assert (report.done, report.failures) == ([], [])
     assert report.oldest_waiting is not None
     assert abs(report.oldest_waiting - NOW) < timedelta(hours=1)
-
-
-class Killed(BaseException):
-    """The end of the process."""
 
 
 class Mortal(Folder):
