@@ -17,10 +17,13 @@ export UV_PYTHON_DOWNLOADS := never
 export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
+quick_tests := tests/unit tests/infrastructure
+deployed_tests := tests/integration tests/end_to_end local/lambda_executor/tests
+
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr check bench-loop bench-drift mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -48,12 +51,17 @@ apt: ## install what the tests need from apt: Prometheus, Alertmanager, node exp
 	  echo "Missing, and the tests that need them will fail:$$missing" >&2; \
 	  echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends$$missing" >&2; fi
 
-test: setup apt check ## run every check and every test
-	@$(bin)/python -m pytest
+# The checks keep one core busy for minutes where mypy has no cache, so the quick tests run beside them.
+test: setup apt ## run every check and every test
+	@$(MAKE) -j2 check quick-tests
+	@$(bin)/python -m pytest $(deployed_tests)
 
 # Needs neither LocalStack nor a network. The coverage is printed and is no gate.
-pr: check ## run what a pull request needs: check, unit and infrastructure tests, coverage
-	@$(bin)/python -m pytest tests/unit tests/infrastructure -n 2 --cov --cov-report=term
+pr: setup ## run what a pull request needs: check, unit and infrastructure tests, coverage
+	@$(MAKE) -j2 check quick-tests coverage="--cov --cov-report=term"
+
+quick-tests: setup ## run the unit and infrastructure tests
+	@$(bin)/python -m pytest $(quick_tests) -n 2 $(coverage)
 
 check: setup ## run the linters, the type checker and the import contracts
 	@$(bin)/ruff check
