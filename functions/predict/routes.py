@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from evergreen.bundle.store import Signature
 from evergreen.capture.ground_truth import label_records, parse_labels
+from evergreen.capture.lines import to_lines
 from evergreen.clock import utc_now
 from evergreen.errors import BundleError, NoProductionModelError, RequestError, UnknownModelError
 from evergreen.metrics.catalog import Metric
@@ -62,7 +63,7 @@ async def take_ground_truth(model: str, request: Request) -> Response:
         timestamp=utc_now(),
         signature=_signature(serving),
     )
-    report = serving.label_log.deliver(records)
+    report = serving.label_log.deliver(to_lines(records))
     if report.spilled:
         recorder().record(Metric.LOG_SPILLS, report.spilled)
     return answer({"accepted": report.delivered}, 202)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.shared.target import Target
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import request_records
 from evergreen.lake.compaction import compact
 from evergreen.lake.reader import MANIFEST, Lake
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage
+from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
     from local.stack import Stack

@@ -25,8 +25,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from evergreen.bundle.store import load_bundle, save_bundle
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import request_records
 from evergreen.errors import BundleError
 from evergreen.lake.compaction import compact
 from evergreen.lake.reader import Lake
@@ -43,6 +41,7 @@ from local.process import Command
 from local.service import answers
 from local.settings import Settings, read_settings
 from tests.conftest import say
+from tests.support.log_records import encode, request_records
 from tests.support.seaweedfs_server import CREDENTIALS, SeaweedFS
 from tests.support.trained_models import DEFINITION, ROW, bundle
 

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from evergreen.bundle.predictor import Predictions
-from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.splitting import split_rows
@@ -21,6 +20,7 @@ from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, RequestLog
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
+from tests.support.log_records import request_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

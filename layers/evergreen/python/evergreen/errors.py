@@ -48,6 +48,10 @@ class BundleError(EvergreenError):
     """A bundle is missing, incomplete, altered, or does not fit its model definition."""
 
 
+class PredictionError(EvergreenError):
+    """The model answered with a value that neither an answer nor the request log can hold."""
+
+
 class LogDeliveryError(EvergreenError):
     """Firehose and S3 both refused records of the request log or of the ground truth."""
 

@@ -5,8 +5,8 @@ Firehose refuses here through a stand-in client: LocalStack's never refuses a re
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -22,8 +22,9 @@ from evergreen.capture.delivery import (
     MAX_RECORD_BYTES,
     Delivery,
     batches,
-    encode,
+    join_lines,
 )
+from evergreen.capture.lines import to_lines
 from evergreen.errors import LogDeliveryError
 
 if TYPE_CHECKING:
@@ -90,39 +91,60 @@ def _delivery(
     )
 
 
-RECORDS = [{"row": number} for number in range(5)]
-LINES = [encode(record) for record in RECORDS]
+def _line(size: int) -> bytes:
+    """Return a JSON line of so many bytes, the newline included."""
+    return to_lines(["x" * (size - 3)])
 
 
-def test_all_taken_at_once() -> None:
+SMALL = to_lines([{"row": number} for number in range(5)])
+LARGE = [to_lines([{"row": number, "x": "x" * (MAX_RECORD_BYTES // 2)}]) for number in range(5)]
+"""Lines of which no two fit into one Firehose record."""
+
+
+def test_the_rows_of_a_request_travel_in_one_record() -> None:
     firehose, shelf = ReluctantFirehose([]), Shelf()
-    report = _delivery(firehose, shelf).deliver(RECORDS)
+    report = _delivery(firehose, shelf).deliver(SMALL)
     assert (report.delivered, report.spilled) == (5, 0)
-    assert firehose.taken == LINES
+    assert firehose.taken == [SMALL]
+    assert firehose.calls == 1
     assert not shelf.objects
+
+
+def test_nothing_to_deliver_calls_nobody() -> None:
+    firehose, shelf = ReluctantFirehose([_down()]), Shelf(broken=True)
+    report = _delivery(firehose, shelf).deliver(b"")
+    assert (report.delivered, report.spilled, firehose.calls) == (0, 0, 0)
 
 
 def test_only_the_refused_are_sent_again() -> None:
     firehose, shelf = ReluctantFirehose([{1, 3}, {0}, set()]), Shelf()
-    report = _delivery(firehose, shelf).deliver(RECORDS)
-    assert report.spilled == 0
-    assert sorted(firehose.taken) == sorted(LINES)
+    report = _delivery(firehose, shelf).deliver(b"".join(LARGE))
+    assert (report.delivered, report.spilled) == (5, 0)
+    assert sorted(firehose.taken) == sorted(LARGE)
 
 
-@pytest.mark.parametrize("refuse", [[{0, 1, 2, 3, 4}], [_down()]])
+@pytest.mark.parametrize("refuse", [[{0}], [_down()]])
 def test_what_firehose_never_takes_goes_to_s3_below_its_own_prefix(refuse: list[Any]) -> None:
     firehose, shelf = ReluctantFirehose(refuse), Shelf()
-    report = _delivery(firehose, shelf).deliver(RECORDS)
+    report = _delivery(firehose, shelf).deliver(SMALL)
     assert firehose.calls == ATTEMPTS
-    assert report.spilled == 5
+    assert (report.delivered, report.spilled) == (5, 5)
     [(key, body)] = shelf.objects.items()
     assert key.startswith("request-log/raw/model=m/2026/05/04/12/spill-")
-    assert body.splitlines(keepends=True) == LINES
+    assert body == SMALL
+
+
+def test_what_firehose_took_is_not_spilled() -> None:
+    firehose, shelf = ReluctantFirehose([{1, 3}, {0, 1}]), Shelf()
+    report = _delivery(firehose, shelf).deliver(b"".join(LARGE))
+    assert (report.delivered, report.spilled) == (5, 2)
+    assert firehose.taken == [LARGE[0], LARGE[2], LARGE[4]]
+    assert list(shelf.objects.values()) == [LARGE[1] + LARGE[3]]
 
 
 def test_nowhere_to_go_is_an_error() -> None:
     with pytest.raises(LogDeliveryError, match="neither Firehose nor S3 took 5 records") as caught:
-        _delivery(ReluctantFirehose([_down()]), Shelf(broken=True)).deliver(RECORDS)
+        _delivery(ReluctantFirehose([_down()]), Shelf(broken=True)).deliver(SMALL)
     assert caught.value.where == "stream"
 
 
@@ -133,13 +155,13 @@ def test_an_answer_about_fewer_records_is_not_taken_for_success() -> None:
             return {**answer, "RequestResponses": answer["RequestResponses"][:-1]}
 
     with pytest.raises(ValueError, match="shorter"):
-        _delivery(Forgetful([{0}, set()]), Shelf()).deliver(RECORDS)
+        _delivery(Forgetful([{0}, set()]), Shelf()).deliver(b"".join(LARGE))
 
 
 def test_the_pause_before_a_retry_doubles_and_is_spread() -> None:
     pauses: list[float] = []
     for _ in range(300):
-        _delivery(ReluctantFirehose([_down()]), Shelf(), pauses.append).deliver(RECORDS)
+        _delivery(ReluctantFirehose([_down()]), Shelf(), pauses.append).deliver(SMALL)
     for number, usual in enumerate((FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS)):
         shares = [pause / usual for pause in pauses[number :: ATTEMPTS - 1]]
         assert len(shares) == 300
@@ -148,25 +170,27 @@ def test_the_pause_before_a_retry_doubles_and_is_spread() -> None:
         assert 1.4 < max(shares) <= 1.5
 
 
-def test_a_record_too_large_for_firehose_is_spilled_alone() -> None:
+def test_a_line_too_large_for_firehose_is_spilled_alone() -> None:
     firehose, shelf = ReluctantFirehose([]), Shelf()
-    large = {"text": "x" * (MAX_RECORD_BYTES + 1)}
-    report = _delivery(firehose, shelf).deliver([RECORDS[0], large, RECORDS[1]])
-    assert report.spilled == 1
-    assert firehose.taken == LINES[:2]
-    assert json.loads(next(iter(shelf.objects.values()))) == large
+    first, large, last = to_lines([1]), _line(MAX_RECORD_BYTES + 1), to_lines([2])
+    report = _delivery(firehose, shelf).deliver(first + large + last)
+    assert (report.delivered, report.spilled) == (3, 1)
+    assert firehose.taken == [first, last]
+    assert list(shelf.objects.values()) == [large]
 
 
-def test_a_record_as_large_as_firehose_takes_is_not_spilled() -> None:
+def test_a_line_as_large_as_firehose_takes_is_not_spilled() -> None:
     firehose, shelf = ReluctantFirehose([]), Shelf()
-    largest = {"text": "x" * (MAX_RECORD_BYTES - len(encode({"text": ""})))}
-    assert _delivery(firehose, shelf).deliver([largest]).spilled == 0
-    assert firehose.taken == [encode(largest)]
+    largest = _line(MAX_RECORD_BYTES)
+    assert _delivery(firehose, shelf).deliver(largest).spilled == 0
+    assert firehose.taken == [largest]
 
 
-def test_a_record_is_one_compact_line_of_utf_8() -> None:
-    line = encode({"city": "Köln", "lines": ["a\nb", 1.5, None]})
-    assert line == '{"city":"Köln","lines":["a\\nb",1.5,null]}\n'.encode()
+def test_a_record_is_filled_up_to_the_limit_and_not_beyond() -> None:
+    half = _line(MAX_RECORD_BYTES // 2)
+    assert list(join_lines(half + half + half)) == [half + half, half]
+    more = _line(MAX_RECORD_BYTES // 2 + 1)
+    assert list(join_lines(half + more)) == [half, more]
 
 
 def test_a_batch_is_filled_up_to_each_limit_and_not_beyond() -> None:
@@ -190,3 +214,16 @@ def test_batches_keep_order_and_limits(sizes: list[int], small: int) -> None:
         assert len(batch) <= MAX_BATCH_RECORDS
         assert sum(map(len, batch)) <= MAX_BATCH_BYTES
         assert len(batch) == 1 or max(map(len, batch)) <= MAX_RECORD_BYTES
+
+
+@given(st.lists(st.integers(3, MAX_RECORD_BYTES + 10), max_size=12), st.integers(0, 1200))
+def test_records_are_whole_lines_in_order_and_as_few_as_fit(sizes: list[int], small: int) -> None:
+    cut_lines = [*map(_line, sizes), *[b"1\n"] * small]
+    records = list(join_lines(b"".join(cut_lines)))
+    assert b"".join(records) == b"".join(cut_lines)
+    for record in records:
+        assert record.endswith(b"\n")
+        assert len(record) <= MAX_RECORD_BYTES or record.count(b"\n") == 1
+    for record, following in pairwise(records):
+        first = following[: following.index(b"\n") + 1]
+        assert len(record) + len(first) > MAX_RECORD_BYTES

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.bundle.store import Signature
-from evergreen.capture.delivery import encode
 from evergreen.capture.ground_truth import MAX_LABELS, label_records, parse_labels
 from evergreen.capture.request_log import MAX_ROWS, is_request_id, new_request_id
 from evergreen.errors import MAX_FIELD_ERRORS, RequestError
 from evergreen.lake.tables import LABELS
 from evergreen.model_definition import ModelDefinition
+from tests.support.log_records import encode
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KNOWN = "6f2c1a34-0d8e-4f0c-9a56-2b1f7c3d9e80"

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
@@ -29,6 +27,7 @@ from evergreen.lake.tables import LABELS, REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
+from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,6 @@ import pytest
 
 from evergreen.bundle.predictor import Predictions, Predictor
 from evergreen.bundle.store import delete_bundle, save_bundle
-from evergreen.capture.request_log import request_records
 from evergreen.datasets.holdout_predictions import (
     holdout_key,
     read_holdout_predictions,
@@ -22,6 +21,7 @@ from evergreen.datasets.holdout_predictions import (
 from evergreen.lake.records import read_prediction
 from evergreen.model_definition import Feature, ModelDefinition
 from tests.support.fixed_clock import NOW
+from tests.support.log_records import request_records
 from tests.support.trained_models import DEFINITION, bundle, training_columns
 
 if TYPE_CHECKING:

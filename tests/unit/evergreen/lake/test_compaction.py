@@ -21,8 +21,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text, utc_now
 from evergreen.lake.compaction import (
     CLOSING_TIME,
@@ -37,6 +35,7 @@ from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage, StoredObject
 from tests.support.folder_bucket import Folder
 from tests.support.killed import Killed
+from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

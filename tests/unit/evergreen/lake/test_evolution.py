@@ -10,13 +10,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import request_records
 from evergreen.lake.compaction import compact
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage
+from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import request_records
 from evergreen.clock import to_text
 from evergreen.errors import EvergreenError
 from evergreen.lake.compaction import compact
@@ -32,6 +30,7 @@ from evergreen.lake.unjoined import find_unjoined
 from evergreen.model_definition import ModelDefinition
 from evergreen.storage import Storage, StoredObject
 from tests.support.folder_bucket import Folder
+from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.capture.delivery import encode
 from evergreen.capture.ground_truth import label_records
-from evergreen.capture.request_log import request_log_landing_prefix, request_records
+from evergreen.capture.request_log import request_log_landing_prefix
 from evergreen.clock import to_text
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TableKind
 from evergreen.model_definition import ModelDefinition
+from tests.support.log_records import encode, request_records
 
 DEFINITION = ModelDefinition.model_validate(
     {

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from evergreen.bundle.predictor import Predictions
 from evergreen.bundle.store import load_bundle, save_bundle
 from evergreen.clock import to_text
-from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError
+from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError, PredictionError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.server import POINTER_POLL_SECONDS
 from tests.support.aws_in_process import failing, intercepted, refusal
@@ -310,3 +311,20 @@ def test_the_metrics_of_a_request_are_those_of_its_rows(world: World) -> None:
     assert world.recorded[Metric.PREDICTIONS] == world.recorded[Metric.BATCH_SIZE] == [3]
     assert not world.recorded[Metric.LOG_SPILLS]
     assert world.groups[Metric.OUTPUTS] == Counter(map(str, answer.predictions.outputs))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "confidences"),
+    [([float("nan")], None), ([float("-inf")], None), ([1], [float("nan")])],
+)
+def test_a_prediction_that_no_record_can_hold_is_neither_answered_nor_logged(
+    world: World, monkeypatch: pytest.MonkeyPatch, outputs: list[Any], confidences: Any
+) -> None:
+    promote(world.storage, world.production, "1")
+    predictor = world.server.champion().predictor
+    # No model of the tests answers so; a model of a user may.
+    monkeypatch.setattr(predictor, "predict", lambda _: Predictions(outputs, confidences))
+    with pytest.raises(PredictionError, match="row 0 got") as caught:
+        world.predict()
+    assert caught.value.where == "1"
+    assert world.log == []

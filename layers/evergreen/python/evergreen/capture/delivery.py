@@ -6,12 +6,11 @@ must not be able to lose a record whose caller already has an answer.
 
 from __future__ import annotations
 
-import json
 import random
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,7 +18,7 @@ from evergreen.clock import Clock, utc_now
 from evergreen.errors import LogDeliveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_firehose import FirehoseClient
 
@@ -37,14 +36,16 @@ FIRST_PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """The result of a delivery: how many records there were, and how many went to S3 directly."""
+    """The result of a delivery: how many lines there were, and how many went to S3 directly."""
 
     delivered: int
     spilled: int
 
 
 class Delivery:
-    """Delivers records as JSON lines to one Firehose stream.
+    """Delivers JSON lines to one Firehose stream, many of them in one Firehose record.
+
+    Firehose bills a record as 5 KB at least, and each record costs time to encode.
 
     Parameters
     ----------
@@ -53,10 +54,10 @@ class Delivery:
     stream
         Name of the delivery stream.
     storage
-        The data bucket, for records that the stream does not take.
+        The data bucket, for lines that the stream does not take.
     spill_prefix
         The prefix below which the stream itself lands, e.g. ``request-log/raw/model=m/``: spilled
-        records are read by the same readers.
+        lines are read by the same readers.
     clock, pause
         Time and waiting, for tests.
     """
@@ -78,70 +79,87 @@ class Delivery:
         self._clock = clock
         self._pause = pause
 
-    def deliver(self, records: Sequence[Mapping[str, Any]]) -> DeliveryReport:
-        """Deliver all records, or raise; delivery is at least once.
+    def deliver(self, lines: bytes) -> DeliveryReport:
+        """Deliver all lines, or raise; delivery is at least once.
+
+        Parameters
+        ----------
+        lines
+            As :func:`evergreen.capture.lines.to_lines` returns them.
 
         Raises
         ------
         LogDeliveryError
-            If neither Firehose nor S3 took every record.
+            If neither Firehose nor S3 took every line.
         """
         spilled: list[bytes] = []
-        for batch in batches([encode(record) for record in records]):
+        for batch in batches(join_lines(lines)):
             spilled.extend(self._put(batch))
         if spilled:
-            self._spill(spilled)
-        return DeliveryReport(delivered=len(records), spilled=len(spilled))
+            self._spill(b"".join(spilled))
+        number = sum(record.count(b"\n") for record in spilled)
+        return DeliveryReport(delivered=lines.count(b"\n"), spilled=number)
 
-    def _put(self, lines: list[bytes]) -> list[bytes]:
-        """Put one batch; return the lines that Firehose did not take after all attempts."""
-        if len(lines) == 1 and len(lines[0]) > MAX_RECORD_BYTES:
-            return lines
+    def _put(self, records: list[bytes]) -> list[bytes]:
+        """Put one batch; return the records that Firehose did not take after all attempts."""
+        if len(records) == 1 and len(records[0]) > MAX_RECORD_BYTES:
+            return records
         for attempt in range(ATTEMPTS):
             if attempt:
                 jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
                 self._pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * jitter)
             try:
                 answer = self._client.put_record_batch(
-                    DeliveryStreamName=self._stream, Records=[{"Data": line} for line in lines]
+                    DeliveryStreamName=self._stream,
+                    Records=[{"Data": record} for record in records],
                 )
             except (ClientError, BotoCoreError):
                 continue
             if not answer["FailedPutCount"]:
                 return []
-            results = zip(lines, answer["RequestResponses"], strict=True)
-            lines = [line for line, result in results if result.get("ErrorCode")]
-        return lines
+            results = zip(records, answer["RequestResponses"], strict=True)
+            records = [record for record, result in results if result.get("ErrorCode")]
+        return records
 
-    def _spill(self, lines: list[bytes]) -> None:
+    def _spill(self, lines: bytes) -> None:
         key = f"{self._spill_prefix}{self._clock():%Y/%m/%d/%H}/spill-{uuid.uuid4()}"
         try:
-            self._storage.put(key, b"".join(lines))
+            self._storage.put(key, lines)
         except (ClientError, BotoCoreError) as error:
+            number = lines.count(b"\n")
             raise LogDeliveryError(
-                f"neither Firehose nor S3 took {len(lines)} records: {error}", where=self._stream
+                f"neither Firehose nor S3 took {number} records: {error}", where=self._stream
             ) from error
 
 
-def encode(record: Mapping[str, Any]) -> bytes:
-    """Write a record as one line of JSON; Firehose adds no separators, so the newline is ours."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Cut lines into batches that PutRecordBatch takes.
+def join_lines(lines: bytes) -> Iterator[bytes]:
+    """Cut lines into as few Firehose records as hold them, each of whole lines.
 
     A line above the limit for one record comes alone.
     """
+    start = 0
+    while start < len(lines):
+        end = lines.rfind(b"\n", start, start + MAX_RECORD_BYTES) + 1
+        if not end:
+            end = lines.index(b"\n", start) + 1
+        yield lines[start:end]
+        start = end
+
+
+def batches(records: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Group records into batches that PutRecordBatch takes.
+
+    A record above the limit for one comes alone.
+    """
     batch: list[bytes] = []
     size = 0
-    for line in lines:
-        alone = len(line) > MAX_RECORD_BYTES
-        full = len(batch) == MAX_BATCH_RECORDS or size + len(line) > MAX_BATCH_BYTES
+    for record in records:
+        alone = len(record) > MAX_RECORD_BYTES
+        full = len(batch) == MAX_BATCH_RECORDS or size + len(record) > MAX_BATCH_BYTES
         if batch and (full or alone or len(batch[0]) > MAX_RECORD_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(line)
-        size += len(line)
+        batch.append(record)
+        size += len(record)
     if batch:
         yield batch

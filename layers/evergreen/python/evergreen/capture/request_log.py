@@ -5,6 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from evergreen.capture.lines import to_lines, to_raw
 from evergreen.clock import to_text
 
 if TYPE_CHECKING:
@@ -36,51 +39,102 @@ def is_request_id(text: str) -> bool:
         return False
 
 
-def request_records(
-    *,
-    timestamp: datetime,
-    request_id: str,
-    definition: ModelDefinition,
-    model_version: str,
-    rows: Sequence[Mapping[str, Any]],
-    outputs: Sequence[Any],
-    confidences: Sequence[float] | None,
-    metadata: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Build the records of one request, one for each of its rows.
+class LoggedRow(msgspec.Struct, frozen=True, gc=False):
+    """One record, with its fields in the order in which they are written.
 
     Parameters
     ----------
-    timestamp
-        When the request came in.
-    rows
-        The rows as the caller sent them, by feature name; redacted features are left out.
-    outputs, confidences
-        One per row; ``confidences`` is None for tasks that have none.
+    input_data
+        The row as the caller sent it, without redacted features.
+    confidence
+        Probability of the predicted label, or None where there is none.
     metadata
-        Further fields to keep; ``schema_version`` is added.
-
-    Raises
-    ------
-    ValueError
-        If rows, outputs and confidences differ in number.
+        The same for all rows of a request, so it is encoded once.
     """
-    scores = [None] * len(rows) if confidences is None else confidences
-    moment = to_text(timestamp)
-    redact = frozenset(definition.request_log.redact)
-    about = {**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION}
-    return [
-        {
-            "timestamp": moment,
-            "request_id": request_id,
-            "row": number,
-            "model": definition.name,
-            "model_version": model_version,
-            "task_type": definition.task,
-            "input_data": {name: row[name] for name in row if name not in redact},
-            "model_output": output,
-            "confidence": score,
-            "metadata": about,
-        }
-        for number, (row, output, score) in enumerate(zip(rows, outputs, scores, strict=True))
-    ]
+
+    timestamp: str
+    request_id: str
+    row: int
+    model: str
+    model_version: str
+    task_type: str
+    input_data: msgspec.Struct
+    model_output: Any
+    confidence: float | None
+    metadata: msgspec.Raw
+
+
+class RequestLogWriter:
+    """Writes the rows of requests to one model as JSON lines.
+
+    Parameters
+    ----------
+    definition
+        The model: its features are the fields of ``input_data``, except the redacted ones.
+    """
+
+    def __init__(self, definition: ModelDefinition) -> None:
+        self._definition = definition
+        redact = frozenset(definition.request_log.redact)
+        self._names = [name for name in definition.features if name not in redact]
+        # A class with a field for each feature is encoded several times as fast as a dictionary.
+        # A feature may have a name that is no name in Python.
+        fields = {f"feature_{number}": name for number, name in enumerate(self._names)}
+        self._inputs = msgspec.defstruct(
+            "InputData", [(field, Any) for field in fields], rename=fields, frozen=True, gc=False
+        )
+
+    def lines(
+        self,
+        *,
+        timestamp: datetime,
+        request_id: str,
+        model_version: str,
+        written: Mapping[str, Sequence[Any]],
+        outputs: Sequence[Any],
+        confidences: Sequence[float] | None,
+        metadata: Mapping[str, Any],
+    ) -> bytes:
+        """Return one line for each row of a request.
+
+        Parameters
+        ----------
+        timestamp
+            When the request came in.
+        written
+            The values as the caller sent them, one column of n rows for each feature.
+        outputs, confidences
+            One per row; ``confidences`` is None for tasks that have none.
+        metadata
+            Further fields to keep; ``schema_version`` is added.
+
+        Raises
+        ------
+        ValueError
+            If the columns, outputs and confidences differ in length.
+        """
+        count = len(outputs)
+        definition, moment = self._definition, to_text(timestamp)
+        scores = [None] * count if confidences is None else confidences
+        about = to_raw({**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION})
+        columns = [written[name] for name in self._names]
+        rows = zip(*columns, strict=True) if columns else [()] * count
+        return to_lines(
+            [
+                LoggedRow(
+                    moment,
+                    request_id,
+                    number,
+                    definition.name,
+                    model_version,
+                    definition.task,
+                    self._inputs(*row),
+                    output,
+                    score,
+                    about,
+                )
+                for number, (row, output, score) in enumerate(
+                    zip(rows, outputs, scores, strict=True)
+                )
+            ]
+        )

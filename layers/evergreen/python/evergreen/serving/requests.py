@@ -19,7 +19,7 @@ from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
 from evergreen.serving.tensors import read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from evergreen.model_definition import Feature, ModelDefinition
 
@@ -54,8 +54,9 @@ class PredictionRequest:
     ----------
     columns
         The rows as the model's input.
-    rows
-        The rows as the caller wrote them, by feature name in the model's order; None if absent.
+    written
+        The same values as the caller wrote them, by feature name in the model's order; None if
+        absent.
     metadata
         The caller's metadata for the request log.
     id
@@ -65,7 +66,7 @@ class PredictionRequest:
     """
 
     columns: Columns
-    rows: list[dict[str, Any]]
+    written: Mapping[str, Sequence[Any]]
     metadata: Mapping[str, Any]
     id: str | None = None
     outputs: tuple[str, ...] | None = None
@@ -73,7 +74,7 @@ class PredictionRequest:
     @property
     def size(self) -> int:
         """Number of rows."""
-        return len(self.rows)
+        return len(next(iter(self.columns.values())))
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -169,11 +170,7 @@ class RequestReader:
         columns = None if table.faults else self._encode(written)
         if columns is None:
             raise self._explain(table)
-        rows = [
-            dict(zip(self._names, values, strict=True))
-            for values in zip(*written.values(), strict=True)
-        ]
-        return PredictionRequest(columns, rows, metadata, _id(content.get("id")), outputs)
+        return PredictionRequest(columns, written, metadata, _id(content.get("id")), outputs)
 
     def _present(self, name: str, values: Any) -> Any:  # noqa: ANN401 - a sequence of JSON values
         """Read an absent value as null if the feature is nullable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundle
-from evergreen.capture.request_log import new_request_id, request_records
+from evergreen.capture.request_log import RequestLogWriter, new_request_id
 from evergreen.clock import Clock, utc_now
-from evergreen.errors import BundleError, EvergreenError, NoProductionModelError
+from evergreen.errors import (
+    BundleError,
+    EvergreenError,
+    NoProductionModelError,
+    PredictionError,
+)
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.data_quality import QualityCheck
 from evergreen.serving.metric_groups import OutputGroups
@@ -179,7 +185,7 @@ class PredictionService:
         The model served.
     server
         Keeps it loaded.
-    request_log
+    delivery
         Receives one record for each row before the response is sent.
     shadow
         Scores the same rows with the challenger in the pointer's shadow slot.
@@ -193,7 +199,7 @@ class PredictionService:
         self,
         definition: ModelDefinition,
         server: ModelServer,
-        request_log: Delivery,
+        delivery: Delivery,
         shadow: ShadowScorer,
         record: RecordMetric,
         *,
@@ -202,7 +208,8 @@ class PredictionService:
     ) -> None:
         self._definition = definition
         self._server = server
-        self._request_log = request_log
+        self._request_log = RequestLogWriter(definition)
+        self._delivery = delivery
         self._shadow = shadow
         self._record = record
         self._clock = clock
@@ -220,6 +227,8 @@ class PredictionService:
         ------
         NoProductionModelError, BundleError
             If there is no model to predict with.
+        PredictionError
+            If an output or a confidence is not finite: no reader could use its record.
         LogDeliveryError
             If the rows could not be logged: there is no response without a record.
         """
@@ -228,33 +237,32 @@ class PredictionService:
         started = self._seconds()
         predictions = champion.predictor.predict(request.columns)
         milliseconds = (self._seconds() - started) * 1000
+        _require_finite(predictions, champion.pointer.version)
         # Not the caller's id, because two requests may have the same one.
         answer = Answer(new_request_id(), champion, predictions)
         shadow = self._shadow.score(champion.pointer.shadow, request.columns, milliseconds)
         named = {} if request.id is None else {"id": request.id}
         about = {**request.metadata, **named, **caller, "batch_size": request.size}
 
-        def records(
+        def lines(
             role: str, version: str, answered: Predictions, took: float, **more: object
-        ) -> list[dict[str, Any]]:
-            times = {"role": role, "inference_ms": round(took, 3)}
-            return request_records(
+        ) -> bytes:
+            return self._request_log.lines(
                 timestamp=timestamp,
                 request_id=answer.request_id,
-                definition=self._definition,
                 model_version=version,
-                rows=request.rows,
+                written=request.written,
                 outputs=answered.outputs,
                 confidences=answered.confidences,
-                metadata={**about, **times, **more},
+                metadata={**about, "role": role, "inference_ms": round(took, 3), **more},
             )
 
-        rows = records(
+        logged = lines(
             CHAMPION_ROLE, answer.model_version, predictions, milliseconds, **_shadow_note(shadow)
         )
         if shadow and shadow.predictions and shadow.milliseconds is not None:
-            rows += records(SHADOW, shadow.slot.version, shadow.predictions, shadow.milliseconds)
-        report = self._request_log.deliver(rows)
+            logged += lines(SHADOW, shadow.slot.version, shadow.predictions, shadow.milliseconds)
+        report = self._delivery.deliver(logged)
         if report.spilled:
             self._record(Metric.LOG_SPILLS, report.spilled)
         self._count(predictions, champion.quality.count(request.columns), milliseconds)
@@ -274,6 +282,15 @@ class PredictionService:
         self._record(Metric.UNSEEN_CATEGORIES, findings.unseen_categories)
         if predictions.confidences is not None:
             self._record(Metric.CONFIDENCE, sum(predictions.confidences) / rows)
+
+
+def _require_finite(predictions: Predictions, version: str) -> None:
+    for values in (predictions.outputs, predictions.confidences or ()):
+        for row, value in enumerate(values):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise PredictionError(
+                    f"row {row} got {value}, which is no finite number", where=version
+                )
 
 
 def _shadow_note(score: ShadowScore | None) -> dict[str, object]:
