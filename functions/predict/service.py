@@ -7,6 +7,7 @@ from functools import cache
 
 from evergreen.aws import ONCE, QUICK
 from evergreen.capture import ground_truth, request_log
+from evergreen.capture.batch_encoding import encode_batches_quickly
 from evergreen.capture.delivery import Delivery
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition
@@ -58,6 +59,7 @@ def build_service(environment: Settings) -> Service:
     storage = clients.storage(environment.bucket)
     # Delivery itself tries again, and time must remain to put into S3 what Firehose does not take.
     firehose = clients.aws_client("firehose", ONCE, QUICK.attempt_seconds)
+    encode_batches_quickly(firehose)
     record = recorder().record
     server = ModelServer(definition, clients.production(environment.stage), storage, record)
     log_prefix = request_log.request_log_landing_prefix(definition.name)
