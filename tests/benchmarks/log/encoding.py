@@ -222,11 +222,11 @@ _FORMS = {
 def _client(*, quick: bool) -> Any:
     session = botocore.session.get_session()
     session.set_credentials("test", "test")
-    client = session.create_client("firehose", region_name="eu-central-1")
+    client: Any = session.create_client("firehose", region_name="eu-central-1")
     body = b'{"FailedPutCount":0,"RequestResponses":[]}'
 
-    def answer(request: Any, **_: object) -> AWSResponse:
-        response = AWSResponse(request.url, 200, HTTPHeaders(), None)
+    def answer(request: Any, **_: object) -> Any:
+        response: Any = AWSResponse(request.url, 200, HTTPHeaders(), None)
         response._content = body  # the attribute in which botocore keeps a body that it has read
         return response
 

@@ -8,7 +8,6 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ParamValidationError
@@ -28,12 +27,11 @@ class Wire:
         config = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg] # no stub
         self.client: Any = session.create_client("firehose", "eu-central-1", config=config)
         self.sent: list[Any] = []
-        assert isinstance(self.client, BaseClient)
         self.client.meta.events.register("before-send", self._take)
 
-    def _take(self, request: Any, **_: Any) -> AWSResponse:
+    def _take(self, request: Any, **_: Any) -> Any:
         self.sent.append(request)
-        response = AWSResponse(request.url, 200, HTTPHeaders(), None)
+        response: Any = AWSResponse(request.url, 200, HTTPHeaders(), None)
         response._content = ANSWER
         return response
 

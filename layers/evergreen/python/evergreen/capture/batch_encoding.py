@@ -13,14 +13,12 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mypy_boto3_firehose import FirehoseClient
-
 _CALL = "firehose.PutRecordBatch"
 _REAL = "evergreen_parameters"
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode_batches_quickly(client: FirehoseClient) -> None:
+def encode_batches_quickly(client: Any) -> None:  # noqa: ANN401 - made at run time
     """Let the client's PutRecordBatch encode its records with msgspec.
 
     The bytes on the wire mean the same. botocore still checks, signs and sends the call; only it
