@@ -18,6 +18,7 @@ from cli.commands import (
     doctor,
     down,
     history,
+    labels,
     open_address,
     predict,
     promote,
@@ -50,6 +51,7 @@ app.command("train")(train.command)
 app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)
 app.command("history")(history.command)
+app.add_typer(labels.app, name="labels")
 app.command("rollback")(rollback.command)
 app.command("doctor")(doctor.command)
 app.command("alerts")(alerts.command)

@@ -87,20 +87,13 @@ def label_records(
     faults: list[FieldError] = []
     records = []
     for number, item in enumerate(body):
-        found = _faults(item, f"$[{number}]", definition, timestamp, signature)
-        faults += found
-        if not found:
-            observed = item.get("observed_at")
-            records.append(
-                {
-                    "timestamp": to_text(timestamp),
-                    "request_id": item["request_id"],
-                    "row": item.get("row", 0),
-                    "model": definition.name,
-                    "label": item["label"],
-                    "observed_at": to_text(from_text(observed) if observed else timestamp),
-                }
-            )
+        found = label_record(
+            item, f"$[{number}]", definition=definition, timestamp=timestamp, signature=signature
+        )
+        if isinstance(found, dict):
+            records.append(found)
+        else:
+            faults += found
         if len(faults) >= MAX_FIELD_ERRORS:
             break
     if faults:
@@ -109,6 +102,37 @@ def label_records(
             what += f"; these are the first {MAX_FIELD_ERRORS} faults"
         raise RequestError(422, what, tuple(faults[:MAX_FIELD_ERRORS]))
     return records
+
+
+def label_record(
+    item: object,
+    path: str,
+    *,
+    definition: ModelDefinition,
+    timestamp: datetime,
+    signature: Signature | None,
+) -> dict[str, Any] | list[FieldError]:
+    """Turn one item of ground truth into a record, or say what is wrong with each of its fields.
+
+    Parameters
+    ----------
+    item
+        As in :func:`label_records`.
+    path
+        Where it stands, for the paths of its faults.
+    """
+    faults = _faults(item, path, definition, timestamp, signature)
+    if faults or not isinstance(item, dict):
+        return faults
+    observed = item.get("observed_at")
+    return {
+        "timestamp": to_text(timestamp),
+        "request_id": item["request_id"],
+        "row": item.get("row", 0),
+        "model": definition.name,
+        "label": item["label"],
+        "observed_at": to_text(from_text(observed) if observed else timestamp),
+    }
 
 
 def label_fault(label: object, definition: ModelDefinition) -> str | None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+from pyarrow.acero import (
+    Declaration,
+    HashJoinNodeOptions,
+    RecordBatchReaderSourceNodeOptions,
+    TableSourceNodeOptions,
+)
+
 from evergreen.lake.reader import CLOCK_SKEW
 from evergreen.lake.tables import LABELS, REQUEST_LOG, concat
 
@@ -51,15 +59,41 @@ def find_unjoined(
     start, end
         When the labels came in. What was predicted just before ``end`` may not have landed yet.
     """
-    key = list(LABELS.key)
     found = concat(lake.batches(LABELS, definition, start, end, ()), LABELS.schema(definition, ()))
-    labels = LABELS.deduplicated(found).select(key)
+    labels = LABELS.deduplicated(found).select(LABELS.key)
     since = start - definition.retraining.label_wait - CLOCK_SKEW
-    left = labels
-    if left.num_rows:
-        for rows in lake.batches(REQUEST_LOG, definition, since, end + CLOCK_SKEW, ()):
-            left = left.join(rows.select(key), keys=key, join_type="left anti")
-            if not left.num_rows:
-                break
+    left = without_prediction(lake, definition, labels, since, end + CLOCK_SKEW)
     ids = dict.fromkeys(left["request_id"].to_pylist())
     return UnjoinedLabels(labels.num_rows, left.num_rows, tuple(ids)[:MAX_EXAMPLES])
+
+
+def without_prediction(
+    lake: Lake, definition: ModelDefinition, labels: pa.Table, start: datetime, end: datetime
+) -> pa.Table:
+    """Return those labels whose row the log does not have within ``start <= timestamp < end``.
+
+    The log is read once, some keys at a time; the labels are held in memory.
+
+    Parameters
+    ----------
+    lake, definition
+        The log, and the model.
+    labels
+        Table of ``request_id`` and ``row``, and any other columns.
+    """
+    if not labels.num_rows:
+        return labels
+    key = list(LABELS.key)
+    schema = REQUEST_LOG.schema(definition, ())
+    keys = pa.schema([schema.field(name) for name in key])
+    logged = (
+        batch
+        for rows in lake.batches(REQUEST_LOG, definition, start, end, ())
+        for batch in rows.select(key).to_batches()
+    )
+    reader = pa.RecordBatchReader.from_batches(keys, logged)
+    log = Declaration("record_batch_reader_source", RecordBatchReaderSourceNodeOptions(reader))
+    given = Declaration("table_source", TableSourceNodeOptions(labels))
+    # The right side is the one that is held: the labels. The log is streamed past it.
+    join = HashJoinNodeOptions("right anti", key, key)
+    return Declaration("hashjoin", join, inputs=[log, given]).to_table()

@@ -1,0 +1,110 @@
+"""Imports of ground truth into a deployment, with what they print on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from evergreen.bundle.store import load_bundle
+from evergreen.capture.refusals import Refusals
+from evergreen.clock import utc_now
+from evergreen.errors import NoProductionModelError
+from evergreen.lake.caller_ids import CallerIds
+from evergreen.lake.import_outcome import find_outcome
+from evergreen.lake.label_import import LabelImport
+from evergreen.lake.reader import CLOCK_SKEW, Lake
+from evergreen.production import Production
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.shared.progress import Steps
+    from cli.shared.target import Target
+    from evergreen.bundle.store import Signature
+    from evergreen.capture.label_files import LabelFile
+    from evergreen.lake.import_outcome import ImportOutcome
+    from evergreen.lake.label_import import ImportProgress
+    from evergreen.model_definition import ModelDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The import of a file, which is finished."""
+
+    file: Path
+    report: Path
+    already: bool
+    """Whether an earlier run had finished it."""
+    ignored: tuple[str, ...]
+    """Columns that were not read."""
+    progress: ImportProgress
+    outcome: ImportOutcome
+
+
+def import_file(
+    target: Target,
+    definition: ModelDefinition,
+    file: LabelFile,
+    *,
+    report: Path,
+    again: bool,
+    steps: Steps,
+    scratch: Path,
+) -> Imported:
+    """Import a file of ground truth, or what is left of it, and look its labels up.
+
+    Raises
+    ------
+    NoProductionModelError
+        If no version was promoted yet, so that there is no prediction to label.
+    """
+    storage = target.storage
+    lake = Lake(storage)
+
+    @cache
+    def caller_ids() -> CallerIds:
+        ids = CallerIds(scratch / "ids.sqlite")
+        now = utc_now()
+        since = now - definition.retraining.label_wait - CLOCK_SKEW
+        ids.read(lake, definition, since, now + CLOCK_SKEW)
+        return ids
+
+    with steps.step("read", f"Read {file.path.name}"):
+        run = LabelImport(
+            storage,
+            definition,
+            _signature(target, definition),
+            file,
+            Refusals(report),
+            request_id=lambda each: caller_ids().request_id(each),
+            clock=utc_now,
+        )
+        before = None if again else run.progress()
+    already = before is not None and before.finished_at is not None
+    title = "Continue the import" if before and not already else "Import"
+    with steps.step("import", title) as say:
+        for progress in run.run(again=again):
+            share = progress.place.at / file.size if file.size else 1
+            say(f"{progress.accepted:,} labels, {share:.0%}")
+    with steps.step("look up", "Look the labels up in the request log"):
+        outcome = find_outcome(
+            storage,
+            lake,
+            definition,
+            progress,
+            known_at=datetime.fromtimestamp(file.path.stat().st_mtime, UTC),
+            now=utc_now(),
+        )
+    return Imported(file.path, report, already, file.ignored, progress, outcome)
+
+
+def _signature(target: Target, definition: ModelDefinition) -> Signature:
+    pointer = Production(target.stage, target.client("ssm")).read(definition.name)
+    if pointer is None:
+        raise NoProductionModelError(
+            f"no version of {definition.name!r} is in production, so there is nothing to label",
+            fix="Train and promote one first.",
+        )
+    return load_bundle(target.storage, pointer).signature

@@ -1,0 +1,36 @@
+"""A deployment in one process, for tests of commands: its AWS is moto."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cli.shared.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.support.aws_in_process import Account
+
+
+@dataclass(frozen=True)
+class TargetInProcess(Target):
+    """A deployment with a data bucket, whose clients moto answers."""
+
+    account: Account
+
+    @classmethod
+    def of(cls, account: Account) -> TargetInProcess:
+        """Return the deployment in an account."""
+        account.storage()
+        return cls("dev", {}, account)
+
+    def client(self, service: str, config: Any = None) -> Any:
+        """Return the account's client."""
+        return self.account.client(service, config)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs that commands need which call no function."""
+        return {"BucketName": "data"}
