@@ -18,6 +18,7 @@ from evergreen.lake.reader import CLOCK_SKEW, Lake
 from evergreen.production import Production
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cli.shared.progress import Steps
@@ -63,28 +64,22 @@ def import_file(
     storage = target.storage
     lake = Lake(storage)
 
-    @cache
-    def caller_ids() -> CallerIds:
-        ids = CallerIds(scratch / "ids.sqlite")
-        now = utc_now()
-        since = now - definition.retraining.label_wait - CLOCK_SKEW
-        ids.read(lake, definition, since, now + CLOCK_SKEW)
-        return ids
-
-    with steps.step("read", f"Read {file.path.name}"):
+    with (
+        CallerIds(scratch / "ids.sqlite") as ids,
+        steps.step("import", f"Import {file.path.name}") as say,
+    ):
         run = LabelImport(
             storage,
             definition,
             _signature(target, definition),
             file,
             Refusals(report),
-            request_id=lambda each: caller_ids().request_id(each),
+            request_id=_lookup(ids, lake, definition),
             clock=utc_now,
         )
         before = None if again else run.progress()
-    already = before is not None and before.finished_at is not None
-    title = "Continue the import" if before and not already else "Import"
-    with steps.step("import", title) as say:
+        already = before is not None and before.finished_at is not None
+        say("continued" if before and not already else "")
         for progress in run.run(again=again):
             share = progress.place.at / file.size if file.size else 1
             say(f"{progress.accepted:,} labels, {share:.0%}")
@@ -98,6 +93,22 @@ def import_file(
             now=utc_now(),
         )
     return Imported(file.path, report, already, file.ignored, progress, outcome)
+
+
+def _lookup(ids: CallerIds, lake: Lake, definition: ModelDefinition) -> Callable[[str], str]:
+    """Return what finds the request of a caller's id. The log is read when the first one comes."""
+
+    @cache
+    def read_log() -> None:
+        now = utc_now()
+        since = now - definition.retraining.label_wait - CLOCK_SKEW
+        ids.read(lake, definition, since, now + CLOCK_SKEW)
+
+    def request_id(caller_id: str) -> str:
+        read_log()
+        return ids.request_id(caller_id)
+
+    return request_id
 
 
 def _signature(target: Target, definition: ModelDefinition) -> Signature:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from evergreen.capture.ground_truth import RepeatedKeys, parse_labels
@@ -37,10 +36,9 @@ class LabelFileError(EvergreenError):
     """A file of ground truth is not of a known format, or lacks a column."""
 
 
-class FilePlace(BaseModel):
+@dataclass(frozen=True, slots=True)
+class FilePlace:
     """A place in a file between two lines."""
-
-    model_config = ConfigDict(frozen=True)
 
     line: int = 0
     """Number of the last line before it; of Parquet, of the last row."""
@@ -263,4 +261,8 @@ def _document(line: bytes) -> dict[str, Any] | str:
 
 
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
