@@ -11,20 +11,16 @@ from typer.testing import CliRunner
 
 from cli.commands import labels
 from cli.main import app
-from evergreen.capture.delivery import encode
-from evergreen.capture.request_log import (
-    new_request_id,
-    request_log_landing_prefix,
-    request_records,
-)
+from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
 from evergreen.clock import utc_now
+from tests.support.log_records import encode, request_records
 from tests.support.target_in_process import TargetInProcess
 from tests.support.trained_models import DEFINITION, ROW, TOML, promote
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from tests.support.aws_in_process import Account
 

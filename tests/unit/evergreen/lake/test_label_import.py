@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evergreen.bundle.store import Signature
-from evergreen.capture.delivery import encode
 from evergreen.capture.label_files import LabelFile
 from evergreen.capture.refusals import Refusals
-from evergreen.capture.request_log import new_request_id, request_records
+from evergreen.capture.request_log import new_request_id
 from evergreen.lake import import_outcome, label_import
 from evergreen.lake.caller_ids import CallerIds
 from evergreen.lake.import_outcome import find_outcome
@@ -24,6 +23,7 @@ from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from tests.support.folder_bucket import Folder
 from tests.support.killed import Killed
+from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def _import(storage: Storage, file: LabelFile, **changes: Any) -> LabelImport:
     def no_ids(_: str) -> str:
         raise AssertionError
 
-    given = {"request_id": no_ids, "clock": Ticking()} | changes
+    given: dict[str, Any] = {"request_id": no_ids, "clock": Ticking()} | changes
     refusals = Refusals(file.path.with_name("refused.csv"))
     return LabelImport(storage, DEFINITION, SIGNATURE, file, refusals, **given)
 

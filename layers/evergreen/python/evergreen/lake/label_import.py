@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.capture.delivery import encode
 from evergreen.capture.ground_truth import labels_landing_prefix
 from evergreen.capture.label_files import FilePlace, LabelFile
 from evergreen.capture.label_values import LabelLines
+from evergreen.capture.lines import to_lines
 from evergreen.errors import FieldError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class LabelImport:
         )
         done = batch.progress((key,))
         self._remember(_ImportRecord(done=batch.before, next=done))
-        self._storage.put(key, b"".join(map(encode, batch.records.values())))
+        self._storage.put(key, to_lines([*batch.records.values()]))
         return done
 
     def _remember(self, record: _ImportRecord) -> None:
