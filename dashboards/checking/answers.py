@@ -18,7 +18,7 @@ MAY_BE_EMPTY: Mapping[Metric, str] = {
     Metric.UNJOINED_LABELS: "labels are counted when a day of them is compacted",
 }
 """Metrics whose queries may be empty, with the reason; only metrics of the table."""
-NOBODY_ASKED = "nobody has asked for health, documentation or the list of models"
+NO_SUCH_REQUESTS = "nobody has asked for health, documentation or the list of models"
 """Why a query for no model may be empty, whatever the metric."""
 
 
@@ -60,7 +60,7 @@ class QueryAnswer:
         for name in self.metrics:
             reason = MAY_BE_EMPTY.get(Metric(name)) if name in Metric else None
             if self.for_no_model and name in Metric:
-                reason = NOBODY_ASKED
+                reason = NO_SUCH_REQUESTS
             if reason is None:
                 return None
             reasons.append(reason)

@@ -185,7 +185,7 @@ def test_a_version_that_parameter_store_has_forgotten_is_found_by_its_decision(
 
 def test_there_must_be_something_to_go_back_to(bench: Bench) -> None:
     name = bench.definition.name
-    with pytest.raises(NoProductionModelError, match="nothing is in production"):
+    with pytest.raises(NoProductionModelError, match="no version is in production"):
         roll_back(bench.context, name, "why not")
     (first,) = promote_new(bench, 1)
     with pytest.raises(NoProductionModelError, match="before version 1"):

@@ -92,7 +92,7 @@ class Production:
         Raises
         ------
         NoProductionModelError
-            If nothing is in production.
+            If no version is in production.
         """
         found = self._read(model)
         if found is None:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cli.shared.traffic import split_form
@@ -28,6 +28,7 @@ DEFINITION = ModelDefinition.model_validate(
 numbers = st.floats(width=32, allow_infinity=False)
 
 
+@example([(float(np.finfo(np.float32).max), 0, None)])
 @given(st.lists(st.tuples(numbers, st.integers(-999, 999), st.none() | st.text(min_size=1))))
 def test_the_api_reads_back_the_same_columns(rows: list[tuple[float, int, str | None]]) -> None:
     data = pd.DataFrame(

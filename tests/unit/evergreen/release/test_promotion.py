@@ -59,9 +59,13 @@ CHALLENGER = RegisteredVersion(
 
 
 @pytest.fixture(autouse=True)
-def file_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let MLflow use the store that it keeps in maintenance."""
+def file_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let MLflow use the store that it keeps in maintenance.
+
+    Without an address of its own, that store tries to import MLflow's database at every read.
+    """
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tmp_path.as_uri())
 
 
 @pytest.fixture
@@ -265,7 +269,8 @@ def test_a_comparison_with_another_champion_is_outdated(bench: ReleaseBench) -> 
     )
     outdated = refused(comparison())
     assert (
-        outdated.what == f"it was compared with nothing, and version {second} is in production now"
+        outdated.what
+        == f"it was compared with no version, and version {second} is in production now"
     )
     # A comparison of an earlier release has a champion's metric and not its version.
     unnamed = comparison(champion=second).model_copy(update={"champion": None})
@@ -277,7 +282,7 @@ def test_a_comparison_with_a_champion_is_outdated_where_nothing_serves(bench: Re
     with pytest.raises(OutdatedComparisonError) as caught:
         promote(bench.context, MODEL, second, comparison(champion=first))
     assert caught.value.what == (
-        f"it was compared with version {first}, and nothing is in production now"
+        f"it was compared with version {first}, and no version is in production now"
     )
     assert bench.context.production.read(MODEL) is None
 

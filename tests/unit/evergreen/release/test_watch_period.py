@@ -52,7 +52,7 @@ def test_the_alarm_that_led_to_a_rollback_may_finish_it() -> None:
 
 
 def test_there_must_be_a_version_to_go_back_to() -> None:
-    assert reason_not_to_roll_back(WATCHED, None, NOON) == "nothing is in production"
+    assert reason_not_to_roll_back(WATCHED, None, NOON) == "no version is in production"
     assert "before version 7" in (
         reason_not_to_roll_back(WATCHED, pointer(previous=None), NOON) or ""
     )

@@ -407,10 +407,11 @@ def test_id_and_metadata_are_taken_up_to_their_limits() -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("name", ["weight", "count"])
 def test_numbers_are_taken_up_to_the_range_of_a_32_bit_float(name: str, sign: int) -> None:
-    largest = sign * float(np.finfo(np.float32).max)
-    request = read({"instances": [{**GOOD, name: largest}]})
-    assert request.columns[name][0] == np.float32(largest)
-    beyond = float(np.nextafter(largest, sign * np.inf))
+    beyond = sign * (2.0**128 - 2.0**103)
+    largest = sign * np.finfo(np.float32).max
+    for written in (float(largest), sign * 3.4028235e38, float(np.nextafter(beyond, 0))):
+        request = read({"instances": [{**GOOD, name: written}]})
+        assert request.columns[name][0] == largest
     (found,) = refusal({"instances": [{**GOOD, name: beyond}]}).fields
     assert found == FieldError(f"instances[0].{name}", "is beyond the range of a 32-bit float")
 

@@ -91,7 +91,7 @@ def evaluate(
 
     It does if the share of resamples in which it is better by more than
     ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
-    refuses it; a tie keeps the champion. Where nothing is in production, the challenger is
+    refuses it; a tie keeps the champion. Where no version is in production, the challenger is
     promoted.
 
     Parameters

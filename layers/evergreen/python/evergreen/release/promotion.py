@@ -202,7 +202,9 @@ def _check_current(
     unsaid = compared is None and comparison.metric_champion is not None
     if unsaid or compared == present:
         return
-    beaten, serving = (f"version {which}" if which else "nothing" for which in (compared, present))
+    beaten, serving = (
+        f"version {which}" if which else "no version" for which in (compared, present)
+    )
     raise OutdatedComparisonError(
         f"it was compared with {beaten}, and {serving} is in production now",
         where=f"{model} {version}",

@@ -54,7 +54,7 @@ def roll_back(
     Raises
     ------
     NoProductionModelError
-        If nothing is in production, or there is no previous version.
+        If no version is in production, or there is no previous version.
     RegistryError
         If the version was never in production, is in production now, or is not in the registry.
     BundleError
@@ -64,7 +64,7 @@ def roll_back(
     """
     pointer = context.production.read(model)
     if pointer is None:
-        raise NoProductionModelError("nothing is in production", where=model)
+        raise NoProductionModelError("no version is in production", where=model)
     if not (pointer.rolled_back and to in (None, pointer.version)):
         pointer = _pointer_back(context, model, pointer, to)
         context.production.write(model, pointer)

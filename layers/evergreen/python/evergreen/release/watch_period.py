@@ -30,7 +30,7 @@ def reason_not_to_roll_back(
         When the alarm began.
     """
     if pointer is None:
-        return "nothing is in production"
+        return "no version is in production"
     if rollback.automatic and pointer.rolled_back and at <= pointer.promoted_at:
         return None
     version, promoted_at = pointer.version, pointer.promoted_at

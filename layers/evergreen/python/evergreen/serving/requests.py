@@ -36,7 +36,9 @@ RESERVED_METADATA = frozenset(
 )
 """Metadata keys that Evergreen writes itself."""
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_FLOAT32_END = 2.0**128 - 2.0**103
+"""The smallest number that a 32-bit float rounds to infinity. The largest float itself is often
+written in eight digits, 3.4028235e+38, which is a little more than its value."""
 _TYPES: dict[str, frozenset[type]] = {
     "float": frozenset({float, int}),
     "integer": frozenset({float, int}),
@@ -189,7 +191,7 @@ class RequestReader:
                 exact = np.array([written[name] for name in self._numeric], dtype=np.float64)
             except OverflowError:  # an integer too large for a float
                 return None
-            if (np.abs(exact) > _FLOAT32_MAX).any():
+            if (np.abs(exact) >= _FLOAT32_END).any():
                 return None
             for index in self._whole:
                 if (np.trunc(exact[index]) != exact[index])[~np.isnan(exact[index])].any():
@@ -221,7 +223,7 @@ def fault(feature: Feature, value: object) -> str | None:
         return _missing(feature, value)
     if type(value) not in _TYPES[feature.type]:
         return f"must be {_WORDS[feature.type]}, not {_kind(value)}"
-    if isinstance(value, int | float) and abs(value) > _FLOAT32_MAX:
+    if isinstance(value, int | float) and abs(value) >= _FLOAT32_END:
         return "is beyond the range of a 32-bit float"
     if feature.type == "integer" and isinstance(value, float) and not value.is_integer():
         return f"must be a whole number, not {value}"

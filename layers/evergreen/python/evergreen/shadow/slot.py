@@ -38,7 +38,7 @@ def start_shadow(
     BundleError
         If its bundle is missing, incomplete or altered. Nothing has been changed.
     NoProductionModelError
-        If nothing is in production.
+        If no version is in production.
     """
     pointer = production.read(model)
     known = pointer.shadow if pointer else None

@@ -27,7 +27,7 @@ _SEED = 20130101
 
 
 @dataclass(frozen=True, slots=True)
-class _Dealt:
+class _Permuted:
     """The metric on both sides, its difference, and the differences under random permutations."""
 
     window: float
@@ -96,21 +96,21 @@ def compare_performance(
     rng = np.random.default_rng(_SEED)
     higher_is_better = definition.metric == "f1"
     if higher_is_better:
-        dealt = _deal_f1(labelled, holdout, rng)
+        permuted = _permute_f1(labelled, holdout, rng)
     else:
-        dealt = _deal_rmse(definition, labelled, holdout, rng)
-    worse = dealt.by_chance <= dealt.difference
+        permuted = _permute_rmse(definition, labelled, holdout, rng)
+    worse = permuted.by_chance <= permuted.difference
     if not higher_is_better:
-        worse = dealt.by_chance >= dealt.difference
+        worse = permuted.by_chance >= permuted.difference
     p_value = (1 + int(worse.sum())) / (1 + SHUFFLES)
-    least, most = (float(bound) for bound in np.quantile(dealt.by_chance, [alpha, 1 - alpha]))
+    least, most = (float(bound) for bound in np.quantile(permuted.by_chance, [alpha, 1 - alpha]))
     return PerformanceTest(
         metric=definition.metric,
         drifted=p_value <= alpha,
-        value=dealt.window,
-        interval_low=dealt.window - most,
-        interval_high=dealt.window - least,
-        threshold=dealt.holdout,
+        value=permuted.window,
+        interval_low=permuted.window - most,
+        interval_high=permuted.window - least,
+        threshold=permuted.holdout,
         labelled_rows=labelled.num_rows,
         holdout_rows=rows,
         p_value=p_value,
@@ -118,7 +118,7 @@ def compare_performance(
     )
 
 
-def _deal_f1(labelled: pa.Table, holdout: pa.Table, rng: np.random.Generator) -> _Dealt:
+def _permute_f1(labelled: pa.Table, holdout: pa.Table, rng: np.random.Generator) -> _Permuted:
     # F1 depends only on how often each pair (label, prediction) occurs. A random permutation draws
     # these counts from a hypergeometric distribution. So the cost does not grow with the rows.
     ours, theirs = _pair_counts(labelled), _pair_counts(holdout)
@@ -126,14 +126,14 @@ def _deal_f1(labelled: pa.Table, holdout: pa.Table, rng: np.random.Generator) ->
     ground_truth, answers = np.array(pairs).T
     window = np.array([ours.get(pair, 0) for pair in pairs])
     pooled = window + [theirs.get(pair, 0) for pair in pairs]
-    dealt = rng.multivariate_hypergeometric(
+    permuted = rng.multivariate_hypergeometric(
         pooled, labelled.num_rows, size=SHUFFLES, method="marginals"
     )
-    counts = np.vstack([window, dealt])
+    counts = np.vstack([window, permuted])
     classes = sorted({*ground_truth.tolist(), *answers.tolist()})
     here = f1_of_counts(ground_truth, answers, counts, classes)
     there = f1_of_counts(ground_truth, answers, pooled - counts, classes)
-    return _Dealt(float(here[0]), float(there[0]), float(here[0] - there[0]), (here - there)[1:])
+    return _Permuted(float(here[0]), float(there[0]), float(here[0] - there[0]), (here - there)[1:])
 
 
 def _pair_counts(table: pa.Table) -> dict[tuple[str, str], int]:
@@ -142,9 +142,9 @@ def _pair_counts(table: pa.Table) -> dict[tuple[str, str], int]:
     return {(label, output): count for label, output, count in zip(*columns, strict=True)}
 
 
-def _deal_rmse(
+def _permute_rmse(
     definition: ModelDefinition, labelled: pa.Table, holdout: pa.Table, rng: np.random.Generator
-) -> _Dealt:
+) -> _Permuted:
     squares = [_squared_errors(table) for table in (labelled, holdout)]
     block = block_length(definition, min(side.size for side in squares))
     sums = [_block_sums(side, block, rng) for side in squares]
@@ -160,7 +160,7 @@ def _deal_rmse(
     differences = np.sqrt(window / (count * block))
     differences -= np.sqrt(others / ((pooled.size - count) * block))
     here, there = (float(np.sqrt(side.mean())) for side in squares)
-    return _Dealt(here, there, float(differences[0]), differences[1:])
+    return _Permuted(here, there, float(differences[0]), differences[1:])
 
 
 def _squared_errors(table: pa.Table) -> NDArray[np.float64]:
