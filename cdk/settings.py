@@ -134,6 +134,9 @@ class Settings(BaseModel):
     cooldown: Annotated[PeriodText | None, Unset] = None
     """Replaces ``[retraining] cooldown`` of every model and switches its budget (``refill``) off.
     Empty: each model's own."""
+    flush_seconds: Annotated[Annotated[int, Field(ge=0, le=900)] | None, Unset] = None
+    """Replaces `[request_log] flush_seconds` of every model, so that a demonstration need not wait.
+    ``evergreen deploy`` sets it to 1 on a laptop. Empty: each model's own."""
     no_traffic_after: Annotated[Period | None, Unset] = timedelta(hours=1)
     """Time without a request to a model after which an alarm begins, in whole minutes. Empty: no
     such alarm."""

@@ -37,17 +37,21 @@ class PythonEnvironment:
         Name of its folder and of its lock.
     purpose
         Its purpose in a few words, for progress messages.
-    package
-        Folder of a package of ours that is installed in addition to the lock.
+    packages
+        Folders of packages of ours that are installed in addition to the lock.
     """
 
     name: str
     purpose: str
-    package: str | None = None
+    packages: tuple[str, ...] = ()
 
 
 ENVIRONMENTS = (
-    PythonEnvironment("localstack", "LocalStack with our Lambda executor", "local/lambda_executor"),
+    PythonEnvironment(
+        "localstack",
+        "LocalStack with our Lambda executor and Firehose buffers",
+        ("local/lambda_executor", "local/firehose_buffer"),
+    ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
     PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime"),
     PythonEnvironment("training", "the training image's environment"),
@@ -105,8 +109,8 @@ def environment_fingerprint(paths: Paths, environment: PythonEnvironment) -> str
     """Return a hash of everything that an environment is built from."""
     digest = hashlib.sha256(sys.version.encode())
     digest.update(_lock(paths, environment).read_bytes())
-    if environment.package:
-        for file in _sources(paths.root / environment.package):
+    for package in environment.packages:
+        for file in _sources(paths.root / package):
             digest.update(file.relative_to(paths.root).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -121,14 +125,15 @@ def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO
 
     uv("venv", "--allow-existing", "--python", sys.executable, str(folder))
     uv("pip", "sync", "--require-hashes", "--python", python, lock)
-    if environment.package:
+    if environment.packages:
         # hatchling comes from this interpreter's environment, so no build tool is downloaded.
         wheels = paths.environments / f".{environment.name}.wheels"
         shutil.rmtree(wheels, ignore_errors=True)
-        uv(
-            *("build", "--wheel", "--no-build-isolation", "--python", sys.executable),
-            *("--out-dir", str(wheels), environment.package),
-        )
+        for package in environment.packages:
+            uv(
+                *("build", "--wheel", "--no-build-isolation", "--python", sys.executable),
+                *("--out-dir", str(wheels), package),
+            )
         built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
         uv("pip", "install", "--no-deps", "--offline", "--reinstall", "--python", python, *built)
 

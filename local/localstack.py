@@ -32,6 +32,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
     paths = settings.paths
     folder = paths.state / "localstack"
     python = paths.python("localstack")
+    buffers = settings.buffer_firehose
 
     def command() -> Command:
         return Command(
@@ -61,13 +62,15 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
                 "LAMBDA_RETRY_BASE_DELAY": "10",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
+                **({"EVERGREEN_FIREHOSE_BUFFER": str(paths.firehose)} if buffers else {}),
             },
             folder=folder,
             log=paths.logs / "localstack.log",
         )
 
     def prepare() -> None:
-        # LocalStack's state is in memory, so files of an earlier run are of no use.
+        # LocalStack's state is in memory, so files of an earlier run are of no use. Only what its
+        # Firehose accepted and could not write is kept, in a folder of its own.
         shutil.rmtree(folder, ignore_errors=True)
         forget(paths)
         for part in ("files", "tmp", "home"):

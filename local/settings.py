@@ -50,6 +50,11 @@ class Paths:
         return self.state / "logs"
 
     @property
+    def firehose(self) -> Path:
+        """The folder of the records that LocalStack's Firehose has not written yet."""
+        return self.state / "firehose"
+
+    @property
     def state_file(self) -> Path:
         """The state file, which lists the running services."""
         return self.state / "state.json"
@@ -98,6 +103,8 @@ class Settings:
         URL to which Alertmanager sends alerts, if any.
     scrape_seconds
         Seconds between two scrapes of Prometheus.
+    buffer_firehose
+        Whether LocalStack's Firehose collects records as AWS does, or writes each call at once.
     """
 
     paths: Paths
@@ -107,6 +114,7 @@ class Settings:
     inherited: Mapping[str, str] = field(default_factory=dict)
     alert_webhook: str | None = field(default=None, repr=False)
     scrape_seconds: int = 30
+    buffer_firehose: bool = True
 
 
 def read_settings(
@@ -135,4 +143,5 @@ def read_settings(
         ports=ports or PreferredPorts(),
         inherited={name: environ[name] for name in _INHERITED if name in environ},
         alert_webhook=environ.get("EVERGREEN_ALERT_WEBHOOK") or None,
+        buffer_firehose=environ.get("EVERGREEN_FIREHOSE_BUFFER") != "off",
     )

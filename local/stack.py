@@ -99,7 +99,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
             progress("data", "deleting")
             postgres.remove_data(settings)
             seaweedfs.remove_data(settings.paths)
-            for folder in ("localstack", "mlflow"):
+            for folder in ("localstack", "firehose", "mlflow"):
                 shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
             monitoring.remove_data(settings.paths)
         return running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -49,6 +50,17 @@ def status(settings: Settings) -> list[ServiceStatus]:
         health = Health.EXTERNAL if is_http_server(state.endpoint_url) else Health.NOT_ANSWERING
         statuses.insert(0, ServiceStatus("aws", "AWS emulator", health, state.endpoint_url))
     return statuses
+
+
+def unwritten_bytes(settings: Settings) -> int:
+    """Return the size of what LocalStack's Firehose accepted and has not written to S3 yet."""
+    if not settings.paths.firehose.is_dir():
+        return 0
+    size = 0
+    for file in settings.paths.firehose.iterdir():
+        with suppress(FileNotFoundError):  # written just now
+            size += file.stat().st_size
+    return size
 
 
 def _service(settings: Settings, name: str, record: ServiceRecord) -> ServiceStatus:

@@ -28,6 +28,14 @@ def command(
     cooldown: Annotated[
         str, typer.Option(help="Local stack only: shortest time between two retrainings.")
     ] = "1 second",
+    flush_seconds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=900,
+            help="Local stack only: seconds that Firehose collects records for one object.",
+        ),
+    ] = 1,
 ) -> None:
     """Deploy every stack of the app with cdk. Run it again after any change.
 
@@ -49,7 +57,9 @@ def command(
         context = {"stage": stage, "region": target.client("s3").meta.region_name}
     else:
         target = Target.local(running_stack(settings), stage)
-        context = emulator_context(target, period=period, cooldown=cooldown)
+        context = emulator_context(
+            target, period=period, cooldown=cooldown, flush_seconds=flush_seconds
+        )
     log = settings.paths.logs / "deploy.log"
     with Steps() as steps, steps.step("deploy", f"Deploy stage {stage}") as say:
         deploy(target, context, log, say)

@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from cli.shared import console
-from local.settings import read_settings
+from local.settings import Settings, read_settings
 from local.stack import running_stack
-from local.status import Health, ServiceStatus, status
+from local.status import Health, ServiceStatus, status, unwritten_bytes
 
 _COLOURS = {
     Health.RUNNING: "green",
@@ -34,10 +34,19 @@ def command(
         console.document([asdict(service) for service in services])
     elif services:
         console.out.print(_table(services))
+        if any(service.name == "localstack" for service in services):
+            console.out.print(f"\nFirehose: {_firehose(settings)}", soft_wrap=True)
         console.out.print(f"\nLogs: {settings.paths.logs}", soft_wrap=True)
     running_stack(settings)
     if any(service.health is Health.NOT_ANSWERING for service in services):
         raise typer.Exit(1)
+
+
+def _firehose(settings: Settings) -> str:
+    if not settings.buffer_firehose:
+        return "set to write each call at once (EVERGREEN_FIREHOSE_BUFFER=off)"
+    waiting = unwritten_bytes(settings)
+    return f"collects records as on AWS; {waiting / 1024:,.1f} KiB are not in S3 yet"
 
 
 def _table(services: list[ServiceStatus]) -> Table:

@@ -26,7 +26,9 @@ class DeploymentError(EvergreenError):
     """cdk ended with an error."""
 
 
-def emulator_context(target: Target, *, period: str, cooldown: str) -> dict[str, str]:
+def emulator_context(
+    target: Target, *, period: str, cooldown: str, flush_seconds: int = 1
+) -> dict[str, str]:
     """Return the CDK context of a deployment to an emulator.
 
     Parameters
@@ -35,12 +37,16 @@ def emulator_context(target: Target, *, period: str, cooldown: str) -> dict[str,
         The time between two checks of each drift schedule; replaces the models' values.
     cooldown
         The shortest time between two retrainings; replaces the models' values.
+    flush_seconds
+        How long Firehose collects records before it writes them; replaces the models' values. With
+        0 they are in S3 before the prediction is answered.
     """
     return {
         "stage": target.stage,
         "emulator": "true",
         "drift_period": period,
         "cooldown": cooldown,
+        "flush_seconds": str(flush_seconds),
         "mlflow_tracking_uri": target.mlflow_uri or "",
     }
 

@@ -35,5 +35,10 @@ def aws(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 @pytest.fixture(scope="session")
 def emulator(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    context = {"emulator": True, "drift_period": "1 minute", "cooldown": "1 second"}
+    context = {
+        "emulator": True,
+        "drift_period": "1 minute",
+        "cooldown": "1 second",
+        "flush_seconds": "1",
+    }
     return synthesise(context, models, tmp_path_factory.mktemp("emulator"))

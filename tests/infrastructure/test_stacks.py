@@ -127,6 +127,15 @@ def test_firehose_writes_plain_json_lines_below_a_plain_prefix(aws: Templates) -
     assert not [target for target in targets if "DynamicPartitioningConfiguration" in target]
 
 
+def test_the_deployment_may_shorten_the_time_that_firehose_collects(
+    aws: Templates, emulator: Templates
+) -> None:
+    for templates, seconds in ((aws, 60), (emulator, 1)):
+        streams = resources(templates["Serving"], "AWS::KinesisFirehose::DeliveryStream").values()
+        hints = [each["ExtendedS3DestinationConfiguration"]["BufferingHints"] for each in streams]
+        assert hints == [{"IntervalInSeconds": seconds, "SizeInMBs": 5}] * 2 * len(MODELS)
+
+
 def test_every_function_keeps_its_log_no_longer_than_told(aws: Templates) -> None:
     groups = [
         group

@@ -198,6 +198,7 @@ def test_it_predicts_and_logs(predict: Sandbox, local_stack: Stack) -> None:
             "RoleARN": "arn:aws:iam::000000000000:role/stream",
             "BucketARN": f"arn:aws:s3:::{bucket}",
             "Prefix": request_log_landing_prefix(MODEL),
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
         },
     )
     storage = Storage(bucket, s3)

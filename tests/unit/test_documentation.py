@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PATTERNS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".github/*.md", "docs/**/*.md")
-BESIDE_CODE = ("dashboards/README.md", "local/lambda_executor/README.md")
+BESIDE_CODE = ("dashboards/README.md", "local/*/README.md")
 PAGES = sorted(page for pattern in (*PATTERNS, *BESIDE_CODE) for page in ROOT.glob(pattern))
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "."}
 SOURCES = {".py", ".md", ".toml", ".yaml", ".yml", ".ipynb", ".in", ".lock"}

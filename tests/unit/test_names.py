@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 LIBRARY = "layers/evergreen/python"
 ROOMS = ("functions", "cli", "cdk", "local", "dashboards")
-OTHER_DISTRIBUTION = "local/lambda_executor"
+OTHER_DISTRIBUTIONS = ("local/lambda_executor", "local/firehose_buffer")
 """Installed into LocalStack's environment, where none of our other modules is."""
 
 PER_MODULE = {
@@ -79,7 +79,7 @@ def sources_of(*folders: str) -> dict[str, str]:
         name: file.read_text(encoding="utf-8")
         for folder in folders
         for file in (ROOT / folder).rglob("*.py")
-        if not (name := str(file.relative_to(ROOT))).startswith(OTHER_DISTRIBUTION)
+        if not (name := str(file.relative_to(ROOT))).startswith(OTHER_DISTRIBUTIONS)
     }
 
 

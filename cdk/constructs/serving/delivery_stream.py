@@ -73,6 +73,7 @@ class DeliveryStream(Construct):
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
         access.grant_write(role, storage, prefix, failed)
         log_group.grant_write(role)
+        replaced = storage.deployment.settings.flush_seconds
         stream = firehose.CfnDeliveryStream(
             self,
             "Stream",
@@ -86,7 +87,7 @@ class DeliveryStream(Construct):
                 error_output_prefix=failed,
                 compression_format="UNCOMPRESSED",
                 buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
-                    interval_in_seconds=buffering.flush_seconds,
+                    interval_in_seconds=buffering.flush_seconds if replaced is None else replaced,
                     size_in_m_bs=size_hint(buffering.flush_records),
                 ),
                 cloud_watch_logging_options=(

@@ -132,33 +132,45 @@ class Emulator:
 
 
 def start(folder: Path) -> Emulator:
-    python = python_of("localstack")
+    """Start a LocalStack with the executor."""
     runtime = python_of("lambda-runtime")
     image = folder / "images" / "special"
     shutil.copytree(ENVIRONMENTS / "lambda-runtime", image, symlinks=True)
     (image / "lib/python3.13/site-packages/only_in_image.py").write_text("ANSWER = 42\n")
+    return launch(
+        folder,
+        "lambda,logs,s3,sqs,sts,iam,cloudwatch",
+        {
+            "DEVELOPERS_OWN": "not for functions",
+            "PYTHONPATH": str(PACKAGE / "tests"),
+            "LAMBDA_RUNTIME_EXECUTOR": "evergreen",
+            "EVERGREEN_LAMBDA_PYTHON": str(runtime),
+            "EVERGREEN_LAMBDA_IMAGES": str(folder / "images"),
+        },
+    )
+
+
+def launch(folder: Path, services: str, settings: Mapping[str, str]) -> Emulator:
+    """Start a LocalStack with these services and environment variables."""
+    python = python_of("localstack")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"127.0.0.1:{port}"
-    (folder / "tmp").mkdir()
+    (folder / "tmp").mkdir(exist_ok=True)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
-        "DEVELOPERS_OWN": "not for functions",
-        "PYTHONPATH": str(PACKAGE / "tests"),
         "GATEWAY_LISTEN": address,
         "LOCALSTACK_HOST": address,
         "FILESYSTEM_ROOT": str(folder / "root"),
         "TMPDIR": str(folder / "tmp"),
-        "SERVICES": "lambda,logs,s3,sqs,sts,iam,cloudwatch",
+        "SERVICES": services,
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DNS_ADDRESS": "0",
         "EAGER_SERVICE_LOADING": "0",
-        "LAMBDA_RUNTIME_EXECUTOR": "evergreen",
-        "EVERGREEN_LAMBDA_PYTHON": str(runtime),
-        "EVERGREEN_LAMBDA_IMAGES": str(folder / "images"),
+        **settings,
     }
     with (folder / "localstack.log").open("wb") as log:
         process = subprocess.Popen(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EMPTY = PythonEnvironment("empty", "nothing")
-PACKAGED = PythonEnvironment("packaged", "a package", package="package")
+PACKAGED = PythonEnvironment("packaged", "a package", packages=("package",))
 
 
 @pytest.fixture

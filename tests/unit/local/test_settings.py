@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from local.settings import read_settings
 
 if TYPE_CHECKING:
@@ -24,6 +26,12 @@ def test_named_emulator_is_used_with_its_mlflow() -> None:
     )
     assert settings.endpoint_url == "http://emulator"
     assert settings.mlflow_uri == "http://mlflow"
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(None, True), ("", True), ("off", False)])
+def test_firehose_buffers_unless_that_is_off(value: str | None, *, wanted: bool) -> None:
+    environ = {} if value is None else {"EVERGREEN_FIREHOSE_BUFFER": value}
+    assert read_settings(environ=environ).buffer_firehose is wanted
 
 
 def test_services_do_not_see_the_users_credentials_or_paths() -> None:

@@ -10,7 +10,7 @@ from local.ports import pick
 from local.settings import Paths, Settings
 from local.stack import Stack, StackNotRunningError, down, running_stack
 from local.state import StateFile
-from local.status import Health, status
+from local.status import Health, status, unwritten_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,14 @@ def test_recorded_external_emulator_that_is_gone_is_shown_so(settings: Settings)
     StateFile(settings.paths.state_file).change(endpoint_url=url, mlflow_uri="http://mlflow")
     [service] = status(settings)
     assert (service.url, service.health) == (url, Health.NOT_ANSWERING)
+
+
+def test_what_firehose_has_not_written_is_counted(settings: Settings) -> None:
+    assert unwritten_bytes(settings) == 0
+    settings.paths.firehose.mkdir(parents=True)
+    (settings.paths.firehose / "one").write_bytes(b"12345")
+    (settings.paths.firehose / "two").write_bytes(b"678")
+    assert unwritten_bytes(settings) == 8
 
 
 def test_client_environment_names_the_stack(settings: Settings) -> None:

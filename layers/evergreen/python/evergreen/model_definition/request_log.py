@@ -14,7 +14,8 @@ class RequestLog(Strict):
     """Rows that Firehose collects before it writes an object. Firehose takes a size in MiB, so
     1 KiB a row is assumed; the result is at least 1 MiB and at most 128 MiB."""
     flush_seconds: int = Field(default=60, ge=0, le=900)
-    """Seconds after which Firehose writes an object, however few rows there are."""
+    """Seconds after which Firehose writes an object, however few rows there are. `flush_seconds` in
+    `cdk.json` replaces it."""
     redact: tuple[str, ...] = ()
     """Names of features that are never written to the request log. They are not tested for drift
     and cannot be segments."""
