@@ -19,6 +19,7 @@ from cli.commands import (
     down,
     history,
     labels,
+    log,
     open_address,
     predict,
     promote,
@@ -51,6 +52,7 @@ app.command("train")(train.command)
 app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)
 app.command("history")(history.command)
+app.command("log")(log.command)
 app.add_typer(labels.app, name="labels")
 app.command("rollback")(rollback.command)
 app.command("doctor")(doctor.command)

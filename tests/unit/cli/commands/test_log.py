@@ -1,0 +1,192 @@
+"""What `evergreen log` shows of the request log, and what it answers in SQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.commands import log
+from cli.main import app
+from cli.shared.log_queries import columns_read, tables_read
+from evergreen.capture.ground_truth import labels_landing_prefix
+from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
+from evergreen.clock import to_text, utc_now
+from tests.support.log_records import encode, request_records
+from tests.support.target_in_process import TargetInProcess
+from tests.support.trained_models import DEFINITION, ROW, TOML
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from tests.support.aws_in_process import Account
+
+IDS = [new_request_id() for _ in range(5)]
+NOW = utc_now()
+
+
+@pytest.fixture
+def target(aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TargetInProcess:
+    """Five requests, one an hour; the last was delivered twice, and the first has two labels."""
+    deployed = TargetInProcess.of(aws)
+    folder = tmp_path / "models" / DEFINITION.name
+    folder.mkdir(parents=True)
+    (folder / "model.toml").write_text(TOML)
+    monkeypatch.setattr(log, "MODELS", folder.parent)
+    monkeypatch.setattr(log, "choose", lambda **_: deployed)
+    for number, request_id in enumerate(IDS):
+        moment = NOW - timedelta(hours=5 - number)
+        [record] = request_records(
+            timestamp=moment,
+            request_id=request_id,
+            definition=DEFINITION,
+            model_version=str(1 + number // 3),
+            rows=[ROW | {"stops": number}],
+            outputs=["late"],
+            confidences=[0.5 + number / 10],
+            metadata={"role": "champion", "id": f"order-{number}"},
+        )
+        prefix = f"{request_log_landing_prefix(DEFINITION.name)}{moment:%Y/%m/%d/%H}/"
+        for name in ("once", "twice") if number == 4 else ("once",):
+            deployed.storage.put(f"{prefix}{name}", encode(record))
+    for number, label in enumerate(("late", "on time")):
+        moment = to_text(NOW - timedelta(minutes=10 - number))
+        item = {"timestamp": moment, "request_id": IDS[0], "row": 0, "model": DEFINITION.name}
+        line = encode({**item, "label": label, "observed_at": moment})
+        prefix = labels_landing_prefix(DEFINITION.name)
+        deployed.storage.put(f"{prefix}{NOW:%Y/%m/%d/%H}/{number}", line)
+    return deployed
+
+
+def _log(*options: str) -> Result:
+    return CliRunner().invoke(app, ["log", DEFINITION.name, *options])
+
+
+def _rows(sql: str, *options: str) -> list[dict[str, Any]]:
+    result = _log("--sql", sql, "--json", *options)
+    assert result.exit_code == 0, result.exception
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+@pytest.mark.usefixtures("target")
+def test_the_newest_rows_come_first_and_each_once() -> None:
+    result = _log("--limit", "3")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [line[-2] for line in lines[1:]] == [IDS[4], IDS[3], IDS[2]]
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    documents = json.loads(_log("--json").stdout)
+    assert [each["request_id"] for each in documents] == IDS[::-1]
+    assert documents[0]["input_data"]["stops"] == 4
+    assert documents[0]["metadata"]["id"] == "order-4"
+
+
+@pytest.mark.usefixtures("target")
+def test_a_window_is_a_period_or_two_times() -> None:
+    def found(*options: str) -> list[str]:
+        return [each["request_id"] for each in json.loads(_log("--json", *options).stdout)]
+
+    assert found("--since", "150 minutes") == [IDS[4], IDS[3]]
+    times = [to_text(NOW - timedelta(hours=hours)) for hours in (4, 2)]
+    assert found("--since", times[0], "--until", times[1]) == [IDS[2], IDS[1]]
+    assert "No row of late_bus" in _log("--since", "1 minute").stdout
+
+
+@pytest.mark.usefixtures("target")
+def test_a_query_sees_each_row_once_with_its_last_label() -> None:
+    counts = _rows(
+        "select model_version as v, count(*) as n from request_log group by 1 order by 1"
+    )
+    assert counts == [{"v": "1", "n": 3}, {"v": "2", "n": 2}]
+    assert _rows(
+        "select label, stops, request_id, labelled_at > timestamp as later from labelled"
+    ) == [{"label": "on time", "stops": 0.0, "request_id": IDS[0], "later": True}]
+    assert _rows("select count(*) n from labels") == [{"n": 1}]
+    newest = "select timestamp from request_log order by timestamp desc limit 1"
+    assert _rows(newest) == [{"timestamp": to_text(NOW - timedelta(hours=1))}]
+    assert _rows("from request_log", "--since", "90 minutes")[0]["line"] == "U1"
+    ids = "select metadata->>'id' as id from request_log where stops = 2"
+    assert _rows(ids) == [{"id": "order-2"}]
+
+
+@pytest.mark.usefixtures("target")
+def test_a_query_prints_a_table_or_csv() -> None:
+    sql = "select request_id, '[b]x' as \"a[b]\", row from request_log order by timestamp"
+    table = _log("--sql", sql).stdout.splitlines()
+    assert table[0].split() == ["request_id", "a[b]", "row"]
+    assert table[1].split() == [IDS[0], "[b]x", "0"]
+    assert len(table) == 6
+    rows = list(csv.DictReader(io.StringIO(_log("--sql", sql, "--csv").stdout)))
+    assert [row["request_id"] for row in rows] == IDS
+    assert [row["stops"] for row in csv.DictReader(io.StringIO(_log("--csv").stdout))] == [
+        "4", "3", "2", "1", "0"
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("target")
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("select nothing from request_log", "nothing"),
+        ("select from from", "syntax error"),
+        ("select * from elsewhere", "elsewhere"),
+        ("select cast(request_id as integer) from request_log", "Could not convert"),
+    ],
+)
+def test_a_query_that_cannot_run_says_why(sql: str, says: str) -> None:
+    result = _log("--sql", sql)
+    assert result.exit_code == 1
+    assert says in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--since", "yesterday"), "neither a period"),
+        (("--since", "1 hour", "--until", "2 hours"), "not before"),
+        (("--csv", "--json"), "either"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options: tuple[str, ...], says: str) -> None:
+    result = CliRunner().invoke(app, ["log", "flight_delay", *options])
+    assert result.exit_code == 2
+    assert says in " ".join(result.output.replace("│", " ").split())
+
+
+ALL = frozenset({"a", "b", "Wind", "timestamp"})
+
+
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("select count(*) from request_log", set()),
+        ("select a from request_log r where r.b > 1", {"a", "b"}),
+        ('select wind, "a" from request_log', {"Wind", "a"}),
+        ("with x as (select a as c from request_log) select c from x", {"a"}),
+        ("select a from request_log join labels using (b)", {"a", "b"}),
+        ("select a * 2 from request_log", {"a"}),
+        ("select * from request_log", ALL),
+        ("select r.* from request_log r", ALL),
+        ("from request_log", ALL),
+        ("summarize request_log", ALL),
+        ("select columns('a.*') from request_log", ALL),
+        ("select r from request_log r", ALL),
+        ("pivot request_log on a using count(*)", ALL),
+        ("this is no query", ALL),
+    ],
+)
+def test_only_columns_that_a_query_may_read_are_read(sql: str, read: set[str]) -> None:
+    assert columns_read(sql, ALL) == read
+
+
+def test_only_tables_that_a_query_may_read_are_read() -> None:
+    assert tables_read("select 1 from request_log") == {"request_log"}
+    assert tables_read("select 1 from LABELS") == {"labels"}
+    assert tables_read("select 1 from labelled") == {"labels", "request_log"}
