@@ -57,9 +57,9 @@ def target(aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tar
         for name in ("once", "twice") if number == 4 else ("once",):
             deployed.storage.put(f"{prefix}{name}", encode(record))
     for number, label in enumerate(("late", "on time")):
-        moment = to_text(NOW - timedelta(minutes=10 - number))
-        item = {"timestamp": moment, "request_id": IDS[0], "row": 0, "model": DEFINITION.name}
-        line = encode({**item, "label": label, "observed_at": moment})
+        came = to_text(NOW - timedelta(minutes=10 - number))
+        item = {"timestamp": came, "request_id": IDS[0], "row": 0, "model": DEFINITION.name}
+        line = encode({**item, "label": label, "observed_at": came})
         prefix = labels_landing_prefix(DEFINITION.name)
         deployed.storage.put(f"{prefix}{NOW:%Y/%m/%d/%H}/{number}", line)
     return deployed
