@@ -18,7 +18,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
 quick_tests := tests/unit tests/infrastructure
-deployed_tests := tests/integration tests/end_to_end local/lambda_executor/tests
+deployed_tests := tests/integration tests/end_to_end $(wildcard local/*/tests)
 
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
