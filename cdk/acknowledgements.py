@@ -67,6 +67,12 @@ _WILDCARDS = {
     r":parameter/evergreen/[a-z0-9]+/\*/production": (
         "The production pointers of every model of this stage, and no other parameter."
     ),
+    r":table/evergreen_[a-z0-9]+/\*": (
+        "The tables of this stage's database: the compaction makes one for each model."
+    ),
+    r":log-group:/aws-glue/iceberg-[a-z-]+/logs:\*": (
+        "The log streams of Glue's table optimizers, in the groups that Glue has for them."
+    ),
     r":execution:evergreen-[a-z0-9]+-train-evaluate-promote:\*": (
         "The executions of one state machine: their names are not known beforehand."
     ),

@@ -16,6 +16,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from cdk.constructs import access
 from cdk.constructs.building.functions import WORKER, ImageFunction
 from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.lake import read_lake
 from cdk.constructs.monitoring.notifications import Notifications
 from cdk.constructs.serving.model_endpoint import camel_case
 from cdk.settings import period_text, schedule_period
@@ -57,7 +58,8 @@ class DriftStack(Stack):
             capacity=replace(WORKER, laptop_at_once=1),
             environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
         )
-        access.grant_read(check.role, storage, "request-log/", "labels/", "datasets/", "drift/")
+        read_lake(check, storage)
+        access.grant_read(check.role, storage, "datasets/", "drift/")
         # Of the bundles only the predictions on the holdout, and no model.
         access.grant_read(check.role, storage, "bundles/*/holdout_predictions.parquet")
         access.grant_write(check.role, storage, "drift/")

@@ -16,6 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from cdk.constructs import access
 from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.lake import read_lake
 from cdk.constructs.monitoring.event_marks import EventMarks
 from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
 from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemaker
@@ -124,13 +125,15 @@ class RetrainingStack(Stack):
     def _grant(self, storage: StorageStack) -> None:
         """Grant each function the rights that its step needs."""
         roles = {folder: function.role for folder, function in self.functions.items()}
-        access.grant_read(roles["build_dataset"], storage, "datasets/", "request-log/", "labels/")
+        for folder in ("build_dataset", "compare_shadow"):
+            read_lake(self.functions[folder], storage)
+        access.grant_read(roles["build_dataset"], storage, "datasets/")
         access.grant_write(roles["build_dataset"], storage, "datasets/")
         access.grant_read(roles["train"], storage, "datasets/")
         access.grant_write(roles["register_challenger"], storage, "bundles/")
         access.grant_read(roles["evaluate"], storage, "datasets/", "bundles/")
         access.grant_read(roles["set_shadow"], storage, "bundles/")
-        access.grant_read(roles["compare_shadow"], storage, "request-log/", "labels/", "bundles/")
+        access.grant_read(roles["compare_shadow"], storage, "bundles/")
         access.grant_read(roles["promote"], storage, "bundles/", "decisions/")
         access.grant_write(roles["promote"], storage, "decisions/")
         access.grant_read(roles["clean_up"], storage, "datasets/", "bundles/", "decisions/")

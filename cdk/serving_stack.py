@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from cdk.constructs import access
 from cdk.constructs.building.functions import Capacity, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.lake import compact_lake
 from cdk.constructs.serving.model_endpoint import ModelEndpoint, camel_case
 from cdk.constructs.serving.rest_api import RestApi
 from cdk.settings import schedule_period
@@ -91,16 +92,11 @@ class ServingStack(Stack):
             capacity=Capacity(memory=1769, seconds=900),
             environment={"EVERGREEN_RAW_RETENTION_DAYS": str(settings.raw_retention_days)},
         )
-        tables, raw = (
-            [f"{table}/{part}/" for table in ("request-log", "labels")] for part in ("table", "raw")
-        )
-        access.grant_read(compact.role, storage, *tables, *raw)
-        access.grant_write(compact.role, storage, *tables, "rejected/")
-        access.grant_delete(compact.role, storage, *tables, *raw)
+        compact_lake(compact, storage)
         events.Rule(
             self,
             "Compaction",
-            description="Rewrites what has landed as Parquet",
+            description="Appends what has landed to the tables",
             schedule=events.Schedule.rate(schedule_period(settings.compaction_period)),
             targets=[
                 targets.LambdaFunction(

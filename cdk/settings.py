@@ -128,6 +128,14 @@ class Settings(BaseModel):
     separated by spaces or commas. Empty: nobody does."""
     compaction_period: Period = timedelta(hours=1)
     """Time between two compactions of the request log, in whole minutes."""
+    table_upkeep: Literal["glue", "function"] = "glue"
+    """What rewrites small files of the tables and removes old snapshots and files: ``glue`` is the
+    table optimizers of AWS Glue, billed by use, which the compaction switches on for each table;
+    ``function`` is the compaction function, as on an emulator without Glue. After a change to
+    ``function`` delete the optimizers with ``aws glue delete-table-optimizer``."""
+    lake_catalog: str = "glue"
+    """Catalogue of the tables. Only an emulator may have another than ``glue``: the SQLAlchemy URI
+    of a database. ``evergreen deploy`` sets it."""
     drift_period: Annotated[Period | None, Unset] = None
     """Replaces ``every`` of each ``[drift]`` schedule, so that a demonstration need not wait; in
     whole minutes. Empty: each model's own."""
@@ -146,6 +154,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _belong_together(self) -> Settings:
+        if self.lake_catalog != "glue" and not self.emulator:
+            raise ValueError('lake_catalog: AWS has Glue, so leave it at "glue"')
         if (self.services_certificate_arn is None) != (self.services_domain is None):
             raise ValueError("services_certificate_arn and services_domain need each other")
         if (self.grafana == "existing") != (self.grafana_role_arn is not None):
@@ -155,6 +165,11 @@ class Settings(BaseModel):
         if len(self.vpc_subnet_ids) == 1:
             raise ValueError("vpc_subnet_ids: give at least two, in different zones")
         return self
+
+    @property
+    def glue_database(self) -> str:
+        """The name of the Glue database of the tables."""
+        return f"evergreen_{self.stage}"
 
     @property
     def production(self) -> bool:

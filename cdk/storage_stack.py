@@ -1,4 +1,4 @@
-"""The storage stack: data bucket, encryption key, lifecycle rules and event bus."""
+"""The storage stack: data bucket, encryption key, lifecycle rules, catalogue and event bus."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -20,7 +21,7 @@ _KEPT_MARKS = Duration.days(90)
 
 
 class StorageStack(Stack):
-    """The data bucket with its key, the bucket of its access log, and the event bus."""
+    """The data bucket with its key, the bucket of its access log, the catalogue, the event bus."""
 
     def __init__(self, scope: Construct, deployment: Deployment, **stack: object) -> None:
         settings = deployment.settings
@@ -32,6 +33,8 @@ class StorageStack(Stack):
         # Other stacks import it by the name of its export. cdk-nag's findings quote that name, so
         # each of them can be acknowledged.
         self.bucket_arn = self.export_value(self.bucket.bucket_arn)
+        if settings.lake_catalog == "glue":
+            self._catalog()
         self.bus = events.EventBus(self, "Bus", event_bus_name=settings.name())
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
@@ -55,6 +58,22 @@ class StorageStack(Stack):
             )
         )
         return key
+
+    def _catalog(self) -> None:
+        """Add the Glue database. The compaction adds the tables, whose columns it knows."""
+        database = glue.CfnDatabase(
+            self,
+            "Lake",
+            catalog_id=self.account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=self.deployment.settings.glue_database,
+                description="Evergreen: request log and ground truth of each model",
+            ),
+        )
+        # Unlike the bucket it goes with the stack: a new deployment makes a new bucket, and a
+        # database of this name that points to the old one would be in its way. The old tables can
+        # be registered again from their files.
+        database.apply_removal_policy(RemovalPolicy.DESTROY)
 
     def _access_log(self) -> s3.Bucket:
         return s3.Bucket(

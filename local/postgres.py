@@ -1,4 +1,4 @@
-"""The PostgreSQL service for MLflow: the services environment's binaries on a loopback port."""
+"""PostgreSQL for MLflow and the lake: the services environment's binaries on a loopback port."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+LAKE_CATALOG = "EVERGREEN_LAKE_CATALOG"
+"""The variable that names the catalogue of the lake's tables: an SQLAlchemy URI, or ``glue``."""
 ARTIFACT_BUCKET = "evergreen-mlflow-artifacts"
 
 # Of the user's variables a service sees only these. An AWS_PROFILE, MLFLOW_… or PYTHONPATH that
@@ -95,6 +97,9 @@ class Settings:
         A running AWS emulator to use instead of our own LocalStack.
     mlflow_uri
         A running MLflow server to use; it counts only together with ``endpoint_url``.
+    lake_catalog
+        The catalogue of the lake's tables to use, instead of our own PostgreSQL: an SQLAlchemy URI,
+        or ``glue`` for an emulator that has Glue. It counts only together with ``endpoint_url``.
     ports
         The preferred ports.
     inherited
@@ -110,6 +115,7 @@ class Settings:
     paths: Paths
     endpoint_url: str | None = None
     mlflow_uri: str | None = None
+    lake_catalog: str | None = field(default=None, repr=False)
     ports: PreferredPorts = field(default_factory=PreferredPorts)
     inherited: Mapping[str, str] = field(default_factory=dict)
     alert_webhook: str | None = field(default=None, repr=False)
@@ -140,6 +146,7 @@ def read_settings(
         paths=Paths(root=root, state=state or root / ".evergreen"),
         endpoint_url=endpoint_url,
         mlflow_uri=(environ.get("MLFLOW_TRACKING_URI") or None) if endpoint_url else None,
+        lake_catalog=(environ.get(LAKE_CATALOG) or None) if endpoint_url else None,
         ports=ports or PreferredPorts(),
         inherited={name: environ[name] for name in _INHERITED if name in environ},
         alert_webhook=environ.get("EVERGREEN_ALERT_WEBHOOK") or None,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evergreen.errors import EvergreenError
-from local import environments, monitoring, postgres, process, seaweedfs
+from local import environments, lake_catalog, monitoring, postgres, process, seaweedfs
 from local.files import exclusive
-from local.settings import DUMMY_CREDENTIALS, REGION, Settings
+from local.settings import DUMMY_CREDENTIALS, LAKE_CATALOG, REGION, Settings
 from local.starter import Starter
 from local.state import StateFile
 
@@ -32,6 +32,7 @@ class Stack:
     settings: Settings
     endpoint_url: str
     mlflow_uri: str
+    lake_catalog: str = field(repr=False)
 
     def client_environment(self) -> dict[str, str]:
         """Return the variables with which AWS clients, cdk and MLflow clients find the stack."""
@@ -42,6 +43,7 @@ class Stack:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "MLFLOW_TRACKING_URI": self.mlflow_uri,
+            LAKE_CATALOG: self.lake_catalog,
         }
 
 
@@ -59,8 +61,8 @@ def up(settings: Settings, progress: Progress) -> Stack:
     with _only_one(settings, progress):
         environments.build_all(settings.paths, progress)
         state = StateFile(settings.paths.state_file)
-        endpoint_url, mlflow_uri = Starter(settings, progress, state).run()
-        return Stack(settings, endpoint_url, mlflow_uri)
+        found = Starter(settings, progress, state).run()
+        return Stack(settings, found.endpoint_url, found.mlflow_uri, found.lake_catalog)
 
 
 def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list[str]:
@@ -73,7 +75,8 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
     progress
         Called with each service that is being stopped.
     clean
-        Also delete MLflow's runs, versions and artifacts, and the data of Prometheus.
+        Also delete MLflow's runs, versions and artifacts, the catalogue of the lake's tables, and
+        the data of Prometheus.
     """
     with _only_one(settings, progress):
         state = StateFile(settings.paths.state_file)
@@ -98,6 +101,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
         if clean:
             progress("data", "deleting")
             postgres.remove_data(settings)
+            lake_catalog.remove_secret(settings)
             seaweedfs.remove_data(settings.paths)
             for folder in ("localstack", "firehose", "mlflow"):
                 shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
@@ -114,7 +118,7 @@ def running_stack(settings: Settings) -> Stack:
         If no stack runs, or a part of it has ended.
     """
     state = StateFile(settings.paths.state_file).read()
-    if state.endpoint_url is None or state.mlflow_uri is None:
+    if state.endpoint_url is None or state.mlflow_uri is None or state.lake_catalog is None:
         raise StackNotRunningError(
             "the local stack is not running", fix="Start it with `evergreen up`"
         )
@@ -124,7 +128,7 @@ def running_stack(settings: Settings) -> Stack:
             f"{' and '.join(ended)} ended unexpectedly",
             fix="Start them again with `evergreen up`",
         )
-    return Stack(settings, state.endpoint_url, state.mlflow_uri)
+    return Stack(settings, state.endpoint_url, state.mlflow_uri, state.lake_catalog)
 
 
 @contextmanager

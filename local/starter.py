@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from local import monitoring, postgres, process
+from local.lake_catalog import create_lake_catalog, lake_catalog_uri
 from local.localstack import localstack
 from local.mlflow import mlflow
 from local.plan import Plan, choose_ports, external_endpoint
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 _PATIENCE_WITH_THE_RUNNING_SECONDS = 30.0
 
 
+class Addresses(NamedTuple):
+    """The addresses by which clients use a stack: AWS, MLflow and the lake's catalogue."""
+
+    endpoint_url: str
+    mlflow_uri: str
+    lake_catalog: str
+
+
 @dataclass(slots=True)
 class Starter:
     """One attempt to start a stack. It records what it started, to stop that if it fails."""
@@ -36,8 +45,8 @@ class Starter:
     cancelled: Event = field(default_factory=Event)
     started: list[tuple[LocalService, process.Child]] = field(default_factory=list)
 
-    def run(self) -> tuple[str, str]:
-        """Start what is missing; return the URLs of AWS and of MLflow."""
+    def run(self) -> Addresses:
+        """Start what is missing; return the stack's addresses."""
         before = self.state.read()
         for record in before.services.values():
             if process.find(record.child) is None:
@@ -52,25 +61,31 @@ class Starter:
                 fix="Start that emulator, or unset the variable to get a LocalStack",
             )
         plan = choose_ports(self.settings, before, self.progress)
-        endpoint_url = external or plan.localstack_url
-        mlflow_uri = (self.settings.mlflow_uri if external else None) or plan.mlflow_url
+        given = self.settings if external else None
+        found = Addresses(
+            endpoint_url=external or plan.localstack_url,
+            mlflow_uri=(given and given.mlflow_uri) or plan.mlflow_url,
+            lake_catalog=(given and given.lake_catalog)
+            or lake_catalog_uri(self.settings, plan.postgres),
+        )
         branches: list[Callable[[], None]] = [lambda: self._watch(plan)]
         if not external:
             branches.append(lambda: self._emulator(plan))
-        if mlflow_uri == plan.mlflow_url:
+        tracking = found.mlflow_uri == plan.mlflow_url
+        if tracking:
             branches.append(lambda: self._artifacts(plan))
-            branches.append(lambda: self._tracking(plan))
+        if tracking or not (given and given.lake_catalog):
+            branches.append(lambda: self._databases(plan, tracking=tracking))
         try:
             self._all(branches)
             self.state.change(
-                endpoint_url=endpoint_url,
-                mlflow_uri=mlflow_uri,
+                **found._asdict(),
                 first_service_port=plan.first_service_port,
             )
         except BaseException:
             self._take_back()
             raise
-        return endpoint_url, mlflow_uri
+        return found
 
     def _emulator(self, plan: Plan) -> None:
         self._ensure(localstack(self.settings, plan.localstack, plan.first_service_port))
@@ -78,9 +93,11 @@ class Starter:
     def _artifacts(self, plan: Plan) -> None:
         self._ensure(seaweedfs(self.settings, plan.seaweedfs, plan.first_seaweedfs_port))
 
-    def _tracking(self, plan: Plan) -> None:
+    def _databases(self, plan: Plan, *, tracking: bool) -> None:
         self._ensure(postgres.postgres(self.settings, plan.postgres))
-        self._ensure(mlflow(self.settings, plan.mlflow, plan.postgres, plan.artifacts_url))
+        create_lake_catalog(self.settings, plan.postgres)
+        if tracking:
+            self._ensure(mlflow(self.settings, plan.mlflow, plan.postgres, plan.artifacts_url))
 
     def _watch(self, plan: Plan) -> None:
         programs = monitoring.find_programs(self.settings)
@@ -173,6 +190,7 @@ class Starter:
             process.stop(child, politely=service.stop_signal)
             self.state.record(service.name, None)
         if self.state.read().services:
-            self.state.change(endpoint_url=None, mlflow_uri=None)  # a part of a stack is not usable
+            # A part of a stack is not usable.
+            self.state.change(endpoint_url=None, mlflow_uri=None, lake_catalog=None)
         else:
             self.settings.paths.state_file.unlink(missing_ok=True)

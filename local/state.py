@@ -34,6 +34,7 @@ class StackState(BaseModel):
     endpoint_url: str | None = None
     """Endpoint of AWS: our LocalStack, or the emulator that the user set."""
     mlflow_uri: str | None = None
+    lake_catalog: str | None = None
     first_service_port: int | None = None
     services: dict[str, ServiceRecord] = {}
 
@@ -70,4 +71,5 @@ class StateFile:
             self._write(state.model_copy(update={"services": services}))
 
     def _write(self, state: StackState) -> None:
-        write_whole(self._path, state.model_dump_json(indent=2) + "\n")
+        # Only for its owner, because the catalogue's address contains a password.
+        write_whole(self._path, state.model_dump_json(indent=2) + "\n", mode=0o600)

@@ -26,7 +26,7 @@ def local_stack() -> Iterator[Stack]:
 
     It uses the environments that the repository has built, free ports and a folder of its own.
     With AWS_ENDPOINT_URL set that emulator is used and no LocalStack started; with
-    MLFLOW_TRACKING_URI as well, nothing is.
+    MLFLOW_TRACKING_URI and EVERGREEN_LAKE_CATALOG as well, nothing is.
     """
     state = Path(tempfile.mkdtemp(prefix="evergreen-stack-"))
     state.chmod(0o711)  # PostgreSQL under another user must find its folder in it

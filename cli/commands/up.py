@@ -22,9 +22,13 @@ def command(
     already run are left alone. Services that have ended are started again, so the command also
     repairs a stack. If a port is taken, the command says so and uses another one.
 
-    Set AWS_ENDPOINT_URL to use your own emulator instead of LocalStack. Prometheus, Alertmanager
-    and the node exporter are started if they are installed. Alertmanager sends alerts to
-    EVERGREEN_ALERT_WEBHOOK if that is set.
+    Set AWS_ENDPOINT_URL to use your own emulator instead of LocalStack. Its functions must reach
+    the catalogue of the lake's tables. By default that is the PostgreSQL started here, on the
+    loopback address. If the functions run elsewhere, set EVERGREEN_LAKE_CATALOG to the SQLAlchemy
+    URI of a database that they reach, or to `glue` if the emulator has Glue.
+
+    Prometheus, Alertmanager and the node exporter are started if they are installed. Alertmanager
+    sends alerts to EVERGREEN_ALERT_WEBHOOK if that is set.
 
     Next: `evergreen status`, `evergreen deploy`. `evergreen down` stops the stack.
     """

@@ -48,6 +48,7 @@ def emulator_context(
         "cooldown": cooldown,
         "flush_seconds": str(flush_seconds),
         "mlflow_tracking_uri": target.mlflow_uri or "",
+        "lake_catalog": target.lake_catalog,
     }
 
 

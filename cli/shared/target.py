@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from evergreen.aws import LONG
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
-from local.settings import read_settings
+from local.settings import LAKE_CATALOG, read_settings
 from local.stack import running_stack
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class Target:
     def mlflow_uri(self) -> str | None:
         """Address of the MLflow server, if it is known."""
         return self.environment.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_TRACKING_URI")
+
+    @property
+    def lake_catalog(self) -> str:
+        """The catalogue of the lake's tables: an SQLAlchemy URI, or ``glue``."""
+        return self.environment.get(LAKE_CATALOG, "glue")
 
     def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Return a boto3 client of the target.

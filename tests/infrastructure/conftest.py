@@ -37,6 +37,7 @@ def aws(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
 def emulator(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     context = {
         "emulator": True,
+        "lake_catalog": "postgresql+psycopg://lake:secret@127.0.0.1:5433/lake",
         "drift_period": "1 minute",
         "cooldown": "1 second",
         "flush_seconds": "1",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import mlflow
 import psutil
+import psycopg
 import pytest
 from mlflow.exceptions import MlflowException
 
@@ -94,6 +95,20 @@ def test_artifacts_travel_through_mlflow_into_s3(
     [key] = [entry["Key"] for entry in listed if run in entry["Key"]]
     body = s3(local_stack).get_object(Bucket=ARTIFACT_BUCKET, Key=key)["Body"].read()
     assert body == b"green"
+
+
+def test_the_lakes_user_reaches_its_own_database_and_no_other_data(local_stack: Stack) -> None:
+    if "mlflow" not in services(local_stack):
+        pytest.skip("MLFLOW_TRACKING_URI names a server of the user, who knows where its data are")
+    address = local_stack.lake_catalog.replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as lake:
+        lake.execute("CREATE TABLE mine (number int)")
+        lake.execute("DROP TABLE mine")
+    with (
+        psycopg.connect(address, dbname="postgres") as tracking,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        tracking.execute("SELECT * FROM runs")
 
 
 def test_second_up_leaves_running_services_alone(local_stack: Stack) -> None:

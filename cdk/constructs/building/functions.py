@@ -143,7 +143,7 @@ class PythonFunction(EvergreenFunction):
             runtime=lambda_.Runtime.PYTHON_3_13,
             handler=handler_of(folder),
             code=_code(folder, storage),
-            layers=[_layer(self, name, storage) for name in (layer, LIBRARY)],
+            layers=[shared_layer(self, name, storage) for name in (layer, LIBRARY)],
             environment=_environment(folder, storage) | {**environment},
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapshot else None,
             **self.common(storage, capacity),
@@ -188,7 +188,7 @@ class ImageFunction(EvergreenFunction):
                 runtime=lambda_.Runtime.PYTHON_3_13,
                 handler=handler_of(folder),
                 code=_code(folder, storage),
-                layers=[_layer(self, LIBRARY, storage)],
+                layers=[shared_layer(self, LIBRARY, storage)],
                 environment=variables | {"EVERGREEN_IMAGE": image},
                 **self.common(storage, capacity),
             )
@@ -254,7 +254,8 @@ def _code(folder: str, storage: StorageStack) -> lambda_.Code:
     return lambda_.Code.from_asset(str(archive(built)), asset_hash=built.name)
 
 
-def _layer(scope: Construct, name: str, storage: StorageStack) -> lambda_.ILayerVersion:
+def shared_layer(scope: Construct, name: str, storage: StorageStack) -> lambda_.ILayerVersion:
+    """Return the layer ``name`` of the scope's stack, whose functions share it."""
     stack = Stack.of(scope)
     known = stack.node.try_find_child(f"{name.capitalize()}Layer")
     if isinstance(known, lambda_.LayerVersion):

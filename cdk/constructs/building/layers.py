@@ -45,12 +45,33 @@ _UNUSED_ARROW = (
     "libarrow_s3.*",
     "_s3fs.*",
 )
+# PyIceberg needs these for its command line, its Hive catalogue and the printing of tables.
+# zstandard needs its second build only outside CPython.
+_UNUSED_PACKAGES = (
+    "click",
+    "fb303",
+    "hive_metastore",
+    "markdown_it",
+    "mdurl",
+    "pygments",
+    "rich",
+    "zstandard/_cffi.*",
+    "zstandard/backend_cffi.py",
+)
+# PyIceberg imports this name from pyarrow's S3 library whether or not it uses that.
+_S3_STAND_IN = '''"""Stands in for pyarrow's S3 library, which this layer leaves out."""
+
+
+class S3RetryStrategy:
+    """A name that PyIceberg imports."""
+'''
 # botocore contains the API of every AWS service, 25 MiB. Our functions call only these.
 _AWS_SERVICES = {
     "apigateway",
     "cloudwatch",
     "events",
     "firehose",
+    "glue",
     "logs",
     "s3",
     "sns",
@@ -66,7 +87,8 @@ def build_layer(name: str, architecture: Architecture | None = None) -> Path:
     Parameters
     ----------
     name
-        ``evergreen`` for the library, else the name of a lock: ``inference`` or ``lake``.
+        ``evergreen`` for the library, else the name of a lock: ``inference``, ``lake`` or
+        ``sql-catalog``.
     architecture
         Architecture of the wheels; this machine's if not given.
 
@@ -134,11 +156,17 @@ def _strip(target: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     files = [path for path in everything if path.suffix in _UNUSED_SUFFIXES]
     arrow = [path for name in _UNUSED_ARROW for path in (target / "pyarrow").glob(name)]
+    packages = [path for name in _UNUSED_PACKAGES for path in target.glob(name)]
     # RECORD lists the installed files in the order of this run. In a layer nothing reads it.
-    for file in (*files, *arrow, *target.glob("*.dist-info/RECORD")):
-        file.unlink(missing_ok=True)
+    for path in (*files, *arrow, *packages, *target.glob("*.dist-info/RECORD")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if (target / "pyiceberg").exists():
+        (target / "pyarrow" / "_s3fs.py").write_text(_S3_STAND_IN, encoding="utf-8")
 
 
 def _unused_services(target: Path) -> list[Path]:
-    services = (path for path in (target / "botocore" / "data").iterdir() if path.is_dir())
+    services = [path for path in target.glob("botocore/data/*") if path.is_dir()]
     return [path for path in services if path.name not in _AWS_SERVICES]

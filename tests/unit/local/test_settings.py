@@ -12,20 +12,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LEFT_OVER = {"MLFLOW_TRACKING_URI": "http://left.over", "EVERGREEN_LAKE_CATALOG": "glue"}
+
+
 def test_nothing_set_means_our_own_services(tmp_path: Path) -> None:
-    settings = read_settings(state=tmp_path, environ={"MLFLOW_TRACKING_URI": "http://left.over"})
+    settings = read_settings(state=tmp_path, environ=LEFT_OVER)
     assert settings.endpoint_url is None
     assert settings.mlflow_uri is None
+    assert settings.lake_catalog is None
     assert settings.ports.localstack == 4566
     assert (settings.paths.root / "pyproject.toml").exists()
 
 
 def test_named_emulator_is_used_with_its_mlflow() -> None:
     settings = read_settings(
-        environ={"AWS_ENDPOINT_URL": "http://emulator", "MLFLOW_TRACKING_URI": "http://mlflow"}
+        environ={
+            "AWS_ENDPOINT_URL": "http://emulator",
+            "MLFLOW_TRACKING_URI": "http://mlflow",
+            "EVERGREEN_LAKE_CATALOG": "glue",
+        }
     )
     assert settings.endpoint_url == "http://emulator"
     assert settings.mlflow_uri == "http://mlflow"
+    assert settings.lake_catalog == "glue"
 
 
 @pytest.mark.parametrize(("value", "wanted"), [(None, True), ("", True), ("off", False)])

@@ -47,7 +47,8 @@ def test_what_firehose_has_not_written_is_counted(settings: Settings) -> None:
 
 
 def test_client_environment_names_the_stack(settings: Settings) -> None:
-    environment = Stack(settings, "http://aws", "http://mlflow").client_environment()
+    environment = Stack(settings, "http://aws", "http://mlflow", "glue").client_environment()
     assert environment["AWS_ENDPOINT_URL"] == environment["AWS_ENDPOINT_URL_S3"] == "http://aws"
     assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow"
+    assert environment["EVERGREEN_LAKE_CATALOG"] == "glue"
     assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"]
