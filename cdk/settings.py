@@ -167,8 +167,8 @@ class Settings(BaseModel):
         return self
 
     @property
-    def glue_database(self) -> str:
-        """The name of the Glue database of the tables."""
+    def lake_database(self) -> str:
+        """The name under which the catalogue has the stage's tables: on AWS, a Glue database."""
         return f"evergreen_{self.stage}"
 
     @property

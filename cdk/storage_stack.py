@@ -66,7 +66,7 @@ class StorageStack(Stack):
             "Lake",
             catalog_id=self.account,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=self.deployment.settings.glue_database,
+                name=self.deployment.settings.lake_database,
                 description="Evergreen: request log and ground truth of each model",
             ),
         )

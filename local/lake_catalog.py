@@ -11,6 +11,8 @@ from local.ports import HOST
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import psycopg
+
     from local.settings import Settings
 
 NAME = "lake"
@@ -25,18 +27,10 @@ def lake_catalog_uri(settings: Settings, port: int) -> str:
 
 def create_lake_catalog(settings: Settings, port: int) -> None:
     """Create the database and its user in a PostgreSQL that runs, unless they are there."""
-    import psycopg  # noqa: PLC0415 - only `up` needs it
-    from psycopg import sql  # noqa: PLC0415
+    from psycopg import sql  # noqa: PLC0415 - only `up` needs it
 
     secret, name = made_up_secret(_secret_file(settings)), sql.Identifier(NAME)
-    with psycopg.connect(
-        host=HOST,
-        port=port,
-        user=postgres.USER,
-        password=postgres.password(settings),
-        dbname=postgres.DATABASE,
-        autocommit=True,
-    ) as connection:
+    with _connection(settings, port) as connection:
         user = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [NAME])
         how = sql.SQL("ALTER" if user.fetchone() else "CREATE")
         connection.execute(
@@ -45,6 +39,26 @@ def create_lake_catalog(settings: Settings, port: int) -> None:
         database = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
         if not database.fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
+
+
+def forget_tables(settings: Settings, port: int) -> None:
+    """Empty the catalogue, for a LocalStack that starts without the files of the tables."""
+    with _connection(settings, port) as connection:
+        connection.execute("DROP DATABASE IF EXISTS lake WITH (FORCE)")
+    create_lake_catalog(settings, port)
+
+
+def _connection(settings: Settings, port: int) -> psycopg.Connection:
+    import psycopg  # noqa: PLC0415 - only `up` needs it
+
+    return psycopg.connect(
+        host=HOST,
+        port=port,
+        user=postgres.USER,
+        password=postgres.password(settings),
+        dbname=postgres.DATABASE,
+        autocommit=True,
+    )
 
 
 def remove_secret(settings: Settings) -> None:

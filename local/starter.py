@@ -8,7 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 from local import monitoring, postgres, process
-from local.lake_catalog import create_lake_catalog, lake_catalog_uri
+from local.lake_catalog import create_lake_catalog, forget_tables, lake_catalog_uri
 from local.localstack import localstack
 from local.mlflow import mlflow
 from local.plan import Plan, choose_ports, external_endpoint
@@ -78,6 +78,9 @@ class Starter:
             branches.append(lambda: self._databases(plan, tracking=tracking))
         try:
             self._all(branches)
+            if any(service.name == "localstack" for service, _ in self.started):
+                # LocalStack keeps no objects, so the tables' files are gone.
+                forget_tables(self.settings, plan.postgres)
             self.state.change(
                 **found._asdict(),
                 first_service_port=plan.first_service_port,

@@ -25,6 +25,8 @@ _TABLES = ("request-log/table/", "labels/table/")
 _HELD = ("request-log/held/", "labels/held/")
 """The lists of the raw objects whose rows the tables hold."""
 _LOOK_UP = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
+# It deletes the entry of a table whose metadata is gone, and makes it again from what is left.
+_CHANGE = ("glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable")
 _OPTIMIZERS = (
     "glue:CreateTableOptimizer",
     "glue:GetTableOptimizer",
@@ -46,7 +48,7 @@ def compact_lake(function: EvergreenFunction, storage: StorageStack) -> None:
     access.grant_read(function.role, storage, *_TABLES, *_HELD, *_RAW)
     access.grant_write(function.role, storage, *_TABLES, *_HELD, "rejected/")
     access.grant_delete(function.role, storage, *_TABLES, *_HELD, *_RAW)
-    _on_tables(function.role, storage, *_LOOK_UP, "glue:CreateTable", "glue:UpdateTable")
+    _on_tables(function.role, storage, *_LOOK_UP, *_CHANGE)
     settings = storage.deployment.settings
     if settings.lake_catalog == "glue" and settings.table_upkeep == "glue":
         optimizer = TableOptimizerRole(function, storage)
@@ -98,9 +100,10 @@ class TableOptimizerRole(Construct):
 
 
 def _tell(function: EvergreenFunction, storage: StorageStack) -> None:
-    catalog = storage.deployment.settings.lake_catalog
-    function.function.add_environment("EVERGREEN_LAKE_CATALOG", catalog)
-    if catalog != "glue":
+    settings = storage.deployment.settings
+    function.function.add_environment("EVERGREEN_LAKE_CATALOG", settings.lake_catalog)
+    function.function.add_environment("EVERGREEN_LAKE_DATABASE", settings.lake_database)
+    if settings.lake_catalog != "glue":
         function.function.add_layers(shared_layer(function, SQL_CATALOG_LAYER, storage))
 
 
@@ -108,7 +111,7 @@ def _on_tables(role: iam.Role, storage: StorageStack, *actions: str) -> None:
     settings = storage.deployment.settings
     if settings.lake_catalog != "glue":
         return
-    database = settings.glue_database
+    database = settings.lake_database
     arns = [
         storage.format_arn(service="glue", resource="catalog"),
         storage.format_arn(service="glue", resource="database", resource_name=database),

@@ -21,7 +21,7 @@ from evergreen.model_definition import find_definition
 from evergreen.training.trainer import load_trainer
 from evergreen.training.window import choose_window
 from functions.shared import clients
-from functions.shared.lake_settings import settings
+from functions.shared.deployment_settings import settings
 from functions.shared.logs import create_logger
 
 logger = create_logger()

@@ -6,15 +6,14 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.shared.environment import LakeEnvironment
+from functions.shared.environment import ModelsEnvironment
 
 
-class Settings(LakeEnvironment):
+class Settings(ModelsEnvironment):
     """Environment of the function."""
 
+    bucket: str = Field(alias="EVERGREEN_BUCKET")
     raw_retention_days: int = Field(alias="EVERGREEN_RAW_RETENTION_DAYS")
-    optimizer_role: str | None = Field(alias="EVERGREEN_TABLE_OPTIMIZER_ROLE", default=None)
-    """ARN of the role of Glue's table optimizers. Without it this function does their work."""
 
 
 @cache

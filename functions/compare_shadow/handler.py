@@ -20,7 +20,7 @@ from evergreen.model_definition import find_definition
 from evergreen.shadow.comparison import compare_shadow
 from evergreen.shadow.slot import seconds_to_wait
 from functions.shared import clients
-from functions.shared.lake_settings import settings
+from functions.shared.deployment_settings import settings
 from functions.shared.logs import create_logger
 
 logger = create_logger()

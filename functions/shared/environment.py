@@ -42,17 +42,3 @@ class ModelsEnvironment(Environment):
         if self.models_folder is None and self.task_root is None:
             raise ValueError("set EVERGREEN_MODELS or LAMBDA_TASK_ROOT")
         return self
-
-
-class LakeEnvironment(ModelsEnvironment):
-    """Settings of a function that reads or writes the request log and the ground truth."""
-
-    stage: str = Field(alias="EVERGREEN_STAGE")
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
-    lake_catalog: str = Field(alias="EVERGREEN_LAKE_CATALOG", repr=False)
-    """Catalogue of the tables: ``glue``, or the SQLAlchemy URI of a database."""
-
-    @property
-    def lake_database(self) -> str:
-        """The name under which the catalogue has this stage's tables."""
-        return f"evergreen_{self.stage}"

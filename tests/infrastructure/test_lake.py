@@ -30,6 +30,7 @@ READERS = [
     ("Retraining", "CompareShadowRole"),
 ]
 LOOK_UP = {"glue:GetDatabase", "glue:GetTable", "glue:GetTables"}
+CHANGE = {"glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"}
 OPTIMIZERS = {
     "glue:CreateTableOptimizer",
     "glue:GetTableOptimizer",
@@ -70,6 +71,9 @@ def test_what_uses_the_lake_is_told_its_catalogue(aws: Templates, emulator: Temp
     told = variables(emulator, "EVERGREEN_LAKE_CATALOG")
     assert set(told) == OF_THE_LAKE
     assert {uri.split(":")[0] for uri in told.values()} == {"postgresql+psycopg"}
+    for templates in (aws, emulator):
+        names = variables(templates, "EVERGREEN_LAKE_DATABASE")
+        assert names == dict.fromkeys(OF_THE_LAKE, "evergreen_dev")
 
 
 def test_only_an_emulators_functions_carry_the_sql_catalogue(
@@ -103,7 +107,7 @@ def test_only_the_compaction_makes_and_changes_tables(aws: Templates) -> None:
         for stack, template in aws.items()
         for policy in resources(template, "AWS::IAM::Policy").values()
         for statement in policy["PolicyDocument"]["Statement"]
-        if {"glue:UpdateTable", "glue:CreateTable"} & {*listed(statement["Action"])}
+        if CHANGE & {*listed(statement["Action"])}
         for role in policy["Roles"]
     }
     assert {(stack, role[: role.index("Role") + 4]) for stack, role in changing} == {
@@ -111,7 +115,7 @@ def test_only_the_compaction_makes_and_changes_tables(aws: Templates) -> None:
         ("Serving", OPTIMIZER),
     }
     allowed = on_glue(aws["Serving"], "CompactLogsRole")
-    assert set(allowed) == LOOK_UP | OPTIMIZERS | {"glue:CreateTable", "glue:UpdateTable"}
+    assert set(allowed) == LOOK_UP | OPTIMIZERS | CHANGE
 
 
 def test_optimizers_run_in_a_role_that_reaches_the_tables_and_nothing_else(aws: Templates) -> None:

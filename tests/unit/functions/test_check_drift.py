@@ -45,7 +45,6 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {
     "EVERGREEN_STAGE": "dev",
     "EVERGREEN_BUCKET": "bucket",
-    "EVERGREEN_LAKE_CATALOG": "glue",
     "EVERGREEN_EVENT_BUS": "bus",
     "LAMBDA_TASK_ROOT": "/var/task",
 }

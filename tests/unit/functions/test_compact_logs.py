@@ -38,9 +38,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             f'name = "{name}"\ntask = "regression"\ntarget = "y"\nfeatures.a.type = "float"\n'
         )
     told = {
-        "EVERGREEN_STAGE": "dev",
         "EVERGREEN_BUCKET": "data",
-        "EVERGREEN_LAKE_CATALOG": "glue",
         "EVERGREEN_MODELS": str(tmp_path),
         "EVERGREEN_RAW_RETENTION_DAYS": "30",
         "AWS_ACCESS_KEY_ID": "testing",
