@@ -23,7 +23,7 @@ deployed_tests := tests/integration tests/end_to_end $(wildcard local/*/tests)
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift chaos mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -71,6 +71,9 @@ check: setup ## run the linters, the type checker and the import contracts
 
 bench-loop: setup ## replay whole series under five retraining policies (QUICK=1: fewer rows)
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
+
+chaos: setup ## kill and refuse everything during 10,000 requests, and count the rows
+	@CHAOS_REQUESTS=10000 $(bin)/python -m pytest tests/end_to_end/test_chaos.py
 
 reference: setup ## write the pages of docs that are generated from the code
 	@$(bin)/python -m cdk.reference
