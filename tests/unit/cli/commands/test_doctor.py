@@ -1,0 +1,101 @@
+"""What `evergreen doctor` says of labels that belong to no logged prediction."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.commands import doctor
+from cli.main import app
+from cli.shared import manual_release
+from evergreen.capture.ground_truth import labels_landing_prefix
+from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
+from evergreen.clock import to_text, utc_now
+from tests.support.log_records import encode, request_records
+from tests.support.release_bench import open_release_bench
+from tests.support.target_in_process import TargetInProcess
+from tests.support.trained_models import DEFINITION, ROW, TOML
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.aws_in_process import Account
+
+NAME = DEFINITION.name
+STRAYS = [new_request_id() for _ in range(7)]
+
+
+@pytest.fixture
+def target(
+    aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[TargetInProcess]:
+    """A deployment of one model with nothing to repair."""
+    folder = tmp_path / "models" / NAME
+    folder.mkdir(parents=True)
+    (folder / "model.toml").write_text(TOML)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    deployed = TargetInProcess.of(aws)
+    with open_release_bench(aws, tmp_path / "mlflow") as bench:
+        monkeypatch.setattr(doctor, "MODELS", folder.parent)
+        monkeypatch.setattr(doctor, "choose", lambda **_: deployed)
+        monkeypatch.setattr(manual_release, "release_context_of", lambda _: bench.context)
+        yield deployed
+
+
+def _label(target: TargetInProcess, *request_ids: str, days: int = 2) -> None:
+    """Land a label of each request, and the prediction of the first."""
+    came = utc_now() - timedelta(days=days)
+    records = request_records(
+        timestamp=came - timedelta(hours=1),
+        request_id=request_ids[0],
+        definition=DEFINITION,
+        model_version="1",
+        rows=[ROW],
+        outputs=["late"],
+        confidences=[0.5],
+        metadata={"role": "champion"},
+    )
+    hour = f"{came:%Y/%m/%d/%H}/{days}"
+    target.storage.put(f"{request_log_landing_prefix(NAME)}{hour}", encode(records[0]))
+    lines = [
+        encode(
+            {
+                "timestamp": to_text(came),
+                "request_id": request_id,
+                "row": 0,
+                "model": NAME,
+                "label": "late",
+                "observed_at": to_text(came),
+            }
+        )
+        for request_id in request_ids
+    ]
+    target.storage.put(f"{labels_landing_prefix(NAME)}{hour}", b"".join(lines))
+
+
+def test_labels_that_join_nothing_are_counted_with_examples(target: TargetInProcess) -> None:
+    _label(target, new_request_id(), *STRAYS)
+    result = CliRunner().invoke(app, ["doctor", NAME])
+    assert result.exit_code == 0, result.output  # there is nothing that --fix could repair
+    said = " ".join(result.stdout.split())
+    assert f"No inconsistency found for {NAME}." in said
+    told = "7 of 8 labels of the last 7 days belong to no logged prediction, such as "
+    assert f"{NAME}: {told}" in said
+    assert sum(stray in said for stray in STRAYS) == 5
+    assert "Send ground truth under the request_id of the prediction's answer" in said
+    [document] = json.loads(CliRunner().invoke(app, ["doctor", NAME, "--json"]).stdout)
+    assert document["model"] == NAME
+    assert document["found"].startswith(told)
+    assert document["fixed"] is False
+
+
+def test_labels_that_join_or_are_older_are_not_mentioned(target: TargetInProcess) -> None:
+    _label(target, new_request_id())
+    _label(target, new_request_id(), *STRAYS, days=9)
+    assert "labels" not in CliRunner().invoke(app, ["doctor", NAME]).stdout
+    assert json.loads(CliRunner().invoke(app, ["doctor", NAME, "--json"]).stdout) == []
