@@ -23,7 +23,7 @@ deployed_tests := tests/integration tests/end_to_end $(wildcard local/*/tests)
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift chaos mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -84,6 +84,9 @@ check-dashboards: setup ## run every query of the dashboards against the local s
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
+test-engine: setup $(state)/engine/.done ## run the lake's SQL on Apache Spark, against the small engine (ROWS=10000000)
+	@$(bin)/python -m tests.benchmarks.engine $(if $(ROWS),--rows $(ROWS))
+
 mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find
 	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))
 
@@ -132,6 +135,13 @@ $(state)/mutmut/.done: requirements/mutation.lock | .venv/.done
 	@echo "setup: mutmut, beside the environment"
 	@rm -rf $(state)/mutmut
 	@$(uv) pip install --quiet --require-hashes --python $(bin)/python --target $(state)/mutmut -r $<
+	@touch $@
+
+$(state)/engine/.done: requirements/engine.lock | .venv/.done
+	@echo "setup: Apache Spark in an environment of its own (500 MB)"
+	@rm -rf $(state)/engine
+	@$(uv) venv --quiet --python $(bootstrap)/bin/python $(state)/engine
+	@$(uv) pip sync --quiet --require-hashes --python $(state)/engine/bin/python $<
 	@touch $@
 
 node_modules/.done: package-lock.json | .venv/.done

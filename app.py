@@ -16,6 +16,7 @@ from cdk.acknowledgements import acknowledge
 from cdk.constructs.building.assets import ROOT
 from cdk.drift_stack import DriftStack
 from cdk.monitoring_stack import MonitoringStack
+from cdk.query_stack import QueryStack
 from cdk.retraining_stack import RetrainingStack
 from cdk.services import add_services
 from cdk.serving_stack import ServingStack
@@ -36,9 +37,12 @@ def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = Non
     place = {"env": Environment(region=deployment.settings.region)}
     storage = StorageStack(app, deployment, **place)
     serving = ServingStack(app, storage, **place)
-    drift = DriftStack(app, storage, **place)
+    queries = None
+    if deployment.settings.engine == "athena":
+        queries = QueryStack(app, storage, **place)
+    drift = DriftStack(app, storage, queries, **place)
     tracking = add_services(app, deployment.settings, **place)
-    retraining = RetrainingStack(app, storage, tracking, **place)
+    retraining = RetrainingStack(app, storage, tracking, queries, **place)
     MonitoringStack(app, storage, serving, drift, retraining, **place)
     Tags.of(app).add("project", "evergreen")
     if not deployment.settings.emulator:

@@ -64,6 +64,9 @@ _WILDCARDS = {
     r":ExportsOutputFnGetAttData\w+Arn\w+/bundles/\*/holdout_predictions\.parquet\*": (
         "One file beside each bundle, and no model."
     ),
+    r":function:evergreen-[a-z0-9]+-(compact-logs|prepare-query):\*": (
+        "The versions of one function of another stack."
+    ),
     r":parameter/evergreen/[a-z0-9]+/\*/production": (
         "The production pointers of every model of this stage, and no other parameter."
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
@@ -18,12 +18,15 @@ from cdk.constructs.building.functions import WORKER, ImageFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
 from cdk.constructs.monitoring.notifications import Notifications
+from cdk.constructs.querying.queried_check import QueriedCheck
 from cdk.constructs.serving.model_endpoint import camel_case
 from cdk.settings import period_text, schedule_period
+from evergreen.lake.query_places import QUERIES
 
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from cdk.query_stack import QueryStack
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
@@ -31,11 +34,23 @@ if TYPE_CHECKING:
 class DriftStack(Stack):
     """One rule for each model and schedule that starts the drift check; alerts on its findings."""
 
-    def __init__(self, scope: Construct, storage: StorageStack, **stack: object) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        storage: StorageStack,
+        queries: QueryStack | None = None,
+        **stack: object,
+    ) -> None:
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Drift", **stack)  # type: ignore[arg-type]
         self.dead_letters = DeadLetters(self, storage, "drift")
         self.check_drift = self._check_drift(storage)
+        self.queried_check: QueriedCheck | None = None
+        if queries:
+            self.queried_check = QueriedCheck(self, storage, queries.engine, self.check_drift)
+            access.grant_read(self.check_drift.role, storage, QUERIES)
+            machine = self.queried_check.state_machine
+            CfnOutput(self, "DriftStateMachineArn", value=machine.state_machine_arn)
         for definition in storage.deployment.models.values():
             self._schedule(definition, storage)
         self.alerts = self._alerts(storage)
@@ -86,17 +101,24 @@ class DriftStack(Stack):
                 description=f"Looks for drift of {definition.name}",
                 schedule=events.Schedule.rate(period),
                 targets=[
-                    targets.LambdaFunction(
-                        self.check_drift.function,
-                        event=events.RuleTargetInput.from_object(
+                    self._target(
+                        events.RuleTargetInput.from_object(
                             {"model": definition.name, "window": period_text(schedule.window)}
-                        ),
-                        dead_letter_queue=self.dead_letters,
-                        retry_attempts=1,
-                        max_event_age=Duration.hours(1),
+                        )
                     )
                 ],
             )
+
+    def _target(self, event: events.RuleTargetInput) -> events.IRuleTarget:
+        options: dict[str, Any] = {
+            "dead_letter_queue": self.dead_letters,
+            "retry_attempts": 1,
+            "max_event_age": Duration.hours(1),
+        }
+        if self.queried_check:
+            machine = self.queried_check.state_machine
+            return targets.SfnStateMachine(machine, input=event, **options)
+        return targets.LambdaFunction(self.check_drift.function, event=event, **options)
 
     def _alerts(self, storage: StorageStack) -> sns.Topic:
         settings = storage.deployment.settings

@@ -39,6 +39,7 @@ class MonitoringStack(Stack):
     ) -> None:
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Monitoring", **stack)  # type: ignore[arg-type]
+        queried = drift.queried_check
         watched = Watched(
             models=storage.deployment.models,
             predict={each.model: each.predict.function_name for each in serving.endpoints},
@@ -54,6 +55,7 @@ class MonitoringStack(Stack):
                 "Alerts": drift.notifications.dead_letters.name,
                 "Retraining": retraining.dead_letters.name,
             },
+            check_machine=queried.state_machine.state_machine_arn if queried else None,
         )
         Alarms(self, watched, settings, drift.alerts, self._roll_back(retraining))
         MetricDashboard(self, storage.deployment.models, settings)

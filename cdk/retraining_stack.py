@@ -18,15 +18,18 @@ from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, 
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
 from cdk.constructs.monitoring.event_marks import EventMarks
+from cdk.constructs.querying.query_states import query_functions
 from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
 from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemaker
 from cdk.constructs.serving.model_endpoint import camel_case
 from cdk.settings import schedule_period
 from evergreen.events import SOURCE, EventType
+from evergreen.lake.query_places import QUERIES
 
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from cdk.query_stack import QueryStack
     from cdk.storage_stack import StorageStack
     from cdk.tracking_stack import TrackingStack
 
@@ -50,10 +53,12 @@ class RetrainingStack(Stack):
         scope: Construct,
         storage: StorageStack,
         tracking: TrackingStack | None,
+        queries: QueryStack | None = None,
         **stack: object,
     ) -> None:
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Retraining", **stack)  # type: ignore[arg-type]
+        self._engine = queries.engine if queries else None
         name = settings.name("train-evaluate-promote")
         jobs = [model for model in storage.deployment.models.values() if asks_for_sagemaker(model)]
         on_sagemaker = bool(jobs) and not settings.emulator
@@ -125,9 +130,12 @@ class RetrainingStack(Stack):
     def _grant(self, storage: StorageStack) -> None:
         """Grant each function the rights that its step needs."""
         roles = {folder: function.role for folder, function in self.functions.items()}
-        for folder in ("build_dataset", "compare_shadow"):
+        # With a query engine the data set comes from the query's output.
+        reading = ("compare_shadow",) if self._engine else ("build_dataset", "compare_shadow")
+        for folder in reading:
             read_lake(self.functions[folder], storage)
-        access.grant_read(roles["build_dataset"], storage, "datasets/")
+        output = (QUERIES,) if self._engine else ()
+        access.grant_read(roles["build_dataset"], storage, "datasets/", *output)
         access.grant_write(roles["build_dataset"], storage, "datasets/")
         access.grant_read(roles["train"], storage, "datasets/")
         access.grant_write(roles["register_challenger"], storage, "bundles/")
@@ -163,14 +171,19 @@ class RetrainingStack(Stack):
             retention=settings.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        states = TrainEvaluatePromote(self, storage, self.functions, self.training_job)
+        functions = self.functions | (query_functions(self, storage) if self._engine else {})
+        states = TrainEvaluatePromote(self, storage, functions, self.training_job, self._engine)
         models = storage.deployment.models.values()
         machine = sfn.StateMachine(
             self,
             "StateMachine",
             state_machine_name=name,
             definition_body=sfn.DefinitionBody.from_chainable(states.definition()),
-            timeout=overall_timeout(models, on_sagemaker=self.training_job is not None),
+            timeout=overall_timeout(
+                models,
+                on_sagemaker=self.training_job is not None,
+                queried=self._engine is not None,
+            ),
             tracing_enabled=not settings.emulator,
             logs=sfn.LogOptions(
                 destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True
@@ -179,6 +192,8 @@ class RetrainingStack(Stack):
         )
         if self.training_job:
             self.training_job.let_start(machine)
+        if self._engine:
+            self._engine.let_query(machine)
         return machine
 
     def _keep_failed_rollbacks(self) -> None:

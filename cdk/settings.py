@@ -22,7 +22,7 @@ from pydantic import (
 from cdk.architecture import Architecture, machine_architecture
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError
-from evergreen.model_definition import ModelDefinition, Period, load_definitions
+from evergreen.model_definition import LOG_COLUMNS, ModelDefinition, Period, load_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +136,12 @@ class Settings(BaseModel):
     lake_catalog: str = "glue"
     """Catalogue of the tables. Only an emulator may have another than ``glue``: the SQLAlchemy URI
     of a database. ``evergreen deploy`` sets it."""
+    engine: Literal["small", "athena"] = "small"
+    """What reads the log for data sets and drift checks: ``small`` is a function that holds the
+    rows in its memory, ``athena`` a query. docs/engines.md says at which sizes to switch."""
+    athena_scan_limit_gb: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Gigabytes that one query of Athena may read before it is stopped; only with ``engine =
+    "athena"``."""
     drift_period: Annotated[Period | None, Unset] = None
     """Replaces ``every`` of each ``[drift]`` schedule, so that a demonstration need not wait; in
     whole minutes. Empty: each model's own."""
@@ -160,6 +166,8 @@ class Settings(BaseModel):
             raise ValueError("services_certificate_arn and services_domain need each other")
         if (self.grafana == "existing") != (self.grafana_role_arn is not None):
             raise ValueError('grafana_role_arn and grafana = "existing" need each other')
+        if self.engine == "athena" and self.emulator:
+            raise ValueError('engine = "athena" needs AWS; an emulator has no Athena')
         if bool(self.vpc_id) != bool(self.vpc_subnet_ids):
             raise ValueError("vpc_id and vpc_subnet_ids need each other")
         if len(self.vpc_subnet_ids) == 1:
@@ -234,7 +242,24 @@ def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployme
         raise EvergreenError(
             "no model found", where=str(models_folder), fix="Add a folder with a model.toml."
         )
-    return Deployment(read_settings(context), models_folder, models)
+    settings = read_settings(context)
+    if settings.engine == "athena":
+        for definition in models.values():
+            _check_column_names(definition)
+    return Deployment(settings, models_folder, models)
+
+
+def _check_column_names(definition: ModelDefinition) -> None:
+    """Check that Athena, to which upper and lower case are the same, can tell columns apart."""
+    known: dict[str, str] = {}
+    for name in (*LOG_COLUMNS, *definition.features):
+        other = known.setdefault(name.lower(), name)
+        if other != name:
+            raise EvergreenError(
+                f"{other!r} and {name!r} are one column for Athena",
+                where=f"{definition.name}: features",
+                fix='Rename one of them, or set engine = "small" in cdk.json.',
+            )
 
 
 def read_settings(context: Mapping[str, Any]) -> Settings:

@@ -11,12 +11,15 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from evergreen.lake.query_places import QUERIES
+
 if TYPE_CHECKING:
     from constructs import Construct
 
     from cdk.settings import Deployment
 
 _KEPT_NONCURRENT = Duration.days(30)
+_KEPT_QUERIES = Duration.days(1)
 _KEPT_MARKS = Duration.days(90)
 
 
@@ -112,6 +115,22 @@ class StorageStack(Stack):
             versioned=True,
             server_access_logs_bucket=access_log,
             server_access_logs_prefix="data/",
-            lifecycle_rules=[marks, everything],
+            lifecycle_rules=[marks, *self._query_rules(), everything],
             removal_policy=self._removal,
         )
+
+    def _query_rules(self) -> list[s3.LifecycleRule]:
+        """Return the rule for what a query needs and writes, if queries read the log.
+
+        The state machine removes it; the rule is for what an interrupted one leaves.
+        """
+        if self.deployment.settings.engine != "athena":
+            return []
+        return [
+            s3.LifecycleRule(
+                id="Queries",
+                prefix=QUERIES,
+                expiration=_KEPT_QUERIES,
+                noncurrent_version_expiration=_KEPT_QUERIES,
+            )
+        ]

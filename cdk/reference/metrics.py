@@ -99,6 +99,7 @@ def _alarms() -> Iterable[str]:
         rest_api="the API",
         state_machine="the state machine",
         dead_letters={stack: f"{stack.lower()}-dead-letters" for stack in _STACKS},
+        check_machine="the state machine of the checks",
     )
     rows = [
         (

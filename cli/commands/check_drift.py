@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from cli.shared import console
 from cli.shared.examples import MODELS
+from cli.shared.executions import run_execution
 from cli.shared.invocation import call
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
@@ -101,6 +102,8 @@ def run_check_now(
 ) -> dict[str, Any]:
     """Run the deployed drift function on a window and return its answer.
 
+    Where a query engine reads the log, the state machine around the function runs.
+
     Raises
     ------
     NoProductionModelError
@@ -113,7 +116,11 @@ def run_check_now(
     }
     if end is not None:
         event["end"] = to_text(end)
-    answer = call(target, "DriftFunctionName", event)
+    machine = target.outputs.get("DriftStateMachineArn")
+    if machine:
+        answer = run_execution(target, machine, event)
+    else:
+        answer = call(target, "DriftFunctionName", event)
     if answer["verdict"] == "no_production_model":
         raise NoProductionModelError(
             "no version is in production, so there is no reference to compare with",

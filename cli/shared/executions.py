@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from evergreen.errors import EvergreenError
 from evergreen.release import executions
 
 if TYPE_CHECKING:
@@ -23,6 +24,32 @@ def start_execution(target: Target, model: str) -> str:
         stateMachineArn=target.output("StateMachineArn"), input=json.dumps({"model": model})
     )
     return str(answer["executionArn"])
+
+
+def run_execution(target: Target, machine: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Run a state machine on an event, wait for its end and return its output.
+
+    Parameters
+    ----------
+    machine
+        The state machine's ARN.
+
+    Raises
+    ------
+    EvergreenError
+        If the execution fails; the message is that of the step that failed.
+    """
+    answer = target.client("stepfunctions").start_execution(
+        stateMachineArn=machine, input=json.dumps(event)
+    )
+    execution = str(answer["executionArn"])
+    while is_execution_running(target, execution):
+        time.sleep(EXECUTION_POLL_SECONDS)
+    result = execution_result(target, execution)
+    if result["status"] != "SUCCEEDED":
+        raise EvergreenError(result["cause"] or result["status"], where=execution)
+    output: dict[str, Any] = result["output"]
+    return output
 
 
 def is_execution_running(target: Target, execution: str) -> bool:

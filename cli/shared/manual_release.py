@@ -9,7 +9,7 @@ import pyarrow as pa
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
-from evergreen.datasets.store import read_dataset, write_dataset
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import EvergreenError
 from evergreen.evaluation.evaluate import compare
 from evergreen.events import Events
@@ -105,7 +105,7 @@ def train_by_hand(
         definition,
         folder,
         manifest,
-        read_dataset(context.storage, definition.name, manifest.dataset_id),
+        load_dataset(context.storage, definition.name, manifest.dataset_id),
         storage=context.storage,
         registry=context.registry,
         clock=utc_now,
@@ -130,7 +130,7 @@ def promote_by_hand(
     if pointer and pointer.version == version:  # an interrupted promotion: only finish it
         return promote(context, name, version, context.registry.comparison_of(registered.run_id))
     say("comparing it with the champion" if pointer else "measuring it")
-    rows = read_dataset(context.storage, name, registered.dataset_id)
+    rows = load_dataset(context.storage, name, registered.dataset_id)
     candidate = candidate_pointer(registered, promoted_at=utc_now())
     comparison = compare(
         definition,
@@ -153,4 +153,4 @@ def _trained_on(
 ) -> pa.Table | None:
     if pointer is None:
         return None
-    return rows_of(read_dataset(context.storage, model, pointer.reference_dataset_id), TRAIN)
+    return load_dataset(context.storage, model, pointer.reference_dataset_id, split=TRAIN)

@@ -1,7 +1,8 @@
 """Lambda: build the data set of a challenger.
 
-Event: ``{"model": …}``; the answer adds ``dataset_id``, ``champion`` (the version in production)
-and ``window``, a description of the training rows.
+Event: ``{"model": …}``, and with a query engine ``query``, which has read the log. The answer adds
+``dataset_id``, ``champion`` (the version in production) and ``window``, a description of the
+training rows.
 """
 
 from __future__ import annotations
@@ -16,28 +17,39 @@ from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
 from evergreen.errors import NoProductionModelError
+from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
 from evergreen.training.trainer import load_trainer
 from evergreen.training.window import choose_window
 from functions.shared import clients
 from functions.shared.deployment_settings import settings
+from functions.shared.finished_query import OptionalQuery
 from functions.shared.logs import create_logger
 
 logger = create_logger()
 
 
 class Request(BaseModel):
-    """The request: the model."""
+    """The request: the model, and the query that has read its log."""
 
     model_config = ConfigDict(frozen=True)
 
     model: str
+    query: OptionalQuery = None
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Build the data set, or raise NotEnoughDataError."""
+    """Build the data set.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If too few rows have been labelled since the champion's data set.
+    OutdatedQueryError
+        If the query asked for what is new to another data set.
+    """
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
     pointer = clients.production(settings().stage, LONG).read(definition.name)
@@ -49,14 +61,21 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         )
     trainer = load_trainer(settings().models / definition.name)
     storage = clients.storage(settings().bucket, LONG)
+    source: Lake | QueryOutput = (
+        request.query.output(storage, pointer.reference_dataset_id)
+        if request.query
+        else Lake(storage)
+    )
     manifest = build_dataset(
         storage,
-        Lake(storage),
+        source,
         definition,
         pointer,
         choose_window=partial(choose_window, definition, trainer),
         clock=utc_now,
     )
     logger.info("data set built", extra=manifest.model_dump(mode="json"))
-    answer = event | {"dataset_id": manifest.dataset_id, "champion": pointer.version}
+    # The query is long, and has done its work.
+    kept = {name: value for name, value in event.items() if name != "query"}
+    answer = kept | {"dataset_id": manifest.dataset_id, "champion": pointer.version}
     return answer | ({"window": manifest.window.reason} if manifest.window else {})

@@ -1,7 +1,8 @@
 """Lambda: check one window of one model for drift.
 
 Event: ``{"model": …, "window": "24 hours"}``, optionally ``"end"`` (RFC 3339; now by default) and
-``"report": true`` for the report page even if no feature drifted.
+``"report": true`` for the report page even if no feature drifted. With a query engine also
+``query``, what it found in the window.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
@@ -23,6 +24,7 @@ from evergreen.storage import Storage
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.settings import settings
 from functions.shared import clients
+from functions.shared.finished_query import OptionalMoment, OptionalQuery
 from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 
@@ -46,8 +48,9 @@ class CheckRequest(BaseModel):
 
     model: str
     window: Period
-    end: AwareDatetime | None = None
+    end: OptionalMoment = None
     report: bool = False
+    query: OptionalQuery = None
 
 
 @logger.inject_lambda_context
@@ -65,13 +68,19 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"model": definition.name, "verdict": "no_production_model"}
     # Evidently takes seconds to import, which is too long if there is nothing to check.
     from evergreen.drift.check import run_check  # noqa: PLC0415
+    from evergreen.drift.inputs import QueriedWindow  # noqa: PLC0415
 
-    end = request.end or utc_now()
     storage = clients.storage(settings().bucket, LONG)
+    log = Lake(storage)
+    lake: Lake | QueriedWindow = log
+    end = request.end or utc_now()
+    if request.query:
+        lake = QueriedWindow(log, request.query.output(storage, pointer.version))
+        end = request.query.end or end
     result = run_check(
         definition,
         pointer,
-        Lake(storage),
+        lake,
         storage,
         start=end - request.window,
         end=end,

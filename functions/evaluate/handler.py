@@ -18,7 +18,7 @@ from evergreen.aws import LONG
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
-from evergreen.datasets.store import read_dataset
+from evergreen.datasets.store import load_dataset
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import EvaluationContext
 from evergreen.model_definition import find_definition
@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     pointer = clients.production(settings().stage, LONG).read(definition.name)
     registered = _registry().find(definition.name, request.challenger)
     storage = clients.storage(settings().bucket, LONG)
-    rows = read_dataset(storage, definition.name, request.dataset_id)
+    rows = load_dataset(storage, definition.name, request.dataset_id)
     at = utc_now()
     evaluation = evaluate(
         definition,
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _trained_on(storage: Storage, pointer: ProductionPointer | None, model: str) -> pa.Table | None:
     if pointer is None:
         return None
-    return rows_of(read_dataset(storage, model, pointer.reference_dataset_id), TRAIN)
+    return load_dataset(storage, model, pointer.reference_dataset_id, split=TRAIN)
 
 
 @cache

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
-from evergreen.datasets.store import read_dataset, read_manifest
+from evergreen.datasets.store import load_dataset, read_manifest
 from evergreen.model_definition import find_definition
 from evergreen.registry.writer import Registry
 from evergreen.training.train import TrainedRun, find_trained, train
@@ -38,7 +38,7 @@ def train_once(request: TrainingRequest) -> TrainedRun:
         definition,
         folder,
         read_manifest(storage, definition.name, request.dataset_id),
-        read_dataset(storage, definition.name, request.dataset_id),
+        load_dataset(storage, definition.name, request.dataset_id),
         registry=registry,
         clock=utc_now,
     )

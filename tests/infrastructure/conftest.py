@@ -34,6 +34,11 @@ def aws(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @pytest.fixture(scope="session")
+def athena(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return synthesise({"engine": "athena"}, models, tmp_path_factory.mktemp("athena"))
+
+
+@pytest.fixture(scope="session")
 def emulator(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     context = {
         "emulator": True,

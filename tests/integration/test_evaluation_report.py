@@ -10,7 +10,7 @@ import pytest
 
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
-from evergreen.datasets.store import read_dataset
+from evergreen.datasets.store import load_dataset
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import ARTIFACT, REPORT_DATA, REPORT_PAGE, EvaluationContext
 from evergreen.model_definition import Evaluation
@@ -30,7 +30,7 @@ def test_a_refused_segment_is_in_the_report_the_run_and_the_decision(
     manifest = bench.dataset(seed=1)
     good = bench.train(manifest)
     wrong = bench.challenger(2, flipped=True)
-    rows = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
+    rows = load_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     rule = Evaluation(min_labelled_rows=20, segments=("colour",), min_segment_rows=20)
     evaluation = evaluate(
         bench.definition.model_copy(update={"evaluation": rule}),

@@ -11,7 +11,7 @@ from evergreen.bundle.store import delete_bundle
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, rows_of
-from evergreen.datasets.store import read_dataset
+from evergreen.datasets.store import load_dataset
 
 if TYPE_CHECKING:
     from tests.support.retraining_bench import Bench
@@ -26,7 +26,7 @@ def test_a_version_has_its_answers_on_rows_it_was_never_trained_on(bench: Bench)
     challenger = bench.train(manifest)
     answers = read_holdout_predictions(storage, definition.name, challenger.version)
     assert answers is not None
-    rows = rows_of(read_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
+    rows = rows_of(load_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
     assert answers["label"].to_pylist() == rows[definition.target].to_pylist()
     assert answers["timestamp"].to_pylist() == rows["timestamp"].to_pylist()
     said = Predictor(challenger.bundle).predict(to_columns(definition, rows))

@@ -6,7 +6,7 @@ import pytest
 
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.datasets.store import folder_key, read_dataset
+from evergreen.datasets.store import folder_key, load_dataset
 from evergreen.errors import BundleError, OutdatedComparisonError, RegistryError
 from evergreen.production import ShadowSlot
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
@@ -223,7 +223,7 @@ def test_a_rejection_spares_the_data_set_of_another_challenger(bench: Bench) -> 
     manifest = bench.dataset(seed=2)
     second, third = bench.train(manifest), bench.train(manifest)
     reject(bench.context, name, second.version, comparison("reject"))
-    assert read_dataset(storage, name, manifest.dataset_id).num_rows == 400
+    assert load_dataset(storage, name, manifest.dataset_id).num_rows == 400
     reject(bench.context, name, third.version, comparison("reject"))
     assert list(storage.list(folder_key(name, manifest.dataset_id))) == []
 
@@ -234,6 +234,6 @@ def test_a_rejection_spares_what_production_stands_on(bench: Bench) -> None:
     first, second = bench.train(manifest), bench.train(manifest)
     promote(bench.context, name, first.version, comparison("promote", None))
     reject(bench.context, name, second.version, comparison("reject"))
-    assert read_dataset(storage, name, manifest.dataset_id).num_rows == 400
+    assert load_dataset(storage, name, manifest.dataset_id).num_rows == 400
     with pytest.raises(RegistryError, match="in production"):
         reject(bench.context, name, first.version, comparison("reject"))

@@ -12,7 +12,7 @@ import pytest
 
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.datasets.store import read_dataset
+from evergreen.datasets.store import load_dataset
 from evergreen.errors import BundleError, NotEnoughDataError, RegistryError
 from evergreen.registry.registration import register_challenger
 from evergreen.registry.writer import CHALLENGER, Registry
@@ -49,7 +49,7 @@ min_labelled_rows = 20
 def trained(
     bench: Bench, manifest: DatasetManifest, registry: Registry | None = None
 ) -> TrainedRun:
-    table = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
+    table = load_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     return train(
         bench.definition,
         bench.folder,

@@ -16,7 +16,7 @@ from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
-from evergreen.datasets.store import folder_key, read_dataset, read_manifest, write_dataset
+from evergreen.datasets.store import folder_key, load_dataset, read_manifest, write_dataset
 from evergreen.errors import (
     BundleError,
     EvergreenError,
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 def test_a_data_set_comes_back_as_it_was_written_and_keeps_its_first_manifest(bench: Bench) -> None:
     storage, definition = bench.context.storage, bench.definition
     manifest = bench.dataset(seed=1)
-    table = read_dataset(storage, definition.name, manifest.dataset_id)
+    table = load_dataset(storage, definition.name, manifest.dataset_id)
     assert table.num_rows == manifest.rows == 400
     assert (manifest.train_rows, manifest.holdout_rows) == (200, 200)
     original = make_rows(1, 400)
@@ -77,7 +77,7 @@ def test_an_altered_data_set_is_refused(bench: Bench) -> None:
     assert body is not None
     storage.put(key, body[:-1] + b"!")
     with pytest.raises(EvergreenError, match="altered"):
-        read_dataset(storage, name, manifest.dataset_id)
+        load_dataset(storage, name, manifest.dataset_id)
     with pytest.raises(EvergreenError, match="not found"):
         read_manifest(storage, name, "ds-0000000000000000")
 
@@ -115,7 +115,7 @@ def test_a_challenger_gets_the_champions_rows_and_is_judged_on_new_ones_only(ben
 
     manifest = build_dataset(storage, lake, definition, pointer, clock=utc_now)
 
-    table = read_dataset(storage, definition.name, manifest.dataset_id)
+    table = load_dataset(storage, definition.name, manifest.dataset_id)
     held_out = rows_of(table, HOLDOUT)["timestamp"].to_pylist()
     trained_on = rows_of(table, TRAIN)["timestamp"].to_pylist()
     assert held_out == [fresh_from + timedelta(minutes=row) for row in range(50, 100)]
@@ -146,7 +146,7 @@ def test_after_the_world_has_turned_a_challenger_is_trained_on_the_new_one_and_w
             storage, lake, definition, pointer, choose_window=choose, clock=utc_now
         )
         trained = bench.train(manifest)
-        holdout = rows_of(read_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
+        holdout = rows_of(load_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
         return manifest, trained, scores_of(definition, trained.bundle, holdout)["f1"]
 
     everything, _, poor = challenger(None)
@@ -178,7 +178,7 @@ def test_training_leaves_a_run_a_version_and_a_bundle_that_predicts(bench: Bench
     assert registered.dataset_id == manifest.dataset_id
     pointer = candidate_pointer(registered, promoted_at=utc_now())
     bundle = load_bundle(bench.context.storage, pointer)
-    table = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
+    table = load_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     outputs = Predictor(bundle).predict(to_columns(bench.definition, table)).outputs
     assert set(outputs) == {0, 1}
     assert (
@@ -210,7 +210,7 @@ def test_a_challenger_that_cannot_be_exported_leaves_no_version(bench: Bench) ->
 def test_the_better_model_wins_and_the_same_model_does_not(bench: Bench) -> None:
     old, new = bench.challenger(seed=1), bench.challenger(seed=2, flipped=True)
     manifest = bench.dataset(seed=3, flipped=True)
-    table = read_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
+    table = load_dataset(bench.context.storage, bench.definition.name, manifest.dataset_id)
     holdout = rows_of(table, HOLDOUT)
     better = compare(bench.definition, holdout, champion=old.bundle, challenger=new.bundle)
     assert better.decision == "promote"

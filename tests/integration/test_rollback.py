@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evergreen.bundle.store import delete_bundle, load_bundle
-from evergreen.datasets.store import delete_dataset, read_dataset
+from evergreen.datasets.store import delete_dataset, load_dataset
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError, RegistryError
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
 from evergreen.release.history import UNRECORDED, read_release_history
@@ -73,7 +73,7 @@ def test_a_rollback_killed_at_any_step_is_finished_by_the_next(
     assert (pointer.version, pointer.previous, pointer.rolled_back) == (first, second, True)
     assert pointer.metric == 0.6
     assert load_bundle(bench.context.storage, pointer).version == first
-    assert read_dataset(bench.context.storage, name, pointer.reference_dataset_id).num_rows == 400
+    assert load_dataset(bench.context.storage, name, pointer.reference_dataset_id).num_rows == 400
     assert [item.version for item in bench.context.production.history(name)] == [
         first,
         second,

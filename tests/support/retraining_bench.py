@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import split_rows
-from evergreen.datasets.store import read_dataset, write_dataset
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.evaluation.comparison import Comparison
 from evergreen.events import Events
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition, Retraining
@@ -78,7 +78,7 @@ class Bench:
             self.definition,
             self.folder,
             manifest,
-            read_dataset(self.context.storage, self.definition.name, manifest.dataset_id),
+            load_dataset(self.context.storage, self.definition.name, manifest.dataset_id),
             storage=self.context.storage,
             registry=self.context.registry,
             clock=utc_now,

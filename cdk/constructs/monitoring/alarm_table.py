@@ -42,6 +42,8 @@ class Watched:
         The API's name and the state machine's ARN.
     dead_letters
         The queues' names, by stack.
+    check_machine
+        ARN of the drift checks' state machine, if a query reads their windows.
     """
 
     models: Mapping[str, ModelDefinition]
@@ -50,6 +52,7 @@ class Watched:
     rest_api: str
     state_machine: str
     dead_letters: Mapping[str, str]
+    check_machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,18 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
             "Functions: the red state names the function and its error. Then start a new execution "
             'with the input {"model": "<its name>"}.',
         )
+        if watched.check_machine:
+            yield AlarmSpec(
+                f"DriftCheck{metric.removeprefix('Executions')}",
+                "AWS/States",
+                metric,
+                {"StateMachineArn": watched.check_machine},
+                cloudwatch.Stats.SUM,
+                1,
+                f"A drift check {happened}. Predictions go on. Open the execution in Step "
+                "Functions: the red state names the function or the query and its error. The next "
+                "scheduled check looks at its own window.",
+            )
     for stack, queue in watched.dead_letters.items():
         yield AlarmSpec(
             f"{stack}DeadLetters",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 
-from cdk.constructs.retraining.states import ALL, States
+from cdk.constructs.querying.query_states import QUERY_SECONDS, QueryStates
+from cdk.constructs.states import ALL, States
 from evergreen.events import EventType
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from cdk.constructs.building.functions import EvergreenFunction
+    from cdk.constructs.querying.query_engine import QueryEngine
     from cdk.constructs.retraining.training_job import TrainingJob
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
@@ -36,7 +38,9 @@ _WORK = timedelta(minutes=90)
 _FAILURE = "$.failure.about"
 
 
-def overall_timeout(models: Iterable[ModelDefinition], *, on_sagemaker: bool) -> Duration:
+def overall_timeout(
+    models: Iterable[ModelDefinition], *, on_sagemaker: bool, queried: bool = False
+) -> Duration:
     """Return the time limit of an execution: the work, and the longest wait of these models."""
     shadows, jobs = [timedelta()], [timedelta()]
     for model in models:
@@ -44,7 +48,8 @@ def overall_timeout(models: Iterable[ModelDefinition], *, on_sagemaker: bool) ->
             shadows.append(model.shadow.max_wait)
         if on_sagemaker and model.retraining.compute == "sagemaker":
             jobs.append(model.retraining.time_limit)
-    return Duration.seconds(int((_WORK + max(shadows) + max(jobs)).total_seconds()))
+    query = timedelta(seconds=QUERY_SECONDS if queried else 0)
+    return Duration.seconds(int((_WORK + query + max(shadows) + max(jobs)).total_seconds()))
 
 
 class TrainEvaluatePromote:
@@ -60,6 +65,8 @@ class TrainEvaluatePromote:
         The functions of :data:`FUNCTIONS`, by folder.
     training_job
         The training job for the models that use SageMaker, or None if no model does.
+    engine
+        Athena, if it reads the log; else ``build_dataset`` does.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class TrainEvaluatePromote:
         storage: StorageStack,
         functions: Mapping[str, EvergreenFunction],
         training_job: TrainingJob | None = None,
+        engine: QueryEngine | None = None,
     ) -> None:
         self._scope = scope
         self._storage = storage
@@ -75,6 +83,12 @@ class TrainEvaluatePromote:
         self._job = training_job
         self._failed: sfn.IChainable = self._failure()
         self._release: sfn.IChainable = self._released()
+        self._querying: QueryStates | None = None
+        if engine:
+            self._querying = QueryStates(
+                self._states, engine, lambda task: self._caught(task, self._release)
+            )
+            self._release = self._querying.remove(self._release)
 
     def definition(self) -> sfn.IChainable:
         """Return the first state, connected with all others."""
@@ -87,11 +101,20 @@ class TrainEvaluatePromote:
             result_path="$.error",
         )
         self._caught(lock, self._failed)
-        dataset = self._step("Build the dataset", "build_dataset")
+        dataset = self._states.call("Build the dataset", "build_dataset")
         register = self._step("Register challenger and bundle", "register_challenger")
         evaluate = self._step("Evaluate both", "evaluate")
         promote = self._promotion(evaluate).next(self._new_reference())
         reject = self._step("Clean up the challenger", "clean_up").next(self._release)
+        reading = self._reading(dataset)
+        if self._querying:
+            # Production has changed since the query was prepared: ask again.
+            dataset.add_catch(
+                self._querying.prepare,
+                errors=["OutdatedQueryError"],
+                result_path=sfn.JsonPath.DISCARD,
+            )
+        self._caught(dataset, self._release)
         dataset.next(self._training(register))
         register.next(evaluate)
         decision = sfn.Condition.string_equals("$.decision", "promote")
@@ -102,7 +125,15 @@ class TrainEvaluatePromote:
             .when(decision, promote)
             .otherwise(reject)
         )
-        return self._take_apart(validate.next(lock).next(dataset))
+        return self._take_apart(validate.next(lock).next(reading))
+
+    def _reading(self, dataset: Any) -> sfn.IChainable:  # noqa: ANN401 - CDK's task
+        """Let a query read the log for the data set, if there is an engine for queries."""
+        if self._querying is None:
+            here: sfn.IChainable = dataset
+            return here
+        first: sfn.IChainable = self._querying.build(dataset)
+        return first
 
     def _take_apart(self, then: sfn.IChainable) -> sfn.IChainable:
         """Turn the input, a whole event or only a model name, into one object."""

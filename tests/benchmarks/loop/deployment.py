@@ -26,7 +26,7 @@ from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
-from evergreen.datasets.store import read_dataset, write_dataset
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.drift.check import run_check
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare, scores_of
@@ -246,7 +246,7 @@ class Deployment:
 
     def train(self, manifest: DatasetManifest) -> Version:
         """Train a challenger."""
-        rows = read_dataset(self.storage, self.series.definition.name, manifest.dataset_id)
+        rows = load_dataset(self.storage, self.series.definition.name, manifest.dataset_id)
         version, seconds = self.workshop.train(manifest.dataset_id, rows)
         self.seconds[TRAIN_MODEL] += seconds
         self.calls[TRAIN_MODEL] += 1
@@ -254,7 +254,7 @@ class Deployment:
 
     def compare(self, challenger: Version) -> Comparison:
         """Compare it with the champion on the holdout of its data set."""
-        rows = read_dataset(self.storage, self.series.definition.name, challenger.dataset_id)
+        rows = load_dataset(self.storage, self.series.definition.name, challenger.dataset_id)
         with self.timed(EVALUATE):
             return compare(
                 self.series.definition,

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from evergreen.datasets.splitting import TRAIN, rows_of
-from evergreen.datasets.store import read_dataset
+from evergreen.datasets.store import load_dataset
 from evergreen.training.trainer import to_features
 from tests.benchmarks.loop.deployment import CHECK
 from tests.benchmarks.loop.scoring import gain, score, sums_of
@@ -124,7 +124,7 @@ def better(workshop: Workshop, one: Version, other: Version, period: int) -> boo
 
 def _evidently_share(deployment: Deployment, period: int) -> tuple[float, float]:
     definition, series = deployment.series.definition, deployment.series
-    reference = read_dataset(
+    reference = load_dataset(
         deployment.storage, definition.name, deployment.pointer.reference_dataset_id
     )
     start, end = series.periods[period]

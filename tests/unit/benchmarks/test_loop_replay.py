@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from evergreen.datasets.store import read_dataset
+from evergreen.datasets.store import load_dataset
 from evergreen.model_definition import ModelDefinition
 from tests.benchmarks.loop.deployment import Deployment, Workshop
 from tests.benchmarks.loop.plot import to_svg
@@ -165,7 +165,7 @@ def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet(tmp_path: Path) 
     for period in range(3):
         deployment.serve(period)
         manifest = built(deployment)
-        rows = read_dataset(deployment.storage, "tiny", manifest.dataset_id)
+        rows = load_dataset(deployment.storage, "tiny", manifest.dataset_id)
         newest = pc.max(rows["timestamp"]).as_py()
         assert newest <= deployment.now - delay
         assert newest > deployment.now - delay - timedelta(days=1)

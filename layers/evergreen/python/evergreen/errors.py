@@ -72,6 +72,10 @@ class OutdatedComparisonError(EvergreenError):
     """A challenger won against a version that is no longer in production."""
 
 
+class OutdatedQueryError(EvergreenError):
+    """A query read rows for a version that is no longer in production."""
+
+
 class RetrainingInProgressError(EvergreenError):
     """Another execution holds the model's retraining lock."""
 

@@ -16,7 +16,7 @@ from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import (
     TrainingWindow,
-    read_dataset,
+    load_dataset,
     read_manifest,
     rows_in_common,
     write_dataset,
@@ -124,7 +124,7 @@ class Plant:
             self.storage, lake, self.definition, pointer, choose_window=choose, clock=lambda: at
         )
         assert self.manifest == read_manifest(self.storage, "plant", self.manifest.dataset_id)
-        return read_dataset(self.storage, "plant", self.manifest.dataset_id)
+        return load_dataset(self.storage, "plant", self.manifest.dataset_id)
 
 
 def newest(count: int) -> Callable[[pa.Table], TrainingWindow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,18 +10,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.clock import to_text
+from evergreen.datasets.new_rows import (
+    check_enough,
+    new_rows_in_log,
+    new_rows_of_query,
+    row_keys,
+)
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows, with_split
 from evergreen.datasets.store import (
     DatasetManifest,
     FromLog,
     LabelDelay,
-    read_dataset,
+    load_dataset,
     read_manifest,
     write_dataset,
 )
 from evergreen.errors import NotEnoughDataError
-from evergreen.lake.reader import LATEST_LANDING
+from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
@@ -34,12 +40,10 @@ if TYPE_CHECKING:
     from evergreen.production import ProductionPointer
     from evergreen.storage import Storage
 
-_LABELLED_AT = "labelled_at"
-
 
 def build_dataset(
     storage: Storage,
-    lake: Lake,
+    source: Lake | QueryOutput,
     definition: ModelDefinition,
     pointer: ProductionPointer,
     *,
@@ -58,15 +62,19 @@ def build_dataset(
 
     Parameters
     ----------
-    storage, lake
-        Give the champion's data set and the log.
+    storage
+        Gives the champion's data set.
+    source
+        The log, or what a query of :func:`evergreen.datasets.new_rows.prepare_new_rows` found in
+        it. A query returns the newest rows only. So the manifest's label delay is then that of the
+        newest rows.
     definition, pointer
         The model, and its production pointer.
     choose_window
         Returns how many of the newest training rows to keep, given these rows, oldest first.
         Without it all are kept. It is not called for a random holdout, which has no newest part.
     clock
-        Gives the time up to which the log is read.
+        Gives the time up to which the log is read, where no query has read it.
 
     Raises
     ------
@@ -74,10 +82,12 @@ def build_dataset(
         If fewer than ``evaluation.min_labelled_rows`` labelled rows can be judged on.
     """
     champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
-    old = read_dataset(storage, definition.name, champion.dataset_id)
-    labelled = _labelled_since(lake, definition, champion, clock())
-    taken = _among(labelled, old)
-    fresh = labelled.filter(pc.invert(taken))
+    old = load_dataset(storage, definition.name, champion.dataset_id)
+    if isinstance(source, QueryOutput):
+        new = new_rows_of_query(source, definition)
+    else:
+        new = new_rows_in_log(source, definition, champion, old, clock())
+    fresh = new.fresh
     recent = definition.evaluation.holdout == "recent"
     newest = pa.scalar(champion.last_timestamp, TIMESTAMP_TYPE)
     usable = fresh.filter(pc.greater(fresh[TIMESTAMP], newest)) if recent else fresh
@@ -89,10 +99,12 @@ def build_dataset(
             where=definition.name,
             fix="Wait for more ground truth, or lower evaluation.min_labelled_rows.",
         )
-    until = pc.max(fresh[_LABELLED_AT]).as_py()
+    until = new.until
+    assert until is not None
     after = champion.last_timestamp if recent else None
-    split = split_rows(definition, _from_log(definition, fresh), newer_than=after)
-    old, corrected = _corrected(definition, old, labelled.filter(taken))
+    split = split_rows(definition, _from_log(definition, fresh), newer_than=after, of=new.count)
+    check_enough(definition, new, rows_of(split, HOLDOUT).num_rows)
+    old, corrected = _corrected(definition, old, new.again)
     old = with_split(old, pa.repeat(pa.scalar(value=False), old.num_rows))
     rows = pa.concat_tables([normalise(definition, part) for part in (old, split)])
     held_out = pc.equal(rows[SPLIT], HOLDOUT)
@@ -117,37 +129,15 @@ def build_dataset(
     )
 
 
-def _labelled_since(
-    lake: Lake, definition: ModelDefinition, champion: DatasetManifest, until: datetime
-) -> pa.Table:
-    """Return the log's rows labelled since the champion's data set; some of them it may have."""
-    # A label may land after later ones: look back further, the champion's rows are known by key.
-    since = max(champion.data_until - LATEST_LANDING, champion.log_from)
-    labelled = lake.labelled(definition, since - definition.retraining.label_wait, until)
-    return labelled.filter(
-        pc.greater_equal(labelled[_LABELLED_AT], pa.scalar(since, TIMESTAMP_TYPE))
-    )
-
-
-def _among(labelled: pa.Table, old: pa.Table) -> pa.Array:
-    """Return which rows of the log a data set has."""
-    used = set(_keys(old))
-    return pa.array([key in used for key in _keys(labelled)], pa.bool_())
-
-
 def _corrected(definition: ModelDefinition, old: pa.Table, again: pa.Table) -> tuple[pa.Table, int]:
     """Return a data set's rows with their newest ground truth, and how many had another."""
-    newest = dict(zip(_keys(again), again["label"].to_pylist(), strict=True))
+    newest = dict(zip(row_keys(again), again["label"].to_pylist(), strict=True))
     before = old[definition.target].to_pylist()
-    after = [newest.get(key, label) for key, label in zip(_keys(old), before, strict=True)]
+    after = [newest.get(key, label) for key, label in zip(row_keys(old), before, strict=True)]
     place = old.column_names.index(definition.target)
     field = old.schema.field(place)
     changed = sum(new != label for new, label in zip(after, before, strict=True))
     return old.set_column(place, field, pa.array(after, field.type)), changed
-
-
-def _keys(table: pa.Table) -> list[tuple[str | None, int | None]]:
-    return list(zip(*(table[name].to_pylist() for name in KEY), strict=True))
 
 
 def _from_log(definition: ModelDefinition, labelled: pa.Table) -> pa.Table:

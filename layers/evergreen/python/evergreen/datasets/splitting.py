@@ -25,7 +25,11 @@ _RANDOM_HOLDOUT_SEED = 0
 
 
 def split_rows(
-    definition: ModelDefinition, table: pa.Table, *, newer_than: datetime | None = None
+    definition: ModelDefinition,
+    table: pa.Table,
+    *,
+    newer_than: datetime | None = None,
+    of: int | None = None,
 ) -> pa.Table:
     """Add ``split`` as ``evaluation.holdout``, ``holdout_fraction`` and ``max_holdout_rows`` say.
 
@@ -48,10 +52,14 @@ def split_rows(
     newer_than
         A recent holdout only takes rows after this moment: those that are trained on otherwise go
         up to here. The holdout may then be smaller, or empty.
+    of
+        The number of rows of which these are the newest, if they are not all. The fraction is of
+        this number.
     """
     evaluation = definition.evaluation
     count = table.num_rows
-    wanted = min(max(round(count * evaluation.holdout_fraction), 1), evaluation.max_holdout_rows)
+    share = round((of or count) * evaluation.holdout_fraction)
+    wanted = min(max(share, 1), evaluation.max_holdout_rows)
     if evaluation.holdout == "random":
         draw = np.random.default_rng(_RANDOM_HOLDOUT_SEED).permutation(count)
         return with_split(table, pa.array(draw < wanted))

@@ -9,7 +9,7 @@ are the model's features (float64 or string, null where missing), the target, ``
 from __future__ import annotations
 
 import hashlib
-import io
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,12 +20,13 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import to_text
-from evergreen.datasets.schema import KEY, TIMESTAMP, normalise, to_parquet
+from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise, to_parquet
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
+    from typing import IO
 
     from evergreen.clock import Clock
     from evergreen.model_definition import ModelDefinition
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 _DATA = "data.parquet"
 _MANIFEST = "manifest.json"
+_BATCH_ROWS = 65_536
+_COPIED_BYTES = 8 * 1024 * 1024
+"""The size of the parts in which a file is copied; each is one request."""
 
 
 class LabelDelay(BaseModel):
@@ -197,8 +201,27 @@ def read_manifest(storage: Storage, model: str, dataset_id: str) -> DatasetManif
     return DatasetManifest.model_validate_json(body)
 
 
-def read_dataset(storage: Storage, model: str, dataset_id: str) -> pa.Table:
-    """Read a data set's rows, oldest first.
+def read_dataset(
+    storage: Storage,
+    model: str,
+    dataset_id: str,
+    *,
+    columns: Collection[str] | None = None,
+    split: str | None = None,
+) -> Iterator[pa.Table]:
+    """Yield a data set's rows, some at a time, oldest first.
+
+    The first table is empty, so there is always one. The file is checked before that; it is copied
+    to disk, not to memory.
+
+    Parameters
+    ----------
+    storage, model, dataset_id
+        Where the data set is.
+    columns
+        The columns wanted, if not all, in the order of the file.
+    split
+        ``train``, ``holdout`` or ``gap``, for the rows of one split.
 
     Raises
     ------
@@ -207,10 +230,36 @@ def read_dataset(storage: Storage, model: str, dataset_id: str) -> pa.Table:
     """
     manifest = read_manifest(storage, model, dataset_id)
     key = folder_key(model, dataset_id) + _DATA
-    body = storage.get(key)
-    if body is None or hashlib.sha256(body).hexdigest() != manifest.sha256:
-        raise EvergreenError("data set is missing or was altered", where=storage.uri(key))
-    return pq.read_table(io.BytesIO(body))
+    with tempfile.TemporaryFile() as copy:
+        if _copied(storage, key, copy) != manifest.sha256:
+            raise EvergreenError("data set is missing or was altered", where=storage.uri(key))
+        file = pq.ParquetFile(copy)
+        wanted = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        read = {*wanted, *([SPLIT] if split else [])}
+        yield pa.schema([file.schema_arrow.field(name) for name in wanted]).empty_table()
+        for batch in file.iter_batches(_BATCH_ROWS, columns=sorted(read)):
+            rows = pa.table(batch)
+            yield (rows_of(rows, split) if split else rows).select(wanted)
+
+
+def load_dataset(
+    storage: Storage, model: str, dataset_id: str, *, split: str | None = None
+) -> pa.Table:
+    """Return a data set's rows in one table, as :func:`read_dataset` reads them."""
+    return pa.concat_tables(read_dataset(storage, model, dataset_id, split=split)).combine_chunks()
+
+
+def _copied(storage: Storage, key: str, target: IO[bytes]) -> str | None:
+    """Copy an object, some bytes at a time; return its SHA-256, or None if there is none."""
+    digest = hashlib.sha256()
+    try:
+        with storage.open(key) as body:
+            while part := body.read(_COPIED_BYTES):
+                digest.update(part)
+                target.write(part)
+    except FileNotFoundError:
+        return None
+    return digest.hexdigest()
 
 
 def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.clock import Clock
-    from evergreen.drift.inputs import DriftInputs
+    from evergreen.drift.inputs import DriftInputs, QueriedWindow
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
@@ -58,7 +58,7 @@ class CheckResult:
 def run_check(
     definition: ModelDefinition,
     pointer: ProductionPointer,
-    lake: Lake,
+    lake: Lake | QueriedWindow,
     storage: Storage,
     *,
     start: datetime,
@@ -79,7 +79,8 @@ def run_check(
     definition, pointer
         The model and what serves it; the pointer names the reference dataset.
     lake, storage
-        The traffic is read from the lake. The results are written to the storage.
+        The traffic is read from the lake, or was read by a query. The results are written to the
+        storage.
     start, end
         Aware datetimes, half-open.
     clock

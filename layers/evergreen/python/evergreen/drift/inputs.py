@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import read_dataset, read_manifest
-from evergreen.drift.detectors.univariate import DRIFT_ROW_CAP
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
 from evergreen.drift.sampling import RowSample
-from evergreen.lake.tables import LABELS, REQUEST_LOG
+from evergreen.drift.window_query import DRIFT_ROW_CAP
+from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pyarrow as pa
+    from numpy.typing import NDArray
 
     from evergreen.columns import Columns
+    from evergreen.lake.query_output import QueryOutput
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
@@ -48,10 +50,26 @@ class DriftInputs:
     """The predictions of the version in production on its holdout, if they were kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class QueriedWindow:
+    """A window that a query of :func:`evergreen.drift.window_query.window_query` has read.
+
+    Parameters
+    ----------
+    lake
+        The log, for what the query does not answer.
+    output
+        What the query found.
+    """
+
+    lake: Lake
+    output: QueryOutput
+
+
 def read_drift_inputs(
     definition: ModelDefinition,
     pointer: ProductionPointer,
-    lake: Lake,
+    lake: Lake | QueriedWindow,
     storage: Storage,
     *,
     start: datetime,
@@ -63,23 +81,38 @@ def read_drift_inputs(
     Only the tested columns of the log are read, and never more rows at a time than a few times the
     cap. So a check's memory does not grow with the traffic.
 
+    Parameters
+    ----------
+    definition, pointer
+        The model and what serves it.
+    lake, storage
+        The log, or what a query found in it; and the data bucket.
+    start, end
+        The window.
+
     Raises
     ------
     EvergreenError
         If the reference dataset is missing.
     """
     reference = _reference(definition, pointer, storage)
-    window = _window(definition, pointer.version, lake, start, end)
-    sample = window.table()
+    if isinstance(lake, QueriedWindow):
+        count, sample = _queried(lake.output, definition)
+        known = sample.filter(pc.is_valid(sample["labelled_at"]))
+        labelled = known.select([*_LABELLED, "label", "observed_at", "labelled_at"])
+    else:
+        window = _window(definition, pointer.version, lake, start, end)
+        count, sample = window.rows, window.table()
+        labelled = lake.with_labels(definition, sample.select(_LABELLED), start)
     holdout = read_holdout_predictions(storage, definition.name, pointer.version)
     # A value beyond the range of float32 becomes infinite, as it does for the model.
     with np.errstate(over="ignore"):
         return DriftInputs(
-            rows=window.rows,
+            rows=count,
             reference=reference,
             window=to_columns(definition, sample),
             outputs=model_outputs_of(definition, holdout and _sample(holdout), sample),
-            labelled=lake.with_labels(definition, sample.select(_LABELLED), start),
+            labelled=labelled,
             holdout=holdout,
         )
 
@@ -87,7 +120,7 @@ def read_drift_inputs(
 def has_enough_ground_truth(
     definition: ModelDefinition,
     pointer: ProductionPointer,
-    lake: Lake,
+    lake: Lake | QueriedWindow,
     storage: Storage,
     at: datetime,
 ) -> bool:
@@ -103,6 +136,7 @@ def has_enough_ground_truth(
     """
     since = read_manifest(storage, definition.name, pointer.reference_dataset_id).data_until
     missing = definition.evaluation.min_labelled_rows
+    lake = lake.lake if isinstance(lake, QueriedWindow) else lake
     for labels in lake.batches(LABELS, definition, since, at, ()):
         missing -= labels.num_rows
         if missing <= 0:
@@ -113,9 +147,31 @@ def has_enough_ground_truth(
 def _reference(
     definition: ModelDefinition, pointer: ProductionPointer, storage: Storage
 ) -> Columns:
-    rows = read_dataset(storage, definition.name, pointer.reference_dataset_id)
+    manifest = read_manifest(storage, definition.name, pointer.reference_dataset_id)
+    chosen = _chosen(manifest.rows)
+    parts, first = [], 0
+    for rows in read_dataset(
+        storage, definition.name, manifest.dataset_id, columns=definition.features
+    ):
+        here = chosen[(chosen >= first) & (chosen < first + rows.num_rows)]
+        parts.append(rows.take(here - first))
+        first += rows.num_rows
     with np.errstate(over="ignore"):
-        return to_columns(definition, _sample(rows))
+        return to_columns(definition, pa.concat_tables(parts))
+
+
+def _queried(output: QueryOutput, definition: ModelDefinition) -> tuple[int, pa.Table]:
+    """Return the number of rows in the window, and the sample, in order of time."""
+    tables = list(output.batches(definition))
+    if not tables:
+        wanted = REQUEST_LOG.schema(definition)
+        labels = LABELS.schema(definition)
+        more = [labels.field("label"), labels.field("observed_at")]
+        fields = [*wanted, *more, pa.field("labelled_at", TIMESTAMP_TYPE)]
+        return 0, pa.schema(fields).empty_table()
+    rows = pa.concat_tables(tables)
+    order = [(name, "ascending") for name in ("timestamp", *REQUEST_LOG.key)]
+    return rows["window_rows"][0].as_py(), rows.sort_by(order)
 
 
 def _window(
@@ -131,7 +187,12 @@ def _window(
 
 
 def _sample(table: pa.Table) -> pa.Table:
-    if table.num_rows <= DRIFT_ROW_CAP:
-        return table
-    chosen = np.random.default_rng(_SEED).choice(table.num_rows, DRIFT_ROW_CAP, replace=False)
-    return table.take(np.sort(chosen))
+    return table.take(_chosen(table.num_rows))
+
+
+def _chosen(rows: int) -> NDArray[np.int64]:
+    """Return which of some rows are tested: all, or a sample that depends on their number."""
+    if rows <= DRIFT_ROW_CAP:
+        return np.arange(rows)
+    chosen = np.random.default_rng(_SEED).choice(rows, DRIFT_ROW_CAP, replace=False)
+    return np.sort(chosen)

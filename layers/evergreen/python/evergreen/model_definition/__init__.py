@@ -9,7 +9,7 @@ from here, so importing this package loads nothing but pydantic.
 from __future__ import annotations
 
 from evergreen.model_definition.base import Name, Period, Strict
-from evergreen.model_definition.definition import ModelDefinition, Task
+from evergreen.model_definition.definition import LOG_COLUMNS, ModelDefinition, Task
 from evergreen.model_definition.drift import Drift, Schedule
 from evergreen.model_definition.evaluation import Evaluation
 from evergreen.model_definition.features import Feature, FeatureType
@@ -27,6 +27,7 @@ from evergreen.model_definition.shadow import Shadow
 
 __all__ = [
     "DEFINITION_FILE",
+    "LOG_COLUMNS",
     "Drift",
     "Evaluation",
     "Feature",

@@ -16,12 +16,13 @@ from evergreen.model_definition.retraining import Retraining
 from evergreen.model_definition.rollback import Rollback
 from evergreen.model_definition.shadow import Shadow
 
-_LOG_COLUMNS = frozenset(
+LOG_COLUMNS = frozenset(
     {
         *("timestamp", "request_id", "row", "model_version", "role", "model_output"),
         *("confidence", "input_data", "metadata", "label", "observed_at", "labelled_at", "split"),
     }
 )
+"""Columns of the request log and of what is made from it. No feature may have these names."""
 
 Task = Literal["classification", "regression", "time_series"]
 
@@ -73,7 +74,7 @@ class ModelDefinition(Strict):
     def _parts_fit(self) -> ModelDefinition:
         if self.target in self.features:
             raise ValueError(f"target {self.target!r} is also listed under features")
-        taken = sorted(_LOG_COLUMNS & {*self.features, self.target})
+        taken = sorted(LOG_COLUMNS & {*self.features, self.target})
         if taken:
             raise ValueError(f"{taken} are columns of the request log; choose other names")
         unknown = [name for name in self.request_log.redact if name not in self.features]

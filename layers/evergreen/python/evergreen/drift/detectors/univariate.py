@@ -11,6 +11,7 @@ import numpy as np
 
 from evergreen.drift.detectors import statistics
 from evergreen.drift.log import UnivariateTest
+from evergreen.drift.window_query import DRIFT_ROW_CAP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
 
     from evergreen.drift.detectors.evidently_adapter import EvidentlyRun
     from evergreen.model_definition import Feature
-
-DRIFT_ROW_CAP = 50_000
-"""Largest number of rows tested on each side. Above it a sample is tested, so time and memory are
-bounded.
-
-What the sample can lose follows from the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's
-constant (P. Massart, *Annals of Probability* 18, 1990). An empirical distribution of n rows is off
-by more than e anywhere with probability at most ``2 exp(-2 n e^2)``. At 50,000 rows a side both are
-within 0.01, except with probability 2e-4. A gap of 0.05 then appears as at least 0.03. That passes
-the effect threshold. Its p-value is below ``2 exp(-25,000 * 0.03^2)`` = 4e-10, which passes Holm's
-correction over a million tests at alpha = 0.05."""
 
 EFFECT_THRESHOLDS = {"ks": 0.03, "chi_square_two_sample": 0.03, "missing_rate": 0.01}
 """Smallest effect that is worth a retraining. At 0.03 three rows in a hundred lie elsewhere. For a

@@ -1,0 +1,1 @@
+"""`make test-engine`: the lake's SQL on Apache Spark, against the small engine."""

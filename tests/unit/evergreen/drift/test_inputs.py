@@ -1,0 +1,110 @@
+"""A window that a query has read gives a check the same inputs as one that is read from the log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from evergreen.datasets.splitting import split_rows
+from evergreen.datasets.store import write_dataset
+from evergreen.drift.inputs import DriftInputs, QueriedWindow, read_drift_inputs
+from evergreen.drift.window_query import window_query
+from evergreen.lake.query_output import QueryOutput
+from evergreen.production import ProductionPointer
+from tests.support.folder_bucket import Folder
+from tests.support.made_up_log import (
+    LAST,
+    START,
+    LoadedLake,
+    MadeUpLog,
+    TrinoOnDuckDb,
+    made_up_log,
+)
+from tests.support.query_files import unloaded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evergreen.columns import Columns
+
+WINDOW = (START + timedelta(hours=5), START + timedelta(hours=50))
+
+
+@pytest.fixture(scope="module")
+def made_up() -> MadeUpLog:
+    return made_up_log(2000)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+def pointer(storage: Folder, made_up: MadeUpLog) -> ProductionPointer:
+    definition = made_up.definition
+    rows = made_up.log.slice(0, 100).select([*definition.features, "timestamp"])
+    rows = rows.append_column(definition.target, pa.array([0.0] * 100))
+    manifest = write_dataset(
+        storage,
+        definition,
+        split_rows(definition, rows),
+        sources=["made up"],
+        data_until=START,
+        clock=lambda: START,
+    )
+    return ProductionPointer(
+        version="2",
+        bundle_uri="s3://bucket/bundle",
+        sha256="0",
+        reference_dataset_id=manifest.dataset_id,
+        promoted_at=START,
+    )
+
+
+def read(
+    made_up: MadeUpLog,
+    storage: Folder,
+    pointer: ProductionPointer,
+    lake: LoadedLake | QueriedWindow,
+) -> DriftInputs:
+    start, end = WINDOW
+    return read_drift_inputs(made_up.definition, pointer, lake, storage, start=start, end=end)
+
+
+def assert_same(found: Columns, expected: Columns) -> None:
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_below_the_cap_all_inputs_are_the_same(
+    made_up: MadeUpLog, storage: Folder, pointer: ProductionPointer
+) -> None:
+    engine, lake = TrinoOnDuckDb(made_up), LoadedLake(made_up, LAST)
+    start, end = WINDOW
+    query = window_query(
+        made_up.definition, engine.tables, pointer.version, start=start, end=end, now=LAST
+    )
+    output = unloaded(storage, engine.run(query), "run")
+    queried = read(made_up, storage, pointer, QueriedWindow(lake, output))
+    small = read(made_up, storage, pointer, lake)
+    assert queried.rows == small.rows > 200
+    assert_same(queried.window, small.window)
+    assert_same(queried.reference, small.reference)
+    assert_same(queried.outputs.window, small.outputs.window)
+    assert queried.labelled.equals(small.labelled.select(queried.labelled.column_names))
+    assert queried.labelled.num_rows > 100
+
+
+def test_a_window_without_a_row_is_empty(
+    made_up: MadeUpLog, storage: Folder, pointer: ProductionPointer
+) -> None:
+    nothing = QueriedWindow(LoadedLake(made_up, LAST), QueryOutput(storage, None))
+    queried = read(made_up, storage, pointer, nothing)
+    assert queried.rows == queried.labelled.num_rows == 0
+    assert {values.size for values in queried.window.values()} == {0}
