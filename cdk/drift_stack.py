@@ -75,8 +75,15 @@ class DriftStack(Stack):
         )
         read_lake(check, storage)
         access.grant_read(check.role, storage, "datasets/", "drift/")
-        # Of the bundles only the predictions on the holdout, and no model.
-        access.grant_read(check.role, storage, "bundles/*/holdout_predictions.parquet")
+        # Of the bundles only what describes them, and no model.
+        access.grant_read(
+            check.role,
+            storage,
+            *(
+                f"bundles/*/{file}"
+                for file in ("holdout_predictions.parquet", "manifest.json", "signature.json")
+            ),
+        )
         access.grant_write(check.role, storage, "drift/")
         access.read_pointers(check.role, storage)
         access.put_events(check.role, storage)

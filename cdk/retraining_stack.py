@@ -14,7 +14,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 
 from cdk.constructs import access
-from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, PythonFunction
+from cdk.constructs.building.functions import (
+    Capacity,
+    EvergreenFunction,
+    ImageFunction,
+    PythonFunction,
+)
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
 from cdk.constructs.monitoring.event_marks import EventMarks
@@ -41,7 +46,7 @@ _TRIGGERS = (
 
 _USING_MLFLOW = (
     *("train", "register_challenger", "evaluate", "promote", "clean_up"),
-    "roll_back",
+    "mirror_rollback",
 )
 
 
@@ -76,6 +81,15 @@ class RetrainingStack(Stack):
             "set_shadow": PythonFunction(
                 self, "SetShadow", storage, folder="set_shadow", layer="lake"
             ),
+            # Outside the VPC, because going back must not wait for anything there.
+            "roll_back": PythonFunction(
+                self,
+                "RollBack",
+                storage,
+                folder="roll_back",
+                layer="lake",
+                capacity=Capacity(memory=1769, seconds=300),
+            ),
             **{
                 folder: self._worker(storage, folder, tracking)
                 for folder in ("build_dataset", "compare_shadow", *_USING_MLFLOW)
@@ -87,6 +101,7 @@ class RetrainingStack(Stack):
         self._start_on_events(storage)
         self._start_on_schedule(storage)
         self._keep_failed_rollbacks()
+        self._mirror_rollbacks(storage)
         EventMarks(self, storage.deployment.models)
         CfnOutput(self, "StateMachineArn", value=self.state_machine.state_machine_arn)
         for folder, function in self.functions.items():
@@ -149,6 +164,7 @@ class RetrainingStack(Stack):
         access.grant_delete(roles["clean_up"], storage, "datasets/", "bundles/")
         access.grant_read(roles["roll_back"], storage, "datasets/", "bundles/", "decisions/")
         access.grant_write(roles["roll_back"], storage, "decisions/")
+        access.read_pointers(roles["mirror_rollback"], storage)
         for folder in ("take_lock", "set_shadow"):
             # The shadow slot is part of the pointer.
             access.write_pointers(roles[folder], storage)
@@ -205,6 +221,35 @@ class RetrainingStack(Stack):
             retry_attempts=2,
             max_event_age=Duration.hours(1),
             on_failure=destinations.SqsDestination(self.dead_letters),
+        )
+
+    def _mirror_rollbacks(self, storage: StorageStack) -> None:
+        """Let MLflow show each rollback; EventBridge and Lambda repeat that twice."""
+        mirror = self.functions["mirror_rollback"].function
+        lambda_.EventInvokeConfig(
+            self,
+            "MirrorRetry",
+            function=mirror,
+            retry_attempts=2,
+            max_event_age=Duration.hours(6),
+            on_failure=destinations.SqsDestination(self.dead_letters),
+        )
+        events.Rule(
+            self,
+            "Mirror",
+            description="Lets MLflow show a rollback",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(
+                source=[SOURCE], detail_type=[EventType.MODEL_ROLLED_BACK]
+            ),
+            targets=[
+                targets.LambdaFunction(
+                    mirror,
+                    dead_letter_queue=self.dead_letters,
+                    retry_attempts=2,
+                    max_event_age=Duration.hours(6),
+                )
+            ],
         )
 
     def _start_on_events(self, storage: StorageStack) -> None:

@@ -17,9 +17,9 @@ def grant_read(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[storage.bucket_arn],
-            # IfExists: before S3 answers a GetObject with 404, it checks this permission too, and
-            # that request has no prefix. Without IfExists a missing object would be a 403.
-            conditions={"StringLikeIfExists": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+            # A listing must name a prefix, or it would show the keys of the whole bucket. S3 then
+            # answers a GetObject of a missing object with 403 and not 404; Storage handles that.
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
     )
     _use_key(role, storage, "kms:Decrypt")

@@ -35,7 +35,7 @@ def command(
         bool, typer.Option("--redeliver", help="Send again the alerts that were not delivered.")
     ] = False,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Show where alerts are sent, set the webhook, or send a test alert.

@@ -50,7 +50,7 @@ def command(
         bool, typer.Option("--explain", help="Draw histograms of the drifted features.")
     ] = False,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Check one window of a model's traffic for drift and show the verdict.

@@ -8,6 +8,7 @@ import typer
 
 from cli.shared import console
 from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.options import Stage
 from cli.shared.progress import Steps
 from cli.shared.target import Target
 from evergreen.clock import parse_period
@@ -21,7 +22,7 @@ def command(
     aws: Annotated[
         bool, typer.Option("--aws", help="Deploy to the AWS account of your credentials.")
     ] = False,
-    stage: Annotated[str, typer.Option(help="Deployment stage, part of every name.")] = "dev",
+    stage: Stage = None,
     period: Annotated[
         str, typer.Option(help="Local stack only: time between two drift checks of a schedule.")
     ] = "1 minute",
@@ -42,7 +43,8 @@ def command(
     Without --aws the app goes to the local stack that `evergreen up` started. There a drift check
     runs every minute, so that you see results soon.
 
-    With --aws it uses the credentials and region of your environment and the settings of cdk.json.
+    With --aws it uses your credentials and the settings of cdk.json, its stage and region too.
+    --stage deploys another stage than cdk.json names.
     It needs Docker to build the training and drift images.
 
     The command prints the outputs of the stacks, the API's address among them.
@@ -54,17 +56,17 @@ def command(
     settings = read_settings()
     if aws:
         target = Target.aws(stage)
-        context = {"stage": stage, "region": target.client("s3").meta.region_name}
+        context = {"stage": target.stage, "region": target.environment["AWS_REGION"]}
     else:
         target = Target.local(running_stack(settings), stage)
         context = emulator_context(
             target, period=period, cooldown=cooldown, flush_seconds=flush_seconds
         )
     log = settings.paths.logs / "deploy.log"
-    with Steps() as steps, steps.step("deploy", f"Deploy stage {stage}") as say:
+    with Steps() as steps, steps.step("deploy", f"Deploy stage {target.stage}") as say:
         deploy(target, context, log, say)
         if target.is_emulator:
-            watch(settings.paths, target.api_url, target.api_key, stage)
+            watch(settings.paths, target.api_url, target.api_key, target.stage)
     for name, value in sorted(target.outputs.items()):
         console.out.print(f"  {name:<40} {value}", soft_wrap=True, markup=False)
     console.out.print(f"\nThe API answers at {target.api_url}", soft_wrap=True)

@@ -36,7 +36,7 @@ def command(
         str, typer.Option(help="Age from which an unused object counts as abandoned.")
     ] = "2 hours",
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Find and repair what interrupted retrainings, promotions and rollbacks left behind.

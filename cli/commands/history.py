@@ -29,7 +29,7 @@ _INDENT = 18
 
 
 def command(
-    model: ModelArgument, *, aws: Aws = False, stage: Stage = "dev", json: Json = False
+    model: ModelArgument, *, aws: Aws = False, stage: Stage = None, json: Json = False
 ) -> None:
     """Show every promotion, rejection and rollback of a model, with metrics and reason.
 
@@ -48,7 +48,7 @@ def command(
     target = choose(aws=aws, stage=stage)
     production = Production(target.stage, target.client("ssm"))
     entries = read_release_history(target.storage, production, model)
-    pointer = production.read(model)
+    pointer = production.read_last_valid(model)
     if json:
         console.document(
             {

@@ -40,7 +40,7 @@ def command(
     ] = None,
     *,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """List the web pages of a deployment, or open one of them in your browser.

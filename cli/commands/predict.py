@@ -32,7 +32,7 @@ def command(
         ),
     ] = None,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Ask the deployed API for predictions.

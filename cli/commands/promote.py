@@ -21,7 +21,7 @@ def command(
     ],
     *,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Put a registered version into production, whether or not it is better.

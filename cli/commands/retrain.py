@@ -29,7 +29,7 @@ def command(
         bool, typer.Option("--wait", help="Show each state until the retraining has ended.")
     ] = False,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Retrain a model now, whether or not drift was found.

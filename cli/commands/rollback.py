@@ -26,15 +26,17 @@ def command(
         str, typer.Option(help="The reason, shown in the history and in the alert.")
     ] = "rolled back by hand",
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Put the previous version, or the version of --to, back into production.
 
     Both the bundle and the reference data set change. The command verifies the bundle first. If the
     bundle is damaged, it reports that and changes nothing. The API serves the earlier version
-    within seconds, without a deployment. Then MLflow, the decision log and the event bus are
-    updated. If the command is interrupted, run it again to finish.
+    within seconds, without a deployment. Then the decision log and the event bus are updated, and
+    MLflow follows when it can be reached. If the command is interrupted, run it again to finish.
+
+    If something wrote a pointer that cannot be read, the command puts the last valid one back.
 
     A second rollback without --to changes nothing. To go to any other version after a rollback,
     name it with --to. The version that you just left is allowed too.
@@ -44,15 +46,15 @@ def command(
     find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
     with Steps() as steps, steps.step("rollback", f"Roll {model} back"):
-        # The deployed function does it: it reaches MLflow and counts the rollback everywhere.
+        # The deployed function does it: it counts the rollback everywhere.
         answer = call(target, "RollBackFunctionName", {"model": model, "reason": reason, "to": to})
     if json:
         console.document(answer)
     elif answer["moved"]:
+        instead = f", in place of version {answer['champion']}" if answer["champion"] else ""
         console.out.print(
-            f"\nVersion {answer['challenger']} of {model} is back in production, in place of "
-            f"version {answer['champion']}.\nThe API serves it within seconds. "
-            f"See `evergreen history {model}`.",
+            f"\nVersion {answer['challenger']} of {model} is back in production{instead}.\n"
+            f"The API serves it within seconds. See `evergreen history {model}`.",
             soft_wrap=True,
         )
     else:

@@ -24,7 +24,7 @@ def command(
         typer.Option(min=0.05, max=1.0, help="Share of the rows. Default: the example's own."),
     ] = None,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Train a challenger on the model's recorded data and register it.

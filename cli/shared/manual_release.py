@@ -126,7 +126,7 @@ def promote_by_hand(
     """
     context, name = release_context_of(target), definition.name
     registered = context.registry.find(name, version)
-    pointer = context.production.read(name)
+    pointer = context.production.read_last_valid(name)
     if pointer and pointer.version == version:  # an interrupted promotion: only finish it
         return promote(context, name, version, context.registry.comparison_of(registered.run_id))
     say("comparing it with the champion" if pointer else "measuring it")

@@ -11,5 +11,8 @@ Aws = Annotated[
     bool,
     typer.Option("--aws", help="Use the AWS account of your credentials, not the local stack."),
 ]
-Stage = Annotated[str, typer.Option(help="Deployment stage.")]
+Stage = Annotated[
+    str | None,
+    typer.Option(help="Deployment stage. Default: with --aws that of cdk.json, otherwise dev."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.shared.cdk_context import read_place
 from evergreen.aws import LONG
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from local.stack import Stack
+
+
+_LOCAL_STAGE = "dev"
 
 
 class NotDeployedError(EvergreenError):
@@ -37,22 +41,39 @@ class Target:
     stage
         The deployment stage.
     environment
-        The environment variables with which subprocesses (cdk) and MLflow reach it. Empty for AWS,
-        where the user's own configuration applies.
+        The environment variables with which subprocesses (cdk) and MLflow reach it. For AWS only
+        the region; everything else is the user's own configuration.
     """
 
     stage: str
     environment: Mapping[str, str]
 
     @classmethod
-    def local(cls, stack: Stack, stage: str = "dev") -> Target:
-        """Return the deployment on a running local stack."""
-        return cls(stage, stack.client_environment())
+    def local(cls, stack: Stack, stage: str | None = None) -> Target:
+        """Return the deployment on a running local stack; its stage is ``dev`` if not given."""
+        return cls(stage or _LOCAL_STAGE, stack.client_environment())
 
     @classmethod
-    def aws(cls, stage: str = "dev") -> Target:
-        """Return the deployment in the AWS account that the user's credentials name."""
-        return cls(stage, {})
+    def aws(cls, stage: str | None = None) -> Target:
+        """Return the deployment in the AWS account that the user's credentials name.
+
+        Its stage and region are those of ``cdk.json``. If ``cdk.json`` names no region, it is that
+        of the user's configuration.
+
+        Raises
+        ------
+        EvergreenError
+            If neither names a region, or ``cdk.json`` cannot be read.
+        """
+        place = read_place()
+        region = place.region or boto3.Session().region_name
+        if region is None:
+            raise EvergreenError(
+                "no AWS region is set",
+                where="cdk.json",
+                fix='Write one there, for example "region": "eu-central-1", or set AWS_REGION.',
+            )
+        return cls(stage or place.stage, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
 
     @property
     def is_emulator(self) -> bool:
@@ -154,7 +175,7 @@ class Target:
     @cached_property
     def _session(self) -> boto3.Session:
         if not self.is_emulator:
-            return boto3.Session()
+            return boto3.Session(region_name=self.environment["AWS_REGION"])
         return boto3.Session(
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
@@ -162,7 +183,7 @@ class Target:
         )
 
 
-def choose(*, aws: bool, stage: str) -> Target:
+def choose(*, aws: bool, stage: str | None) -> Target:
     """Return the deployment that the options of a command name.
 
     Raises

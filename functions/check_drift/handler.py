@@ -14,6 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
+from evergreen.bundle.served import served_definition
+from evergreen.bundle.store import read_signature
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.events import Events
@@ -58,7 +60,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Check, publish metrics and events, and answer with the decision."""
     request = CheckRequest.model_validate(event)
     definition = _definition(request.model)
-    pointer = clients.production(settings().stage, LONG).read(definition.name)
+    pointer = clients.production(settings().stage, LONG).read_last_valid(definition.name)
     if pointer is None:
         logger.info("nothing to check yet", model=definition.name)
         # Every check writes data, so missing data means a missing check, and an alarm goes on.
@@ -77,6 +79,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if request.query:
         lake = QueriedWindow(log, request.query.output(storage, pointer.version))
         end = request.query.end or end
+    # A changed model.toml applies to the next training. Until then the traffic is the bundle's.
+    definition = served_definition(definition, read_signature(storage, pointer))
     result = run_check(
         definition,
         pointer,

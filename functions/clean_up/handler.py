@@ -13,8 +13,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from evergreen.clock import to_text
 from evergreen.evaluation.comparison import Comparison
 from evergreen.release.promotion import reject
+from functions.shared.decision_counters import count
 from functions.shared.logs import create_logger
-from functions.shared.release_context import JudgedChallenger, count, release_context
+from functions.shared.release_context import JudgedChallenger, release_context
 
 logger = create_logger()
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
 from evergreen.clock import utc_now
-from evergreen.errors import FieldError, RequestError, UnknownModelError
+from evergreen.errors import FieldError, PointerError, RequestError, UnknownModelError
 from evergreen.metrics.history import SPANS
 from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Production, ProductionPointer
@@ -65,7 +65,7 @@ async def list_models() -> Response:
                     "task": definition.task,
                     "target": definition.target,
                     "metric": definition.metric,
-                    "production": _in_production(production.read(name)),
+                    "production": _in_production(production.read_last_valid(name)),
                 }
                 for name, definition in _definitions().items()
             ]
@@ -89,7 +89,7 @@ async def check_live() -> Response:
 async def check_all_ready() -> Response:
     """Return whether every model has a version in production; 503 if one has none."""
     production = _production()
-    missing = [name for name in _definitions() if production.read(name) is None]
+    missing = [name for name in _definitions() if not _serves(production, name)]
     return answer({"ready": not missing, "not_ready": missing}, 503 if missing else 200)
 
 
@@ -143,6 +143,14 @@ def _reader() -> StatusReader:
         cloudwatch=clients.aws_client("cloudwatch"),
         clock=utc_now,
     )
+
+
+def _serves(production: Production, name: str) -> bool:
+    """Return whether a new copy of the model's function would find a version to serve."""
+    try:
+        return production.read(name) is not None
+    except PointerError:
+        return False
 
 
 def _in_production(pointer: ProductionPointer | None) -> dict[str, Any] | None:

@@ -11,12 +11,18 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from evergreen.bundle.store import Signature
 from evergreen.capture.ground_truth import label_records, parse_labels
 from evergreen.capture.lines import to_lines
 from evergreen.clock import utc_now
-from evergreen.errors import BundleError, NoProductionModelError, RequestError, UnknownModelError
+from evergreen.errors import (
+    BundleError,
+    NoProductionModelError,
+    PointerError,
+    RequestError,
+    UnknownModelError,
+)
 from evergreen.metrics.catalog import Metric
+from evergreen.serving.champion import Champion
 from evergreen.serving.requests import PredictionRequest, read_json
 from evergreen.serving.responses import (
     model_body,
@@ -37,8 +43,9 @@ router = APIRouter()
 async def predict(model: str, request: Request) -> Response:
     """Predict rows in any of the body forms."""
     serving = _serving(model)
-    parsed = _read(serving.reader.read, await request.body())
-    answered = serving.predictions.predict(parsed, _caller(request))
+    champion = serving.server.champion()
+    parsed = _read(champion.reader.read, await request.body())
+    answered = serving.predictions.predict(champion, parsed, _caller(request))
     return answer(prediction_body(parsed, answered))
 
 
@@ -46,9 +53,10 @@ async def predict(model: str, request: Request) -> Response:
 async def infer(model: str, request: Request) -> Response:
     """Predict rows in the Open Inference Protocol."""
     serving = _serving(model)
-    parsed = _read(serving.reader.read_open_inference, await request.body())
-    answered = serving.predictions.predict(parsed, _caller(request))
-    return answer(open_inference_body(serving.definition, parsed, answered))
+    champion = serving.server.champion()
+    parsed = _read(champion.reader.read_open_inference, await request.body())
+    answered = serving.predictions.predict(champion, parsed, _caller(request))
+    return answer(open_inference_body(parsed, answered))
 
 
 @router.post("/models/{model}/ground-truth")
@@ -57,11 +65,12 @@ async def take_ground_truth(model: str, request: Request) -> Response:
     serving = _serving(model)
     body = await request.body()
     read_json(body)  # checks the limits of size and depth, and that the body is JSON
+    champion = _champion(serving)
     records = label_records(
         parse_labels(body),
-        definition=serving.definition,
+        definition=champion.definition if champion else serving.definition,
         timestamp=utc_now(),
-        signature=_signature(serving),
+        signature=champion.predictor.signature if champion else None,
     )
     report = serving.label_log.deliver(to_lines(records))
     if report.spilled:
@@ -84,7 +93,7 @@ async def describe_model(model: str) -> Response:
 async def describe_open_inference(model: str) -> Response:
     """Return the model's metadata in the Open Inference Protocol."""
     serving = _serving(model)
-    return answer(open_inference_metadata(serving.definition, serving.server.champion()))
+    return answer(open_inference_metadata(serving.server.champion()))
 
 
 @router.get("/v2/models/{model}/ready")
@@ -102,11 +111,11 @@ def _serving(model: str) -> Service:
     return serving
 
 
-def _signature(serving: Service) -> Signature | None:
-    """Return the champion's classes if they are known; labels are accepted without them too."""
+def _champion(serving: Service) -> Champion | None:
+    """Return the champion if it loads; labels are accepted without it too."""
     try:
-        return serving.server.champion().predictor.signature
-    except (NoProductionModelError, BundleError):
+        return serving.server.champion()
+    except (NoProductionModelError, PointerError, BundleError):
         return None
 
 

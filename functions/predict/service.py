@@ -11,15 +11,16 @@ from evergreen.capture.batch_encoding import encode_batches_quickly
 from evergreen.capture.delivery import Delivery
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition
-from evergreen.serving.requests import RequestReader
-from evergreen.serving.server import ModelServer, PredictionService
+from evergreen.serving.champion import ModelServer
+from evergreen.serving.server import PredictionService
 from evergreen.shadow.scorer import ShadowScorer
 from functions.predict.settings import Settings, settings
 from functions.shared import clients
 from functions.shared.metrics import Recorder
 
 _COUNTERS = (
-    *(Metric.LOG_SPILLS, Metric.INVALID_VALUES, Metric.MODEL_LOAD_FAILURES),
+    *(Metric.LOG_SPILLS, Metric.INVALID_VALUES),
+    *(Metric.MODEL_LOAD_FAILURES, Metric.POINTER_FAILURES),
     *(Metric.SHADOW_PREDICTIONS, Metric.SHADOW_ERRORS),
 )
 
@@ -29,7 +30,6 @@ class Service:
     """The objects that the routes need."""
 
     definition: ModelDefinition
-    reader: RequestReader
     server: ModelServer
     predictions: PredictionService
     label_log: Delivery
@@ -66,11 +66,8 @@ def build_service(environment: Settings) -> Service:
     label_prefix = ground_truth.labels_landing_prefix(definition.name)
     return Service(
         definition=definition,
-        reader=RequestReader(definition),
         server=server,
         predictions=PredictionService(
-            definition,
-            server,
             Delivery(firehose, environment.request_stream, storage, log_prefix),
             ShadowScorer(definition, storage, record),
             record,

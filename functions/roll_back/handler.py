@@ -2,23 +2,32 @@
 
 Event, by hand: ``{"model": …, "reason": …}`` and, to go back further, ``"to"``, a version. Event of
 an alarm: in CloudWatch's form. An alarm only rolls back a promotion within the model's watch
-period. The answer says whether production ``moved``, its version and the reason. If a run is
-interrupted, run it again to finish.
+period. MLflow follows: the event of the rollback starts ``mirror_rollback``. The answer says
+whether production ``moved``, its version and the reason. If a run is interrupted, run it again to
+finish.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
+from evergreen.aws import LONG
+from evergreen.clock import utc_now
+from evergreen.errors import PointerError
+from evergreen.events import Events
 from evergreen.model_definition import find_definition
-from evergreen.release.rollback import roll_back
+from evergreen.release.context import RollbackContext
+from evergreen.release.rollback import move_back
 from evergreen.release.watch_period import reason_not_to_roll_back
 from functions.roll_back.alarm import Alarm
+from functions.roll_back.settings import settings
+from functions.shared import clients
+from functions.shared.decision_counters import count
 from functions.shared.logs import create_logger
-from functions.shared.release_context import count, release_context, settings
 
 logger = create_logger()
 
@@ -45,7 +54,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def _of_alarm(alarm: Alarm) -> dict[str, Any]:
     definition = find_definition(settings().models, alarm.model)
-    pointer = release_context().production.read(definition.name)
+    pointer = _context().production.read_last_valid(definition.name)
     kept = (
         reason_not_to_roll_back(definition.rollback, pointer, alarm.at)
         if alarm.state == "ALARM"
@@ -63,9 +72,9 @@ def _rolled_back(
 ) -> dict[str, Any]:
     before = _serving(model)
     try:
-        record = roll_back(release_context(), model, reason, to=to, execution=execution)
+        record = move_back(_context(), model, reason, to=to, execution=execution)
     finally:
-        # A rollback counts once production has changed, even if MLflow fails afterwards.
+        # A rollback counts once production has changed, even if its record fails afterwards.
         moved = before != _serving(model)
         if moved:
             count(model, "roll_back")
@@ -75,5 +84,21 @@ def _rolled_back(
 
 
 def _serving(model: str) -> str | None:
-    pointer = release_context().production.read(model)
+    """Return the version that the pointer names; None without one or if it cannot be read."""
+    try:
+        pointer = _context().production.read(model)
+    except PointerError:
+        return None
     return pointer.version if pointer else None
+
+
+@cache
+def _context() -> RollbackContext:
+    """Return the places that a rollback reads and writes."""
+    environment = settings()
+    return RollbackContext(
+        storage=clients.storage(environment.bucket, LONG),
+        production=clients.production(environment.stage, LONG),
+        events=Events(environment.event_bus, clients.aws_client("events", LONG)),
+        clock=utc_now,
+    )

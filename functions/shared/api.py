@@ -24,6 +24,7 @@ from evergreen.errors import (
     FieldError,
     LogDeliveryError,
     NoProductionModelError,
+    PointerError,
     RequestError,
     UnknownModelError,
 )
@@ -38,6 +39,7 @@ PROBLEM = "application/problem+json"
 _STATUS: dict[type[EvergreenError], HTTPStatus] = {
     UnknownModelError: HTTPStatus.NOT_FOUND,
     NoProductionModelError: HTTPStatus.SERVICE_UNAVAILABLE,
+    PointerError: HTTPStatus.SERVICE_UNAVAILABLE,
     BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     LogDeliveryError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

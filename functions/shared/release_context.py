@@ -1,34 +1,22 @@
-"""Shared parts of the functions that promote, reject or roll back."""
+"""Shared parts of the functions that promote and reject, and of the mirror of rollbacks."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.events import Events
-from evergreen.metrics.catalog import Metric
 from evergreen.registry.writer import Registry
 from evergreen.release.context import ReleaseContext
 from functions.shared import clients, tracking_settings
-from functions.shared.metrics import Recorder
 from functions.shared.tracking import tracking_client
-
-if TYPE_CHECKING:
-    from evergreen.release.decision_log import Decision
-
-_COUNTERS: dict[Decision, Metric] = {
-    "promote": Metric.PROMOTIONS,
-    "reject": Metric.REJECTIONS,
-    "roll_back": Metric.ROLLBACKS,
-}
 
 
 class Settings(tracking_settings.Settings):
-    """Environment of a function that promotes, rejects or rolls back."""
+    """Environment of a function whose decisions MLflow shows."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
     event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
@@ -61,11 +49,3 @@ def release_context() -> ReleaseContext:
         events=Events(environment.event_bus, clients.aws_client("events", LONG)),
         clock=utc_now,
     )
-
-
-def count(model: str, decision: Decision) -> None:
-    """Count a decision as 1 and the other kinds as 0, so that each counter has data."""
-    recorder = Recorder(model)
-    for kind, metric in _COUNTERS.items():
-        recorder.record(metric, int(kind == decision))
-    recorder.flush()

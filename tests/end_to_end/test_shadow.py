@@ -31,7 +31,7 @@ from evergreen.lake.reader import Lake
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
 from evergreen.release.decision_log import read_decision_records
-from evergreen.serving.server import POINTER_POLL_SECONDS
+from evergreen.serving.champion import POINTER_POLL_SECONDS
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow
 from evergreen.shadow.slot import start_shadow, stop_shadow
 

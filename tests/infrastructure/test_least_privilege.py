@@ -170,6 +170,8 @@ def test_the_drift_check_reads_no_model(aws: Templates) -> None:
     assert keys_of(aws["Drift"], "CheckDriftRole", "s3:GetObject") == {
         *("request-log/*", "labels/*", "datasets/*", "drift/*"),
         "bundles/*/holdout_predictions.parquet*",
+        "bundles/*/manifest.json*",
+        "bundles/*/signature.json*",
     }
 
 
@@ -200,7 +202,7 @@ def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Tem
         "EvaluateRole",
         "PromoteRole",
         "CleanUpRole",
-        "RollBackRole",
+        "MirrorRollbackRole",
     ):
         found = [
             each
@@ -213,11 +215,43 @@ def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Tem
         assert name.replace("-", "").removeprefix("evergreendev") in role.lower()
 
 
+def test_a_rollback_needs_neither_the_network_nor_a_secret(aws: Templates) -> None:
+    (function,) = (
+        each
+        for each in resources(aws["Retraining"], "AWS::Lambda::Function").values()
+        if each.get("Handler") == "functions.roll_back.handler.handler"
+    )
+    assert "VpcConfig" not in function
+    assert not {*function["Environment"]["Variables"]} & {
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_CREDENTIALS_SECRET",
+    }
+    found = statements(aws["Retraining"], "RollBackRole")
+    actions = {action for each in found for action in listed(each["Action"])}
+    assert not {action for action in actions if action.startswith(("secretsmanager:", "ec2:"))}
+
+
+def test_each_rollback_lets_mlflow_follow(aws: Templates, emulator: Templates) -> None:
+    for templates in (aws, emulator):
+        (rule,) = (
+            each
+            for each in resources(templates["Retraining"], "AWS::Events::Rule").values()
+            if each.get("EventPattern", {}).get("detail-type") == ["Model Rolled Back"]
+            and "MirrorRollback" in flat(each["Targets"][0]["Arn"])
+        )
+        assert rule["EventPattern"]["source"] == ["evergreen"]
+
+
 def test_a_wildcard_stands_only_at_the_end_or_for_the_models(aws: Templates) -> None:
     for statement in every_statement(aws):
         for resource in map(flat, listed(statement["Resource"])):
             inner = resource.removesuffix("*")
-            of_each_model = ("*/evergreen/dev/[*]/production", "*>/bundles/[*]/holdout_*.parquet")
+            of_each_model = (
+                "*/evergreen/dev/[*]/production",
+                "*>/bundles/[*]/holdout_*.parquet",
+                "*>/bundles/[*]/manifest.json",
+                "*>/bundles/[*]/signature.json",
+            )
             assert "*" not in inner or any(fnmatch.fnmatch(inner, form) for form in of_each_model)
 
 
@@ -225,9 +259,11 @@ def test_listing_the_bucket_is_bound_to_prefixes(aws: Templates) -> None:
     listing = [each for each in every_statement(aws) if "s3:ListBucket" in listed(each["Action"])]
     assert listing
     for each in listing:
-        (condition,) = each["Condition"].values()
-        assert condition["s3:prefix"]
-        assert set(each["Condition"]) <= {"StringLike", "StringLikeIfExists"}
+        # Not StringLikeIfExists: a listing without a prefix would be allowed then.
+        assert set(each["Condition"]) == {"StringLike"}
+        prefixes = listed(each["Condition"]["StringLike"]["s3:prefix"])
+        assert prefixes
+        assert all(prefix.strip("*") for prefix in prefixes)
 
 
 def test_no_managed_policy_but_the_gateways_own(aws: Templates) -> None:

@@ -143,13 +143,13 @@ def refusal(code: str) -> ClientError:
 
 
 @contextmanager
-def failing(client: Any, error: Exception) -> Iterator[None]:
-    """Make every call of a client fail before it is sent."""
+def failing(client: Any, error: Exception, operation: str | None = None) -> Iterator[None]:
+    """Make every call of a client, or those of one operation, fail before they are sent."""
 
     def fail(_: Mapping[str, Any]) -> None:
         raise error
 
-    with intercepted(client, None, fail):
+    with intercepted(client, operation, fail):
         yield
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from evergreen.capture.delivery import Delivery
 from evergreen.model_definition import Shadow
 from evergreen.production import ShadowSlot
-from evergreen.serving.requests import RequestReader
-from evergreen.serving.server import ModelServer, PredictionService
+from evergreen.serving.champion import ModelServer
+from evergreen.serving.server import PredictionService
 from evergreen.shadow.scorer import ShadowScorer
 from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION, ROW, promote
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tests.support.aws_in_process import Account
 
 STREAM = "requests"
-READER = RequestReader(DEFINITION)
 PATIENT = DEFINITION.model_copy(update={"shadow": Shadow(budget_ms=1000)})
 """The definition of a model that waits for its challenger."""
 
@@ -55,8 +54,6 @@ class World:
             self.definition, self.storage, self.record, seconds=lambda: self.seconds
         )
         self.service = PredictionService(
-            self.definition,
-            self.server,
             log,
             self.shadow,
             self.record,
@@ -85,8 +82,11 @@ class World:
         return self.server.champion().pointer.version
 
     def predict(self, *rows: dict[str, Any], **more: Any) -> Any:
-        request = READER.read(json.dumps({"instances": rows or [ROW], **more}).encode())
-        return self.service.predict(request, {"source_ip": "192.0.2.1", "user_agent": "curl"})
+        champion = self.server.champion()
+        request = champion.reader.read(json.dumps({"instances": rows or [ROW], **more}).encode())
+        return self.service.predict(
+            champion, request, {"source_ip": "192.0.2.1", "user_agent": "curl"}
+        )
 
 
 def shadowed(world: World, **changes: Any) -> World:

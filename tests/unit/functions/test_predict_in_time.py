@@ -105,7 +105,7 @@ def serving(aws: Account, calls: Calls, *services: str) -> None:
 
 def test_a_cold_function_whose_pointer_cannot_be_read_says_so(calls: Calls) -> None:
     status, detail = predict()
-    assert (status, "did not load" in detail) == (503, True)
+    assert (status, "the production pointer cannot be read" in detail) == (503, True)
     assert calls.attempts == {"ssm": QUICK.attempts}
     assert calls.now < API_SECONDS
 

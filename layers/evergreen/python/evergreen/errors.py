@@ -44,6 +44,10 @@ class NoProductionModelError(EvergreenError):
     """The model exists but nothing has been promoted yet."""
 
 
+class PointerError(EvergreenError):
+    """The production pointer exists but cannot be read: AWS refused, or it is not a pointer."""
+
+
 class BundleError(EvergreenError):
     """A bundle is missing, incomplete, altered, or does not fit its model definition."""
 

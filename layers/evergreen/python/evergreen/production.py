@@ -5,18 +5,22 @@ The pointer also has the shadow slot, for a challenger that scores live traffic.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from evergreen.errors import EvergreenError, NoProductionModelError
+from evergreen.errors import EvergreenError, NoProductionModelError, PointerError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterHistoryTypeDef
 
 _ATTEMPTS = 5
+
+_log = logging.getLogger(__name__)
 
 
 class ShadowSlot(BaseModel):
@@ -74,9 +78,28 @@ class Production:
         return f"/evergreen/{self._stage}/{model}/production"
 
     def read(self, model: str) -> ProductionPointer | None:
-        """Return the model's pointer, or None if nothing has been promoted yet."""
+        """Return the model's pointer, or None if nothing has been promoted yet.
+
+        Raises
+        ------
+        PointerError
+            If the parameter's value is not a pointer.
+        """
         found = self._read(model)
         return None if found is None else found[0]
+
+    def read_last_valid(self, model: str) -> ProductionPointer | None:
+        """Return the model's pointer, or if its value is not a pointer, the newest that is one.
+
+        That is the pointer that functions with a loaded model still follow. Decisions use it, so
+        that a damaged pointer can be replaced. None if nothing has been promoted yet, or if no
+        value that Parameter Store has is a pointer.
+        """
+        try:
+            return self.read(model)
+        except PointerError:
+            served = self._all(model)
+            return served[-1][1] if served else None
 
     def write(self, model: str, pointer: ProductionPointer) -> None:
         """Write the pointer: the commit point of a promotion or a rollback."""
@@ -92,7 +115,9 @@ class Production:
         Raises
         ------
         NoProductionModelError
-            If no version is in production.
+            If nothing is in production.
+        PointerError
+            If the parameter's value is not a pointer.
         """
         found = self._read(model)
         if found is None:
@@ -117,7 +142,8 @@ class Production:
     def history(self, model: str) -> list[ProductionPointer]:
         """Return the pointers that the model has had, oldest first (SSM keeps the last 100).
 
-        A change of the shadow slot does not change the version that serves, so it is left out.
+        A value that is not a pointer is left out, and the log names it. A change of the shadow slot
+        does not change the version that serves, so it is left out too.
         """
         served: list[ProductionPointer] = []
         for _, pointer in self._all(model):
@@ -133,7 +159,14 @@ class Production:
             if error.response["Error"]["Code"] == "ParameterNotFound":
                 return None
             raise
-        return ProductionPointer.model_validate_json(found["Value"]), found["Version"]
+        try:
+            return ProductionPointer.model_validate_json(found["Value"]), found["Version"]
+        except ValidationError as error:
+            raise PointerError(
+                f"its value is not a production pointer: {_first_fault(error)}",
+                where=self.parameter(model),
+                fix=f"Put the last valid pointer back with `evergreen rollback {model}`.",
+            ) from error
 
     def _put(self, model: str, pointer: ProductionPointer) -> int:
         answer = self._client.put_parameter(
@@ -145,14 +178,36 @@ class Production:
         return answer["Version"]
 
     def _all(self, model: str) -> list[tuple[int, ProductionPointer]]:
-        pages = self._client.get_paginator("get_parameter_history").paginate(
-            Name=self.parameter(model)
-        )
-        return [
-            (item["Version"], ProductionPointer.model_validate_json(item["Value"]))
-            for page in pages
-            for item in page["Parameters"]
-        ]
+        found = []
+        for item in self._values(model):
+            try:
+                pointer = ProductionPointer.model_validate_json(item["Value"])
+            except ValidationError as error:
+                name, number = self.parameter(model), item["Version"]
+                _log.warning("%s:%s is not a pointer: %s", name, number, _first_fault(error))
+                continue
+            found.append((item["Version"], pointer))
+        return found
+
+    def _values(self, model: str) -> list[ParameterHistoryTypeDef]:
+        pages = self._client.get_paginator("get_parameter_history")
+        try:
+            return [
+                item
+                for page in pages.paginate(Name=self.parameter(model))
+                for item in page["Parameters"]
+            ]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ParameterNotFound":
+                return []
+            raise
 
     def _numbered(self, model: str, number: int) -> ProductionPointer | None:
         return dict(self._all(model)).get(number)
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Return the first fault without the value, which may be anything."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
+_DENIED = {"AccessDenied", "403", "Forbidden"}
 # NoSuchKey: the object to replace is gone.
 _CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "NoSuchKey"}
 
@@ -87,9 +88,25 @@ class ObjectReader(io.RawIOBase):
         try:
             yield
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _ABSENT:
+            if not _is_absent(self._client, *self._place, error):
                 raise
             raise FileNotFoundError("/".join(self._place)) from error
+
+
+def _is_absent(client: S3Client, bucket: str, key: str, error: ClientError) -> bool:
+    """Return whether the reason of an error is that there is no such object.
+
+    S3 tells only those that may list the whole bucket that an object is not there. To all others
+    it denies the access. Our roles list prefixes only, so the listing of the key itself decides.
+    """
+    code = error.response["Error"]["Code"]
+    if code not in _DENIED:
+        return code in _ABSENT
+    try:
+        found = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    except ClientError:
+        return False
+    return all(item["Key"] != key for item in found.get("Contents", []))
 
 
 class Storage:
@@ -133,7 +150,7 @@ class Storage:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
+            if _is_absent(self._client, self.bucket, key, error):
                 return None
             raise
         return answer["Body"].read(), answer["ETag"]

@@ -117,5 +117,5 @@ def test_a_bundle_for_other_features_does_not_fit(features: Any) -> None:
     BUNDLE.check_fits(
         ModelDefinition.model_validate({**shape, "features": {"a": {"type": "float"}}})
     )
-    with pytest.raises(BundleError, match="Train and promote"):
+    with pytest.raises(BundleError, match="the rows are for"):
         BUNDLE.check_fits(ModelDefinition.model_validate({**shape, "features": features}))

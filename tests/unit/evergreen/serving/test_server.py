@@ -10,11 +10,20 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from evergreen.bundle.predictor import Predictions
-from evergreen.bundle.store import load_bundle, save_bundle
+from evergreen.bundle.store import TrainedFeature, load_bundle, save_bundle
 from evergreen.clock import to_text
-from evergreen.errors import BundleError, LogDeliveryError, NoProductionModelError, PredictionError
+from evergreen.errors import (
+    BundleError,
+    LogDeliveryError,
+    NoProductionModelError,
+    PointerError,
+    PredictionError,
+)
 from evergreen.metrics.catalog import Metric
-from evergreen.serving.server import POINTER_POLL_SECONDS
+from evergreen.model_definition import Feature
+from evergreen.production import ShadowSlot
+from evergreen.serving.champion import POINTER_POLL_SECONDS, ModelServer
+from evergreen.serving.responses import model_body
 from tests.support.aws_in_process import failing, intercepted, refusal
 from tests.support.fixed_clock import NOW
 from tests.support.served_model import PATIENT, World, shadowed
@@ -27,6 +36,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def world(aws: Account) -> World:
     return World(aws)
+
+
+def damage(world: World, value: str) -> None:
+    """Write a production pointer that is none."""
+    name = world.production.parameter(DEFINITION.name)
+    world.aws.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
 
 def test_nothing_in_production_is_said(world: World) -> None:
@@ -80,7 +95,37 @@ def test_an_unreadable_pointer_leaves_the_old_one_serving(world: World) -> None:
     world.seconds += POINTER_POLL_SECONDS
     with failing(world.aws.ssm, refusal("ThrottlingException")):
         assert world.version() == "1"
-    assert world.recorded[Metric.MODEL_LOAD_FAILURES] == [1]
+    assert world.recorded[Metric.POINTER_FAILURES] == [1]
+    assert not world.recorded[Metric.MODEL_LOAD_FAILURES]
+
+
+@pytest.mark.parametrize("value", ["not JSON", "{}", '{"version": "1"}', "[]"])
+def test_a_damaged_pointer_leaves_the_old_one_serving_and_no_new_one_starts(
+    world: World, value: str
+) -> None:
+    promote(world.storage, world.production, "1")
+    assert world.version() == "1"
+    damage(world, value)
+    world.seconds += POINTER_POLL_SECONDS
+    assert world.predict().model_version == "1"
+    assert world.recorded[Metric.POINTER_FAILURES] == [1]
+    assert not world.recorded[Metric.MODEL_LOAD_FAILURES]
+    started = ModelServer(DEFINITION, world.production, world.storage, world.record)
+    with pytest.raises(PointerError, match="cannot be read: it is not valid") as caught:
+        started.champion()
+    assert caught.value.where == DEFINITION.name
+    assert world.recorded[Metric.POINTER_FAILURES] == [1, 1]
+    assert world.recorded[Metric.HEALTHY] == [1, 1, 0]
+
+
+def test_a_first_pointer_that_aws_does_not_return_is_said(world: World) -> None:
+    promote(world.storage, world.production, "1")
+    with (
+        failing(world.aws.ssm, refusal("ThrottlingException")),
+        pytest.raises(PointerError, match="AWS did not return it"),
+    ):
+        world.server.champion()
+    assert not world.recorded[Metric.MODEL_LOAD_FAILURES]
 
 
 def test_a_first_bundle_that_does_not_load_is_an_error(world: World) -> None:
@@ -197,12 +242,37 @@ def test_nothing_in_production_is_no_failure_to_load(world: World) -> None:
     assert not world.recorded[Metric.MODEL_LOAD_FAILURES]
 
 
-def test_a_bundle_of_another_definition_is_not_served(aws: Account) -> None:
-    features = dict(reversed(DEFINITION.features.items()))
-    world = World(aws, definition=DEFINITION.model_copy(update={"features": features}))
+def changed_features() -> dict[str, Feature]:
+    """Return other features: one gone, one new, one of another type, in another order."""
+    kept = {name: DEFINITION.features[name] for name in ("line", "wind")}
+    return {**kept, "stops": Feature(type="category"), "rain": Feature(type="float")}
+
+
+def test_what_serves_is_the_bundle_s_signature_whatever_the_definition_says(aws: Account) -> None:
+    changed = DEFINITION.model_copy(
+        update={"features": changed_features(), "target": "delay", "task": "regression"}
+    )
+    world = World(aws, definition=changed)
     promote(world.storage, world.production, "1")
-    with pytest.raises(BundleError):
-        world.server.champion()
+    answer = world.predict(ROW, ROW)
+    assert set(answer.predictions.outputs) <= {"late", "on time"}
+    assert [record["input_data"] for record in world.log] == [ROW, ROW]
+    assert {record["task_type"] for record in world.log} == {"classification"}
+    assert model_body(changed, answer.champion)["features"].keys() == ROW.keys()
+    assert model_body(changed, None)["features"].keys() == changed.features.keys()
+
+
+def test_a_challenger_for_other_features_scores_nothing_and_harms_nobody(aws: Account) -> None:
+    world = shadowed(World(aws, definition=PATIENT))
+    bundle = load_bundle(world.storage, promote(world.storage, world.production, "2"))
+    others = (*bundle.signature.features, TrainedFeature(name="rain", type="float"))
+    signature = bundle.signature.model_copy(update={"features": others})
+    uri, sha256 = save_bundle(world.storage, DEFINITION.name, replace(bundle, signature=signature))
+    promote(world.storage, world.production, "1")
+    slot = ShadowSlot(version="2", bundle_uri=uri, sha256=sha256, started_at=NOW)
+    assert world.production.set_shadow(DEFINITION.name, slot)
+    predict_until_loaded(world)
+    assert world.log[0]["metadata"]["shadow"] == {"version": "2", "outcome": "failed"}
 
 
 def test_a_failed_look_at_the_pointer_is_repeated_after_the_poll_period(world: World) -> None:

@@ -11,10 +11,11 @@ import pytest
 from evergreen.bundle.predictor import Predictions, Predictor
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import Shadow
-from evergreen.serving.server import POINTER_POLL_SECONDS
+from evergreen.serving.champion import POINTER_POLL_SECONDS
+from evergreen.serving.requests import RequestReader
 from evergreen.shadow import scorer
 from evergreen.shadow.scorer import MAX_FAILURES_IN_A_ROW, REST_SECONDS
-from tests.support.served_model import PATIENT, READER, World, shadowed
+from tests.support.served_model import PATIENT, World, shadowed
 from tests.support.trained_models import DEFINITION, ROW, bundle, promote
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def test_both_score_the_same_rows_and_the_champion_answers(aws: Account) -> None
 
 
 def columns_of(*rows: dict[str, Any]) -> Columns:
-    return READER.read(json.dumps({"instances": rows}).encode()).columns
+    return RequestReader(DEFINITION).read(json.dumps({"instances": rows}).encode()).columns
 
 
 def test_without_a_challenger_nothing_is_said_of_one(aws: Account) -> None:

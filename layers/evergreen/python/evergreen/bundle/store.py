@@ -44,6 +44,8 @@ class TrainedFeature(BaseModel):
     max: float | None = None
     categories: tuple[str, ...] | None = None
     """Categories in training, sorted; None for numbers."""
+    redacted: bool = False
+    """Whether the definition that it was trained with kept the feature out of the log."""
 
 
 class Signature(BaseModel):
@@ -91,7 +93,7 @@ class Bundle:
     onnx: bytes
 
     def check_fits(self, definition: ModelDefinition) -> None:
-        """Check that the model takes the requests that ``definition`` describes.
+        """Check that the model takes the rows that ``definition`` describes.
 
         Raises
         ------
@@ -103,9 +105,9 @@ class Bundle:
         if defined != trained or definition.task != self.signature.task:
             raise BundleError(
                 f"version {self.version} was trained for {self.signature.task} on {trained}, "
-                f"model.toml says {definition.task} on {defined}",
+                f"the rows are for {definition.task} on {defined}",
                 where=definition.name,
-                fix="Train and promote a version for the current definition.",
+                fix="Train a version for the current definition.",
             )
 
 
@@ -186,30 +188,72 @@ def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bu
     BundleError
         If the bundle is in another bucket, incomplete, altered, or of another version.
     """
+    key, manifest = _manifest_of(storage, pointer)
+    return Bundle(
+        version=manifest.version,
+        signature=_signature(key, _verified(storage, key + _SIGNATURE, manifest.files[_SIGNATURE])),
+        onnx=_verified(storage, key + _ONNX, manifest.files[_ONNX]),
+    )
+
+
+def stored_bundle(storage: Storage, model: str, version: str) -> tuple[str, str]:
+    """Return the URI of a version's bundle and the SHA-256 of its manifest, from the bucket.
+
+    Raises
+    ------
+    BundleError
+        If there is no such bundle.
+    """
+    key = bundle_key(model, version)
+    body = storage.get(key + _MANIFEST)
+    if body is None:
+        raise BundleError("file not found", where=storage.uri(key + _MANIFEST))
+    return storage.uri(key), _sha256(body)
+
+
+def read_signature(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Signature:
+    """Read only the signature of the bundle that a pointer names, and verify its hash.
+
+    Raises
+    ------
+    BundleError
+        As :func:`load_bundle` does.
+    """
+    key, manifest = _manifest_of(storage, pointer)
+    body = _verified(storage, key + _SIGNATURE, manifest.files[_SIGNATURE])
+    return _signature(key, body)
+
+
+def delete_bundle(storage: Storage, model: str, version: str) -> None:
+    """Delete a bundle's files; it is no error if there are none."""
+    storage.delete_below(bundle_key(model, version))
+
+
+def _manifest_of(
+    storage: Storage, pointer: ProductionPointer | ShadowSlot
+) -> tuple[str, _Manifest]:
+    """Return the prefix of the files that a pointer names, and their verified manifest."""
     key = pointer.bundle_uri.removeprefix(storage.uri("bundles/"))
     if key == pointer.bundle_uri or not key.endswith("/"):
         raise BundleError(
             "not a bundle of this deployment", where=pointer.bundle_uri, fix="Promote again."
         )
     key = f"bundles/{key}"
+    body = _verified(storage, key + _MANIFEST, pointer.sha256)
     try:
-        body = _verified(storage, key + _MANIFEST, pointer.sha256)
         manifest = _Manifest.model_validate(json.loads(body))
-        if manifest.version != pointer.version or manifest.files.keys() != {_ONNX, _SIGNATURE}:
-            raise BundleError(f"its manifest is not that of version {pointer.version}", where=key)
-        signature = _verified(storage, key + _SIGNATURE, manifest.files[_SIGNATURE])
-        return Bundle(
-            version=manifest.version,
-            signature=Signature.model_validate_json(signature),
-            onnx=_verified(storage, key + _ONNX, manifest.files[_ONNX]),
-        )
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:  # pydantic's errors are ValueErrors too
         raise BundleError(f"not readable: {error}", where=key) from error
+    if manifest.version != pointer.version or manifest.files.keys() != {_ONNX, _SIGNATURE}:
+        raise BundleError(f"its manifest is not that of version {pointer.version}", where=key)
+    return key, manifest
 
 
-def delete_bundle(storage: Storage, model: str, version: str) -> None:
-    """Delete a bundle's files; it is no error if there are none."""
-    storage.delete_below(bundle_key(model, version))
+def _signature(key: str, body: bytes) -> Signature:
+    try:
+        return Signature.model_validate_json(body)
+    except ValidationError as error:
+        raise BundleError(f"not readable: {error}", where=key) from error
 
 
 def _verified(storage: Storage, key: str, sha256: str) -> bytes:

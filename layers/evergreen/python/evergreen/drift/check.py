@@ -77,7 +77,9 @@ def run_check(
     Parameters
     ----------
     definition, pointer
-        The model and what serves it; the pointer names the reference dataset.
+        The model and what serves it: its features are those that the bundle takes
+        (:func:`evergreen.bundle.served.served_definition`). The pointer names the reference
+        dataset.
     lake, storage
         The traffic is read from the lake, or was read by a query. The results are written to the
         storage.

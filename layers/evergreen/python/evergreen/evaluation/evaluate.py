@@ -23,6 +23,7 @@ from evergreen.evaluation.scoring import (
     classes_of,
     ground_truth_of,
     score_predictions,
+    why_unscorable,
 )
 from evergreen.evaluation.segments import judge_segments
 
@@ -91,8 +92,9 @@ def evaluate(
 
     It does if the share of resamples in which it is better by more than
     ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
-    refuses it; a tie keeps the champion. Where no version is in production, the challenger is
-    promoted.
+    refuses it; a tie keeps the champion. Where nothing is in production, the challenger is
+    promoted. A champion that cannot predict the holdout, because ``model.toml`` no longer has its
+    features, stays until a person promotes the challenger: callers must send other rows then.
 
     Parameters
     ----------
@@ -121,19 +123,22 @@ def evaluate(
         If a bundle's predictions are not finite numbers where numbers are asked for.
     """
     ground_truth = ground_truth_of(definition, holdout)
-    classes = classes_of(ground_truth, challenger, champion)
+    unscorable = None if champion is None else why_unscorable(definition, champion)
+    compared = None if unscorable else champion
+    classes = classes_of(ground_truth, challenger, compared)
     new = score_predictions(definition, challenger, holdout, ground_truth, classes, training)
     seen_by_challenger = rows_in_common(definition, holdout, training)
-    if champion is None:
+    if compared is None:
         comparison = Comparison(
-            decision="promote",
+            decision="reject" if champion else "promote",
             metric=definition.metric,
             metric_champion=None,
             metric_challenger=new.metric,
             probability_better=None,
             interval=None,
             rows=holdout.num_rows,
-            reason="nothing was in production to compare with",
+            reason=_uncompared(champion, unscorable),
+            champion=champion.version if champion else None,
             beside_challenger=new.beside,
             seen_by_challenger=seen_by_challenger,
         )
@@ -141,7 +146,7 @@ def evaluate(
         return EvaluationResult(
             definition, comparison, holdout, ground_truth, None, new, None, (), origins
         )
-    old = score_predictions(definition, champion, holdout, ground_truth, classes, training)
+    old = score_predictions(definition, compared, holdout, ground_truth, classes, training)
     improvements = _improvements(definition, ground_truth, old, new, classes, seed, resamples)
     segments = judge_segments(
         definition,
@@ -165,7 +170,7 @@ def evaluate(
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
     return EvaluationResult(
         definition,
-        judged.model_copy(update={**beside, "champion": champion.version}),
+        judged.model_copy(update={**beside, "champion": compared.version}),
         holdout,
         ground_truth,
         old,
@@ -197,6 +202,15 @@ def scores_of(
         definition, bundle, table, ground_truth, classes_of(ground_truth, bundle), training
     )
     return {definition.metric: alone.metric, **alone.beside}
+
+
+def _uncompared(champion: Bundle | None, why: str | None) -> str:
+    if champion is None:
+        return "nothing was in production to compare with"
+    return (
+        f"version {champion.version} cannot be compared with on these rows: {why}. Callers must "
+        "send other rows after a promotion, so only a person promotes"
+    )
 
 
 def _improvements(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.served import served_definition
 from evergreen.datasets.schema import to_columns
 from evergreen.errors import BundleError, NotEnoughDataError
 from evergreen.evaluation.metrics import f1_score, rmse
@@ -81,7 +82,7 @@ def score_predictions(
         If the answers are not finite numbers where numbers are asked for.
     """
     predictor = Predictor(bundle)
-    columns = to_columns(definition, table)
+    columns = to_columns(served_definition(definition, bundle.signature), table)
     outputs = predictor.predict(columns).outputs
     known = tuple(predictor.signature.classes or ())
     if definition.metric == "f1":
@@ -103,6 +104,24 @@ def score_predictions(
     if definition.forecast is not None:
         beside |= forecast_scores(definition, ground_truth, numbers, table, training)
     return ScoredPredictions(numbers, None, (), rmse(ground_truth, numbers), beside)
+
+
+def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
+    """Return why a bundle cannot predict the definition's rows, or None if it can.
+
+    A bundle that was trained on other features can, as long as the rows have its features too.
+    """
+    signature = bundle.signature
+    classes = [task == "classification" for task in (signature.task, definition.task)]
+    if signature.target != definition.target or len(set(classes)) > 1:
+        return f"it predicts {signature.target} ({signature.task})"
+    strange = [
+        feature.name
+        for feature in signature.features
+        if feature.name not in definition.features
+        or (feature.type == "category") == definition.features[feature.name].is_numeric
+    ]
+    return f"it takes {', '.join(strange)}, which model.toml no longer has" if strange else None
 
 
 def classes_of(ground_truth: NDArray[Any], *bundles: Bundle | None) -> list[str]:

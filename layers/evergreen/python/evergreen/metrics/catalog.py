@@ -72,6 +72,7 @@ class Metric(StrEnum):
     PRODUCTION_VERSION = "ProductionVersion"
     MODEL_LOAD_TIME = "ModelLoadTime"
     MODEL_LOAD_FAILURES = "ModelLoadFailures"
+    POINTER_FAILURES = "PointerFailures"
     INFERENCE_TIME = "InferenceTime"
     OUTPUTS = "Outputs"
     CONFIDENCE = "Confidence"
@@ -254,6 +255,9 @@ SPECS: tuple[MetricSpec, ...] = (
         _M.MODEL_LOAD_TIME, "Milliseconds", "distribution", "model", "time to load a bundle"
     ),
     MetricSpec(_M.MODEL_LOAD_FAILURES, "Count", "counter", "model", "bundles that did not load"),
+    MetricSpec(
+        _M.POINTER_FAILURES, "Count", "counter", "model", "reads of the pointer that failed"
+    ),
     MetricSpec(_M.INFERENCE_TIME, "Milliseconds", "distribution", "model", "time to predict"),
     MetricSpec(_M.OUTPUTS, "Count", "counter", "model", "outputs, by class or range", by="output"),
     MetricSpec(_M.CONFIDENCE, "None", "distribution", "model", "mean confidence of a request"),

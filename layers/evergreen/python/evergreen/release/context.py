@@ -32,18 +32,24 @@ _EVENTS: Mapping[Decision, type[DecisionEvent]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseContext:
-    """The clients that a decision is written with: data bucket, pointer, registry and events."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackContext:
+    """The clients that a rollback needs: data bucket, pointer and events, and no registry."""
 
     storage: Storage
     production: Production
-    registry: Registry
     events: Events
     clock: Clock
 
 
-def served_versions(context: ReleaseContext, model: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseContext(RollbackContext):
+    """The clients that a decision is written with: data bucket, pointer, registry and events."""
+
+    registry: Registry
+
+
+def served_versions(context: RollbackContext, model: str) -> dict[str, str]:
     """Return every version that is or was in production, and its reference data set's id.
 
     A version counts if a pointer named it (Parameter Store keeps the last hundred pointers), or if
@@ -57,7 +63,7 @@ def served_versions(context: ReleaseContext, model: str) -> dict[str, str]:
     }
 
 
-def was_served(context: ReleaseContext, model: str, version: str) -> bool:
+def was_served(context: RollbackContext, model: str, version: str) -> bool:
     """Return whether a version is or was in production, without reading every decision record."""
     if any(item.version == version for item in pointers_of(context, model)):
         return True
@@ -70,9 +76,9 @@ def was_served(context: ReleaseContext, model: str, version: str) -> bool:
     return any(record is not None and record.decision != "reject" for record in records)
 
 
-def pointers_of(context: ReleaseContext, model: str) -> list[ProductionPointer]:
+def pointers_of(context: RollbackContext, model: str) -> list[ProductionPointer]:
     """Return the pointers that Parameter Store still has, oldest first."""
-    return context.production.history(model) if context.production.read(model) else []
+    return context.production.history(model)
 
 
 def publish_decision(context: ReleaseContext, record: DecisionRecord) -> DecisionRecord:

@@ -61,12 +61,11 @@ def read_release_history(
     """
     records = read_decision_records(storage, model)
     known = {(record.decided_at, record.challenger) for record in records}
-    pointers = production.history(model) if production.read(model) else []
     entries = [
         *(_of_record(record, storage) for record in records),
         *(
             _of_pointer(pointer)
-            for pointer in pointers
+            for pointer in production.history(model)
             if (pointer.promoted_at, pointer.version) not in known
         ),
     ]

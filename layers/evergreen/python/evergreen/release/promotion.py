@@ -87,7 +87,7 @@ def promote(
         If the bundle is missing, incomplete or altered. Nothing has been changed.
     """
     challenger = context.registry.find(model, version)
-    pointer = context.production.read(model)
+    pointer = context.production.read_last_valid(model)
     if pointer is None or pointer.version != version:
         _check_current(model, version, pointer, comparison)
         if was_served(context, model, version):
@@ -166,7 +166,7 @@ def reject(
     if version not in versions:
         raise RegistryError("there is no such version", where=f"{model} {version}")
     challenger = versions[version]
-    pointer = context.production.read(model)
+    pointer = context.production.read_last_valid(model)
     if pointer and pointer.shadow and pointer.shadow.version == version:
         context.production.set_shadow(model, None)
     why = reason or (comparison.reason if comparison else "no reason is known")

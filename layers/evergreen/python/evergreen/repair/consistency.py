@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evergreen.errors import PointerError
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
 from evergreen.release.decision_log import decision_record_key, read_decision_record
 from evergreen.release.promotion import promote, reject
@@ -85,7 +86,19 @@ def find_inconsistencies(
                 lambda: release_stale(context.storage, model, is_running),
             )
         )
-    pointer = context.production.read(model)
+    try:
+        pointer = context.production.read(model)
+    except PointerError as error:
+        damage = f"the production pointer cannot be read: {error.what}"
+        findings.append(
+            Inconsistency(
+                model,
+                damage,
+                "put the last valid pointer back",
+                lambda: roll_back(context, model, damage),
+            )
+        )
+        return findings  # until it is repaired, nothing tells what else is needed
     if pointer:
         findings += _shadow(context, model, pointer, is_running)
     if not busy:

@@ -184,7 +184,7 @@ class StatusReader:
 
     def _model(self, definition: ModelDefinition, now: datetime, charts: _Charts) -> ModelStatus:
         name = definition.name
-        pointer = self.production.read(name)
+        pointer = self.production.read_last_valid(name)
         checks = latest_checks(self.storage, name, now, count=CHECKS, days=CHECK_DAYS)
         lines = [line for check in checks for line in check]
         return ModelStatus(

@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evergreen.model_definition import ModelDefinition
+    from evergreen.serving.champion import Champion
     from evergreen.serving.requests import PredictionRequest
-    from evergreen.serving.server import Answer, Champion
+    from evergreen.serving.server import Answer
 
 _DATATYPES = {"float": "FP32", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
 _LABEL_DATATYPES = {"string": "BYTES", "integer": "INT64", "boolean": "BOOL"}
@@ -27,9 +28,7 @@ def prediction_body(request: PredictionRequest, answer: Answer) -> dict[str, Any
     }
 
 
-def open_inference_body(
-    definition: ModelDefinition, request: PredictionRequest, answer: Answer
-) -> dict[str, Any]:
+def open_inference_body(request: PredictionRequest, answer: Answer) -> dict[str, Any]:
     """Return an inference response of the Open Inference Protocol."""
     data: Mapping[str, Any] = {
         "predictions": answer.predictions.outputs,
@@ -43,15 +42,16 @@ def open_inference_body(
     ]
     return {
         "id": answer.request_id if request.id is None else request.id,
-        "model_name": definition.name,
+        "model_name": answer.champion.definition.name,
         "model_version": answer.model_version,
         "parameters": {"request_id": answer.request_id},
         "outputs": outputs,
     }
 
 
-def open_inference_metadata(definition: ModelDefinition, champion: Champion) -> dict[str, Any]:
+def open_inference_metadata(champion: Champion) -> dict[str, Any]:
     """Return a model's metadata of the Open Inference Protocol."""
+    definition = champion.definition
     return {
         "name": definition.name,
         "versions": [champion.pointer.version],
@@ -65,7 +65,12 @@ def open_inference_metadata(definition: ModelDefinition, champion: Champion) -> 
 
 
 def model_body(definition: ModelDefinition, champion: Champion | None) -> dict[str, Any]:
-    """Return the description of a model that a caller needs before a call."""
+    """Return the description of a model that a caller needs before a call.
+
+    That is what the loaded bundle takes, or what ``model.toml`` says while nothing serves.
+    """
+    if champion is not None:
+        definition = champion.definition
     pointer = None if champion is None else champion.pointer
     return {
         "name": definition.name,

@@ -108,7 +108,11 @@ class ShadowScorer:
         self._rests_until = -math.inf
 
     def score(
-        self, slot: ShadowSlot | None, columns: Columns, champion_ms: float
+        self,
+        slot: ShadowSlot | None,
+        served: ModelDefinition,
+        columns: Columns,
+        champion_ms: float,
     ) -> ShadowScore | None:
         """Score the rows of one request; never raises, and returns within the budget.
 
@@ -116,6 +120,8 @@ class ShadowScorer:
         ----------
         slot
             The pointer's shadow slot.
+        served
+            What the champion takes; a challenger that takes other features cannot score them.
         columns
             The rows, as the champion got them.
         champion_ms
@@ -130,19 +136,21 @@ class ShadowScorer:
             self._rests_until = -math.inf
         if slot is None:
             return None
-        score = self._attempt(slot, columns, champion_ms)
+        score = self._attempt(slot, served, columns, champion_ms)
         rows = len(next(iter(columns.values())))
         self._record(Metric.SHADOW_PREDICTIONS, rows if score.outcome == "scored" else 0)
         self._record(Metric.SHADOW_ERRORS, rows if score.outcome in ERRORS else 0)
         return score
 
-    def _attempt(self, slot: ShadowSlot, columns: Columns, champion_ms: float) -> ShadowScore:
+    def _attempt(
+        self, slot: ShadowSlot, served: ModelDefinition, columns: Columns, champion_ms: float
+    ) -> ShadowScore:
         if self._seconds() < self._rests_until:
             return ShadowScore(slot, "resting")
         shadow = self._definition.shadow
         budget = max(shadow.budget_ms, shadow.budget_ratio * champion_ms) / 1000
         until = time.monotonic() + budget
-        score = self._predict(slot, columns, until)
+        score = self._predict(slot, served, columns, until)
         if score.outcome in ERRORS:
             self._failures += 1
             if self._failures >= MAX_FAILURES_IN_A_ROW:
@@ -152,9 +160,11 @@ class ShadowScorer:
             self._failures = 0
         return score
 
-    def _predict(self, slot: ShadowSlot, columns: Columns, until: float) -> ShadowScore:
+    def _predict(
+        self, slot: ShadowSlot, served: ModelDefinition, columns: Columns, until: float
+    ) -> ShadowScore:
         if self._loading is None:
-            self._loading = _Attempt(lambda: self._load(slot))
+            self._loading = _Attempt(lambda: self._load(slot, served))
         if not self._loading.wait(_left(until)):
             return ShadowScore(slot, "loading")
         predictor = self._loading.result
@@ -171,9 +181,9 @@ class ShadowScorer:
             return ShadowScore(slot, "failed")
         return ShadowScore(slot, "scored", *found)
 
-    def _load(self, slot: ShadowSlot) -> Predictor:
+    def _load(self, slot: ShadowSlot, served: ModelDefinition) -> Predictor:
         bundle = load_bundle(self._storage, slot)
-        bundle.check_fits(self._definition)
+        bundle.check_fits(served)
         return Predictor(bundle)
 
 

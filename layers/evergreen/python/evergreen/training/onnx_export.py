@@ -212,6 +212,7 @@ def _trained(definition: ModelDefinition, name: str, columns: Columns) -> Traine
         min=low,
         max=high,
         categories=categories,
+        redacted=name in definition.request_log.redact,
     )
 
 

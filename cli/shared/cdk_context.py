@@ -1,0 +1,43 @@
+"""What ``cdk.json`` says about where to deploy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from evergreen.errors import EvergreenError
+
+CDK_JSON = Path(__file__).resolve().parents[2] / "cdk.json"
+
+
+class Place(BaseModel):
+    """The stage and the region of a deployment to AWS."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stage: str = "dev"
+    region: str = ""
+    """Empty: the region of the user's own configuration."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    context: Place = Place()
+
+
+def read_place(file: Path = CDK_JSON) -> Place:
+    """Return the stage and the region that ``cdk.json`` names.
+
+    Raises
+    ------
+    EvergreenError
+        If the file is missing, is not JSON, or one of the two is not a text.
+    """
+    try:
+        return _File.model_validate_json(file.read_bytes()).context
+    except (OSError, ValidationError) as error:
+        raise EvergreenError(
+            f"it cannot be read: {error}", where=str(file), fix="Restore it from git."
+        ) from error

@@ -1,0 +1,1 @@
+"""Lets MLflow show a rollback, after production has gone back."""

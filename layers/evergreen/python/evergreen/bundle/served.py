@@ -1,0 +1,48 @@
+"""The definition of what a bundle takes, whatever ``model.toml`` says by now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evergreen.model_definition import Evaluation, Feature
+
+if TYPE_CHECKING:
+    from evergreen.bundle.store import Signature, TrainedFeature
+    from evergreen.model_definition import ModelDefinition
+
+
+def served_definition(definition: ModelDefinition, signature: Signature) -> ModelDefinition:
+    """Return the definition of what a bundle takes: its own task, target and features.
+
+    The features of ``model.toml`` are those of the next training. Until then a bundle serves the
+    features that it was trained on. Everything else is as ``model.toml`` says: the plausible range
+    of a feature that it still has, and what is kept out of the log. A feature that it no longer
+    has stays out of the log if it was kept out when the bundle was trained.
+    """
+    if signature.task == definition.task:
+        changed: dict[str, object] = {}
+    else:
+        # The metric of another task does not fit, and serving does not need one.
+        changed = {"evaluation": Evaluation(), "forecast": None}
+    features = {item.name: _feature(definition, item) for item in signature.features}
+    gone = (item for item in signature.features if item.name not in definition.features)
+    redact = {*definition.request_log.redact, *(item.name for item in gone if item.redacted)}
+    log = definition.request_log.model_copy(
+        update={"redact": tuple(name for name in features if name in redact)}
+    )
+    return definition.model_copy(
+        update={
+            **changed,
+            "task": signature.task,
+            "target": signature.target,
+            "features": features,
+            "request_log": log,
+        }
+    )
+
+
+def _feature(definition: ModelDefinition, trained: TrainedFeature) -> Feature:
+    defined = definition.features.get(trained.name)
+    same = defined is not None and defined.type == trained.type
+    plausible = {"min": defined.min, "max": defined.max} if defined is not None and same else {}
+    return Feature(type=trained.type, nullable=trained.nullable, **plausible)

@@ -1,0 +1,77 @@
+"""A bundle serves what it was trained on; the rest of its definition is that of model.toml."""
+
+from __future__ import annotations
+
+from evergreen.bundle.served import served_definition
+from evergreen.bundle.store import Signature, TrainedFeature
+from evergreen.model_definition import ModelDefinition
+from evergreen.training.onnx_export import export_bundle
+from tests.support.trained_models import DEFINITION, pipeline, training_columns
+
+DEFINED = ModelDefinition.model_validate(
+    {
+        "name": "bus",
+        "task": "regression",
+        "target": "delay",
+        "features": {
+            "wind": {"type": "float", "min": 0, "max": 9, "nullable": True},
+            "stops": {"type": "category"},
+            "rain": {"type": "float"},
+        },
+        "request_log": {"redact": ["wind"], "flush_seconds": 77},
+        "evaluation": {"metric": "rmse", "confidence": 0.8},
+    }
+)
+
+
+def trained(*features: TrainedFeature, task: str = "regression") -> ModelDefinition:
+    signature = Signature.model_validate({"task": task, "target": "late", "features": features})
+    return served_definition(DEFINED, signature)
+
+
+def test_features_task_and_target_are_the_bundle_s() -> None:
+    served = trained(
+        TrainedFeature(name="stops", type="integer"),
+        TrainedFeature(name="wind", type="float", min=-100, max=100),
+    )
+    assert [*served.features] == ["stops", "wind"]
+    assert (served.features["stops"].type, served.target) == ("integer", "late")
+    assert (served.name, served.request_log.flush_seconds) == ("bus", 77)
+    assert served.evaluation == DEFINED.evaluation
+
+
+def test_a_plausible_range_is_the_definition_s_and_null_is_as_trained() -> None:
+    served = trained(
+        TrainedFeature(name="wind", type="float", min=-100, max=100),
+        TrainedFeature(name="stops", type="integer", min=1, max=2),
+    )
+    wind, stops = served.features.values()
+    assert (wind.min, wind.max, wind.nullable) == (0, 9, False)
+    assert (stops.min, stops.max) == (None, None)
+
+
+def test_another_task_has_the_metric_of_its_own() -> None:
+    served = trained(TrainedFeature(name="wind", type="float"), task="classification")
+    assert (served.task, served.metric) == ("classification", "f1")
+    assert ModelDefinition.model_validate(served.model_dump(exclude_none=True)) == served
+
+
+def test_what_was_kept_out_of_the_log_stays_out_when_the_definition_forgets_it() -> None:
+    features = (
+        TrainedFeature(name="secret", type="float", redacted=True),
+        TrainedFeature(name="open", type="float"),
+        TrainedFeature(name="wind", type="float"),
+        TrainedFeature(name="stops", type="category", redacted=True),
+    )
+    # The definition still has stops, and no longer keeps it out.
+    assert trained(*features).request_log.redact == ("secret", "wind")
+
+
+def test_the_same_definition_serves_itself() -> None:
+    redacted = DEFINITION.request_log.model_copy(update={"redact": ("stops",)})
+    definition = DEFINITION.model_copy(update={"request_log": redacted})
+    bundle = export_bundle(pipeline(), definition, training_columns(), "1")
+    assert served_definition(definition, bundle.signature) == definition
+    without = {k: v for k, v in definition.features.items() if k != "stops"}
+    forgot = DEFINITION.model_copy(update={"features": without})
+    assert served_definition(forgot, bundle.signature).request_log.redact == ("stops",)

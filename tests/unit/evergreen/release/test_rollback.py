@@ -1,0 +1,199 @@
+"""A rollback needs the bucket and the pointer; everything else follows."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evergreen.datasets.store import folder_key
+from evergreen.errors import BundleError, NoProductionModelError, RegistryError
+from evergreen.release.context import ReleaseContext, RollbackContext
+from evergreen.release.decision_log import decision_key, read_decision_records
+from evergreen.release.history import read_release_history
+from evergreen.release.promotion import promote, reject
+from evergreen.release.rollback import mirror_rollback, move_back, roll_back
+from tests.support.aws_in_process import failing, refusal
+from tests.support.fixed_clock import NOW
+from tests.support.release_bench import MODEL, ReleaseBench, comparison, open_release_bench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from evergreen.production import ProductionPointer
+    from tests.support.aws_in_process import Account
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def file_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MLflow use the store that it keeps in maintenance."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+
+
+@pytest.fixture
+def bench(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseBench]:
+    # The bench's data sets have no rows that could be read.
+    monkeypatch.setattr("evergreen.release.rollback._check_reference", lambda *_: None)
+    with open_release_bench(aws, tmp_path) as opened:
+        yield opened
+
+
+def promoted(bench: ReleaseBench, count: int = 2) -> list[str]:
+    versions: list[str] = []
+    for number in range(1, count + 1):
+        version = bench.challenger(f"ds-{number}")
+        promote(
+            bench.context, MODEL, version, comparison(champion=versions[-1] if versions else None)
+        )
+        bench.now += timedelta(minutes=1)
+        versions.append(version)
+    return versions
+
+
+def alone(bench: ReleaseBench) -> RollbackContext:
+    """Return the context of the rollback function: it has no registry."""
+    context = bench.context
+    return RollbackContext(
+        **{field.name: getattr(context, field.name) for field in fields(RollbackContext)}
+    )
+
+
+def damage(bench: ReleaseBench) -> None:
+    name = bench.context.production.parameter(MODEL)
+    bench.aws.ssm.put_parameter(Name=name, Value="not JSON", Type="String", Overwrite=True)
+
+
+def pointer(bench: ReleaseBench) -> ProductionPointer:
+    found = bench.context.production.read(MODEL)
+    assert found is not None
+    return found
+
+
+def test_production_goes_back_without_a_registry_and_mlflow_follows(bench: ReleaseBench) -> None:
+    first, second = promoted(bench)
+    bench.now = LATER
+    made = move_back(alone(bench), MODEL, "it errs")
+    assert (pointer(bench).version, pointer(bench).previous) == (first, second)
+    assert (made.challenger, made.champion, made.run_id) == (first, second, bench.run_of(first))
+    assert read_decision_records(bench.context.storage, MODEL)[2:] == [made]
+    event = bench.events()[-1]
+    assert event["DetailType"] == "Model Rolled Back"
+    uri = bench.context.storage.uri(decision_key(made))
+    assert event["Detail"]["decision_record"] == uri
+    assert bench.context.registry.in_stage(MODEL) == [second]
+
+    mirror_rollback(bench.context, MODEL, first, made.dataset_id, uri)
+    once = bench.state()
+    assert once["aliases"] == {"champion": first, "challenger": None, "previous": second}
+    assert bench.context.registry.in_stage(MODEL) == [first]
+    tags = once["versions"][first]
+    assert (tags["decision"], tags["decision_record"]) == ("roll_back", uri)
+    assert tags["dataset_uri"] == bench.context.storage.uri(folder_key(MODEL, "ds-1"))
+    mirror_rollback(bench.context, MODEL, first, made.dataset_id, uri)
+    assert bench.state() == once
+
+
+def test_a_late_mirror_shows_what_serves_by_then(bench: ReleaseBench) -> None:
+    first, second = promoted(bench)
+    made = move_back(alone(bench), MODEL, "it errs")
+    roll_back(bench.context, MODEL, "it was not the model", to=second)
+    uri = bench.context.storage.uri(decision_key(made))
+    mirror_rollback(bench.context, MODEL, first, made.dataset_id, uri)
+    assert bench.context.registry.in_stage(MODEL) == [second]
+
+
+def test_production_is_back_even_if_no_event_can_be_sent(bench: ReleaseBench) -> None:
+    first, _ = promoted(bench)
+    bench.now = LATER
+    events = bench.aws.client("events")
+    with failing(events, refusal("InternalFailure")), pytest.raises(Exception, match="Internal"):
+        move_back(alone(bench), MODEL, "it errs")
+    assert pointer(bench).version == first
+    made = move_back(alone(bench), MODEL, "it errs")
+    assert (made.challenger, bench.events()[-1]["DetailType"]) == (first, "Model Rolled Back")
+
+
+def test_a_rollback_made_twice_sends_one_event_and_keeps_its_reason(bench: ReleaseBench) -> None:
+    promoted(bench)
+    made = move_back(alone(bench), MODEL, "it errs")
+    sent = len(bench.events())
+    assert move_back(alone(bench), MODEL, "again") == made
+    assert len(bench.events()) == sent
+
+
+def test_a_damaged_pointer_is_replaced_by_the_last_valid_one(bench: ReleaseBench) -> None:
+    first, second = promoted(bench)
+    damage(bench)
+    bench.now = LATER
+    made = move_back(alone(bench), MODEL, "somebody wrote there")
+    assert (pointer(bench).version, pointer(bench).previous) == (second, None)
+    assert (made.challenger, made.champion, made.reason) == (second, None, "somebody wrote there")
+    damage(bench)
+    made = move_back(alone(bench), MODEL, "again", to=first)
+    assert (pointer(bench).version, pointer(bench).previous) == (first, second)
+    assert made.champion == second
+    damage(bench)
+    bench.now += timedelta(hours=1)
+    assert move_back(alone(bench), MODEL, "again", to=first).champion is None
+    assert pointer(bench).version == first
+
+
+def test_decisions_and_history_read_past_a_damaged_pointer(bench: ReleaseBench) -> None:
+    first, second = promoted(bench)
+    third, fourth = bench.challenger("ds-3"), bench.challenger("ds-4")
+    damage(bench)
+    told = read_release_history(bench.context.storage, bench.context.production, MODEL)
+    assert [entry.version for entry in told] == [first, second]
+    rejected = reject(bench.context, MODEL, third, comparison("reject", champion=second))
+    assert rejected.champion == second
+    made = promote(bench.context, MODEL, fourth, comparison(champion=second))
+    assert (made.challenger, made.champion) == (fourth, second)
+    assert pointer(bench).version == fourth
+
+
+def test_nothing_to_go_back_to_is_said(bench: ReleaseBench) -> None:
+    with pytest.raises(NoProductionModelError, match="nothing is in production"):
+        move_back(alone(bench), MODEL, "why not")
+    damage(bench)
+    with pytest.raises(NoProductionModelError, match="no pointer is left"):
+        move_back(alone(bench), MODEL, "why not")
+    (first,) = promoted(bench, 1)
+    with pytest.raises(RegistryError, match="is in production now"):
+        move_back(alone(bench), MODEL, "why not", to=first)
+    with pytest.raises(NoProductionModelError, match="before version 1"):
+        move_back(alone(bench), MODEL, "why not")
+
+
+def test_a_version_that_parameter_store_has_forgotten_comes_back_from_the_bucket(
+    bench: ReleaseBench,
+) -> None:
+    first, second = promoted(bench)
+    kept, former = pointer(bench), bench.context.production.history(MODEL)[0]
+    name = bench.context.production.parameter(MODEL)
+    bench.aws.ssm.delete_parameter(Name=name)
+    bench.context.production.write(MODEL, kept)
+    bench.now = LATER
+    move_back(alone(bench), MODEL, "it errs", to=first)
+    changed = {"promoted_at": LATER, "previous": second, "rolled_back": True, "metric": None}
+    assert pointer(bench) == former.model_copy(update=changed)
+
+
+def test_a_forgotten_version_without_a_bundle_is_refused(bench: ReleaseBench) -> None:
+    first, second = promoted(bench)
+    kept = pointer(bench)
+    bench.aws.ssm.delete_parameter(Name=bench.context.production.parameter(MODEL))
+    bench.context.production.write(MODEL, kept)
+    bench.context.storage.delete_below(f"bundles/{MODEL}/{first}/")
+    with pytest.raises(BundleError, match="file not found"):
+        move_back(alone(bench), MODEL, "it errs", to=first)
+    assert pointer(bench).version == second
+
+
+def test_a_context_of_a_release_can_roll_back() -> None:
+    assert issubclass(ReleaseContext, RollbackContext)
+    assert "registry" not in {field.name for field in fields(RollbackContext)}
