@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cdk  # noqa: F401 - must come first: it puts our Node on PATH, and aws-cdk-lib starts Node
 
 # isort: split
-from aws_cdk import App, Environment, Tags, Validations
+from aws_cdk import App, Environment, Tags, Validations, cx_api
 from cdk_nag import AwsSolutionsChecks
 
 from cdk.acknowledgements import acknowledge
@@ -17,6 +17,7 @@ from cdk.constructs.building.assets import ROOT
 from cdk.drift_stack import DriftStack
 from cdk.monitoring_stack import MonitoringStack
 from cdk.query_stack import QueryStack
+from cdk.quotas import check_quotas
 from cdk.retraining_stack import RetrainingStack
 from cdk.services import add_services
 from cdk.serving_stack import ServingStack
@@ -51,8 +52,25 @@ def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = Non
     return app
 
 
+def synthesise(
+    context: Mapping[str, Any], models: Path, outdir: str | None = None
+) -> cx_api.CloudAssembly:
+    """Write the templates of the app, and check them against the limits of AWS.
+
+    Raises
+    ------
+    EvergreenError
+        If a setting is invalid, or the app is beyond a limit.
+    """
+    app = build_app(context, models, outdir)
+    assembly = app.synth()
+    settings = read_deployment(app.node.get_all_context(), models).settings
+    check_quotas(assembly, settings.granted_quotas)
+    return assembly
+
+
 if __name__ == "__main__":
     try:
-        build_app({}, ROOT / "models").synth()
+        synthesise({}, ROOT / "models")
     except EvergreenError as error:
         sys.exit(str(error))

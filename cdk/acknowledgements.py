@@ -61,12 +61,13 @@ _WILDCARDS = {
     r":ExportsOutputFnGetAttData\w+Arn\w+/[a-z]+(-[a-z]+)*/(.+/)?\*": (
         "Objects below one prefix of the data bucket: their names are not known beforehand."
     ),
-    r":ExportsOutputFnGetAttData\w+Arn\w+/bundles/\*/holdout_predictions\.parquet\*": (
-        "One file beside each bundle, and no model."
-    ),
     r":function:evergreen-[a-z0-9]+-(compact-logs|prepare-query):\*": (
         "The versions of one function of another stack."
     ),
+    (
+        r":ExportsOutputFnGetAttData\w+Arn\w+/bundles/\*/"
+        r"(holdout_predictions\.parquet|manifest\.json|signature\.json)\*"
+    ): "The files that describe each bundle, and no model.",
     r":parameter/evergreen/[a-z0-9]+/\*/production": (
         "The production pointers of every model of this stage, and no other parameter."
     ),

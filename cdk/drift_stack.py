@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
@@ -19,7 +20,7 @@ from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
 from cdk.constructs.monitoring.notifications import Notifications
 from cdk.constructs.querying.queried_check import QueriedCheck
-from cdk.constructs.serving.model_endpoint import camel_case
+from cdk.constructs.model_room import camel_case
 from cdk.settings import period_text, schedule_period
 from evergreen.lake.query_places import QUERIES
 
@@ -51,8 +52,9 @@ class DriftStack(Stack):
             access.grant_read(self.check_drift.role, storage, QUERIES)
             machine = self.queried_check.state_machine
             CfnOutput(self, "DriftStateMachineArn", value=machine.state_machine_arn)
+        scheduled = self._let_rules_check()
         for definition in storage.deployment.models.values():
-            self._schedule(definition, storage)
+            self._schedule(definition, storage, scheduled)
         self.alerts = self._alerts(storage)
         self.notifications = Notifications(self, storage, self.alerts)
         CfnOutput(self, "DriftFunctionName", value=self.check_drift.function_name)
@@ -98,7 +100,27 @@ class DriftStack(Stack):
         )
         return check
 
-    def _schedule(self, definition: ModelDefinition, storage: StorageStack) -> None:
+    def _let_rules_check(self) -> lambda_.IFunction:
+        """Let every rule of this stack call the check, and return the function for their targets.
+
+        That is one permission and not one for each rule, because the policy of a function has at
+        most 20 KB. The rules have names that CloudFormation makes of the stack's name.
+        """
+        function = self.check_drift.function
+        function.add_permission(
+            "Rules",
+            principal=iam.ServicePrincipal("events.amazonaws.com"),
+            source_arn=self.format_arn(
+                service="events", resource="rule", resource_name=f"{self.stack_name}-*"
+            ),
+        )
+        return lambda_.Function.from_function_attributes(
+            self, "Scheduled", function_arn=function.function_arn, skip_permissions=True
+        )
+
+    def _schedule(
+        self, definition: ModelDefinition, storage: StorageStack, check: lambda_.IFunction
+    ) -> None:
         override = storage.deployment.settings.drift_period
         for number, schedule in enumerate(definition.drift.schedules, start=1):
             period = schedule_period(override or schedule.every)
@@ -109,23 +131,26 @@ class DriftStack(Stack):
                 schedule=events.Schedule.rate(period),
                 targets=[
                     self._target(
+                        check,
                         events.RuleTargetInput.from_object(
                             {"model": definition.name, "window": period_text(schedule.window)}
-                        )
+                        ),
                     )
                 ],
             )
 
-    def _target(self, event: events.RuleTargetInput) -> events.IRuleTarget:
+    def _target(
+        self, check: lambda_.IFunction, event: events.RuleTargetInput
+    ) -> events.IRuleTarget:
         options: dict[str, Any] = {
-            "dead_letter_queue": self.dead_letters,
+            "dead_letter_queue": self.dead_letters.of_rules,
             "retry_attempts": 1,
             "max_event_age": Duration.hours(1),
         }
         if self.queried_check:
             machine = self.queried_check.state_machine
             return targets.SfnStateMachine(machine, input=event, **options)
-        return targets.LambdaFunction(self.check_drift.function, event=event, **options)
+        return targets.LambdaFunction(check, event=event, **options)
 
     def _alerts(self, storage: StorageStack) -> sns.Topic:
         settings = storage.deployment.settings

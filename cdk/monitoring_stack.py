@@ -73,14 +73,30 @@ class MonitoringStack(Stack):
         It is imported by name. Otherwise the permissions, which name the alarms, would make the
         function's stack depend on this one.
         """
+        name = retraining.functions["roll_back"].function_name
         arn = self.format_arn(
             service="lambda",
             resource="function",
-            resource_name=retraining.functions["roll_back"].function_name,
+            resource_name=name,
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
+        # One permission for all alarms, because a function's policy has at most 20 KB.
+        lambda_.CfnPermission(
+            self,
+            "AlarmsMayRollBack",
+            action="lambda:InvokeFunction",
+            function_name=name,
+            principal="lambda.alarms.cloudwatch.amazonaws.com",
+            source_account=self.account,
+            source_arn=self.format_arn(
+                service="cloudwatch",
+                resource="alarm",
+                resource_name=f"{retraining.settings.name()}-*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+        )
         return lambda_.Function.from_function_attributes(
-            self, "RollBack", function_arn=arn, same_environment=True
+            self, "RollBack", function_arn=arn, skip_permissions=True
         )
 
     def _bridge(self, storage: StorageStack, functions: list[EvergreenFunction]) -> None:

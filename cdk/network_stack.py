@@ -71,6 +71,9 @@ class NetworkStack(Stack):
             if arn
         ]
         self.host = self._host()
+        # Stacks that were deployed before there was a domain import this name. Without the export
+        # CloudFormation would refuse to add the domain, because it updates this stack first.
+        self.export_value(self.balancer.load_balancer_dns_name)
 
     def url(self, port: int) -> str:
         """Return the URL of the load balancer on ``port``."""

@@ -22,11 +22,11 @@ from cdk.constructs.building.functions import (
 )
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
+from cdk.constructs.model_room import camel_case
 from cdk.constructs.monitoring.event_marks import EventMarks
 from cdk.constructs.querying.query_states import query_functions
 from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
 from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemaker
-from cdk.constructs.serving.model_endpoint import camel_case
 from cdk.settings import schedule_period
 from evergreen.events import SOURCE, EventType
 from evergreen.lake.query_places import QUERIES
@@ -64,6 +64,7 @@ class RetrainingStack(Stack):
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Retraining", **stack)  # type: ignore[arg-type]
         self._engine = queries.engine if queries else None
+        self.settings = settings
         name = settings.name("train-evaluate-promote")
         jobs = [model for model in storage.deployment.models.values() if asks_for_sagemaker(model)]
         on_sagemaker = bool(jobs) and not settings.emulator
@@ -102,7 +103,7 @@ class RetrainingStack(Stack):
         self._start_on_schedule(storage)
         self._keep_failed_rollbacks()
         self._mirror_rollbacks(storage)
-        EventMarks(self, storage.deployment.models)
+        EventMarks(self, storage.deployment.models, settings)
         CfnOutput(self, "StateMachineArn", value=self.state_machine.state_machine_arn)
         for folder, function in self.functions.items():
             CfnOutput(self, f"{camel_case(folder)}FunctionName", value=function.function_name)
@@ -245,7 +246,7 @@ class RetrainingStack(Stack):
             targets=[
                 targets.LambdaFunction(
                     mirror,
-                    dead_letter_queue=self.dead_letters,
+                    dead_letter_queue=self.dead_letters.of_rules,
                     retry_attempts=2,
                     max_event_age=Duration.hours(6),
                 )
@@ -288,7 +289,7 @@ class RetrainingStack(Stack):
     def _target(self, **options: Any) -> targets.SfnStateMachine:  # noqa: ANN401 - CDK's
         return targets.SfnStateMachine(
             self.state_machine,
-            dead_letter_queue=self.dead_letters,
+            dead_letter_queue=self.dead_letters.of_rules,
             retry_attempts=2,
             max_event_age=Duration.hours(1),
             **options,

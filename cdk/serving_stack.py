@@ -13,7 +13,8 @@ from cdk.constructs import access
 from cdk.constructs.building.functions import Capacity, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import compact_lake
-from cdk.constructs.serving.model_endpoint import ModelEndpoint, camel_case
+from cdk.constructs.model_room import camel_case, model_room
+from cdk.constructs.serving.model_endpoint import ModelEndpoint
 from cdk.constructs.serving.rest_api import RestApi
 from cdk.settings import schedule_period
 
@@ -44,7 +45,7 @@ class ServingStack(Stack):
         super().__init__(scope, f"Evergreen-{settings.stage}-Serving", **stack)  # type: ignore[arg-type]
         self.rest_api = RestApi(self, settings)
         self.endpoints = [
-            ModelEndpoint(self, storage, definition)
+            ModelEndpoint(model_room(self, definition.name, settings), storage, definition)
             for definition in storage.deployment.models.values()
         ]
         self.describe_api = self._describe_api(storage)
@@ -101,7 +102,7 @@ class ServingStack(Stack):
             targets=[
                 targets.LambdaFunction(
                     compact.function,
-                    dead_letter_queue=self.dead_letters,
+                    dead_letter_queue=self.dead_letters.of_rules,
                     retry_attempts=2,
                     max_event_age=Duration.hours(1),
                 )
@@ -143,10 +144,7 @@ class ServingStack(Stack):
         api.route("/metrics", self.export_metrics.function, method="GET", open_to_all=True)
         api.allow("ApiMetrics", self.export_metrics.function, "/metrics")
         for endpoint in self.endpoints:
-            for base in (f"/models/{endpoint.model}", f"/v2/models/{endpoint.model}"):
-                api.route(base, endpoint.live)
-                api.route(f"{base}/{{proxy+}}", endpoint.live)
-                api.allow(f"Api{base.replace('/', '-')}", endpoint.live, f"{base}*")
+            api.route_model(endpoint)
 
     def _output(self, storage: StorageStack) -> None:
         api = self.rest_api
@@ -159,10 +157,10 @@ class ServingStack(Stack):
             "CompactLogsFunctionName": self.compact_logs.function_name,
             "ExportMetricsFunctionName": self.export_metrics.function_name,
         }
-        for endpoint in self.endpoints:
-            name = camel_case(endpoint.model)
-            values[f"PredictFunctionName{name}"] = endpoint.predict.function_name
-            values[f"RequestStreamName{name}"] = endpoint.requests.name
-            values[f"LabelStreamName{name}"] = endpoint.labels.name
         for key, value in values.items():
             CfnOutput(self, key, value=value)
+        for endpoint in self.endpoints:
+            name, room = camel_case(endpoint.model), Stack.of(endpoint)
+            CfnOutput(room, f"PredictFunctionName{name}", value=endpoint.predict.function_name)
+            CfnOutput(room, f"RequestStreamName{name}", value=endpoint.requests.name)
+            CfnOutput(room, f"LabelStreamName{name}", value=endpoint.labels.name)

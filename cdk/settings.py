@@ -154,6 +154,12 @@ class Settings(BaseModel):
     no_traffic_after: Annotated[Period | None, Unset] = timedelta(hours=1)
     """Time without a request to a model after which an alarm begins, in whole minutes. Empty: no
     such alarm."""
+    granted_api_resources: Annotated[int, Field(ge=300)] = 300
+    """Resources (paths) that a REST API may have in your account: AWS's quota ``Resources/Routes
+    per REST/WebSocket API``. Each model needs four. AWS raises it on request."""
+    granted_event_rules: Annotated[int, Field(ge=300)] = 300
+    """Rules that an event bus may have in your account: AWS's quota ``Number of rules``. Each
+    schedule of a model needs one. AWS raises it on request."""
     emulator: bool = False
     """Whether the deployment is for LocalStack: leaves out what it cannot run, and adds the
     function that turns log lines into metrics. ``evergreen deploy`` sets it."""
@@ -178,6 +184,13 @@ class Settings(BaseModel):
     def lake_database(self) -> str:
         """The name under which the catalogue has the stage's tables: on AWS, a Glue database."""
         return f"evergreen_{self.stage}"
+
+    @property
+    def granted_quotas(self) -> dict[str, int]:
+        """What AWS has granted to the account, by the name of the setting."""
+        return {
+            name: getattr(self, name) for name in ("granted_api_resources", "granted_event_rules")
+        }
 
     @property
     def production(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
 if TYPE_CHECKING:
@@ -30,3 +31,23 @@ class DeadLetters(sqs.Queue):
             enforce_ssl=True,
             retention_period=_KEPT,
         )
+        stack = Stack.of(self)
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.queue_arn],
+                conditions={
+                    "ArnLike": {
+                        "aws:SourceArn": stack.format_arn(
+                            service="events",
+                            resource="rule",
+                            resource_name=f"*{stack.stack_name}-*",
+                        )
+                    }
+                },
+            )
+        )
+        # As an imported queue it gets no statement from each rule: SQS takes at most twenty.
+        self.of_rules = sqs.Queue.from_queue_arn(self, "OfRules", self.queue_arn)
+        """The queue for the targets of this stack's rules, which one statement lets in."""

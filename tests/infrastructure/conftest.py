@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app import build_app
+import app
 from cdk.constructs.building.assets import ROOT
 
 if TYPE_CHECKING:
@@ -18,9 +18,21 @@ Templates = dict[str, dict[str, Any]]
 
 
 def synthesise(context: dict[str, Any], models: Path, outdir: Path) -> Templates:
-    build_app(context, models, str(outdir)).synth()
-    files = outdir.glob("*.template.json")
-    return {file.name.split(".")[0].split("-")[-1]: json.loads(file.read_text()) for file in files}
+    """Return the templates of an app; the resources of a nested stack are shown in its parent."""
+    app.synthesise(context, models, str(outdir))
+    files = sorted(outdir.glob("*.template.json"))
+    found = {file: json.loads(file.read_text()) for file in files}
+    nested = [file for file in files if file.name.endswith(".nested.template.json")]
+    templates = {
+        file.name.split(".")[0].split("-")[-1]: template
+        for file, template in found.items()
+        if file not in nested
+    }
+    for file in nested:
+        name = next(each for each in templates if f"dev{each}" in file.name.split("Nested")[0])
+        for part in ("Resources", "Outputs"):
+            templates[name].setdefault(part, {}).update(found[file].get(part, {}))
+    return templates
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/1a2b"
 USING_MLFLOW = {
     *("train", "register-challenger", "evaluate"),
-    *("promote", "clean-up", "roll-back"),
+    *("promote", "clean-up", "mirror-rollback"),
 }
 
 

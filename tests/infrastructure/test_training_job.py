@@ -128,6 +128,8 @@ def test_the_machine_may_start_these_jobs_and_pass_this_role_only(
     assert [flat(each["Resource"]).split(":")[-1] for each in starts] == [
         "training-job/evergreen-*"
     ]
+    # Step Functions tags the jobs that it starts; without AddTags SageMaker refuses them.
+    assert all("sagemaker:AddTags" in listed(each["Action"]) for each in starts)
     (passing,) = [each for each in found if "iam:PassRole" in listed(each["Action"])]
     assert flat(passing["Resource"]).startswith("<TrainingJobRole")
     assert passing["Condition"]["StringEquals"] == {

@@ -257,6 +257,7 @@ def _code(folder: str, storage: StorageStack) -> lambda_.Code:
 def shared_layer(scope: Construct, name: str, storage: StorageStack) -> lambda_.ILayerVersion:
     """Return the layer ``name`` of the scope's stack, whose functions share it."""
     stack = Stack.of(scope)
+    stack = stack.nested_stack_parent or stack  # nested stacks share one layer
     known = stack.node.try_find_child(f"{name.capitalize()}Layer")
     if isinstance(known, lambda_.LayerVersion):
         return known

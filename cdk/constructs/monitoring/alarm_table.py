@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from cdk.constructs.serving.model_endpoint import camel_case
+from cdk.constructs.model_room import camel_case
 from cdk.settings import period_text
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 
@@ -88,6 +88,8 @@ class AlarmSpec:
     silence: bool = False
     own_pace: bool = False
     """Whether its period follows a setting of the deployment and also applies to an emulator."""
+    model: str | None = None
+    """The model that it is about; None for the whole deployment."""
     takes_back: bool = False
     """Whether it rolls back a promotion if it begins within the model's watch period."""
 
@@ -95,7 +97,8 @@ class AlarmSpec:
 def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
     """Yield every alarm of a deployment."""
     for model, definition in watched.models.items():
-        yield from _of_model(model, definition, watched, settings)
+        for spec in _of_model(model, definition, watched, settings):
+            yield replace(spec, model=model)
     yield AlarmSpec(
         "ApiErrors",
         "AWS/ApiGateway",
@@ -205,7 +208,7 @@ def _of_model(
         f"Lambda rejected requests for {model}: the concurrency of the account or of the function "
         "is used up. Ask AWS for a higher limit, or send larger batches.",
     )
-    yield _drift_check_missing(model, definition, settings)
+    yield from _drift_check_missing(model, definition, settings)
     yield _raw_waiting(model, watched, settings)
     if settings.no_traffic_after is not None:
         yield AlarmSpec(
@@ -218,28 +221,31 @@ def _of_model(
             f"No request for {model} arrived. If you expect requests, check that `GET /ping` "
             "answers, that the API key is valid, and that the usage plan's quota is not used up. "
             "If you expect none, set `no_traffic_after` in cdk.json to a longer period, or empty.",
-            seconds=_whole_minutes(settings.no_traffic_after),
+            **_watched_for(settings.no_traffic_after),
             below=True,
             silence=True,
             own_pace=True,
         )
 
 
-def _drift_check_missing(model: str, definition: ModelDefinition, settings: Settings) -> AlarmSpec:
-    every = min(schedule.every for schedule in definition.drift.schedules)
-    seconds = _whole_minutes(settings.drift_period or every)
-    return AlarmSpec(
+def _drift_check_missing(
+    model: str, definition: ModelDefinition, settings: Settings
+) -> Iterator[AlarmSpec]:
+    """Yield the alarm, if CloudWatch can look back further than one period of the schedule."""
+    every = settings.drift_period or min(each.every for each in definition.drift.schedules)
+    if every + timedelta(days=1) > timedelta(seconds=_LONGEST_WATCHED):
+        return
+    yield AlarmSpec(
         f"{camel_case(model)}DriftCheckMissing",
         NAMESPACE,
         Metric.WINDOW_ROWS,
         {MODEL_DIMENSION: model},
         cloudwatch.Stats.SAMPLE_COUNT,
         1,
-        f"Two drift checks of {model} in a row did not report. Check that its rule is enabled, and "
+        f"Drift checks of {model} did not report when due. Check that its rule is enabled, and "
         "read the end of the function's log. To run a check by hand, call the function with "
         f'{{"model": "{model}", "window": "24 hours"}}.',
-        seconds=seconds,
-        periods=min(2, _LONGEST_WATCHED // seconds),
+        **_watched_for(every, times=2),
         below=True,
         silence=True,
         own_pace=True,
@@ -247,7 +253,6 @@ def _drift_check_missing(model: str, definition: ModelDefinition, settings: Sett
 
 
 def _raw_waiting(model: str, watched: Watched, settings: Settings) -> AlarmSpec:
-    seconds = _whole_minutes(settings.compaction_period)
     # A record that landed at midnight is due when its day is closed, soon after the next midnight.
     # Then it waits for at most two runs.
     due = timedelta(hours=25) + 2 * settings.compaction_period
@@ -261,8 +266,7 @@ def _raw_waiting(model: str, watched: Watched, settings: Settings) -> AlarmSpec:
         f"Records of {model} have waited for compaction since the day before, or compaction does "
         f"not run. Nothing is lost, but reading grows slower. The log of "
         f"{watched.functions['compact_logs']} says which objects failed, and why.",
-        seconds=seconds,
-        periods=min(2, _LONGEST_WATCHED // seconds),
+        **_watched_for(settings.compaction_period, times=2),
         silence=True,
         own_pace=True,
     )
@@ -281,6 +285,19 @@ def _of_function(folder: str, function: str) -> Iterator[AlarmSpec]:
     )
 
 
-def _whole_minutes(period: timedelta) -> int:
-    """Return a period in seconds, in whole minutes and at most a day, as CloudWatch requires."""
-    return min(60 * math.ceil(period.total_seconds() / 60), _DAY)
+class _Watch(TypedDict):
+    seconds: int
+    periods: int
+
+
+def _watched_for(period: timedelta, times: int = 1) -> _Watch:
+    """Return how an alarm watches ``times`` periods in a row.
+
+    CloudWatch takes whole minutes. One of its periods has at most a day, and all together at most
+    seven days. So a longer period is watched as several days, each of which must be without data.
+    """
+    seconds = 60 * math.ceil(period.total_seconds() / 60)
+    if seconds <= _DAY:
+        return {"seconds": seconds, "periods": min(times, _LONGEST_WATCHED // seconds)}
+    days = math.ceil(seconds * times / _DAY)
+    return {"seconds": _DAY, "periods": min(days, _LONGEST_WATCHED // _DAY)}

@@ -15,6 +15,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from constructs import Construct
 
+from cdk.constructs.model_room import model_room
 from cdk.constructs.monitoring.alarm_table import PERCENTILE, alarm_table
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Alarms(Construct):
     def _alarm(self, spec: AlarmSpec, settings: Settings) -> cloudwatch.Alarm:
         quick = settings.emulator and not spec.own_pace
         substitute = settings.emulator and spec.statistic == PERCENTILE
+        room = model_room(self, spec.model, settings) if spec.model else self
         return cloudwatch.Alarm(
-            self,
+            room,
             spec.name,
             alarm_name=settings.name(spec.name),
             alarm_description=spec.todo,

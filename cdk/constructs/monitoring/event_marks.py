@@ -11,26 +11,28 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from cdk.constructs.serving.model_endpoint import camel_case
+from cdk.constructs.model_room import camel_case, model_room
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE
 from evergreen.metrics.event_marks import EVENT_MARKS, MARK_PERIOD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cdk.settings import Settings
     from evergreen.metrics.event_marks import EventMark
 
 
 class EventMarks(Construct):
     """One alarm without actions for each model and each event that is to be marked."""
 
-    def __init__(self, scope: Construct, models: Iterable[str]) -> None:
+    def __init__(self, scope: Construct, models: Iterable[str], settings: Settings) -> None:
         super().__init__(scope, "EventMarks")
         for model in models:
+            room = model_room(self, model, settings)
             for event in EVENT_MARKS:
-                self._mark(model, event)
+                self._mark(room, model, event)
 
-    def _mark(self, model: str, event: EventMark) -> None:
+    def _mark(self, room: Construct, model: str, event: EventMark) -> None:
         metric = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=event.metric,
@@ -39,7 +41,7 @@ class EventMarks(Construct):
             statistic=event.statistic,
         )
         cloudwatch.Alarm(
-            self,
+            room,
             f"{camel_case(model)}{event.metric}",
             alarm_description=f"Marks in Grafana: {event.says} It tells nobody.",
             metric=metric,

@@ -86,7 +86,7 @@ class Notifications(Construct):
             targets=[
                 targets.LambdaFunction(
                     self.notify.function,
-                    dead_letter_queue=self.dead_letters,
+                    dead_letter_queue=self.dead_letters.of_rules,
                     retry_attempts=2,
                     max_event_age=Duration.hours(6),
                 )

@@ -91,6 +91,9 @@ class TrainingJob(Construct):
             "EVERGREEN_BUCKET": storage.bucket.bucket_name,
             "LAMBDA_TASK_ROOT": _TASK_ROOT,
             "PYTHONPATH": _TASK_ROOT,
+            # SageMaker sets only AWS_REGION, which boto3 does not read.
+            "AWS_REGION": settings.region,
+            "AWS_DEFAULT_REGION": settings.region,
             "DO_NOT_TRACK": "1",
             "MLFLOW_CONFIGURE_LOGGING": "false",  # see the functions' environment
         }
@@ -175,7 +178,15 @@ class TrainingJob(Construct):
         )
         to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
         for actions, resource, conditions in (
-            (["CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"], jobs, None),
+            # AddTags too: Step Functions tags each job that it starts.
+            (
+                [
+                    *("AddTags", "CreateTrainingJob"),
+                    *("DescribeTrainingJob", "StopTrainingJob"),
+                ],
+                jobs,
+                None,
+            ),
             (["PutTargets", "PutRule", "DescribeRule"], rule, None),
             (["PassRole"], self.role.role_arn, to_sagemaker),
         ):

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdk.constructs import access
 from cdk.constructs.building.functions import Capacity, PythonFunction
+from cdk.constructs.model_room import camel_case
 from cdk.constructs.serving.delivery_stream import DeliveryStream
 
 if TYPE_CHECKING:
@@ -81,8 +82,3 @@ class ModelEndpoint(Construct):
         if not on_aws:
             return function
         return lambda_.Alias(self, "Live", alias_name="live", version=function.current_version)
-
-
-def camel_case(name: str) -> str:
-    """Return a name in camel case, for names of outputs: ``flight_delay`` as ``FlightDelay``."""
-    return "".join(part.capitalize() for part in name.split("_"))

@@ -13,6 +13,7 @@ from constructs import Construct
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
+    from cdk.constructs.serving.model_endpoint import ModelEndpoint
     from cdk.settings import Settings
 
 ANY = "ANY"
@@ -84,6 +85,43 @@ class RestApi(Construct):
         """Route ``method`` on ``path`` to ``function``; callers need a key unless open to all."""
         resource = self.api.root if path == "/" else self.api.root.resource_for_path(path)
         resource.add_method(method, _proxy_to(function), api_key_required=not open_to_all)
+
+    def route_model(self, endpoint: ModelEndpoint) -> None:
+        """Route everything about a model to its function, in the stack that has the function."""
+        stack, name = Stack.of(endpoint), endpoint.model
+        for base in ("/models", "/v2/models"):
+            parent: apigateway.IResource = self.api.root.resource_for_path(base)
+            if stack is not Stack.of(self):
+                parent = self._imported(endpoint, base, parent)
+            resource = parent.add_resource(name)
+            for part in (resource, resource.add_resource("{proxy+}")):
+                part.add_method(ANY, _proxy_to(endpoint.live), api_key_required=True)
+            path = f"{base}/{name}"
+            self.allow(f"Api{path.replace('/', '-')}", endpoint.live, f"{path}*")
+        if stack is not Stack.of(self) and (deployment := self.api.latest_deployment):
+            # A deployment is a copy of the API: it waits for these routes, and new ones need a new
+            # deployment, which a changed logical id makes.
+            deployment.node.add_dependency(stack)
+            deployment.add_to_logical_id(name)
+
+    def _imported(
+        self, endpoint: ModelEndpoint, base: str, parent: apigateway.IResource
+    ) -> apigateway.IResource:
+        """Return a resource of the API as the stack of the endpoint sees it."""
+        stack = Stack.of(endpoint)
+        api = stack.node.try_find_child("Api") or apigateway.RestApi.from_rest_api_attributes(
+            stack,
+            "Api",
+            rest_api_id=self.api.rest_api_id,
+            root_resource_id=self.api.rest_api_root_resource_id,
+        )
+        return apigateway.Resource.from_resource_attributes(
+            stack,
+            f"Base{base.replace('/', '-')}",
+            path=base,
+            resource_id=parent.resource_id,
+            rest_api=api,  # type: ignore[arg-type]
+        )
 
     def allow(self, name: str, function: lambda_.IFunction, path: str = "/*") -> None:
         """Permit the API to call ``function`` for requests below ``path``, by any method."""
