@@ -195,8 +195,8 @@ def _of_functions(stack: str, template: Template) -> Iterator[Usage]:
         policies[function] += size
     for function, size in policies.items():
         yield Usage(FUNCTION_POLICY_BYTES, f"{stack}/{function}", size)
-    for name, function in _resources(template, "AWS::Lambda::Function"):
-        variables = function.get("Environment", {}).get("Variables", {})
+    for name, properties in _resources(template, "AWS::Lambda::Function"):
+        variables = properties.get("Environment", {}).get("Variables", {})
         size = sum(len(key) + _length(value) for key, value in variables.items())
         yield Usage(ENVIRONMENT_BYTES, f"{stack}/{name}", size)
 

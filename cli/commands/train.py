@@ -1,24 +1,35 @@
-"""`evergreen train`: train a challenger by hand."""
+"""`evergreen train`: train a challenger, on a file or on a model's recorded data."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.shared import console
-from cli.shared.examples import find_example
+from cli.commands.retrain import RetrainingFailedError, describe_result, follow
+from cli.shared import console, executions
+from cli.shared.examples import MODELS, find_example
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
 from cli.shared.target import choose
+from evergreen.model_definition import find_definition
 
 if TYPE_CHECKING:
+    from cli.shared.target import Target
     from evergreen.registry.registration import Challenger
 
 
 def command(
     model: ModelArgument,
     *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled rows, .csv or .parquet: the features, the target and timestamp.",
+            dir_okay=False,
+        ),
+    ] = None,
     fraction: Annotated[
         float | None,
         typer.Option(min=0.05, max=1.0, help="Share of the rows. Default: the example's own."),
@@ -27,26 +38,37 @@ def command(
     stage: Stage = None,
     json: Json = False,
 ) -> None:
-    """Train a challenger on the model's recorded data and register it.
+    """Train a model for the first time, or on other data than the request log.
 
-    The model's data.py names the rows for its first champion. The command does not change
-    production; `evergreen promote MODEL VERSION` does. Once a model serves and its ground truth
-    arrives, use `evergreen retrain MODEL`, which trains on logged requests.
+    With --data the command uploads the rows as a data set and starts the state machine, on the
+    local stack and on AWS alike. The newest rows become the holdout. If nothing is in production,
+    the trained version is promoted. Otherwise it must be better than the champion there. The
+    command follows the execution; Ctrl-C ends the command only.
 
-    A deployment on AWS needs MLFLOW_TRACKING_URI.
+    Without --data it trains on the data that the model's data.py records. With --aws that goes
+    through the state machine too. On the local stack the version is only registered, and
+    `evergreen promote MODEL VERSION` puts it into production.
+
+    Once a model serves and its ground truth arrives, use `evergreen retrain MODEL`, which trains on
+    logged requests.
+
+    Next: `evergreen predict MODEL`.
     """
-    example = find_example(model)
     target = choose(aws=aws, stage=stage)
+    if data or aws:
+        _train_deployed(target, model, data, fraction, json=json)
+        return
+    example = find_example(model)
     with Steps() as steps, steps.step("train", f"Train {model}") as say:
         # MLflow and scikit-learn take seconds to import. So they are imported only here.
         from cli.shared.manual_release import train_by_hand
 
         say("reading the recorded data")
         share = example.fraction if fraction is None else fraction
-        data = example.load(example.trained_on, share)
+        rows = example.load(example.trained_on, share)
         source = f"{example.source}, share {share}"
         made: Challenger = train_by_hand(
-            target, example.definition, example.folder, data, source, say
+            target, example.definition, example.folder, rows, source, say
         )
     if json:
         console.document({"model": model, "version": made.version, "run_id": made.run_id})
@@ -55,4 +77,45 @@ def command(
             f"\nVersion {made.version} of {model} is registered. Put it into production with:\n\n"
             f"  evergreen promote {model} {made.version}",
             soft_wrap=True,
+        )
+
+
+def _train_deployed(
+    target: Target, model: str, data: Path | None, fraction: float | None, *, json: bool
+) -> None:
+    definition = find_definition(MODELS, model)
+    with Steps() as steps, steps.step("upload", f"Upload the rows of {model}") as say:
+        import pyarrow as pa
+
+        from cli.shared.training_file import read_training_file
+        from evergreen.clock import utc_now
+        from evergreen.datasets.splitting import split_rows
+        from evergreen.datasets.store import write_dataset
+
+        if data is not None:
+            rows, source = read_training_file(definition, data), data.name
+        else:
+            example = find_example(model)
+            share = example.fraction if fraction is None else fraction
+            recorded = example.load(example.trained_on, share)
+            rows = pa.Table.from_pandas(recorded, preserve_index=False)
+            source = f"{example.source}, share {share}"
+        say(f"writing {rows.num_rows:,} rows")
+        manifest = write_dataset(
+            target.storage,
+            definition,
+            split_rows(definition, rows),
+            sources=[source],
+            data_until=utc_now(),
+            clock=utc_now,
+        )
+    execution = executions.start_execution(target, model, manifest.dataset_id)
+    result = follow(target, execution)
+    if json:
+        console.document(result)
+    else:
+        console.out.print(f"\n{describe_result(model, result)}", soft_wrap=True, markup=False)
+    if result["status"] != "SUCCEEDED":
+        raise RetrainingFailedError(
+            f"{result['status'].lower()}: {result['error']}: {result['cause']}", where=execution
         )

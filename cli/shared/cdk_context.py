@@ -11,7 +11,7 @@ from evergreen.errors import EvergreenError
 CDK_JSON = Path(__file__).resolve().parents[2] / "cdk.json"
 
 
-class Place(BaseModel):
+class DeploymentPlace(BaseModel):
     """The stage and the region of a deployment to AWS."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -21,13 +21,13 @@ class Place(BaseModel):
     """Empty: the region of the user's own configuration."""
 
 
-class _File(BaseModel):
+class _CdkFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    context: Place = Place()
+    context: DeploymentPlace = DeploymentPlace()
 
 
-def read_place(file: Path = CDK_JSON) -> Place:
+def read_place(file: Path = CDK_JSON) -> DeploymentPlace:
     """Return the stage and the region that ``cdk.json`` names.
 
     Raises
@@ -36,7 +36,7 @@ def read_place(file: Path = CDK_JSON) -> Place:
         If the file is missing, is not JSON, or one of the two is not a text.
     """
     try:
-        return _File.model_validate_json(file.read_bytes()).context
+        return _CdkFile.model_validate_json(file.read_bytes()).context
     except (OSError, ValidationError) as error:
         raise EvergreenError(
             f"it cannot be read: {error}", where=str(file), fix="Restore it from git."

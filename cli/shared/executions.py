@@ -18,10 +18,17 @@ EXECUTION_POLL_SECONDS = 1.0
 _SHOWN = ("TaskStateEntered", "WaitStateEntered", "FailStateEntered", "SucceedStateEntered")
 
 
-def start_execution(target: Target, model: str) -> str:
-    """Start a retraining, with or without drift, and return the execution's ARN."""
+def start_execution(target: Target, model: str, dataset_id: str | None = None) -> str:
+    """Start a retraining, with or without drift, and return the execution's ARN.
+
+    Parameters
+    ----------
+    dataset_id
+        The data set to train on; if not given, one is built from the request log.
+    """
+    request = {"model": model} | ({} if dataset_id is None else {"dataset_id": dataset_id})
     answer = target.client("stepfunctions").start_execution(
-        stateMachineArn=target.output("StateMachineArn"), input=json.dumps({"model": model})
+        stateMachineArn=target.output("StateMachineArn"), input=json.dumps(request)
     )
     return str(answer["executionArn"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,22 +18,38 @@ Templates = dict[str, dict[str, Any]]
 """CloudFormation templates by the last part of their stack's name."""
 
 
+def synthesise_parts(context: dict[str, Any], models: Path, outdir: Path) -> Templates:
+    """Return the templates of an app, nested ones too, by the whole name of their stack."""
+    app.synthesise(context, models, str(outdir))
+    return parts_of(outdir)
+
+
+def parts_of(outdir: Path) -> Templates:
+    """Return the templates that a synthesis wrote, as :func:`synthesise_parts` does."""
+    files = sorted(outdir.glob("*.template.json"))
+    return {file.name.removesuffix(".template.json"): _read(file) for file in files}
+
+
 def synthesise(context: dict[str, Any], models: Path, outdir: Path) -> Templates:
     """Return the templates of an app; the resources of a nested stack are shown in its parent."""
-    app.synthesise(context, models, str(outdir))
-    files = sorted(outdir.glob("*.template.json"))
-    found = {file: json.loads(file.read_text()) for file in files}
-    nested = [file for file in files if file.name.endswith(".nested.template.json")]
+    parts = synthesise_parts(context, models, outdir)
     templates = {
-        file.name.split(".")[0].split("-")[-1]: template
-        for file, template in found.items()
-        if file not in nested
+        name.rsplit("-", 1)[-1]: template
+        for name, template in parts.items()
+        if not name.endswith(".nested")
     }
-    for file in nested:
-        name = next(each for each in templates if f"dev{each}" in file.name.split("Nested")[0])
-        for part in ("Resources", "Outputs"):
-            templates[name].setdefault(part, {}).update(found[file].get(part, {}))
+    for name, template in parts.items():
+        if name.endswith(".nested"):
+            path = name.split("Nested", 1)[0]
+            parent = next(each for each in templates if re.match(f"Evergreen[a-z0-9]+{each}", path))
+            for part in ("Resources", "Outputs"):
+                templates[parent].setdefault(part, {}).update(template.get(part, {}))
     return templates
+
+
+def _read(file: Path) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads(file.read_text())
+    return template
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +58,14 @@ def models() -> Path:
 
 
 @pytest.fixture(scope="session")
-def aws(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return synthesise({"alert_email": "a@example.com"}, models, tmp_path_factory.mktemp("aws"))
+def aws_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of :func:`aws`, which fills it."""
+    return tmp_path_factory.mktemp("aws")
+
+
+@pytest.fixture(scope="session")
+def aws(models: Path, aws_folder: Path) -> Templates:
+    return synthesise({"alert_email": "a@example.com"}, models, aws_folder)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -284,3 +285,50 @@ def test_the_images_versions_are_those_that_the_tests_run() -> None:
 
     assert pins("mlflow-server.lock") <= pins("services.lock")
     assert any(pin.startswith("mlflow==") for pin in pins("mlflow-server.lock"))
+
+
+def exports(templates: Templates) -> set[str]:
+    return {
+        json.dumps(output["Export"]["Name"])
+        for template in templates.values()
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+
+
+def test_a_domain_can_be_added_to_what_is_deployed(tmp_path: Path) -> None:
+    """No stack may lose an export that an older template of another stack imports."""
+    before = services(tmp_path / "before", stage="prod")
+    after = services(
+        tmp_path / "after",
+        stage="prod",
+        services_domain="ml.example.com",
+        services_certificate_arn=CERTIFICATE,
+    )
+    assert exports(before)
+    assert exports(before) <= exports(after)
+
+
+def test_mlflow_is_called_by_a_name_in_lower_case_whatever_the_load_balancer_s_name(
+    tmp_path: Path,
+) -> None:
+    """The server compares names exactly, and clients send them in lower case (RFC 9110, 4.2.3)."""
+    server = tmp_path / "mlflow"
+    server.write_text('#!/bin/sh\n[ "$1" = server ] && env > "$FOUND"; exit 0\n')
+    server.chmod(0o755)
+    found = tmp_path / "found"
+    host = "internal-Evergr-LoadB-1A2B.eu-west-1.elb.amazonaws.com"
+    given = f"{host},localhost:*,127.0.0.1:*"
+    subprocess.run(
+        ["/bin/sh", ROOT / "layers/mlflow/start"],
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "FOUND": str(found),
+            "ARTIFACTS": "s3://artifacts",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": given,
+        },
+        check=True,
+    )
+    variables = dict(line.split("=", 1) for line in found.read_text().splitlines() if "=" in line)
+    allowed = variables["MLFLOW_SERVER_ALLOWED_HOSTS"]
+    assert allowed == given.lower()

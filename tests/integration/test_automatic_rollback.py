@@ -23,7 +23,7 @@ from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.traffic import Api
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 from evergreen.registry.writer import CHAMPION, PREVIOUS
-from evergreen.release.decision_log import read_decision_records
+from evergreen.release.decision_log import decision_key, read_decision_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,6 +117,15 @@ def wait_until_back(target: Target, version: str) -> ProductionPointer:
     return pointer
 
 
+def wait_until_mirrored(target: Target, version: str) -> None:
+    """Wait until MLflow shows a rollback, which it does after production went back."""
+    registry, until = release_context_of(target).registry, time.monotonic() + PATIENCE
+    uri = target.storage.uri(decision_key(newest_record(target)))
+    while registry.decision_of(MODEL, version) != uri and time.monotonic() < until:
+        time.sleep(1)
+    assert registry.decision_of(MODEL, version) == uri
+
+
 def answered_by(target: Target, version: str) -> str:
     """Wait until the API reports that it serves a version, and ask for predictions."""
     with Api.of(target) as api:
@@ -145,6 +154,7 @@ def test_an_alarm_within_the_watch_period_puts_the_version_before_back(
     [event] = told()
     assert (event["model"], event["challenger"], event["champion"]) == (MODEL, first, second)
     registry = release_context_of(deployed).registry
+    wait_until_mirrored(deployed, first)
     assert registry.in_stage(MODEL) == [first]
     assert registry.with_alias(MODEL, CHAMPION) == first
     assert registry.with_alias(MODEL, PREVIOUS) == second
@@ -212,6 +222,7 @@ def test_the_commands_go_back_and_tell_the_story(
     assert (moved["moved"], moved["challenger"], moved["champion"]) == (True, second, first)
     assert evergreen("rollback", MODEL)["moved"] is False
     assert pointer_of(deployed).version == second
+    wait_until_mirrored(deployed, second)
 
     told = evergreen("history", MODEL)
     assert told["production"]["version"] == second

@@ -9,7 +9,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
-from cdk.constructs.serving.model_endpoint import camel_case
+from cdk.constructs.model_room import camel_case
 from cdk.constructs.states import ALL
 
 if TYPE_CHECKING:

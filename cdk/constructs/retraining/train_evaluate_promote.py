@@ -115,7 +115,14 @@ class TrainEvaluatePromote:
                 result_path=sfn.JsonPath.DISCARD,
             )
         self._caught(dataset, self._release)
-        dataset.next(self._training(register))
+        training = self._training(register)
+        dataset.next(training)
+        # Data that a person has uploaded is a data set already.
+        begin = (
+            sfn.Choice(self._scope, "Is there a data set?")
+            .when(sfn.Condition.is_present("$.dataset_id"), training)
+            .otherwise(reading)
+        )
         register.next(evaluate)
         decision = sfn.Condition.string_equals("$.decision", "promote")
         asked = sfn.Condition.number_greater_than("$.shadow_predictions", 0)
@@ -125,7 +132,7 @@ class TrainEvaluatePromote:
             .when(decision, promote)
             .otherwise(reject)
         )
-        return self._take_apart(validate.next(lock).next(reading))
+        return self._take_apart(validate.next(lock).next(begin))
 
     def _reading(self, dataset: Any) -> sfn.IChainable:  # noqa: ANN401 - CDK's task
         """Let a query read the log for the data set, if there is an engine for queries."""
@@ -140,6 +147,7 @@ class TrainEvaluatePromote:
         execution = {"execution.$": "$$.Execution.Id"}
         by_event = {"model.$": "$.detail.model", **execution, "trigger.$": "$['detail-type']"}
         by_request = {"model.$": "$.model", **execution, "trigger": "Request"}
+        by_upload = by_request | {"dataset_id.$": "$.dataset_id", "trigger": "Upload"}
         refused = {
             "model": "-",
             **execution,
@@ -149,8 +157,12 @@ class TrainEvaluatePromote:
                 "Cause": 'model: the input has no such text. Give {"model": "<name>"}.',
             },
         }
-        names = {"Take the event apart": by_event, "Take the request apart": by_request}
-        event, request = (
+        names = {
+            "Take the event apart": by_event,
+            "Take the upload apart": by_upload,
+            "Take the request apart": by_request,
+        }
+        event, upload, request = (
             sfn.Pass(self._scope, name, parameters=parts) for name, parts in names.items()
         )
         refuse = sfn.Pass(self._scope, "Refuse the request", parameters=refused)
@@ -163,15 +175,19 @@ class TrainEvaluatePromote:
                 ),
                 event.next(then),
             )
+            .when(
+                condition.and_(condition.is_string("$.model"), condition.is_string("$.dataset_id")),
+                upload.next(then),
+            )
             .when(condition.is_string("$.model"), request.next(then))
             .otherwise(refuse.next(self._failed))
         )
 
-    def _training(self, register: sfn.IChainable) -> sfn.IChainable:
+    def _training(self, register: sfn.IChainable) -> Any:  # noqa: ANN401 - CDK's state
         train = self._step("Train a challenger", "train")
-        here: sfn.IChainable = train.next(register)
+        train.next(register)
         if self._job is None:
-            return here
+            return train
         job = self._job.state("Train a challenger on SageMaker")
         job.add_catch(
             self._states.note("Train a challenger on SageMaker", self._release),
@@ -182,7 +198,7 @@ class TrainEvaluatePromote:
         return (
             sfn.Choice(self._scope, "Where is it trained?")
             .when(sfn.Condition.string_equals("$.compute", "sagemaker"), job)
-            .otherwise(here)
+            .otherwise(train)
         )
 
     def _shadow(self, promote: sfn.IChainable, reject: sfn.IChainable) -> sfn.IChainable:

@@ -45,7 +45,9 @@ class RestApi(Construct):
             description="Evergreen: predictions, ground truth, and what there is to ask",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            # API Gateway has one such role for all APIs of an account and region. Deleting it with
+            # one stage would silence the logs of the others.
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),

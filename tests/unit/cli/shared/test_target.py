@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.shared import target
-from cli.shared.cdk_context import Place, read_place
+from cli.shared.cdk_context import DeploymentPlace, read_place
 from cli.shared.target import Target
 from evergreen.errors import EvergreenError
 
@@ -69,4 +69,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_the_file_of_the_repository_is_read() -> None:
-    assert read_place() == Place(stage="dev", region="us-east-1")
+    assert read_place() == DeploymentPlace(stage="dev", region="us-east-1")

@@ -1,0 +1,85 @@
+"""A file of labelled rows as a data set: CSV or Parquet, for the first training of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from evergreen.datasets.schema import TIMESTAMP
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evergreen.model_definition import ModelDefinition
+
+_MOMENT = pa.timestamp("us", tz="UTC")
+_CSV_TYPES = {
+    "float": pa.float64(),
+    "integer": pa.float64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+}
+
+
+def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
+    """Read the rows of a file: the model's features, its target and ``timestamp``.
+
+    Other columns are ignored. ``timestamp`` is the time of the row, with its zone: the newest rows
+    become the holdout.
+
+    Parameters
+    ----------
+    definition
+        Names the columns and their types.
+    file
+        ``.csv``, ``.csv.gz`` or ``.parquet``.
+
+    Raises
+    ------
+    EvergreenError
+        If the file is missing or of another kind, lacks a column, or a value does not fit.
+    """
+    wanted = [*definition.features, definition.target, TIMESTAMP]
+    try:
+        table = _read(definition, file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise EvergreenError(f"it cannot be read: {error}", where=str(file)) from error
+    missing = [name for name in wanted if name not in table.column_names]
+    if missing:
+        raise EvergreenError(
+            f"columns are missing: {', '.join(missing)}",
+            where=str(file),
+            fix=f"It must have {', '.join(wanted)}; {TIMESTAMP} is the time of the row.",
+        )
+    return table.select(wanted).set_column(len(wanted) - 1, TIMESTAMP, _moments(table, file))
+
+
+def _read(definition: ModelDefinition, file: Path) -> pa.Table:
+    if file.name.endswith((".csv", ".csv.gz")):
+        types = {name: _CSV_TYPES[each.type] for name, each in definition.features.items()}
+        if definition.task == "classification":
+            types[definition.target] = pa.string()
+        options = pyarrow.csv.ConvertOptions(
+            column_types={**types, TIMESTAMP: _MOMENT}, strings_can_be_null=True
+        )
+        return pyarrow.csv.read_csv(file, convert_options=options)
+    if file.suffix == ".parquet":
+        return pq.read_table(file)
+    raise EvergreenError(
+        "it is neither CSV nor Parquet", where=str(file), fix="Name it .csv, .csv.gz or .parquet."
+    )
+
+
+def _moments(table: pa.Table, file: Path) -> pa.ChunkedArray:
+    values = table[TIMESTAMP]
+    if not (pa.types.is_timestamp(values.type) and values.type.tz) or values.null_count:
+        raise EvergreenError(
+            f"{TIMESTAMP} has the type {values.type} and {values.null_count} missing values",
+            where=str(file),
+            fix="Each row needs a time with its zone, such as 2026-03-01T12:00:00Z.",
+        )
+    return values.cast(_MOMENT)

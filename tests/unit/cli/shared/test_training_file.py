@@ -1,0 +1,85 @@
+"""A file of labelled rows becomes a data set, or is refused with the column that is wrong."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cli.shared.training_file import read_training_file
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.errors import EvergreenError
+from tests.support.trained_models import DEFINITION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADER = "timestamp,wind,stops,line,express,late,note"
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def lines(count: int = 100) -> str:
+    rows = [
+        f"{(START + timedelta(minutes=n)).isoformat()},{'' if n % 7 == 0 else n / 10},{n % 40},"
+        f"{n % 3},{str(n % 2 == 0).lower()},{'late' if n % 5 else 'on time'},x"
+        for n in range(count)
+    ]
+    return "\n".join([HEADER, *rows]) + "\n"
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet"])
+def test_a_file_is_read_with_the_types_of_the_definition(tmp_path: Path, name: str) -> None:
+    plain, file = tmp_path / "plain.csv", tmp_path / name
+    plain.write_text(lines())
+    if name.endswith(".gz"):
+        file.write_bytes(gzip.compress(plain.read_bytes()))
+    elif name.endswith(".parquet"):
+        pq.write_table(read_training_file(DEFINITION, plain), file)
+    else:
+        file = plain
+    table = read_training_file(DEFINITION, file)
+    assert table.column_names == ["wind", "stops", "line", "express", "late", "timestamp"]
+    # A category stays a text, even if it looks like a number.
+    assert table["line"].to_pylist()[:3] == ["0", "1", "2"]
+    assert table["wind"].null_count == 15
+    assert table["timestamp"].to_pylist()[0] == START
+    split = split_rows(DEFINITION, table)
+    assert rows_of(split, TRAIN).num_rows > rows_of(split, HOLDOUT).num_rows > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("rows.xlsx", "", "neither CSV nor Parquet"),
+        ("rows.csv", "timestamp,wind\n2026-03-01T00:00:00Z,1\n", "missing: stops, line, express"),
+        ("rows.csv", lines(1).replace(",0,", ",many,", 1), "cannot be read.*many"),
+        ("rows.csv", lines(1).replace("2026-03-01T00:00:00+00:00", ""), "1 missing values"),
+        ("rows.csv", lines(1).replace("+00:00", ""), "cannot be read.*2026"),
+        ("rows.parquet", "no Parquet", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, text: str, says: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(EvergreenError, match=says) as caught:
+        read_training_file(DEFINITION, file)
+    assert caught.value.where == str(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EvergreenError, match=r"nothing\.csv"):
+        read_training_file(DEFINITION, tmp_path / "nothing.csv")
+
+
+def test_a_time_without_a_zone_in_parquet_is_refused(tmp_path: Path) -> None:
+    plain, file = tmp_path / "plain.csv", tmp_path / "rows.parquet"
+    plain.write_text(lines(3))
+    table = read_training_file(DEFINITION, plain)
+    naive = table["timestamp"].cast(pa.timestamp("us"))
+    pq.write_table(table.set_column(5, "timestamp", naive), file)
+    with pytest.raises(EvergreenError, match="timestamp has the type"):
+        read_training_file(DEFINITION, file)
