@@ -51,7 +51,7 @@ def import_command(
         bool, typer.Option("--again", help="Send the whole file, although it was sent before.")
     ] = False,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Send the ground truth of a file of any size.

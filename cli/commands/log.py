@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913 - one for each option
     sql: Annotated[str | None, typer.Option(help="A query on the log, in DuckDB's SQL.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the result as CSV.")] = False,
     aws: Aws = False,
-    stage: Stage = "dev",
+    stage: Stage = None,
     json: Json = False,
 ) -> None:
     """Show the newest rows of a model's request log, or query it with SQL.
@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913 - one for each option
         _list(lake, definition, window, limit, csv=csv, json=json)
 
 
-def _lake(*, aws: bool, stage: str) -> Lake:
+def _lake(*, aws: bool, stage: str | None) -> Lake:
     # pyarrow takes a while to import. So it is imported only here.
     from evergreen.lake.reader import Lake
 

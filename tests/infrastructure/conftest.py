@@ -40,11 +40,26 @@ def synthesise(context: dict[str, Any], models: Path, outdir: Path) -> Templates
     }
     for name, template in parts.items():
         if name.endswith(".nested"):
-            path = name.split("Nested", 1)[0]
+            path, model = re.fullmatch(r"(\w+)Nested(\w+)[0-9A-F]{8}\.nested", name).groups()  # type: ignore[union-attr]
             parent = next(each for each in templates if re.match(f"Evergreen[a-z0-9]+{each}", path))
-            for part in ("Resources", "Outputs"):
-                templates[parent].setdefault(part, {}).update(template.get(part, {}))
+            _show(template, templates[parent], f"Nested{model}NestedStack")
     return templates
+
+
+def _show(nested: dict[str, Any], parent: dict[str, Any], mark: str) -> None:
+    """Move the resources of a nested stack into its parent, which gives it its parameters."""
+    (stack,) = (name for name in parent["Resources"] if mark in name)
+    given = parent["Resources"].pop(stack)["Properties"].get("Parameters", {})
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() == {"Ref"} and value["Ref"] in given:
+                return given[value["Ref"]]
+            return {key: filled(each) for key, each in value.items()}
+        return [filled(each) for each in value] if isinstance(value, list) else value
+
+    for part in ("Resources", "Outputs"):
+        parent.setdefault(part, {}).update(filled(nested.get(part, {})))
 
 
 def _read(file: Path) -> dict[str, Any]:

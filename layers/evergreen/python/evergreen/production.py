@@ -115,7 +115,7 @@ class Production:
         Raises
         ------
         NoProductionModelError
-            If nothing is in production.
+            If no version is in production.
         PointerError
             If the parameter's value is not a pointer.
         """

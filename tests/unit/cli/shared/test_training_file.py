@@ -48,7 +48,7 @@ def test_a_file_is_read_with_the_types_of_the_definition(tmp_path: Path, name: s
     assert table["wind"].null_count == 15
     assert table["timestamp"].to_pylist()[0] == START
     split = split_rows(DEFINITION, table)
-    assert rows_of(split, TRAIN).num_rows > rows_of(split, HOLDOUT).num_rows > 0
+    assert (rows_of(split, TRAIN).num_rows, rows_of(split, HOLDOUT).num_rows) == (50, 50)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_decisions_and_history_read_past_a_damaged_pointer(bench: ReleaseBench) 
 
 
 def test_nothing_to_go_back_to_is_said(bench: ReleaseBench) -> None:
-    with pytest.raises(NoProductionModelError, match="nothing is in production"):
+    with pytest.raises(NoProductionModelError, match="no version is in production"):
         move_back(alone(bench), MODEL, "why not")
     damage(bench)
     with pytest.raises(NoProductionModelError, match="no pointer is left"):

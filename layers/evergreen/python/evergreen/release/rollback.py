@@ -146,7 +146,7 @@ def _present(context: RollbackContext, model: str) -> tuple[ProductionPointer, b
     except PointerError:
         pointer, damaged = context.production.read_last_valid(model), True
     if pointer is None:
-        what = "no pointer is left that can be read" if damaged else "nothing is in production"
+        what = "no pointer is left that can be read" if damaged else "no version is in production"
         raise NoProductionModelError(what, where=model)
     return pointer, damaged
 
