@@ -121,7 +121,12 @@ class ServingStack(Stack):
             folder="export_metrics",
             layer="lake",
             capacity=Capacity(memory=512, seconds=29),
-            environment={"EVERGREEN_API_KEY_ID": key.key_id, "EVERGREEN_QUANTILES": quantiles},
+            environment={
+                "EVERGREEN_API_KEY_ID": key.key_id,
+                "EVERGREEN_QUANTILES": quantiles,
+                # CloudWatch's values are those of whole minutes. An emulator charges nothing.
+                "EVERGREEN_ANSWER_SECONDS": "1" if storage.deployment.settings.emulator else "60",
+            },
         )
         export.role.add_to_policy(
             iam.PolicyStatement(

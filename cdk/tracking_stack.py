@@ -122,7 +122,9 @@ class TrackingStack(Stack):
         database = rds.DatabaseInstance(
             self,
             "Database",
-            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17),
+            # A minor version, because RDS ends the support of each: it took no new instance of
+            # 17.1 to 17.4 from May 2026 on.
+            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_7),
             instance_type=ec2.InstanceType(self._plan.instance),
             vpc=network.vpc,
             vpc_subnets=network.subnets,

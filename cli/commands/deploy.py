@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 
 from cli.shared import console
-from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.cdk_deployment import assembly_folder, deploy, emulator_context
+from cli.shared.examples import MODELS
+from cli.shared.leftovers import orphaned_stacks, stale_pointers
 from cli.shared.options import Stage
 from cli.shared.progress import Steps
 from cli.shared.target import Target
 from evergreen.clock import parse_period
+from evergreen.model_definition import load_definitions
 from local.monitoring import watch
 from local.settings import read_settings
 from local.stack import running_stack
@@ -47,7 +50,8 @@ def command(
     --stage deploys another stage than cdk.json names.
     It needs Docker to build the training and drift images.
 
-    The command prints the outputs of the stacks, the API's address among them.
+    The command prints the outputs of the stacks, the API's address among them. On AWS it also names
+    what is no longer part of the app and still costs, with the command that deletes it.
 
     Next: `evergreen demo` runs the loop once.
     """
@@ -70,6 +74,12 @@ def command(
     for name, value in sorted(target.outputs.items()):
         console.out.print(f"  {name:<40} {value}", soft_wrap=True, markup=False)
     console.out.print(f"\nThe API answers at {target.api_url}", soft_wrap=True)
+    if aws:
+        stacks = orphaned_stacks(target, assembly_folder(log))
+        for leftover in [*stacks, *stale_pointers(target, load_definitions(MODELS))]:
+            console.out.print(
+                f"\n{leftover.what}:\n\n  {leftover.command}", soft_wrap=True, markup=False
+            )
 
 
 def _check_period(text: str) -> None:

@@ -84,7 +84,7 @@ def deploy(
             [
                 *("deploy", "--all", "--require-approval", "never", "--progress", "events"),
                 # Its own folder: cdk refuses a folder that another deployment reads.
-                *("--output", str(log.parent / "cdk.out")),
+                *("--output", str(assembly_folder(log))),
                 *("--concurrency", "4", "--asset-parallelism", *_method(target), *settings),
             ],
             log,
@@ -92,6 +92,11 @@ def deploy(
         )
     if target.is_emulator:
         publish_routes(target)
+
+
+def assembly_folder(log: Path) -> Path:
+    """Return the folder of the templates of a deployment with this log."""
+    return log.parent / "cdk.out"
 
 
 def publish_routes(target: Target) -> None:

@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {
             "statusCode": 200,
             "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4},
-            "body": generate_latest(_collector()).decode(),
+            "body": _answer(int(time.monotonic() / settings().answer_seconds)),
         }
 
 
@@ -65,6 +65,11 @@ def _forbidden() -> dict[str, Any]:
         "headers": {"content-type": "application/problem+json"},
         "body": to_json(problem).decode(),
     }
+
+
+@lru_cache(maxsize=1)
+def _answer(_period: int) -> str:
+    return generate_latest(_collector()).decode()
 
 
 @cache

@@ -20,6 +20,9 @@ class Settings(Environment):
         alias="EVERGREEN_QUANTILES"
     )
     """The quantiles to request; not every CloudWatch supports percentiles."""
+    answer_seconds: float = Field(alias="EVERGREEN_ANSWER_SECONDS", default=60, gt=0)
+    """How long an answer is given again, because CloudWatch charges for each metric that is read.
+    """
 
 
 @cache

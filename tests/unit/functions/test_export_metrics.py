@@ -170,10 +170,10 @@ def called(aws: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("EVERGREEN_API_KEY_ID", "key-1")
     monkeypatch.setenv("EVERGREEN_QUANTILES", "0.5 0.99")
     monkeypatch.setattr(clients, "aws_client", lambda name: made[name])
-    for cached in (settings, module._collector, module._api_key):
+    for cached in (settings, module._collector, module._api_key, module._answer):
         cached.cache_clear()
     yield aws
-    for cached in (settings, module._collector, module._api_key):
+    for cached in (settings, module._collector, module._api_key, module._answer):
         cached.cache_clear()
 
 
@@ -218,6 +218,24 @@ def test_nothing_else_does_and_cloudwatch_is_not_asked(
     assert answer["statusCode"] == 403
     assert json.loads(answer["body"])["status"] == 403
     assert calls == []
+
+
+def test_an_answer_is_given_again_for_a_while_and_cloudwatch_is_asked_once(
+    called: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 600.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: seconds)
+    key = {"x-api-key": "s3cret"}
+    with intercepted(called.cloudwatch, "ListMetrics") as asked:
+        first = call(key)["body"]
+        once = len(asked)
+        seconds += 59
+        assert call(key)["body"] == first
+        assert len(asked) == once > 0
+        assert call({"x-api-key": "wrong"})["statusCode"] == 403
+        seconds += 1
+        call(key)
+        assert len(asked) > once
 
 
 @pytest.mark.parametrize("text", ["0.5 1", "0", "half"])
