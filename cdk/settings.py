@@ -70,6 +70,7 @@ CertificateArn = Annotated[
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
 VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
 Listed = BeforeValidator(_split)
+ImageDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Cidr = Annotated[str, Field(pattern=r"^(\d{1,3}\.){3}\d{1,3}/\d{1,2}$")]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 
@@ -154,6 +155,9 @@ class Settings(BaseModel):
     no_traffic_after: Annotated[Period | None, Unset] = timedelta(hours=1)
     """Time without a request to a model after which an alarm begins, in whole minutes. Empty: no
     such alarm."""
+    image_date: Annotated[ImageDate | None, Unset] = None
+    """Day of the last rebuild of the images, as ``2026-11-28``. A new value builds them again, with
+    the patches that their base images have got. Empty: only changed files build them again."""
     granted_api_resources: Annotated[int, Field(ge=300)] = 300
     """Resources (paths) that a REST API may have in your account: AWS's quota ``Resources/Routes
     per REST/WebSocket API``. Each model needs four. AWS raises it on request."""
@@ -184,6 +188,11 @@ class Settings(BaseModel):
     def lake_database(self) -> str:
         """The name under which the catalogue has the stage's tables: on AWS, a Glue database."""
         return f"evergreen_{self.stage}"
+
+    @property
+    def image_arguments(self) -> dict[str, str]:
+        """The build arguments of every image; they are part of what decides about a rebuild."""
+        return {"IMAGE_DATE": self.image_date} if self.image_date else {}
 
     @property
     def granted_quotas(self) -> dict[str, int]:

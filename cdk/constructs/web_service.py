@@ -119,6 +119,7 @@ class WebService(Construct):
                 folder,
                 file=dockerfile,
                 platform=_PLATFORMS[settings.architecture],
+                build_args=settings.image_arguments,
                 exclude=list(exclude),
             ),
             user=str(web.user),

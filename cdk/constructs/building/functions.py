@@ -201,6 +201,7 @@ class ImageFunction(EvergreenFunction):
                     file=f"layers/{image}/Dockerfile",
                     cmd=[handler_of(folder)],
                     platform=_PLATFORMS[settings.architecture],
+                    build_args=settings.image_arguments,
                 ),
                 environment=variables,
                 **_placed(placement),

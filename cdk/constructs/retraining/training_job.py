@@ -84,6 +84,7 @@ class TrainingJob(Construct):
             directory=str(ROOT),
             file="layers/training/Dockerfile",
             platform=ecr_assets.Platform.LINUX_AMD64,  # as most training instances
+            build_args=storage.deployment.settings.image_arguments,
         )
         self.role = self._role()
         settings = storage.deployment.settings
