@@ -283,7 +283,11 @@ def test_what_starts_it_has_the_fields_that_it_reads(
     aws: Templates, definition: dict[str, Any]
 ) -> None:
     rules = resources(aws["Retraining"], "AWS::Events::Rule").values()
-    (pattern,) = (rule["EventPattern"] for rule in rules if "EventPattern" in rule)
+    (pattern,) = (
+        rule["EventPattern"]
+        for rule in rules
+        if "StateMachine" in flat(rule["Targets"][0]["Arn"]) and "EventPattern" in rule
+    )
     path = definition["States"]["Take the event apart"]["Parameters"]["model.$"]
     read = {path.removeprefix("$.detail."), *pattern["detail"]}
     assert read == {"model", "start_retraining"}

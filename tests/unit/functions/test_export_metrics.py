@@ -224,7 +224,7 @@ def test_an_answer_is_given_again_for_a_while_and_cloudwatch_is_asked_once(
     called: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = 600.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: seconds)
+    monkeypatch.setattr("time.monotonic", lambda: seconds)
     key = {"x-api-key": "s3cret"}
     with intercepted(called.cloudwatch, "ListMetrics") as asked:
         first = call(key)["body"]
