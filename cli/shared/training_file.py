@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 _MOMENT = pa.timestamp("us", tz="UTC")
+_TRUE = ["true", "True", "TRUE", "1", "1.0"]
+_FALSE = ["false", "False", "FALSE", "0", "0.0"]
+"""Pandas writes booleans beside missing values as numbers."""
 _CSV_TYPES = {
     "float": pa.float64(),
     "integer": pa.float64(),
@@ -64,7 +67,10 @@ def _read(definition: ModelDefinition, file: Path) -> pa.Table:
         if definition.task == "classification":
             types[definition.target] = pa.string()
         options = pyarrow.csv.ConvertOptions(
-            column_types={**types, TIMESTAMP: _MOMENT}, strings_can_be_null=True
+            column_types={**types, TIMESTAMP: _MOMENT},
+            strings_can_be_null=True,
+            true_values=_TRUE,
+            false_values=_FALSE,
         )
         return pyarrow.csv.read_csv(file, convert_options=options)
     if file.suffix == ".parquet":

@@ -51,6 +51,15 @@ def test_a_file_is_read_with_the_types_of_the_definition(tmp_path: Path, name: s
     assert (rows_of(split, TRAIN).num_rows, rows_of(split, HOLDOUT).num_rows) == (50, 50)
 
 
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("True", "False"), ("1.0", "0.0")])
+def test_booleans_are_read_as_pandas_and_others_write_them(
+    tmp_path: Path, yes: str, no: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(lines(4).replace(",true,", f",{yes},").replace(",false,", f",{no},"))
+    assert read_training_file(DEFINITION, file)["express"].to_pylist() == [True, False] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
