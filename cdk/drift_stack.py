@@ -18,9 +18,9 @@ from cdk.constructs import access
 from cdk.constructs.building.functions import WORKER, ImageFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
+from cdk.constructs.model_room import camel_case
 from cdk.constructs.monitoring.notifications import Notifications
 from cdk.constructs.querying.queried_check import QueriedCheck
-from cdk.constructs.model_room import camel_case
 from cdk.settings import period_text, schedule_period
 from evergreen.lake.query_places import QUERIES
 
