@@ -149,7 +149,6 @@ def _pictures(
     from cli.shared.drift_view import TOP, bins_for
     from cli.shared.histograms import of_categories, of_numbers
     from evergreen.drift.inputs import read_drift_inputs
-    from evergreen.lake.reader import Lake
     from evergreen.production import Production
 
     pointer = Production(target.stage, target.client("ssm")).read(definition.name)
@@ -167,7 +166,7 @@ def _pictures(
     found = read_drift_inputs(
         definition,
         checked,
-        Lake(target.storage),
+        target.lake,
         target.storage,
         start=decision.window_start,
         end=decision.window_end,

@@ -112,13 +112,13 @@ def _document(
 
 
 def _unjoined(target: Target, model: str) -> UnjoinedLabels:
-    from evergreen.lake.reader import EARLIEST_LANDING, Lake
+    from evergreen.lake.reader import EARLIEST_LANDING
     from evergreen.lake.unjoined import find_unjoined
 
     # Later predictions may still be in Firehose's buffer.
     end = utc_now() - EARLIEST_LANDING
     definition = find_definition(MODELS, model)
-    return find_unjoined(Lake(target.storage), definition, end - _LABELS_OF, end)
+    return find_unjoined(target.lake, definition, end - _LABELS_OF, end)
 
 
 def _told(found: UnjoinedLabels) -> str:

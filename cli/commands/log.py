@@ -81,10 +81,7 @@ def command(  # noqa: PLR0913 - one for each option
 
 
 def _lake(*, aws: bool, stage: str | None) -> Lake:
-    # pyarrow takes a while to import. So it is imported only here.
-    from evergreen.lake.reader import Lake
-
-    return Lake(choose(aws=aws, stage=stage).storage)
+    return choose(aws=aws, stage=stage).lake
 
 
 def _window(since: str, until: str | None) -> tuple[datetime, datetime]:

@@ -62,7 +62,7 @@ def import_file(
         If no version was promoted yet, so that there is no prediction to label.
     """
     storage = target.storage
-    lake = Lake(storage)
+    lake = target.lake
 
     with (
         CallerIds(scratch / "ids.sqlite") as ids,

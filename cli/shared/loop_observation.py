@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from evergreen.clock import utc_now
 from evergreen.drift.log import read_drift_decisions
 from evergreen.errors import EvergreenError
-from evergreen.lake.reader import Lake
 from evergreen.production import Production
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ class Loop:
 
     def rows_logged(self, since: datetime, note: str) -> int:
         """Count the champion's rows in the log whose metadata contain ``note``, each row once."""
-        table = Lake(self.target.storage).predictions(self.definition, since, utc_now())
+        table = self.target.lake.predictions(self.definition, since, utc_now())
         table = table.filter(pc.equal(table["role"], "champion"))
         return int(pc.sum(pc.match_substring(table["metadata"], note)).as_py() or 0)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from botocore.config import Config
 
+    from evergreen.lake.catalog import LakeCatalog
+    from evergreen.lake.reader import Lake
     from local.stack import Stack
 
 
@@ -154,6 +156,22 @@ class Target:
     def storage(self) -> Storage:
         """The storage of the data bucket."""
         return Storage(self.output("BucketName"), self.client("s3"))
+
+    @cached_property
+    def lake_tables(self) -> LakeCatalog:
+        """The tables of the request log and of the ground truth."""
+        from evergreen.lake.catalog import GLUE, open_catalog
+
+        database = f"evergreen_{self.stage}"
+        glue = self.client("glue") if self.lake_catalog == GLUE else None
+        return open_catalog(self.lake_catalog, self.storage, database, glue)
+
+    @property
+    def lake(self) -> Lake:
+        """The request log and the ground truth, for reading."""
+        from evergreen.lake.reader import Lake
+
+        return Lake(self.storage, self.lake_tables)
 
     @property
     def api_url(self) -> str:

@@ -23,8 +23,9 @@ from evergreen.model_definition import find_definition
 from evergreen.training.trainer import load_trainer
 from evergreen.training.window import choose_window
 from functions.shared import clients
-from functions.shared.deployment_settings import settings
 from functions.shared.finished_query import OptionalQuery
+from functions.shared.lake import lake
+from functions.shared.lake_settings import settings
 from functions.shared.logs import create_logger
 
 logger = create_logger()
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     source: Lake | QueryOutput = (
         request.query.output(storage, pointer.reference_dataset_id)
         if request.query
-        else Lake(storage)
+        else lake(settings())
     )
     manifest = build_dataset(
         storage,

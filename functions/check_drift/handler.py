@@ -19,7 +19,6 @@ from evergreen.bundle.store import read_signature
 from evergreen.clock import utc_now
 from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.events import Events
-from evergreen.lake.reader import Lake
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
 from evergreen.storage import Storage
@@ -27,6 +26,7 @@ from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.settings import settings
 from functions.shared import clients
 from functions.shared.finished_query import OptionalMoment, OptionalQuery
+from functions.shared.lake import lake
 from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from evergreen.drift.check import CheckResult
     from evergreen.drift.episodes.state import Episodes
     from evergreen.drift.log import UnivariateTest
+    from evergreen.lake.reader import Lake
 
 MAX_FEATURES = 50
 """The largest number of features whose effect is written as a metric."""
@@ -73,18 +74,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     from evergreen.drift.inputs import QueriedWindow  # noqa: PLC0415
 
     storage = clients.storage(settings().bucket, LONG)
-    log = Lake(storage)
-    lake: Lake | QueriedWindow = log
+    log = lake(settings())
+    source: Lake | QueriedWindow = log
     end = request.end or utc_now()
     if request.query:
-        lake = QueriedWindow(log, request.query.output(storage, pointer.version))
+        source = QueriedWindow(log, request.query.output(storage, pointer.version))
         end = request.query.end or end
     # A changed model.toml applies to the next training. Until then the traffic is the bundle's.
     definition = served_definition(definition, read_signature(storage, pointer))
     result = run_check(
         definition,
         pointer,
-        lake,
+        source,
         storage,
         start=end - request.window,
         end=end,

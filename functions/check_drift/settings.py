@@ -7,14 +7,13 @@ from functools import cache
 from pydantic import Field
 
 from evergreen.model_definition import Period
-from functions.shared.environment import ModelsEnvironment
+from functions.shared.environment import LakeEnvironment
 
 
-class Settings(ModelsEnvironment):
+class Settings(LakeEnvironment):
     """Environment of the function."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
     event_bus: str = Field(alias="EVERGREEN_EVENT_BUS")
     cooldown: Period | None = Field(alias="EVERGREEN_COOLDOWN", default=None)
     """Overrides every model's ``retraining.cooldown`` in this deployment."""

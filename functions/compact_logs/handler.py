@@ -12,20 +12,19 @@ from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.errors import CompactionError
 from evergreen.lake.compaction import CompactionReport, compact
-from evergreen.lake.reader import Lake
 from evergreen.lake.tables import LABELS
 from evergreen.lake.unjoined import find_unjoined
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition, load_definitions
 from functions.compact_logs.settings import settings
 from functions.shared import clients
+from functions.shared.lake import lake, tables
 from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from evergreen.storage import Storage
 
 logger = create_logger()
 _COUNTERS = (Metric.COMPACTION_FAILURES, Metric.REJECTED_RECORDS)
@@ -60,11 +59,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     for definition in definitions:
         report = compact(
             storage,
+            tables(settings()),
             definition,
             include_open=request.include_open,
             keep_raw=timedelta(days=settings().raw_retention_days),
         )
-        unjoined = _unjoined(storage, definition, report)
+        unjoined = _unjoined(definition, report)
         _record(definition.name, report, unjoined)
         reports.append(report)
     done = [asdict(each) for report in reports for each in report.done]
@@ -82,9 +82,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return {"partitions": done}
 
 
-def _unjoined(
-    storage: Storage, definition: ModelDefinition, report: CompactionReport
-) -> int | None:
+def _unjoined(definition: ModelDefinition, report: CompactionReport) -> int | None:
     """Count the labels of the compacted days that belong to no logged prediction."""
     days = [date.fromisoformat(each.day) for each in report.done if each.table == LABELS.name]
     if not days:
@@ -93,9 +91,9 @@ def _unjoined(
     for day in days:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         try:
-            found = find_unjoined(Lake(storage), definition, start, start + timedelta(days=1))
+            found = find_unjoined(lake(settings()), definition, start, start + timedelta(days=1))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other models go on
-            report.fail(LABELS, definition.name, LABELS.partition(definition.name, day), error)
+            report.fail(LABELS, definition.name, LABELS.raw_prefix(definition.name, day), error)
         else:
             count += found.unjoined
     return count

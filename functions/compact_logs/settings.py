@@ -6,13 +6,12 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.shared.environment import ModelsEnvironment
+from functions.shared.environment import LakeEnvironment
 
 
-class Settings(ModelsEnvironment):
+class Settings(LakeEnvironment):
     """Environment of the function."""
 
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
     raw_retention_days: int = Field(alias="EVERGREEN_RAW_RETENTION_DAYS")
 
 

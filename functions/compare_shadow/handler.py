@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.aws import LONG
 from evergreen.clock import to_text, utc_now
 from evergreen.errors import EvergreenError
-from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
 from evergreen.shadow.comparison import compare_shadow
 from evergreen.shadow.slot import seconds_to_wait
 from functions.shared import clients
-from functions.shared.deployment_settings import settings
+from functions.shared.lake import lake
+from functions.shared.lake_settings import settings
 from functions.shared.logs import create_logger
 
 logger = create_logger()
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             fix="Another version was promoted or put there meanwhile. Retrain.",
         )
     storage = clients.storage(settings().bucket, LONG)
-    seen = compare_shadow(storage, Lake(storage), definition, slot, clock=utc_now)
+    seen = compare_shadow(storage, lake(settings()), definition, slot, clock=utc_now)
     shadow = {
         "version": slot.version,
         "started_at": to_text(slot.started_at),

@@ -42,3 +42,13 @@ class ModelsEnvironment(Environment):
         if self.models_folder is None and self.task_root is None:
             raise ValueError("set EVERGREEN_MODELS or LAMBDA_TASK_ROOT")
         return self
+
+
+class LakeEnvironment(ModelsEnvironment):
+    """Settings of a function that reads or writes the request log and the ground truth."""
+
+    bucket: str = Field(alias="EVERGREEN_BUCKET")
+    lake_catalog: str = Field(alias="EVERGREEN_LAKE_CATALOG")
+    """``glue``, or the SQLAlchemy URI of a database."""
+    lake_database: str = Field(alias="EVERGREEN_LAKE_DATABASE")
+    """The namespace of the deployment's tables in the catalogue."""

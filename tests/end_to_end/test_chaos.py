@@ -32,6 +32,7 @@ from cdk.constructs.building.layers import LIBRARY, build_layer
 from cli.shared.target import Target
 from evergreen.capture.request_log import request_log_landing_prefix
 from evergreen.clock import utc_now
+from evergreen.lake.catalog import open_catalog
 from evergreen.lake.reader import Lake
 from evergreen.production import Production
 from evergreen.storage import Storage
@@ -56,14 +57,16 @@ ROLE = "arn:aws:iam::000000000000:role/chaos"
 
 # A process of its own, so that it can be killed at any point.
 COMPACT = """
-import sys
+import os, sys
 import boto3
+from evergreen.lake.catalog import open_catalog
 from evergreen.lake.compaction import compact
 from evergreen.storage import Storage
 from tests.support.trained_models import DEFINITION
 storage = Storage(sys.argv[1], boto3.client("s3"))
 print("ready", flush=True)
-report = compact(storage, DEFINITION, include_open=True)
+catalog = open_catalog(os.environ["EVERGREEN_LAKE_CATALOG"], storage, sys.argv[1])
+report = compact(storage, catalog, DEFINITION, include_open=True)
 assert not report.failures, report.failures
 """
 
@@ -227,7 +230,8 @@ class World:
 
 
 def _readable(world: World, began: Any) -> Counter[tuple[str, int]]:
-    lake = Lake(world.storage)
+    catalog = open_catalog(world.target.lake_catalog, world.storage, world.name)
+    lake = Lake(world.storage, catalog)
     table = lake.predictions(DEFINITION, began, utc_now(), ["model_output"])
     keys = zip(table["request_id"].to_pylist(), table["row"].to_pylist(), strict=True)
     return Counter(keys)

@@ -18,7 +18,6 @@ from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import Episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
 from evergreen.drift.log import read_drift_decisions
-from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, SPECS
 from evergreen.model_definition import find_definition
@@ -227,7 +226,7 @@ def test_the_api_answers_with_the_promoted_version(once: Round, deployed: Target
     assert oip["model_version"] == once.summary.champion_after
     assert ours["predictions"] == alias["predictions"]
     assert oip["outputs"][0]["data"] == ours["predictions"]
-    logged = Lake(deployed.storage).predictions(find_definition(MODELS, MODEL), began, utc_now())
+    logged = deployed.lake.predictions(find_definition(MODELS, MODEL), began, utc_now())
     assert {ours["request_id"], alias["request_id"]} <= set(logged["request_id"].to_pylist())
 
 

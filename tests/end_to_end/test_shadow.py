@@ -27,7 +27,6 @@ from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.progress import Steps
 from evergreen.bundle.store import Bundle, load_bundle, save_bundle
 from evergreen.clock import utc_now
-from evergreen.lake.reader import Lake
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
 from evergreen.release.decision_log import read_decision_records
@@ -105,15 +104,13 @@ class Stage:
         storage = release_context_of(self.target).storage
         deadline = time.monotonic() + 180
         while True:
-            seen = compare_shadow(storage, Lake(storage), self.definition, slot, clock=utc_now)
+            seen = compare_shadow(storage, self.target.lake, self.definition, slot, clock=utc_now)
             if done(seen) or time.monotonic() > deadline:
                 return seen
             time.sleep(3)
 
     def rows(self, since: datetime, role: str) -> list[dict[str, Any]]:
-        table = Lake(release_context_of(self.target).storage).predictions(
-            self.definition, since, utc_now()
-        )
+        table = self.target.lake.predictions(self.definition, since, utc_now())
         return [row for row in table.to_pylist() if row["role"] == role]
 
 

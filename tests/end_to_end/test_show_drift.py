@@ -19,7 +19,6 @@ from cli.shared.manual_release import train_and_promote
 from cli.shared.progress import Steps
 from cli.shared.traffic import Api
 from evergreen.clock import to_text, utc_now
-from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
 from models.flight_delay.data import load_flights
 from tests.support.prometheus_server import wait
@@ -63,7 +62,7 @@ def window(deployed: Target) -> Window:
         start = utc_now()
         for _ in range(2):
             api.predict(MODEL, {"instances": [example_row()] * (ROWS // 2)})
-    lake = Lake(deployed.storage)
+    lake = deployed.lake
     wait(
         lambda: lake.predictions(definition, start, utc_now()).num_rows >= ROWS or None,
         seconds=60,

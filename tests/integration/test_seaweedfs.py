@@ -41,6 +41,7 @@ from local.process import Command
 from local.service import answers
 from local.settings import Settings, read_settings
 from tests.conftest import say
+from tests.support.lake_tables import catalog_in
 from tests.support.log_records import encode, request_records
 from tests.support.seaweedfs_server import CREDENTIALS, SeaweedFS
 from tests.support.trained_models import DEFINITION, ROW, bundle
@@ -200,7 +201,8 @@ def land(storage: Storage, name: str, request_id: str, moment: datetime) -> None
 
 
 def test_the_lake_reads_each_row_once_before_and_after_compaction(storage: Storage) -> None:
-    lake = Lake(storage, clock=lambda: NOW)
+    catalog = catalog_in(storage)
+    lake = Lake(storage, catalog, clock=lambda: NOW)
 
     def rows() -> list[tuple[str, int, float | None]]:
         table = lake.predictions(DEFINITION, NOW - timedelta(hours=1), NOW)
@@ -211,12 +213,13 @@ def test_the_lake_reads_each_row_once_before_and_after_compaction(storage: Stora
     land(storage, "again", "r1", NOW - timedelta(minutes=30))
     expected = [("r1", 0, 0.5), ("r1", 1, None)]
     assert rows() == expected
-    [done] = compact(storage, DEFINITION, include_open=True, clock=lambda: NOW).done
+    [done] = compact(storage, catalog, DEFINITION, include_open=True, clock=lambda: NOW).done
     assert (done.rows, done.duplicates, done.rejected) == (2, 2, 0)
     land(storage, "late", "r2", NOW - timedelta(minutes=1))
-    compact(storage, DEFINITION, include_open=True, clock=lambda: NOW)
+    compact(storage, catalog, DEFINITION, include_open=True, clock=lambda: NOW)
     assert rows() == [*expected, ("r2", 0, 0.5), ("r2", 1, None)]
-    assert len(list(storage.list(REQUEST_LOG.partition(DEFINITION.name, NOW.date())))) == 2
+    data = f"{REQUEST_LOG.table_prefix(DEFINITION.name)}data/"
+    assert len(list(storage.list(data))) == 2
 
 
 def test_of_many_who_take_the_lock_at_once_one_gets_it(storage: Storage) -> None:

@@ -20,6 +20,7 @@ from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, RequestLog
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
+from tests.support.lake_tables import catalog_in
 from tests.support.log_records import request_records
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class WatchedModel:
         return run_check(
             self.definition,
             self.pointer,
-            Lake(self.storage, clock=lambda: END),
+            Lake(self.storage, catalog_in(self.storage), clock=lambda: END),
             self.storage,
             start=end - window,
             end=end,

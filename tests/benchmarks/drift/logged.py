@@ -14,7 +14,10 @@ import pyarrow as pa
 from evergreen.datasets.splitting import split_rows
 from evergreen.datasets.store import write_dataset
 from evergreen.drift.check import run_check
-from evergreen.lake.compaction import commit
+from evergreen.lake.catalog import open_catalog
+from evergreen.lake.commits import append
+from evergreen.lake.data_files import FileWriter, columns_with_ids, day_number
+from evergreen.lake.held import held_lists, write_held
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG, TIMESTAMP_TYPE
 from evergreen.model_definition import ModelDefinition
@@ -24,6 +27,7 @@ from tests.support.folder_bucket import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from evergreen.lake.catalog import LakeCatalog
     from tests.benchmarks.drift.data import Columns
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -55,9 +59,14 @@ def store(reference: Columns, window: Columns, folder: Path) -> None:
     storage.put_json("features.json", features)
     log = _logged(definition, window)
     noon = log.num_rows // 2
+    table = _catalog(folder).create(REQUEST_LOG, definition)
+    columns = columns_with_ids(table, log.schema)
     for part in (log.slice(0, noon), log.slice(noon)):
-        day = part["timestamp"][0].as_py().date()
-        commit(storage, REQUEST_LOG.partition(definition.name, day), part, frozenset(), None)
+        moment = part["timestamp"][0].as_py()
+        writer = FileWriter(storage, table, columns, day_number(moment))
+        writer.write(part)
+        held = write_held(storage, REQUEST_LOG, definition.name, moment.date(), ())
+        append(table, [writer.close()], held_lists(table), moment.date(), held)
 
 
 def run(folder: Path) -> bool:
@@ -72,11 +81,15 @@ def run(folder: Path) -> bool:
         promoted_at=NOON - 20 * DAY,
         metric=1.0,
     )
-    lake = Lake(storage, clock=lambda: NOON)
+    lake = Lake(storage, _catalog(folder), clock=lambda: NOON)
     found = run_check(
         definition, pointer, lake, storage, start=NOON - DAY, end=NOON, clock=lambda: NOON
     )
     return found.decision.verdict == "drift"
+
+
+def _catalog(folder: Path) -> LakeCatalog:
+    return open_catalog(f"sqlite:///{folder}/catalog.sqlite", Folder(folder), "benchmark")
 
 
 def _definition(features: dict[str, dict[str, Any]]) -> ModelDefinition:

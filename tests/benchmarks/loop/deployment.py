@@ -36,6 +36,7 @@ from evergreen.production import ProductionPointer
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit
 from evergreen.training.window import choose_window
+from tests.support.lake_tables import catalog_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -140,7 +141,7 @@ class RecordedLake(Lake):
     """The request log of a replay: what was served, and of that what is labelled by now."""
 
     def __init__(self, storage: Storage, deployment: Deployment) -> None:
-        super().__init__(storage, clock=lambda: deployment.now)
+        super().__init__(storage, catalog_in(storage), clock=lambda: deployment.now)
         self._served: list[pa.Table] = []
 
     def serve(self, table: pa.Table) -> None:

@@ -46,6 +46,8 @@ ENVIRONMENT = {
     "EVERGREEN_STAGE": "dev",
     "EVERGREEN_BUCKET": "bucket",
     "EVERGREEN_EVENT_BUS": "bus",
+    "EVERGREEN_LAKE_CATALOG": "glue",
+    "EVERGREEN_LAKE_DATABASE": "evergreen_dev",
     "LAMBDA_TASK_ROOT": "/var/task",
 }
 

@@ -16,7 +16,7 @@ from evergreen.errors import (
 )
 from functions.compare_shadow import handler as comparing
 from functions.set_shadow import handler as setting
-from functions.shared import clients, deployment_settings
+from functions.shared import clients, deployment_settings, lake_settings
 from functions.validate_request import handler as validating
 from functions.validate_request import settings as validating_settings
 from tests.support.gateway_events import Context
@@ -52,12 +52,14 @@ def deployed(aws: Account, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         "EVERGREEN_BUCKET": "data",
         "EVERGREEN_MODELS": str(folder.parent),
         "EVERGREEN_SAGEMAKER": "true",
+        "EVERGREEN_LAKE_CATALOG": "glue",
+        "EVERGREEN_LAKE_DATABASE": "evergreen_dev",
     }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(clients, "aws_client", aws.client)
     cached = [
-        *(each.settings for each in (validating_settings, deployment_settings)),
+        *(each.settings for each in (validating_settings, deployment_settings, lake_settings)),
     ]
     for each in cached:
         each.cache_clear()

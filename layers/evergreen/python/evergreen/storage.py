@@ -128,6 +128,19 @@ class Storage:
         """Return ``s3://bucket/key``."""
         return f"s3://{self.bucket}/{key}"
 
+    def key(self, uri: str) -> str:
+        """Return the key of ``s3://bucket/key``; the inverse of :meth:`uri`.
+
+        Raises
+        ------
+        ValueError
+            If it is in another bucket.
+        """
+        start = self.uri("")
+        if not uri.startswith(start):
+            raise ValueError(f"{uri!r} is not in the bucket {self.bucket!r}")
+        return uri.removeprefix(start)
+
     def put(self, key: str, body: bytes) -> None:
         """Write an object; an existing object is replaced."""
         self._client.put_object(Bucket=self.bucket, Key=key, Body=body)

@@ -13,6 +13,7 @@ from evergreen.bundle.store import Signature
 from evergreen.capture.ground_truth import MAX_LABELS, label_records, parse_labels
 from evergreen.capture.request_log import MAX_ROWS, is_request_id, new_request_id
 from evergreen.errors import MAX_FIELD_ERRORS, RequestError
+from evergreen.lake.lines import LineReader
 from evergreen.lake.tables import LABELS
 from evergreen.model_definition import ModelDefinition
 from tests.support.log_records import encode
@@ -209,7 +210,7 @@ def test_whatever_is_sent_is_taken_as_a_whole_or_refused(body: Any, task: str) -
     assert refusal is None or (refusal.status == 422 and refusal.fields)
     assert refusal is not None or len(records) == len(body)
     for line in map(encode, records):
-        assert LABELS.from_lines("key", line, _definition(task))[0].num_rows == 1
+        assert LineReader(LABELS, _definition(task)).read([("key", line)])[0].num_rows == 1
 
 
 @given(st.text())

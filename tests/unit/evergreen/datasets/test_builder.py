@@ -27,6 +27,7 @@ from evergreen.lake.tables import LABELS, REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
+from tests.support.lake_tables import catalog_in
 from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Plant:
             reference_dataset_id=self.manifest.dataset_id,
             promoted_at=START,
         )
-        lake = Lake(self.storage, clock=lambda: at)
+        lake = Lake(self.storage, catalog_in(self.storage), clock=lambda: at)
         self.manifest = build_dataset(
             self.storage, lake, self.definition, pointer, choose_window=choose, clock=lambda: at
         )

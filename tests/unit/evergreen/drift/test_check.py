@@ -13,6 +13,7 @@ from evergreen.drift import inputs
 from evergreen.errors import EvergreenError
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Evaluation, Retraining
+from tests.support.lake_tables import catalog_in
 from tests.support.watched_model import DAY, END, WatchedModel
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def test_beyond_the_cap_a_sample_is_tested_and_every_row_is_counted(
     found = inputs.read_drift_inputs(
         model.definition,
         model.pointer,
-        Lake(model.storage, clock=lambda: END),
+        Lake(model.storage, catalog_in(model.storage), clock=lambda: END),
         model.storage,
         start=END - DAY,
         end=END,

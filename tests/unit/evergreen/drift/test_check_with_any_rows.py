@@ -25,6 +25,7 @@ from evergreen.model_definition import Feature, ModelDefinition, load_definition
 from evergreen.production import ProductionPointer
 from tests.support.aws_in_process import account
 from tests.support.fixed_clock import NOW
+from tests.support.lake_tables import catalog_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +122,7 @@ def _checked(
             reference_dataset_id=dataset.dataset_id,
             promoted_at=NOW,
         ),
-        Lake(storage, clock=lambda: NOW),
+        Lake(storage, catalog_in(storage), clock=lambda: NOW),
         storage,
         start=NOW - 24 * HOUR,
         end=NOW,

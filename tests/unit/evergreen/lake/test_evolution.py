@@ -6,19 +6,18 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from evergreen.lake.compaction import compact
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
-from evergreen.storage import Storage
+from tests.support.folder_bucket import Folder
+from tests.support.lake_tables import catalog_in
 from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -54,16 +53,19 @@ SEEN_BY_V2: dict[str, list[Any]] = {
 
 
 @pytest.fixture
-def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="data")
-        yield Storage("data", client)
+def storage(tmp_path: Path) -> Tables:
+    return Tables(tmp_path)
 
 
-def _land(storage: Storage, version: int, moment: datetime) -> None:
+class Tables(Folder):
+    """A bucket, and the catalogue of its tables."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.catalog = catalog_in(self)
+
+
+def _land(storage: Tables, version: int, moment: datetime) -> None:
     [record] = request_records(
         timestamp=moment,
         request_id=f"r{version}",
@@ -78,15 +80,17 @@ def _land(storage: Storage, version: int, moment: datetime) -> None:
     storage.put(key, encode(record))
 
 
-def _seen(storage: Storage, definition: ModelDefinition, *names: str) -> dict[str, list[Any]]:
-    lake = Lake(storage, clock=lambda: NOON + 4 * DAY)
+def _seen(storage: Tables, definition: ModelDefinition, *names: str) -> dict[str, list[Any]]:
+    lake = Lake(storage, storage.catalog, clock=lambda: NOON + 4 * DAY)
     table = lake.predictions(definition, NOON - DAY, NOON + 4 * DAY, names or None)
     found: dict[str, list[Any]] = table.to_pydict()
     return found
 
 
-def _compact(storage: Storage, definition: ModelDefinition) -> None:
-    report = compact(storage, definition, include_open=True, clock=lambda: NOON + 4 * DAY)
+def _compact(storage: Tables, definition: ModelDefinition) -> None:
+    report = compact(
+        storage, storage.catalog, definition, include_open=True, clock=lambda: NOON + 4 * DAY
+    )
     assert report.failures == []
     assert all(each.rejected == 0 for each in report.done)
 
@@ -94,7 +98,7 @@ def _compact(storage: Storage, definition: ModelDefinition) -> None:
 @pytest.mark.parametrize("apart", [timedelta(hours=1), DAY], ids=["one day", "three days"])
 @pytest.mark.parametrize("compacted", [(), (1,), (2,), (1, 2), (3,), (1, 2, 3), (1, 3), (2, 3)])
 def test_what_each_version_logged_is_read_by_the_next(
-    storage: Storage, apart: timedelta, compacted: tuple[int, ...]
+    storage: Tables, apart: timedelta, compacted: tuple[int, ...]
 ) -> None:
     for version, definition in DEFINITIONS.items():
         _land(storage, version, NOON + version * apart)
@@ -112,7 +116,7 @@ def test_what_each_version_logged_is_read_by_the_next(
     assert "input_data" not in one
 
 
-def test_going_back_to_an_earlier_definition_shows_the_values_again(storage: Storage) -> None:
+def test_going_back_to_an_earlier_definition_shows_the_values_again(storage: Tables) -> None:
     _land(storage, 1, NOON)
     for definition in (V1, V2):
         _land(storage, 2, NOON + timedelta(hours=1))
@@ -122,13 +126,15 @@ def test_going_back_to_an_earlier_definition_shows_the_values_again(storage: Sto
     assert _seen(storage, V1)["retyped"] == ["AA", None, "BB"]
 
 
-def test_a_day_of_another_task_stops_no_reader_and_is_never_written_over(storage: Storage) -> None:
+def test_a_day_of_another_task_stops_no_reader_and_is_never_written_over(storage: Tables) -> None:
     _land(storage, 1, NOON)
     _compact(storage, V1)
     classes = _definition("classification", kept="float")
     assert _seen(storage, classes)["request_id"] == []
     _land(storage, 2, NOON)
-    report = compact(storage, classes, include_open=True, clock=lambda: NOON + 4 * DAY)
+    report = compact(
+        storage, storage.catalog, classes, include_open=True, clock=lambda: NOON + 4 * DAY
+    )
     [failure] = report.failures
     assert "another task" in failure.reason
     assert _seen(storage, V2)["request_id"] == ["r1", "r2"]

@@ -23,6 +23,7 @@ from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from tests.support.folder_bucket import Folder
 from tests.support.killed import Killed
+from tests.support.lake_tables import catalog_in
 from tests.support.log_records import encode, request_records
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def _landed(storage: Storage) -> list[dict[str, Any]]:
 
 
 def _read(storage: Storage) -> list[tuple[str, str]]:
-    table = Lake(storage).labels(DEFINITION, NOW - timedelta(days=1), NOW + timedelta(days=1))
+    table = Lake(storage, catalog_in(storage)).labels(
+        DEFINITION, NOW - timedelta(days=1), NOW + timedelta(days=1)
+    )
     return list(zip(table["request_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
@@ -232,7 +235,7 @@ def test_a_callers_id_is_looked_up_in_the_log(tmp_path: Path) -> None:
     for request_id, caller in zip(IDS, ("a", "b", "b", None, 'say "id"'), strict=False):
         _predict(storage, request_id, caller=caller)
     with CallerIds(tmp_path / "ids") as ids:
-        ids.read(Lake(storage), DEFINITION, NOW - timedelta(days=1), NOW)
+        ids.read(Lake(storage, catalog_in(storage)), DEFINITION, NOW - timedelta(days=1), NOW)
         assert ids.request_id("a") == IDS[0]
         assert ids.request_id('say "id"') == IDS[4]
         with pytest.raises(ValueError, match="several requests"):
@@ -255,7 +258,14 @@ def test_the_outcome_tells_joined_from_waiting_from_unknown(
     done: ImportProgress = _run(storage, LabelFile(path))
 
     def outcome() -> import_outcome.ImportOutcome:
-        return find_outcome(storage, Lake(storage), DEFINITION, done, known_at=known_at, now=NOW)
+        return find_outcome(
+            storage,
+            Lake(storage, catalog_in(storage)),
+            DEFINITION,
+            done,
+            known_at=known_at,
+            now=NOW,
+        )
 
     # Four were known an hour ago or are known by now, and the two before them are in no log.
     old = 2 if known_at == NOW else 6

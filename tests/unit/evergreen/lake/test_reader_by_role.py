@@ -17,10 +17,12 @@ from evergreen.model_definition import Shadow
 from evergreen.production import ShadowSlot
 from evergreen.shadow.slot import start_shadow
 from tests.support.fixed_clock import NOW
+from tests.support.lake_tables import catalog_in
 from tests.support.served_model import World
 from tests.support.trained_models import DEFINITION, ROW, promote
 
 if TYPE_CHECKING:
+    from evergreen.lake.catalog import LakeCatalog
     from tests.support.aws_in_process import Account
 
 MODEL = DEFINITION.name
@@ -33,10 +35,11 @@ class Logged:
 
     world: World
     served: int
+    catalog: LakeCatalog
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.world.storage, clock=lambda: END)
+        return Lake(self.world.storage, self.catalog, clock=lambda: END)
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ def logged(aws: Account) -> Logged:
         if record["metadata"]["role"] == "champion"
     ]
     _land(world, "labels", ground_truth)
-    return Logged(world, served=604)
+    return Logged(world, 604, catalog_in(world.storage))
 
 
 def _land(world: World, table: str, records: list[dict[str, Any]]) -> None:
@@ -81,7 +84,9 @@ def _land(world: World, table: str, records: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("compacted", [False, True])
 def test_every_row_served_is_logged_once_for_each_role(logged: Logged, compacted: bool) -> None:
     if compacted:
-        done = compact(logged.world.storage, DEFINITION, include_open=True, clock=lambda: NOW).done
+        done = compact(
+            logged.world.storage, logged.catalog, DEFINITION, include_open=True, clock=lambda: NOW
+        ).done
         assert [item.rows for item in done if item.table == REQUEST_LOG.name] == [2 * logged.served]
     table = logged.lake.predictions(DEFINITION, START, END)
     assert Counter(table["role"].to_pylist()) == {

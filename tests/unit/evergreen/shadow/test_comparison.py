@@ -20,6 +20,7 @@ from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow, concordance
 from evergreen.shadow.slot import start_shadow
 from tests.support.fixed_clock import NOW
+from tests.support.lake_tables import catalog_in
 from tests.support.served_model import World
 from tests.support.trained_models import DEFINITION, promote, training_columns
 
@@ -99,7 +100,7 @@ class Trial:
 
     def compare(self, at: datetime = NOW + timedelta(minutes=1)) -> ShadowComparison:
         self._land("request-log", self.log)
-        lake = Lake(self.world.storage, clock=lambda: at)
+        lake = Lake(self.world.storage, catalog_in(self.world.storage), clock=lambda: at)
         return compare_shadow(
             self.world.storage, lake, self.definition, self.slot, clock=lambda: at
         )

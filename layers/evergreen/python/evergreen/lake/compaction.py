@@ -1,43 +1,46 @@
-"""Compaction: many small JSON-lines objects become one Parquet file per day, each row once.
+"""Compaction: many small JSON-lines objects become rows of an Iceberg table, each once.
 
-The order makes it safe to kill at any point: Parquet file, then manifest (the commit), then
-removal of the file it replaces. A raw object is removed when it is old enough and the table holds
-its records, never for its age alone. If one object, day or table fails, the others go on.
+What is new is appended: files first, then one commit with which the table says that it holds the
+raw objects. A compaction that is killed leaves either the old state or the new one, and files that
+no table names. A raw object is removed when it is old enough and the table holds its records, never
+for its age alone. If one object, day or table fails, the others go on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
 from evergreen.clock import Clock, utc_now
-from evergreen.lake.reader import GROUP_ROWS, MANIFEST, Lake, PartitionManifest
-from evergreen.lake.tables import LABELS, MAX_REASON, REQUEST_LOG, Rejected, TableKind, concat
+from evergreen.lake.catalog import UNREADABLE
+from evergreen.lake.commits import CONFLICTS
+from evergreen.lake.held import HeldListError, read_held
+from evergreen.lake.loading import Load
+from evergreen.lake.repair import missing_files, without_missing
+from evergreen.lake.tables import LABELS, MAX_REASON, REQUEST_LOG, TableKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import pyarrow as pa
+    from pyiceberg.table import Table
 
+    from evergreen.lake.catalog import LakeCatalog
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage, StoredObject
 
 OPEN_PARTITION_BYTES = 50 * 1024 * 1024
-"""Raw bytes from which a partition is compacted while its day is still open."""
+"""Raw bytes from which a day is compacted while it is still open."""
 CLOSING_TIME = timedelta(minutes=20)
 """A day is closed this long after midnight: Firehose buffers for at most 15 minutes."""
+MOST_BEGINNINGS = 5
+"""How often a day is begun anew if other compactions always come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """What one compaction of one partition did."""
+    """What one compaction of one day's raw objects did: how much came in, and what became of it."""
 
     table: str
     model: str
@@ -66,7 +69,7 @@ class CompactionReport:
     Parameters
     ----------
     done
-        One entry per partition that had something new.
+        One entry per day of landing that had something new.
     failures
         What went wrong. The raw objects concerned were left in place.
     oldest_waiting
@@ -88,31 +91,34 @@ class CompactionReport:
 
 def compact(
     storage: Storage,
+    catalog: LakeCatalog,
     definition: ModelDefinition,
     *,
     include_open: bool = False,
     keep_raw: timedelta | None = None,
     clock: Clock = utc_now,
 ) -> CompactionReport:
-    """Compact the partitions of a model's request log and ground truth that are due, of any age.
+    """Compact the days of a model's request log and ground truth that are due, of any age.
 
     Failures are not raised. The report names them, and everything else is compacted.
 
     Parameters
     ----------
     include_open
-        Whether to compact partitions that are neither closed nor large.
+        Whether to compact days that are neither closed nor large.
     keep_raw
         How long a raw object is kept after a table holds its records. None: for ever.
     """
     now = clock()
     report = CompactionReport()
     for kind in (REQUEST_LOG, LABELS):
-        table = _Table(storage, kind, definition, report)
-        for day, raw in table.landed():
-            table.compact(day, raw, anyway=include_open or _closed(day, now))
+        compactor = _Compactor(storage, catalog, kind, definition, report)
+        landed = compactor.landed()
+        compactor.mend([day for day, _ in landed])
+        for day, raw in landed:
+            compactor.compact(day, raw, anyway=include_open or _closed(day, now))
             if keep_raw is not None:
-                table.remove(day, [item for item in raw if now - item.modified > keep_raw])
+                compactor.remove(day, [item for item in raw if now - item.modified > keep_raw])
     return report
 
 
@@ -121,22 +127,24 @@ def _closed(day: date, now: datetime) -> bool:
     return now >= midnight + CLOSING_TIME
 
 
-class _Table:
+class _Compactor:
     """The compaction of one table of one model. Each step records its failures and goes on."""
 
     def __init__(
         self,
         storage: Storage,
+        catalog: LakeCatalog,
         kind: TableKind,
         definition: ModelDefinition,
         report: CompactionReport,
     ) -> None:
         self._storage = storage
+        self._catalog = catalog
         self._kind = kind
         self._definition = definition
         self._model = definition.name
         self._report = report
-        self._lake = Lake(storage)
+        self._mended = False
 
     def landed(self) -> list[tuple[date, list[StoredObject]]]:
         """Return the raw objects there are by the day they landed, the oldest day first."""
@@ -154,75 +162,96 @@ class _Table:
             self._fail(prefix, error)
         return sorted(days.items())
 
+    def mend(self, days: Sequence[date]) -> None:
+        """Take files out of the table that are gone; what landed on these days is loaded again."""
+        if not days:
+            return
+        try:
+            table = self._readable()
+            missing = missing_files(self._storage, table, days[0], days[-1]) if table else []
+            for file in missing:
+                error = FileNotFoundError("a file of the table is gone")
+                self._fail(self._storage.key(file.file_path), error)
+            if table and missing:
+                without_missing(self._storage, table, self._kind, self._model, missing)
+            self._mended = True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other table goes on
+            self._fail(self._kind.table_prefix(self._model), error)
+
+    def _readable(self) -> Table | None:
+        """Return the table; if its metadata cannot be read, as the newest does that can."""
+        try:
+            return self._catalog.load(self._kind, self._model)
+        except UNREADABLE as error:
+            self._fail(self._kind.table_prefix(self._model), error)
+            self._catalog.recover(self._kind, self._model)
+        return self._catalog.load(self._kind, self._model)
+
     def compact(self, day: date, raw: Sequence[StoredObject], *, anyway: bool) -> None:
         """Compact one day if it is due."""
         held: frozenset[str] = frozenset()
-        try:
-            manifest = self._lake.manifest(self._kind, self._model, day)
-            held = manifest.sources if manifest else held
-            fresh = [item for item in raw if item.key not in held]
-            if fresh and (anyway or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES):
-                held = self._rewrite(day, fresh, manifest)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
-            self._fail(self._kind.partition(self._model, day), error)
+        for attempt in range(MOST_BEGINNINGS) if self._mended else ():
+            try:
+                table = self._catalog.load(self._kind, self._model)
+                held = self._held(table, day)
+                fresh = [item for item in raw if item.key not in held]
+                if fresh and (anyway or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES):
+                    held = self._load(table, day, fresh, held)
+                break
+            except CONFLICTS as error:
+                if attempt == MOST_BEGINNINGS - 1:
+                    self._fail(self._kind.raw_prefix(self._model, day), error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
+                self._fail(self._kind.raw_prefix(self._model, day), error)
+                break
         self._waits(item for item in raw if item.key not in held)
 
     def remove(self, day: date, raw: Sequence[StoredObject]) -> None:
         """Remove those raw objects of a day whose records the table is seen to hold."""
-        partition = self._kind.partition(self._model, day)
+        if not raw or not self._mended:
+            return
         try:
-            manifest = self._lake.manifest(self._kind, self._model, day) if raw else None
-            if manifest is None:
-                return
-            # Check the file itself: a manifest may name a file that is gone.
-            self._storage.open(partition + manifest.file).close()
-            keys = [item.key for item in raw if item.key in manifest.sources]
+            held = read_held(self._storage, self._catalog.load(self._kind, self._model), day)
+            keys = [item.key for item in raw if item.key in held]
             self._storage.delete_all(keys)
             self._report.removed += len(keys)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
-            self._fail(partition, error)
+            self._fail(self._kind.raw_prefix(self._model, day), error)
 
-    def _rewrite(
-        self, day: date, fresh: Sequence[StoredObject], manifest: PartitionManifest | None
+    def _held(self, table: Table | None, day: date) -> frozenset[str]:
+        """Return what the table holds of a day. If nobody can tell, nothing: rows are known."""
+        try:
+            return read_held(self._storage, table, day)
+        except HeldListError as error:
+            self._fail(error.where or "", error)
+            return frozenset()
+
+    def _load(
+        self,
+        table: Table | None,
+        day: date,
+        fresh: Sequence[StoredObject],
+        held: frozenset[str],
     ) -> frozenset[str]:
-        """Put new objects into a day's partition; return those that it holds now."""
-        kind, definition = self._kind, self._definition
-        parts, rejected, read = [self._lake.compacted(kind, definition, day)], [], []
-        for item in fresh:
-            try:
-                part, refused = kind.from_lines(item.key, self._body(item.key), definition)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the other objects go on
-                self._fail(item.key, error)
-                continue
-            parts.append(part)
-            rejected += refused
-            read.append(item.key)
-        held = manifest.sources if manifest else frozenset()
-        if not read:
-            return held
-        everything = concat(parts, kind.schema(definition))
-        table = kind.deduplicated(everything)
-        _keep_rejected(self._storage, kind, self._model, day, rejected)
-        held |= {*read}
-        commit(self._storage, kind.partition(self._model, day), table, held, manifest)
-        self._report.done.append(
-            Compaction(
-                table=kind.name,
-                model=self._model,
-                day=day.isoformat(),
-                objects=len(read),
-                rows=table.num_rows,
-                duplicates=everything.num_rows - table.num_rows,
-                rejected=len(rejected),
+        """Put new objects into the table; return those that it holds now."""
+        load = Load(self._storage, self._catalog, self._kind, self._definition, table, day)
+        load.read(fresh)
+        if load.objects:
+            held = load.commit(held)
+            self._report.done.append(
+                Compaction(
+                    table=self._kind.name,
+                    model=self._model,
+                    day=day.isoformat(),
+                    objects=len(load.objects),
+                    rows=load.rows,
+                    duplicates=load.duplicates,
+                    rejected=load.rejected,
+                )
             )
-        )
+        for place, error in load.failures:
+            self._fail(place, error)
         return held
-
-    def _body(self, key: str) -> bytes:
-        body = self._storage.get(key)
-        if body is None:
-            raise FileNotFoundError(key)
-        return body
 
     def _waits(self, items: Iterable[StoredObject]) -> None:
         waiting = [item.modified for item in items]
@@ -232,47 +261,3 @@ class _Table:
 
     def _fail(self, place: str, error: Exception) -> None:
         self._report.fail(self._kind, self._model, place, error)
-
-
-def _keep_rejected(
-    storage: Storage, kind: TableKind, model: str, day: date, rejected: list[Rejected]
-) -> None:
-    """Keep rejected lines under a name made of their content, so that a second run adds nothing."""
-    if rejected:
-        lines = "".join(json.dumps(asdict(item)) + "\n" for item in rejected)
-        name = hashlib.sha256(lines.encode()).hexdigest()[:16]
-        storage.put(kind.rejected_key(model, day, name), lines.encode())
-
-
-def commit(
-    storage: Storage,
-    partition: str,
-    table: pa.Table,
-    sources: frozenset[str],
-    previous: PartitionManifest | None,
-) -> None:
-    """Make rows the content of a partition: write the file and the manifest, remove the old file.
-
-    Parameters
-    ----------
-    storage
-        The data bucket.
-    partition
-        Its prefix.
-    table
-        Its rows, sorted by time, each once.
-    sources
-        The raw objects that they come from.
-    previous
-        The manifest that is replaced.
-    """
-    buffer = io.BytesIO()
-    # A reader holds the wanted columns of one group at a time.
-    pq.write_table(table, buffer, compression="zstd", row_group_size=GROUP_ROWS)
-    body = buffer.getvalue()
-    file = f"part-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
-    storage.put(partition + file, body)
-    manifest = PartitionManifest(file=file, sources=sources, rows=table.num_rows)
-    storage.put(partition + MANIFEST, manifest.model_dump_json().encode())
-    if previous and previous.file != file:
-        storage.delete(partition + previous.file)

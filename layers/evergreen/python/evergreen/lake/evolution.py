@@ -16,53 +16,55 @@ import pyarrow as pa
 from evergreen.lake.records import features
 
 if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+    from collections.abc import Collection, Mapping
 
-    from evergreen.lake.tables import TableKind
     from evergreen.model_definition import ModelDefinition
 
-_SENT = "input_data"
+SENT = "input_data"
+"""The column with what a caller has sent, as JSON."""
 
 
-def of_this_task(written: pa.Schema, kind: TableKind, definition: ModelDefinition) -> bool:
-    """Say whether the outcomes in a file fit the present task: classes, or numbers."""
-    name = "label" if kind.name == "labels" else "model_output"
-    return bool(written.field(name).type == kind.schema(definition).field(name).type)
-
-
-def read_group(
-    file: pq.ParquetFile, group: int, schema: pa.Schema, definition: ModelDefinition
-) -> pa.Table:
-    """Read one group of rows of a file of any definition.
+def wanted_names(
+    there: Collection[str], columns: pa.Schema, definition: ModelDefinition
+) -> list[str]:
+    """Return which columns to read of a file for the columns wanted.
 
     Parameters
     ----------
-    file
-        The file, of this task.
-    group
-        Which of its groups.
-    schema
-        The columns wanted, as the present definition has them.
+    there
+        The columns of the file that have the present name and type.
     """
-    written = file.schema_arrow
-    same = [name for name in schema.names if _has(written, schema.field(name))]
-    again = [name for name in schema.names if name in definition.features and name not in same]
-    table = file.read_row_group(group, [*same, _SENT] if again else same)
-    columns = {name: table[name] for name in same}
-    if again:
-        sent = [features(json.loads(text), definition) for text in table[_SENT].to_pylist()]
-        columns |= {name: pa.array([row[name] for row in sent]) for name in again}
+    names = [name for name in columns.names if name in there]
+    again = any(name not in there and name in definition.features for name in columns.names)
+    return [*names, SENT] if again and SENT not in names and SENT in there else names
+
+
+def complete(
+    found: Mapping[str, pa.ChunkedArray],
+    rows: int,
+    columns: pa.Schema,
+    definition: ModelDefinition,
+) -> pa.Table:
+    """Return the columns wanted: those found, and the other features from what was sent.
+
+    Parameters
+    ----------
+    found
+        The columns that :func:`wanted_names` names.
+    rows
+        Their length.
+    """
+    columns_found = dict(found)
+    again = [name for name in columns.names if name in definition.features and name not in found]
+    if again and SENT in found:
+        sent = [features(json.loads(text), definition) for text in found[SENT].to_pylist()]
+        columns_found |= {name: pa.array([row[name] for row in sent]) for name in again}
     return pa.table(
         [
-            columns[field.name].cast(field.type)
-            if field.name in columns
-            else pa.nulls(table.num_rows, field.type)
-            for field in schema
+            columns_found[field.name].cast(field.type)
+            if field.name in columns_found
+            else pa.nulls(rows, field.type)
+            for field in columns
         ],
-        schema=schema,
+        schema=columns,
     )
-
-
-def _has(written: pa.Schema, wanted: pa.Field) -> bool:
-    place = written.get_field_index(wanted.name)
-    return place >= 0 and bool(written.field(place).type == wanted.type)

@@ -1,34 +1,36 @@
 """Reading the lake: request log and ground truth as Arrow tables, each row once.
 
-A day's partition is what has been compacted (one Parquet file, named by the partition's
-manifest) and the raw objects that have come in since. Readers see both, so they do not wait
-for compaction. All code reads these prefixes through this module.
+Readers see the rows that have been compacted (an Iceberg table) and the raw objects that the table
+does not hold yet, so they do not wait for compaction. All code reads these prefixes through this
+module.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import Clock, utc_now
-from evergreen.errors import EvergreenError
-from evergreen.lake.evolution import of_this_task, read_group
+from evergreen.lake.data_files import read_file
+from evergreen.lake.held import HeldListError, read_held
+from evergreen.lake.lines import LineReader
+from evergreen.lake.recent import files_between
+from evergreen.lake.table_schema import is_of_task
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE, TableKind, concat
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
+    from pyiceberg.table import Table
+
+    from evergreen.lake.catalog import LakeCatalog
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage
 
-MANIFEST = "_manifest.json"
-GROUP_ROWS = 65_536
-"""Rows of a Parquet file that are written, and read, at a time."""
 CLOCK_SKEW = timedelta(minutes=15)
 """How far the clocks of a function, of Firehose and of S3 can be apart.
 
@@ -49,16 +51,9 @@ LATEST_LANDING = _BUFFERED + _RETRIED + CLOCK_SKEW
 """The longest time between the timestamp of a record and its landing."""
 
 
-class PartitionManifest(BaseModel):
-    """What a compacted partition consists of; writing it is what commits a compaction."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    """Name of the Parquet file within the partition."""
-    sources: frozenset[str]
-    """Keys of the raw objects whose records the file holds."""
-    rows: int
+BLOCK_BYTES = 8 * 1024 * 1024
+"""Bytes of raw objects that are read into rows at a time."""
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Lake:
@@ -68,12 +63,15 @@ class Lake:
     ----------
     storage
         The data bucket.
+    catalog
+        The tables.
     clock
         Time, for tests.
     """
 
-    def __init__(self, storage: Storage, *, clock: Clock = utc_now) -> None:
+    def __init__(self, storage: Storage, catalog: LakeCatalog, *, clock: Clock = utc_now) -> None:
         self._storage = storage
+        self._catalog = catalog
         self._clock = clock
 
     def predictions(
@@ -154,25 +152,6 @@ class Lake:
             [("timestamp", "ascending"), ("request_id", "ascending"), ("row", "ascending")]
         )
 
-    def manifest(self, kind: TableKind, model: str, day: date) -> PartitionManifest | None:
-        """Return the manifest of a partition, or None where nothing was compacted yet."""
-        body = self._storage.get(kind.partition(model, day) + MANIFEST)
-        return None if body is None else PartitionManifest.model_validate_json(body)
-
-    def compacted(self, kind: TableKind, definition: ModelDefinition, day: date) -> pa.Table:
-        """Return a partition's Parquet rows.
-
-        Raises
-        ------
-        EvergreenError
-            If they are those of another task: rewritten as this one's they would be lost.
-        """
-        schema = kind.schema(definition)
-        manifest = self.manifest(kind, definition.name, day)
-        if manifest is None:
-            return schema.empty_table()
-        return concat(self._parquet(kind, definition, day, manifest, schema), schema)
-
     def batches(
         self,
         kind: TableKind,
@@ -197,55 +176,67 @@ class Lake:
         columns
             What is wanted beside ``timestamp``, the key and ``role``, if not all.
         """
-        schema = kind.schema(definition, columns)
-        for day in _days(start, end):
-            manifest = self.manifest(kind, definition.name, day)
-            if manifest is not None:
-                for table in self._parquet(kind, definition, day, manifest, schema, (start, end)):
-                    yield _within(table, start, end)
-            sources = manifest.sources if manifest else frozenset()
-            for item in self._storage.list(kind.raw_prefix(definition.name, day)):
-                if item.key not in sources and item.modified >= start - CLOCK_SKEW:
-                    body = self._storage.get(item.key) or b""
-                    lines = kind.from_lines(item.key, body, definition)[0]
-                    yield _within(lines.select(schema.names), start, end)
+        window = _Window(kind, definition, kind.schema(definition, columns), start, end)
+        # Listed before the table is read: what is removed in between, the table holds.
+        landed = [(day, list(self._landed(window, day))) for day in _days(start, end)]
+        table = self._catalog.load(kind, definition.name)
+        yield from self._compacted(window, table)
+        reader, gone = LineReader(kind, definition), False
+        for day, keys in landed:
+            held = self._held(table, day)
+            for objects in self._bodies(key for key in keys if key not in held):
+                gone = gone or any(body is None for _, body in objects)
+                rows, _ = reader.read([(key, body or b"") for key, body in objects])
+                yield window.of(rows)
+        if gone:
+            yield from self._compacted(window, self._catalog.load(kind, definition.name))
 
-    def _parquet(
-        self,
-        kind: TableKind,
-        definition: ModelDefinition,
-        day: date,
-        manifest: PartitionManifest,
-        schema: pa.Schema,
-        window: tuple[datetime, datetime] | None = None,
-    ) -> Iterator[pa.Table]:
-        """Yield the columns of ``schema`` from a partition's file, some rows at a time.
+    def _landed(self, window: _Window, day: date) -> Iterator[str]:
+        """Yield the keys of the raw objects of a day that can have rows of the window."""
+        for item in self._storage.list(window.kind.raw_prefix(window.definition.name, day)):
+            if item.modified >= window.start - CLOCK_SKEW:
+                yield item.key
 
-        Of a window, groups of rows that lie outside are left out; there may be some more.
-        """
-        key = kind.partition(definition.name, day) + manifest.file
+    def _bodies(self, keys: Iterable[str]) -> Iterator[list[tuple[str, bytes | None]]]:
+        """Yield the objects, many small ones at a time."""
+        objects: list[tuple[str, bytes | None]] = []
+        size = 0
+        for key in keys:
+            body = self._storage.get(key)
+            objects.append((key, body))
+            size += len(body or b"")
+            if size >= BLOCK_BYTES:
+                yield objects
+                objects, size = [], 0
+        if objects:
+            yield objects
+
+    def _held(self, table: Table | None, day: date) -> frozenset[str]:
         try:
-            # One request reads all wanted columns of a group, and no other bytes.
-            with (
-                self._storage.open(key) as body,
-                pq.ParquetFile(body, pre_buffer=True) as file,
-            ):
-                if not of_this_task(file.schema_arrow, kind, definition):
-                    if window is not None:
-                        return
-                    raise EvergreenError(
-                        "was written when the model had another task",
-                        where=key,
-                        fix="Give a model of another task another name.",
-                    )
-                for group in range(file.num_row_groups):
-                    if window is None or _overlaps(file, group, *window):
-                        yield read_group(file, group, schema, definition)
-        except FileNotFoundError:  # replaced meanwhile: the newer manifest knows the newer file
-            newer = self.manifest(kind, definition.name, day)
-            if newer is None or newer == manifest:
+            return read_held(self._storage, table, day)
+        except HeldListError:  # the compaction tells of it; rows that come twice count once
+            return frozenset()
+
+    def _compacted(self, window: _Window, table: Table | None) -> Iterator[pa.Table]:
+        """Yield the rows of a table, some at a time; of another task it has none."""
+        if table is None or not is_of_task(table.schema(), window.kind.schema(window.definition)):
+            return
+        try:
+            if window.start < window.end:
+                last = window.end - _MICROSECOND
+                for file in files_between(table, window.start, last):
+                    yield from self._rows(window, table, file.file_path)
+        except FileNotFoundError:  # removed after it was rewritten: the newer table has its rows
+            newer = self._catalog.load(window.kind, window.definition.name)
+            if newer is None or newer.metadata_location == table.metadata_location:
                 raise
-            yield from self._parquet(kind, definition, day, newer, schema, window)
+            yield from self._compacted(window, newer)
+
+    def _rows(self, window: _Window, table: Table, path: str) -> Iterator[pa.Table]:
+        span = (window.start, window.end)
+        told = read_file(self._storage, table, path, window.columns, window.definition, span)
+        for rows in told:
+            yield window.of(rows)
 
     def _read(
         self,
@@ -261,6 +252,24 @@ class Lake:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Which rows and columns of a table are asked for."""
+
+    kind: TableKind
+    definition: ModelDefinition
+    columns: pa.Schema
+    start: datetime
+    end: datetime
+
+    def of(self, rows: pa.Table) -> pa.Table:
+        """Return the rows within the window, and the columns asked for."""
+        low, high = (pa.scalar(moment, TIMESTAMP_TYPE) for moment in (self.start, self.end))
+        times = rows["timestamp"]
+        within = pc.and_(pc.greater_equal(times, low), pc.less(times, high))
+        return rows.select(self.columns.names).filter(within)
+
+
 def _days(start: datetime, end: datetime) -> Iterator[date]:
     """Yield the days on which records of the window can have landed."""
     day = (start - EARLIEST_LANDING).astimezone(UTC).date()
@@ -268,15 +277,3 @@ def _days(start: datetime, end: datetime) -> Iterator[date]:
     while day <= last:
         yield day
         day += timedelta(days=1)
-
-
-def _within(table: pa.Table, start: datetime, end: datetime) -> pa.Table:
-    low, high = (pa.scalar(moment, TIMESTAMP_TYPE) for moment in (start, end))
-    times = table["timestamp"]
-    return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
-
-
-def _overlaps(file: pq.ParquetFile, group: int, start: datetime, end: datetime) -> bool:
-    column = file.schema_arrow.get_field_index("timestamp")
-    found = file.metadata.row_group(group).column(column).statistics
-    return found is None or not found.has_min_max or (found.min < end and found.max >= start)

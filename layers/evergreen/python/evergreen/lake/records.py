@@ -47,9 +47,8 @@ def read_prediction(line: bytes, definition: ModelDefinition) -> dict[str, Any]:
         "model_output": _outcome(record, "model_output", definition),
         "confidence": None if record.get("confidence") is None else _finite(record, "confidence"),
         **features(inputs, definition),
-        # Strict: 1e999 is JSON, reads as infinity, and could not be written again.
-        "input_data": json.dumps(inputs, ensure_ascii=False, allow_nan=False),
-        "metadata": json.dumps(metadata, ensure_ascii=False, allow_nan=False),
+        "input_data": _json(inputs),
+        "metadata": _json(metadata),
     }
 
 
@@ -82,6 +81,11 @@ def _value(value: object, feature: Feature) -> float | str | None:
         return float(value)
     except OverflowError:
         return None
+
+
+def _json(value: dict[str, Any]) -> str:
+    # Strict: 1e999 is JSON, reads as infinity, and could not be written again.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _record(line: bytes, definition: ModelDefinition) -> dict[str, Any]:

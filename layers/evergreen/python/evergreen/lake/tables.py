@@ -1,4 +1,4 @@
-"""The two tables of the lake, request log and ground truth: their columns, and JSON lines to Arrow.
+"""The two tables of the lake, request log and ground truth: their columns, keys and places.
 
 A table has one row per record. A record can arrive twice, because Firehose delivers at
 least once or because a caller repeats a label. The table's key identifies such duplicates.
@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evergreen.lake.records import read_label, read_prediction
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import date
@@ -25,15 +23,6 @@ TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
 JSON = pa.string()
 MAX_REASON = 300
 """The number of characters kept of a reason why something cannot be read or compacted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A line that is not a record, and why."""
-
-    source: str
-    line: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +59,17 @@ class TableKind:
         except ValueError:
             return None
 
-    def partition(self, model: str, day: date) -> str:
-        """Return the prefix of the table's partition for ``day`` (the day of arrival, UTC)."""
-        return f"{self.name}/table/model={model}/dt={day:%Y-%m-%d}/"
+    def table_name(self, model: str) -> str:
+        """Return the name of the model's table in the catalogue."""
+        return f"{model}_{self.name.replace('-', '_')}"
+
+    def table_prefix(self, model: str) -> str:
+        """Return the prefix of all files of the model's table."""
+        return f"{self.name}/table/model={model}/"
+
+    def held_prefix(self, model: str) -> str:
+        """Return the prefix of the lists of raw objects that the table holds."""
+        return f"{self.name}/held/model={model}/"
 
     def rejected_key(self, model: str, day: date, name: str) -> str:
         """Return where lines that do not parse are kept."""
@@ -117,28 +114,6 @@ class TableKind:
             }
         wanted = fields if columns is None else {"timestamp", "role", *self.key, *columns}
         return pa.schema([(name, kind) for name, kind in fields.items() if name in wanted])
-
-    def from_lines(
-        self, source: str, body: bytes, definition: ModelDefinition
-    ) -> tuple[pa.Table, list[Rejected]]:
-        """Read JSON lines into a table; lines that are no records come back with the reason.
-
-        Parameters
-        ----------
-        source
-            Key of the object the lines come from.
-        body
-            UTF-8 text, one record per line.
-        """
-        rows, rejected = [], []
-        read = read_label if self.name == "labels" else read_prediction
-        for line in body.splitlines():
-            try:
-                rows.append(read(line, definition))
-            except ValueError as error:
-                text = line.decode(errors="replace")
-                rejected.append(Rejected(source, text, str(error)[:MAX_REASON]))
-        return pa.Table.from_pylist(rows, schema=self.schema(definition)), rejected
 
     def deduplicated(self, table: pa.Table) -> pa.Table:
         """Return the table sorted by time with one row per key."""

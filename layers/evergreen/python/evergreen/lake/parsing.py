@@ -1,0 +1,319 @@
+"""Fast reading of records: many lines at a time become columns, if they are plainly fine.
+
+:mod:`evergreen.lake.records` is the rule. This module takes a line only if that module would, and
+returns the same row. All other lines are left to it. So this may refuse what it does not know.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evergreen.capture.ground_truth import EARLIEST, LATEST_AHEAD, MAX_NUMBER, label_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evergreen.model_definition import Feature, ModelDefinition
+
+_TIME = pa.timestamp("us", tz="UTC")
+_TIME_LENGTH = len("2026-01-31T08:00:00.000000Z")
+_LAST_ROW = 2**63 - 1
+_MAX_NESTED = 32
+"""Brackets in metadata from which on the careful parser decides whether they are too deep."""
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class _Metadata(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What is written beside a prediction if its caller adds nothing."""
+
+    role: str
+    batch_size: int | None = None
+    inference_ms: float | None = None
+    source_ip: str | None = None
+    user_agent: str | None = None
+    schema_version: int | None = None
+    id: str | None = None
+    shadow: str | None = None
+
+
+_any_metadata = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _role_of_others(metadata: msgspec.Raw) -> str:
+    text = memoryview(metadata).tobytes()
+    if text.count(b"[") + text.count(b"{") > _MAX_NESTED:
+        raise ValueError("metadata: deep")
+    role = _any_metadata(text).get("role")
+    if not isinstance(role, str):
+        raise ValueError("role: no string")  # noqa: TRY004 - caught with the others
+    return role
+
+
+class Taken:
+    """Lines as columns.
+
+    Parameters
+    ----------
+    columns
+        The rows of those lines that were taken.
+    left
+        The places of the lines that were not.
+    """
+
+    __slots__ = ("columns", "left")
+
+    def __init__(self, columns: pa.Table, left: list[int]) -> None:
+        self.columns = columns
+        self.left = left
+
+
+class PredictionParser:
+    """Reads lines of one model's request log.
+
+    Parameters
+    ----------
+    definition
+        The model's.
+    schema
+        The columns wanted: all that the definition has.
+    """
+
+    def __init__(self, definition: ModelDefinition, schema: pa.Schema) -> None:
+        self._definition = definition
+        self._schema = schema
+        numeric, texts = definition.numeric_features, definition.category_features
+        self._numeric, self._texts = numeric, texts
+        self._inputs = msgspec.json.Decoder(_inputs(definition, [*numeric, *texts])).decode
+        fields: list[Any] = [
+            ("timestamp", str),
+            ("request_id", str),
+            ("row", int),
+            ("model_version", str),
+            ("input_data", msgspec.Raw),
+            ("model_output", _outcome_type(definition)),
+            ("metadata", msgspec.Raw),
+            ("confidence", float | None, None),
+            ("task_type", str, ""),
+        ]
+        self._record = _decoder(definition, fields)
+        self._metadata = msgspec.json.Decoder(_Metadata).decode
+
+    def parse(self, lines: Sequence[bytes]) -> Taken:
+        """Read lines into columns."""
+        records, inputs, roles, places, left = [], [], [], [], []
+        read, read_inputs, outcome = self._record, self._inputs, _outcome_text(self._definition)
+        read_metadata, astuple = self._metadata, msgspec.structs.astuple
+        for place, line in enumerate(lines):
+            try:
+                record = read(line)
+                try:
+                    role = read_metadata(record.metadata).role
+                except msgspec.ValidationError:
+                    role = _role_of_others(record.metadata)
+                sent = astuple(read_inputs(record.input_data))
+                if outcome is not None:
+                    record.model_output = outcome(record.model_output)
+            except _FAULTS:
+                left.append(place)
+                continue
+            records.append(record)
+            roles.append(role)
+            inputs.append(sent)
+            places.append(place)
+        columns = {
+            "request_id": _texts([each.request_id for each in records]),
+            "model_version": _texts([each.model_version for each in records]),
+            "role": _texts(roles),
+            "confidence": _numbers([each.confidence for each in records]),
+            "input_data": _raw([each.input_data for each in records]),
+            "metadata": _raw([each.metadata for each in records]),
+            **self._features(inputs),
+        }
+        return _finish(self._schema, columns, records, "model_output", (places, left))
+
+    def _features(self, inputs: list[tuple[Any, ...]]) -> dict[str, pa.Array]:
+        count = len(self._numeric)
+        numbers = np.array([sent[:count] for sent in inputs], dtype=np.float64)
+        numbers = numbers.reshape(len(inputs), count)
+        found = {
+            name: pa.array(np.ascontiguousarray(numbers[:, place]), from_pandas=True)
+            for place, name in enumerate(self._numeric)
+        }
+        for place, name in enumerate(self._texts, count):
+            found[name] = pa.array([sent[place] for sent in inputs], pa.string())
+        return found
+
+
+class LabelParser:
+    """Reads lines of one model's ground truth; as :class:`PredictionParser` does."""
+
+    def __init__(self, definition: ModelDefinition, schema: pa.Schema) -> None:
+        self._definition = definition
+        self._schema = schema
+        fields: list[Any] = [
+            ("timestamp", str),
+            ("request_id", str),
+            ("row", int),
+            ("label", _outcome_type(definition)),
+            ("observed_at", str),
+        ]
+        self._record = _decoder(definition, fields)
+
+    def parse(self, lines: Sequence[bytes]) -> Taken:
+        """Read lines into columns."""
+        records, places, left = [], [], []
+        read, outcome = self._record, _outcome_text(self._definition)
+        for place, line in enumerate(lines):
+            try:
+                record = read(line)
+                if outcome is not None:
+                    record.label = outcome(record.label)
+            except _FAULTS:
+                left.append(place)
+                continue
+            records.append(record)
+            places.append(place)
+        columns = {
+            "request_id": _texts([each.request_id for each in records]),
+            "observed_at": _times([each.observed_at for each in records]),
+        }
+        return _finish(self._schema, columns, records, "label", (places, left))
+
+
+def _finish(
+    schema: pa.Schema,
+    columns: dict[str, pa.Array],
+    records: list[Any],
+    outcome: str,
+    lines: tuple[list[int], list[int]],
+) -> Taken:
+    """Complete the columns, and leave out the rows with a value that is not plainly fine."""
+    places, left = lines
+    outcomes = [getattr(each, outcome) for each in records]
+    numeric = schema.field(outcome).type == pa.float64()
+    columns |= {
+        "timestamp": _times([each.timestamp for each in records]),
+        "row": pa.array(_rows(records), pa.int64()),
+        outcome: _numbers(outcomes) if numeric else pa.array(outcomes, pa.string()),
+    }
+    table = pa.table([columns[name] for name in schema.names], schema=schema)
+    fine = _fine(table, outcome)
+    if fine is not None:
+        left = sorted(
+            [*left, *(place for place, good in zip(places, fine, strict=True) if not good)]
+        )
+        table = table.filter(pa.array(fine))
+    return Taken(table, sorted(left))
+
+
+def _fine(table: pa.Table, outcome: str) -> list[bool] | None:
+    """Say which rows are plainly fine, None if all are."""
+    checks = [
+        pc.is_valid(table[name])
+        for name in ("timestamp", "request_id", "row", "role", "model_version", outcome)
+        if name in table.column_names
+    ]
+    if "observed_at" in table.column_names:
+        observed, timestamp = table["observed_at"], table["timestamp"]
+        ahead = pc.subtract(observed.cast(pa.int64()), timestamp.cast(pa.int64()))
+        checks.append(pc.greater_equal(observed, pa.scalar(EARLIEST, _TIME)))
+        checks.append(pc.less_equal(ahead, int(LATEST_AHEAD.total_seconds()) * 1_000_000))
+    if table[outcome].type == pa.float64():
+        checks.append(pc.less_equal(pc.abs(table[outcome]), MAX_NUMBER))
+    if "confidence" in table.column_names:
+        small = pc.less_equal(pc.abs(table["confidence"]), MAX_NUMBER)
+        checks.append(pc.fill_null(small, fill_value=True))
+    fine = checks[0]
+    for check in checks[1:]:
+        fine = pc.and_kleene(fine, check)
+    fine = pc.fill_null(fine, fill_value=False)
+    return None if pc.all(fine, min_count=0).as_py() else fine.to_pylist()
+
+
+def _decoder(definition: ModelDefinition, fields: list[Any]) -> Callable[[bytes], Any]:
+    name = Literal.__getitem__(definition.name)
+    record = msgspec.defstruct(
+        "Record", [*fields, ("model", name, definition.name)], forbid_unknown_fields=True, gc=False
+    )
+    return msgspec.json.Decoder(record).decode
+
+
+def _inputs(definition: ModelDefinition, names: list[str]) -> type[msgspec.Struct]:
+    """Return the type of what was sent. Its fields are numbered: a name can be any text."""
+    fields: list[Any] = [
+        (f"f{place}", _feature_type(definition.features[name]), None)
+        for place, name in enumerate(names)
+    ]
+    rename = {f"f{place}": name for place, name in enumerate(names)}
+    return msgspec.defstruct("Inputs", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+
+
+def _feature_type(feature: Feature) -> Any:  # noqa: ANN401 - a type expression
+    if feature.type == "boolean":
+        return bool | float | None
+    return float | None if feature.is_numeric else str | None
+
+
+def _outcome_type(definition: ModelDefinition) -> Any:  # noqa: ANN401 - a type expression
+    return str | int | bool if definition.task == "classification" else float
+
+
+def _outcome_text(definition: ModelDefinition) -> Callable[[Any], str] | None:
+    if definition.task != "classification":
+        return None
+
+    def text(value: Any) -> str:  # noqa: ANN401 - any class
+        if fault := label_fault(value, definition):
+            raise ValueError(fault)
+        return str(value)
+
+    return text
+
+
+def _rows(records: list[Any]) -> list[int | None]:
+    return [each.row if 0 <= each.row <= _LAST_ROW else None for each in records]
+
+
+def _numbers(values: list[float | None]) -> pa.Array:
+    # JSON has no NaN: here it stands for what is missing.
+    return pa.array(np.array(values, dtype=np.float64), pa.float64(), from_pandas=True)
+
+
+def _texts(values: list[str]) -> pa.Array:
+    """Return texts, null where one is empty."""
+    return pa.array([value or None for value in values], pa.string())
+
+
+def _raw(parts: list[msgspec.Raw]) -> pa.Array:
+    """Return pieces of JSON as texts; they are UTF-8, as they could be read."""
+    lengths = np.fromiter((memoryview(part).nbytes for part in parts), np.int32, len(parts))
+    offsets = np.zeros(len(parts) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))]
+    return pa.Array.from_buffers(pa.string(), len(parts), buffers)
+
+
+def _times(values: list[str]) -> pa.Array:
+    """Return times, null where one has another form than ours: a time may be written in many."""
+    plain = [value if len(value) == _TIME_LENGTH and value[-1] == "Z" else None for value in values]
+    try:
+        times = pa.array(plain, pa.string()).cast(_TIME)
+    except pa.ArrowInvalid:
+        times = pa.array([_time(value) for value in plain], _TIME)
+    # What Arrow takes for a year 0, Python does not.
+    early = pc.less(times, pa.scalar(_FIRST, _TIME))
+    return pc.if_else(early, pa.scalar(None, _TIME), times)
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else pa.scalar(text).cast(_TIME).as_py()
+    except (pa.ArrowInvalid, OverflowError, ValueError):
+        return None
