@@ -23,7 +23,7 @@ deployed_tests := tests/integration tests/end_to_end $(wildcard local/*/tests)
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift bench-log chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -83,6 +83,9 @@ check-dashboards: setup ## run every query of the dashboards against the local s
 
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
+
+bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes)
+	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick)
 
 test-engine: setup $(state)/engine/.done ## run the lake's SQL on Apache Spark, against the small engine (ROWS=10000000)
 	@$(bin)/python -m tests.benchmarks.engine $(if $(ROWS),--rows $(ROWS))

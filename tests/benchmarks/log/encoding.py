@@ -24,22 +24,11 @@ from evergreen.capture.batch_encoding import encode_batches_quickly
 from evergreen.capture.delivery import batches, join_lines
 from evergreen.capture.request_log import RequestLogWriter
 from evergreen.clock import to_text
-from evergreen.model_definition import ModelDefinition
+from tests.benchmarks.log.sample import CATEGORIES, DEFINITION, NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-NUMBERS = [f"feature_{number:02}" for number in range(15)]
-CATEGORIES = [f"category_{number}" for number in range(5)]
-DEFINITION = ModelDefinition.model_validate(
-    {
-        "name": "flight_delay",
-        "task": "classification",
-        "target": "late",
-        "features": {name: {"type": "float"} for name in NUMBERS}
-        | {name: {"type": "category"} for name in CATEGORIES},
-    }
-)
 _WRITER = RequestLogWriter(DEFINITION)
 _KNOWN: dict[str, Any] = {
     "timestamp": datetime(2026, 5, 4, 12, 30, tzinfo=UTC),

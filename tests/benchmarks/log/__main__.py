@@ -1,0 +1,118 @@
+"""`python -m tests.benchmarks.log [--quick]`: what the request log costs, beside DuckDB and Polars.
+
+It writes docs/request-log.md and .evergreen/bench/log.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from local.files import write_whole
+from tests.benchmarks.log import report
+from tests.benchmarks.log.encoding import measure_encoding
+from tests.benchmarks.log.tools import TOOLS
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / ".evergreen" / "bench"
+REPORT = ROOT / "docs" / "request-log.md"
+_QUICK = (10_000, 100_000, 1_000_000)
+_FULL = (*_QUICK, 5_000_000)
+_READ_ROWS = 1_000_000
+_LARGE_DAY = 8_000_000
+"""About 5 GB of JSON lines; only ours is measured, because the others need more memory."""
+_ROUNDS = 3
+_REPEATED_ROWS = 100_000
+"""Up to so many rows, each tool is measured three times and the median is reported."""
+
+
+def main() -> None:
+    """Run and write both files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="up to a million rows, under 5 minutes"
+    )
+    quick = parser.parse_args().quick
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    found = measure(console, quick=quick)
+    write_whole(FOLDER / "log.json", json.dumps(found, indent=1) + "\n")
+    write_whole(REPORT, report.render(found))
+    console.print(f"Table: {REPORT.relative_to(ROOT)}; numbers: .evergreen/bench/log.json")
+
+
+def measure(console: Console, *, quick: bool) -> dict[str, Any]:
+    """Measure everything; tools take turns, each in a process of its own."""
+    compaction: list[dict[str, Any]] = []
+    read: list[dict[str, Any]] = []
+    for rows in _QUICK if quick else (*_FULL, _LARGE_DAY):
+        with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+            console.print(f"{rows:,} rows")
+            size = _worker("write", str(rows), folder)["bytes"]
+            if rows == _READ_ROWS:
+                read += _read(console, "JSON lines", folder)
+            tools = [tool for tool in TOOLS if rows < _LARGE_DAY or tool == "evergreen"]
+            for tool in tools:
+                entry = _median(rows, tool, folder)
+                compaction.append({"rows": rows, "raw_mb": size / 2**20, **entry})
+                console.print(
+                    f"  {tool}: {entry['cpu_seconds']:.2f} s of CPU, {entry['peak_mb']:,.0f} MB"
+                )
+            if rows == _READ_ROWS:
+                read += _read(console, "table", folder)
+    encoding = {rows: measure_encoding(rows) for rows in (1, 100, 1000)}
+    return {
+        "run": "quick" if quick else "full",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("duckdb", "polars", "pyarrow", "pyiceberg")},
+        "compaction": compaction,
+        "read": read,
+        "encode_us": {str(rows): cost.encode_us for rows, cost in encoding.items()},
+        "calls_per_1000_rows": {str(rows): cost.calls for rows, cost in encoding.items()},
+    }
+
+
+def _median(rows: int, tool: str, folder: str) -> dict[str, Any]:
+    rounds = _ROUNDS if rows <= _REPEATED_ROWS else 1
+    entries = [_worker("compact", tool, folder) for _ in range(rounds)]
+    return sorted(entries, key=lambda entry: float(entry["cpu_seconds"]))[rounds // 2]
+
+
+def _read(console: Console, source: str, folder: str) -> list[dict[str, Any]]:
+    found = []
+    for columns in ("one feature", "all columns"):
+        entry = _worker("read", columns, folder)
+        found.append({"source": source, "columns": columns, **entry})
+        console.print(f"  {columns} from {source}: {entry['cpu_seconds']:.2f} s of CPU")
+    return found
+
+
+def _worker(part: str, argument: str, folder: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.log.worker", part, argument, folder],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/evergreen/python")]),
+        },
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Writes docs/request-log.md from the numbers of log.json: nothing in it is written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Entry = Mapping[str, Any]
+
+_TEXT = Path(__file__).with_name("report.md")
+_COMPARED = ("duckdb", "polars")
+
+
+def render(found: Mapping[str, Any]) -> str:
+    """Write the page from the numbers of ``log.json``."""
+    again = "QUICK=1 make bench-log" if found["run"] == "quick" else "make bench-log"
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    parts = {
+        "RUN": f"Measured on {found['date']} by `{again}`, with {versions}.",
+        "COMPACTION": _compaction(found["compaction"]),
+        "RATIOS": _ratios(found["compaction"]),
+        "READ": _read(found["read"]),
+        "ENCODING": _encoding(found),
+    }
+    text = _TEXT.read_text()
+    for name, part in parts.items():
+        text = text.replace(f"@{name}@", part)
+    return text
+
+
+def _compaction(entries: Sequence[Entry]) -> str:
+    lines = [
+        "| rows | JSON lines | tool | CPU seconds | peak memory | Parquet |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {entry['rows']:,} | {entry['raw_mb']:,.0f} MB | {entry['tool']} | "
+        f"{entry['cpu_seconds']:.2f} | {entry['peak_mb']:,.0f} MB | {entry['written_mb']:,.1f} MB |"
+        for entry in entries
+    ]
+    return "\n".join(lines)
+
+
+def _ratios(entries: Sequence[Entry]) -> str:
+    lines = ["| rows | speed against the faster of DuckDB and Polars |", "|---|---|"]
+    for rows in dict.fromkeys(entry["rows"] for entry in entries):
+        used = {e["tool"]: float(e["cpu_seconds"]) for e in entries if e["rows"] == rows}
+        if {*_COMPARED} <= {*used}:
+            ratio = min(used[tool] for tool in _COMPARED) / used["evergreen"]
+            lines.append(f"| {rows:,} | {ratio:.2f}x |")
+    return "\n".join(lines)
+
+
+def _read(entries: Sequence[Entry]) -> str:
+    seconds = {(e["source"], e["columns"]): float(e["cpu_seconds"]) for e in entries}
+    lines = [
+        "| columns | from JSON lines | from the table | ratio |",
+        "|---|---|---|---|",
+    ]
+    for columns in dict.fromkeys(entry["columns"] for entry in entries):
+        raw, table = seconds["JSON lines", columns], seconds["table", columns]
+        lines.append(f"| {columns} | {raw:.2f} s | {table:.2f} s | {raw / table:.0f}x |")
+    return "\n".join(lines)
+
+
+def _encoding(found: Mapping[str, Any]) -> str:
+    lines = [
+        "| rows of a request | microseconds to encode a row | PutRecordBatch calls a 1,000 rows |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {int(rows):,} | {cost:.1f} | {found['calls_per_1000_rows'][rows]:,.0f} |"
+        for rows, cost in found["encode_us"].items()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""One measurement of CPU time and memory, in a process of its own; prints JSON.
+
+`python -m tests.benchmarks.log.worker write|compact|read ARGUMENT FOLDER`
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks.log.sample import DATABASE, DAY, DEFINITION, NUMBERS, write_day
+from tests.benchmarks.log.tools import TOOLS, written_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MIB = 1024
+
+
+def write(rows: str, folder: Path) -> dict[str, Any]:
+    """Write the day's raw objects."""
+    return {"bytes": write_day(folder, int(rows))}
+
+
+def compact(tool: str, folder: Path) -> dict[str, Any]:
+    """Measure one tool; imports count for memory and not for time."""
+    measured = _measured(TOOLS[tool](folder))
+    return {"tool": tool, **measured, "written_mb": written_bytes(tool, folder) / _MIB**2}
+
+
+def read(columns: str, folder: Path) -> dict[str, Any]:
+    """Measure the reading of the day: one feature's column, or all columns."""
+    from evergreen.lake.catalog import open_catalog  # noqa: PLC0415
+
+    from evergreen.lake.reader import Lake  # noqa: PLC0415
+    from evergreen.lake.tables import REQUEST_LOG  # noqa: PLC0415
+    from tests.support.folder_bucket import Folder  # noqa: PLC0415
+
+    storage = Folder(folder)
+    catalog = open_catalog(f"sqlite:///{folder}/catalog.db", storage, DATABASE)
+    lake = Lake(storage, catalog, clock=lambda: DAY + timedelta(days=2))
+    rows = 0
+
+    def run() -> None:
+        nonlocal rows
+        wanted = NUMBERS[:1] if columns == "one feature" else None
+        end = DAY + timedelta(days=1)
+        for batch in lake.batches(REQUEST_LOG, DEFINITION, DAY, end, wanted):
+            rows += batch.num_rows
+
+    return {**_measured(run), "rows_read": rows}
+
+
+def _measured(run: Callable[[], None]) -> dict[str, float]:
+    used, started = time.process_time(), time.perf_counter()
+    run()
+    return {
+        "cpu_seconds": time.process_time() - used,
+        "seconds": time.perf_counter() - started,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MIB,
+    }
+
+
+PARTS = {"write": write, "compact": compact, "read": read}
+
+
+if __name__ == "__main__":
+    part, argument, folder = sys.argv[1:]
+    sys.stdout.write(json.dumps(PARTS[part](argument, Path(folder))))
