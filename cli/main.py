@@ -13,6 +13,7 @@ import typer
 from cli.commands import (
     alerts,
     check_drift,
+    compact,
     demo,
     deploy,
     doctor,
@@ -48,6 +49,7 @@ app.command("demo")(demo.command)
 app.command("predict")(predict.command)
 app.command("open")(open_address.command)
 app.command("check-drift")(check_drift.command)
+app.command("compact")(compact.command)
 app.command("train")(train.command)
 app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)

@@ -17,6 +17,7 @@ from evergreen.lake.unjoined import find_unjoined
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, find_definition, load_definitions
 from functions.compact_logs.settings import settings
+from functions.compact_logs.upkeep import keep_up
 from functions.shared import clients
 from functions.shared.lake import lake, tables
 from functions.shared.logs import create_logger
@@ -41,7 +42,9 @@ class Request(BaseModel):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Compact, and answer with one entry for each partition that had new records.
+    """Compact, keep the tables in order, and answer with what was done.
+
+    ``partitions`` has one entry for each day that had new records, ``upkeep`` one for each model.
 
     Raises
     ------
@@ -56,6 +59,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         definitions = list(load_definitions(models).values())
     storage = clients.storage(settings().bucket, LONG)
     reports: list[CompactionReport] = []
+    upkeep: list[dict[str, Any]] = []
     for definition in definitions:
         report = compact(
             storage,
@@ -64,12 +68,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             include_open=request.include_open,
             keep_raw=timedelta(days=settings().raw_retention_days),
         )
+        upkeep.append(keep_up(definition, report))
         unjoined = _unjoined(definition, report)
         _record(definition.name, report, unjoined)
         reports.append(report)
     done = [asdict(each) for report in reports for each in report.done]
     failures = [each for report in reports for each in report.failures]
-    logger.info("compacted", extra={"partitions": done})
+    logger.info("compacted", extra={"partitions": done, "upkeep": upkeep})
     if failures:
         logger.error("not compacted", extra={"failures": [asdict(each) for each in failures]})
         first = failures[0]
@@ -79,7 +84,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             fix="The log names all of them. Nothing is lost: raw objects stay until a table holds "
             "their records. Put it right and run the compaction again.",
         )
-    return {"partitions": done}
+    return {"partitions": done, "upkeep": upkeep}
 
 
 def _unjoined(definition: ModelDefinition, report: CompactionReport) -> int | None:

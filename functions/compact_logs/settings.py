@@ -13,6 +13,8 @@ class Settings(LakeEnvironment):
     """Environment of the function."""
 
     raw_retention_days: int = Field(alias="EVERGREEN_RAW_RETENTION_DAYS")
+    optimizer_role: str | None = Field(alias="EVERGREEN_TABLE_OPTIMIZER_ROLE", default=None)
+    """ARN of the role of Glue's table optimizers. Without it this function does their work."""
 
 
 @cache

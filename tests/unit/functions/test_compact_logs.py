@@ -102,4 +102,30 @@ def test_a_model_that_fails_is_told_after_the_others_are_done(
     assert found["beta"][Metric.COMPACTION_FAILURES] == [0]
     assert found["beta"][Metric.REJECTED_RECORDS] == [1]
     # The failure has mended itself.
-    assert handler({}, CONTEXT) == {"partitions": []}
+    assert handler({}, CONTEXT)["partitions"] == []
+
+
+def test_each_models_tables_are_kept_up_after_its_compaction(client: Any) -> None:
+    idle = {"rewritten": 0, "snapshots": 0, "removed": 0}
+    assert handler({}, CONTEXT)["upkeep"] == [{"model": name, **idle} for name in MODELS]
+
+
+def test_with_a_role_for_glues_optimizers_glue_keeps_up_the_tables_that_exist(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, list[str], str]] = []
+
+    # Neither moto nor LocalStack has optimizers.
+    def keep(_glue: Any, database: str, tables: list[str], role: str) -> list[str]:
+        asked.append((database, tables, role))
+        return [f"{tables[0]}: retention"]
+
+    monkeypatch.setattr("functions.compact_logs.upkeep.keep_table_optimizers", keep)
+    monkeypatch.setenv("EVERGREEN_TABLE_OPTIMIZER_ROLE", "arn:aws:iam::1:role/optimizer")
+    settings.cache_clear()
+    done = handler({}, CONTEXT)["upkeep"]
+    assert done == [{"model": name, "optimizers": [f"{name}_labels: retention"]} for name in MODELS]
+    assert asked == [
+        (settings().lake_database, [f"{name}_labels"], "arn:aws:iam::1:role/optimizer")
+        for name in MODELS
+    ]
