@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evergreen.lake.tables import REQUEST_LOG
 from tests.benchmarks.log.sample import CATEGORIES, DATABASE, DAY, DEFINITION, NUMBERS
@@ -32,7 +32,6 @@ def prepare_evergreen(folder: Path) -> Callable[[], None]:
     What an earlier measurement has left there is removed first.
     """
     from evergreen.lake.catalog import open_catalog  # noqa: PLC0415
-
     from evergreen.lake.compaction import compact  # noqa: PLC0415
     from tests.support.folder_bucket import Folder  # noqa: PLC0415
 
@@ -95,7 +94,7 @@ def prepare_polars(folder: Path) -> Callable[[], None]:
     import polars as pl  # noqa: PLC0415
 
     kinds = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64}
-    schema = {
+    schema: dict[str, Any] = {
         "timestamp": pl.String,
         "request_id": pl.String,
         "row": pl.Int64,

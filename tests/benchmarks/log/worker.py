@@ -36,7 +36,6 @@ def compact(tool: str, folder: Path) -> dict[str, Any]:
 def read(columns: str, folder: Path) -> dict[str, Any]:
     """Measure the reading of the day: one feature's column, or all columns."""
     from evergreen.lake.catalog import open_catalog  # noqa: PLC0415
-
     from evergreen.lake.reader import Lake  # noqa: PLC0415
     from evergreen.lake.tables import REQUEST_LOG  # noqa: PLC0415
     from tests.support.folder_bucket import Folder  # noqa: PLC0415
