@@ -15,7 +15,7 @@ from cli.shared.loop_observation import Loop
 from cli.shared.target import Target
 from cli.shared.traffic import Api
 from evergreen.production import Production
-from evergreen.release.decision_log import read_decision_records
+from evergreen.release.decision_log import decision_key, read_decision_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,5 +62,6 @@ def test_a_file_is_trained_on_and_judged_by_the_deployed_state_machine(
     else:  # another test has promoted a version; the same rows are no better
         assert record.champion == before.version
     if before is None:
-        # The tests after this one expect that nothing serves.
+        # The tests after this one expect that nothing serves, and nothing was decided.
         deployed.client("ssm").delete_parameter(Name=production.parameter(MODEL))
+        deployed.storage.delete(decision_key(record))
