@@ -118,7 +118,7 @@ def test_a_killed_import_goes_on_and_every_label_counts_once(
     while not _landed(target) and time.monotonic() < until:
         time.sleep(0.05)
     first.kill()
-    first.wait()
+    first.communicate()
     assert 0 < len(_landed(target)) < 3
 
     done = _run(local_stack, *command, code=1)
