@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from cli.shared.target import Target
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
 
@@ -47,11 +48,19 @@ def command(  # noqa: PLR0913 - one for each option
     limit: Annotated[int, typer.Option(min=1, help="Rows to show without --sql.")] = 20,
     sql: Annotated[str | None, typer.Option(help="A query on the log, in DuckDB's SQL.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the result as CSV.")] = False,
+    delete_request: Annotated[
+        list[str] | None, typer.Option(help="A request to erase. May be repeated.")
+    ] = None,
+    delete_where: Annotated[
+        str | None,
+        typer.Option(help="Erase the rows of request_log for which this is true."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
     aws: Aws = False,
     stage: Stage = None,
     json: Json = False,
 ) -> None:
-    """Show the newest rows of a model's request log, or query it with SQL.
+    """Show the newest rows of a model's request log, query it with SQL, or erase rows.
 
     The rows of every answered request are there, those that are not compacted yet too. Each row is
     there once. A row reaches the log within `flush_seconds` of the model's definition.
@@ -67,21 +76,60 @@ def command(  # noqa: PLR0913 - one for each option
     group by 1"`. Only the tables and columns that a query names are read, so name columns rather
     than `*`. Rows are copied to a temporary folder, so memory stays small.
 
+    --delete-request and --delete-where erase rows for good, for a data subject's request: from the
+    tables and their past, raw objects, rejected lines, labels, data sets and holdout predictions. A
+    condition is looked for in the whole log, whatever --since says. If it is stopped, run it again.
+    A row that was answered a moment ago may still be on its way: run it again after 30 minutes.
+
     Next: `evergreen labels import MODEL FILE` sends ground truth.
     """
     if csv and json:
         raise typer.BadParameter("give either --csv or --json", param_hint="--csv")
     definition = find_definition(MODELS, model)
     window = _window(since, until)
-    lake = _lake(aws=aws, stage=stage)
+    target = choose(aws=aws, stage=stage)
+    if delete_request or delete_where is not None:
+        _erase(target, definition, delete_request or [], delete_where, yes=yes, json=json)
+        return
+    lake = target.lake
     if sql is not None:
         _query(lake, definition, window, sql, csv=csv, json=json)
     else:
         _list(lake, definition, window, limit, csv=csv, json=json)
 
 
-def _lake(*, aws: bool, stage: str | None) -> Lake:
-    return choose(aws=aws, stage=stage).lake
+def _erase(
+    target: Target,
+    definition: ModelDefinition,
+    requests: list[str],
+    where: str | None,
+    *,
+    yes: bool,
+    json: bool,
+) -> None:
+    from cli.shared.log_erasure import erase_rows, find_rows
+
+    if requests and where is not None:
+        raise typer.BadParameter(
+            "give either --delete-request or --delete-where", param_hint="--delete-where"
+        )
+    with Steps() as steps, steps.step("find", "Find the rows"):
+        rows = find_rows(target, definition, requests, where)
+    count = f"{len(rows.rows):,} rows" if where is not None else f"{len(requests):,} requests"
+    if not yes:
+        typer.confirm(f"Erase {count} of {definition.name} for good?", abort=True, err=True)
+    with Steps() as steps, steps.step("erase", "Erase") as say:
+        record = erase_rows(target, definition, rows, by="where" if where else "request", say=say)
+    if json:
+        console.document(record.model_dump(mode="json"))
+        return
+    table = Table("Erased from", Column("Rows", justify="right"), box=None, pad_edge=False)
+    for place, number in record.erased.items():
+        table.add_row(place, f"{number:,}")
+    table.add_row("older versions of objects", f"{record.old_versions:,}")
+    console.out.print(table)
+    if not any(record.erased.values()):
+        console.out.print("Nothing was found. Are the request ids right?")
 
 
 def _window(since: str, until: str | None) -> tuple[datetime, datetime]:

@@ -14,7 +14,7 @@ from evergreen.errors import NoProductionModelError
 from evergreen.lake.caller_ids import CallerIds
 from evergreen.lake.import_outcome import find_outcome
 from evergreen.lake.label_import import LabelImport
-from evergreen.lake.reader import CLOCK_SKEW, Lake
+from evergreen.lake.reader import CLOCK_SKEW
 from evergreen.production import Production
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evergreen.capture.label_files import LabelFile
     from evergreen.lake.import_outcome import ImportOutcome
     from evergreen.lake.label_import import ImportProgress
+    from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
 
 

@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.shared.target import Target
+from tests.support.lake_tables import catalog_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from evergreen.lake.catalog import LakeCatalog
     from tests.support.aws_in_process import Account
 
 
@@ -29,6 +31,11 @@ class TargetInProcess(Target):
     def client(self, service: str, config: Any = None) -> Any:
         """Return the account's client."""
         return self.account.client(service, config)
+
+    @cached_property
+    def lake_tables(self) -> LakeCatalog:
+        """The lake's tables, in memory."""
+        return catalog_in(self.storage)
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:

@@ -214,6 +214,29 @@ class Storage:
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch]}
             )
 
+    def purge(self, prefix: str) -> int:
+        """Delete every version below ``prefix`` that is not the current one; return their number.
+
+        In a bucket with versions a replaced or deleted object is still there until then. Marks of
+        deletion go too.
+        """
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        gone = 0
+        for page in pages:
+            old = [each for each in page.get("Versions", []) if not each["IsLatest"]]
+            marks = page.get("DeleteMarkers", [])
+            found: list[Any] = [
+                {"Key": each["Key"], "VersionId": each["VersionId"]} for each in [*old, *marks]
+            ]
+            for first in range(0, len(found), 1000):
+                self._client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": found[first : first + 1000]}
+                )
+            gone += len(old)
+        return gone
+
     def _put_on_condition(self, key: str, body: bytes, **condition: str) -> bool:
         try:
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, **condition)  # type: ignore[arg-type]

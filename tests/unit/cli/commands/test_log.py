@@ -190,3 +190,49 @@ def test_only_tables_that_a_query_may_read_are_read() -> None:
     assert tables_read("select 1 from request_log") == {"request_log"}
     assert tables_read("select 1 from LABELS") == {"labels"}
     assert tables_read("select 1 from labelled") == {"labels", "request_log"}
+
+
+def test_requests_are_erased_after_a_question(target: TargetInProcess) -> None:
+    arguments = ["log", DEFINITION.name, "--delete-request", IDS[0], "--delete-request", IDS[1]]
+    refused = CliRunner().invoke(app, arguments, input="n\n")
+    assert refused.exit_code == 1
+    assert "Erase 2 requests of late_bus for good?" in refused.stderr
+    assert _rows("select count(*) n from request_log") == [{"n": 5}]
+    result = CliRunner().invoke(app, arguments, input="y\n")
+    assert result.exit_code == 0, result.exception
+    lines = (line.rsplit(maxsplit=1) for line in result.stdout.splitlines())
+    told = dict(parts for parts in lines if len(parts) == 2)
+    assert told["request log: raw objects"] == "2"
+    assert told["labels: raw objects"] == "2"
+    assert _rows("select count(*) n from request_log") == [{"n": 3}]
+    assert _rows("select count(*) n from labels") == [{"n": 0}]
+    [record] = target.storage.list("erasures/")
+    assert IDS[0].encode() not in (target.storage.get(record.key) or b"")
+
+
+@pytest.mark.usefixtures("target")
+def test_rows_are_erased_by_a_condition() -> None:
+    result = _log("--delete-where", "stops >= 3 -- the late ones", "--yes", "--json")
+    assert result.exit_code == 0, result.exception
+    record = json.loads(result.stdout)
+    assert (record["by"], record["requests"]) == ("where", 2)
+    assert record["erased"]["request log: raw objects"] == 3  # one was delivered twice
+    assert _rows("select max(stops) n from request_log") == [{"n": 2.0}]
+
+
+@pytest.mark.usefixtures("target")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--delete-request", "order-7"), "no request_id"),
+        (("--delete-where", "nothing = 1"), "nothing"),
+        (("--delete-where", "true", "--delete-request", IDS[0]), "either"),
+    ],
+)
+def test_an_erasure_of_nothing_that_is_known_is_refused(
+    options: tuple[str, ...], says: str
+) -> None:
+    result = _log(*options, "--yes")
+    assert result.exit_code != 0
+    assert says in str(result.exception) + result.output
+    assert _rows("select count(*) n from request_log") == [{"n": 5}]

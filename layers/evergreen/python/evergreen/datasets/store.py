@@ -91,8 +91,12 @@ class DatasetManifest(BaseModel):
     window: TrainingWindow | None = None
     """The choice of the rows to train on, where several windows were compared."""
     sha256: str
-    """SHA-256 of ``data.parquet``."""
+    """SHA-256 of the file of rows."""
     created_at: datetime
+    file: str = _DATA
+    """Name of the file of rows."""
+    erased_rows: int = 0
+    """Number of rows that were erased since, for a data subject's request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,7 @@ def read_dataset(
         If there is no such data set, or its bytes are not those its manifest names.
     """
     manifest = read_manifest(storage, model, dataset_id)
-    key = folder_key(model, dataset_id) + _DATA
+    key = folder_key(model, dataset_id) + manifest.file
     with tempfile.TemporaryFile() as copy:
         if _copied(storage, key, copy) != manifest.sha256:
             raise EvergreenError("data set is missing or was altered", where=storage.uri(key))
@@ -260,6 +264,60 @@ def _copied(storage: Storage, key: str, target: IO[bytes]) -> str | None:
     except FileNotFoundError:
         return None
     return digest.hexdigest()
+
+
+def replace_rows(
+    storage: Storage, definition: ModelDefinition, manifest: DatasetManifest, rows: pa.Table
+) -> DatasetManifest:
+    """Give a data set fewer rows, for an erasure, and delete the file that had the others.
+
+    The data set keeps its id, by which its versions name it. The manifest is the commit: before
+    it is written nothing has changed, and what is left of the old file goes when this runs again.
+
+    Parameters
+    ----------
+    storage, definition
+        The data bucket, and the model.
+    manifest
+        The data set.
+    rows
+        Its rows from now on, as :func:`load_dataset` returned them.
+    """
+    body = to_parquet(rows)
+    digest = hashlib.sha256(body).hexdigest()
+    times = pc.min_max(rows[TIMESTAMP]).as_py()
+    new = manifest.model_copy(
+        update={
+            "rows": rows.num_rows,
+            "train_rows": rows_of(rows, TRAIN).num_rows,
+            "holdout_rows": rows_of(rows, HOLDOUT).num_rows,
+            "first_timestamp": times["min"] or manifest.first_timestamp,
+            "last_timestamp": times["max"] or manifest.last_timestamp,
+            "class_balance": _class_balance(definition, rows) if rows.num_rows else None,
+            "sha256": digest,
+            "file": f"data-{digest[:16]}.parquet",
+            "erased_rows": manifest.erased_rows + manifest.rows - rows.num_rows,
+        }
+    )
+    folder = folder_key(manifest.model, manifest.dataset_id)
+    storage.put(folder + new.file, body)
+    storage.put(folder + _MANIFEST, new.model_dump_json(indent=2).encode())
+    return new
+
+
+def delete_replaced(storage: Storage, manifest: DatasetManifest) -> None:
+    """Delete the files of a data set that its manifest does not name."""
+    folder = folder_key(manifest.model, manifest.dataset_id)
+    named = {folder + manifest.file, folder + _MANIFEST}
+    keys = [item.key for item in storage.list(folder) if item.key not in named]
+    storage.delete_all(keys)
+
+
+def dataset_ids(storage: Storage, model: str) -> list[str]:
+    """Return the ids of a model's data sets that have a manifest."""
+    prefix = f"datasets/{model}/"
+    keys = (item.key.removeprefix(prefix) for item in storage.list(prefix))
+    return [key.partition("/")[0] for key in keys if key.endswith(f"/{_MANIFEST}")]
 
 
 def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:

@@ -60,11 +60,12 @@ def rewritten(
             alike[frozenset(ids_of(opened.schema_arrow))].append(file)
     for ids, together in alike.items():
         if len(together) > 1:
-            columns = _columns(table, ids)
+            columns = columns_of_file(table, ids)
             yield together, _write(storage, table, kind, together, columns, day)
 
 
-def _columns(table: Table, ids: frozenset[int]) -> pa.Schema:
+def columns_of_file(table: Table, ids: frozenset[int]) -> pa.Schema:
+    """Return the columns of a table that a file has, by their ids, as they are called now."""
     return pa.schema(
         [
             pa.field(name, kind, metadata={FIELD_ID: str(number)})

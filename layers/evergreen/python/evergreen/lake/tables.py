@@ -73,7 +73,11 @@ class TableKind:
 
     def rejected_key(self, model: str, day: date, name: str) -> str:
         """Return where lines that do not parse are kept."""
-        return f"rejected/{self.name}/model={model}/dt={day:%Y-%m-%d}/{name}.jsonl"
+        return f"{self.rejected_prefix(model)}dt={day:%Y-%m-%d}/{name}.jsonl"
+
+    def rejected_prefix(self, model: str) -> str:
+        """Return the prefix of all lines of the model that do not parse."""
+        return f"rejected/{self.name}/model={model}/"
 
     def schema(
         self, definition: ModelDefinition, columns: Collection[str] | None = None

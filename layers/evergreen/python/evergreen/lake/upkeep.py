@@ -171,7 +171,7 @@ class _Upkeep:
             if self._now - item.modified > SAFE_AGE
         ]
         # Listed before: what is committed meanwhile is younger, or named here.
-        named = {self._storage.key(place) for place in _named(self._fresh(table))}
+        named = {self._storage.key(place) for place in named_files(self._fresh(table))}
         named |= {*held_lists(self._fresh(table)).values()}
         left = [key for key in old if key not in named]
         self._storage.delete_all(left)
@@ -193,7 +193,7 @@ def _small_files(table: Table) -> dict[int, list[DataFile]]:
     return {day: files for day, files in days.items() if len(files) > 1}
 
 
-def _named(table: Table) -> Iterator[str]:
+def named_files(table: Table) -> Iterator[str]:
     """Yield the location of each file that the table's metadata names."""
     yield table.metadata_location
     for entry in table.metadata.metadata_log:
