@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 DATABASE = "evergreen_test"
 
 
-def catalog_in(storage: Storage, folder: Path | None = None) -> LakeCatalog:
+def catalog_in(
+    storage: Storage, folder: Path | None = None, database: str = DATABASE
+) -> LakeCatalog:
     """Open a catalogue in SQLite: in memory, or in a folder for several threads and kills."""
     place = ":memory:" if folder is None else str(folder / "catalog.sqlite")
     uri = f"sqlite:///{place}"
-    found = open_catalog(uri, storage, DATABASE)
+    found = open_catalog(uri, storage, database)
     if folder is None:
         catalog = cast("SqlCatalog", found.catalog)
         # One connection for all threads, as the database is gone with its last connection.
