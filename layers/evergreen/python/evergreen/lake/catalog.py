@@ -149,11 +149,12 @@ def _sql_catalog(uri: str, properties: dict[str, Any]) -> Catalog:
     from sqlalchemy import NullPool, create_engine  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    try:
-        catalog = SqlCatalog(_NAME, uri=uri, **properties)
-    except DBAPIError:  # another process makes the catalogue's own tables at this moment
-        catalog = SqlCatalog(_NAME, uri=uri, **properties)
+    catalog = SqlCatalog(_NAME, uri=uri, init_catalog_tables="false", **properties)
     # No connection stays open after its use: a function is frozen between two requests.
     catalog.close()
     catalog.engine = create_engine(uri, poolclass=NullPool)
+    try:
+        catalog.create_tables()
+    except DBAPIError:  # another process makes the catalogue's own tables at this moment
+        catalog.create_tables()
     return catalog

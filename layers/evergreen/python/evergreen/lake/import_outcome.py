@@ -91,7 +91,9 @@ def find_outcome(
             old = left.filter(pc.less(left["observed_at"], pa.scalar(limit, TIMESTAMP_TYPE)))
         unknown += old.num_rows
         waiting += left.num_rows - old.num_rows
-        examples |= dict.fromkeys(old["request_id"].slice(0, MAX_EXAMPLES).to_pylist())
+        # A join gives rows in any order. The same import shall name the same examples.
+        ids = pc.unique(old["request_id"]).sort()
+        examples |= dict.fromkeys(ids.slice(0, MAX_EXAMPLES).to_pylist())
     return ImportOutcome(
         joined=total - waiting - unknown,
         waiting=waiting,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow.acero import (
     Declaration,
     HashJoinNodeOptions,
@@ -63,8 +64,9 @@ def find_unjoined(
     labels = LABELS.deduplicated(found).select(LABELS.key)
     since = start - definition.retraining.label_wait - CLOCK_SKEW
     left = without_prediction(lake, definition, labels, since, end + CLOCK_SKEW)
-    ids = dict.fromkeys(left["request_id"].to_pylist())
-    return UnjoinedLabels(labels.num_rows, left.num_rows, tuple(ids)[:MAX_EXAMPLES])
+    # A join gives rows in any order. The same labels shall give the same examples.
+    ids = pc.unique(left["request_id"]).sort().slice(0, MAX_EXAMPLES)
+    return UnjoinedLabels(labels.num_rows, left.num_rows, tuple(ids.to_pylist()))
 
 
 def without_prediction(
