@@ -88,8 +88,8 @@ def test_every_line_is_json_and_metrics_are_lines_of_their_own(lines: list[str])
 
 def test_a_library_says_in_which_invocation_it_failed(lines: list[str]) -> None:
     logs = [json.loads(line) for line in lines if '"_aws"' not in line]
-    (failed,) = [each for each in logs if "did not load" in each["message"]]
-    assert failed["name"] == "evergreen.serving.server"
+    (failed,) = [each for each in logs if "pointer of late_bus cannot" in each["message"]]
+    assert failed["name"] == "evergreen.serving.champion"
     assert failed["function_name"] == "predict"
     assert failed["function_request_id"]
 
