@@ -23,7 +23,7 @@ from evergreen.errors import (
 )
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.champion import Champion
-from evergreen.serving.requests import PredictionRequest, read_json
+from evergreen.serving.requests import PredictionRequest, RequestReader, read_json
 from evergreen.serving.responses import (
     model_body,
     open_inference_body,
@@ -43,8 +43,7 @@ router = APIRouter()
 async def predict(model: str, request: Request) -> Response:
     """Predict rows in any of the body forms."""
     serving = _serving(model)
-    champion = serving.server.champion()
-    parsed = _read(champion.reader.read, await request.body())
+    champion, parsed = _accept(serving, await request.body(), RequestReader.read)
     answered = serving.predictions.predict(champion, parsed, _caller(request))
     return answer(prediction_body(parsed, answered))
 
@@ -53,8 +52,7 @@ async def predict(model: str, request: Request) -> Response:
 async def infer(model: str, request: Request) -> Response:
     """Predict rows in the Open Inference Protocol."""
     serving = _serving(model)
-    champion = serving.server.champion()
-    parsed = _read(champion.reader.read_open_inference, await request.body())
+    champion, parsed = _accept(serving, await request.body(), RequestReader.read_open_inference)
     answered = serving.predictions.predict(champion, parsed, _caller(request))
     return answer(open_inference_body(parsed, answered))
 
@@ -119,9 +117,20 @@ def _champion(serving: Service) -> Champion | None:
         return None
 
 
-def _read(reader: Callable[[bytes], PredictionRequest], body: bytes) -> PredictionRequest:
+def _accept(
+    serving: Service, body: bytes, read: Callable[[RequestReader, bytes], PredictionRequest]
+) -> tuple[Champion, PredictionRequest]:
+    """Return the champion and what it is to predict; tell a fault of the request before ours."""
     try:
-        return reader(body)
+        try:
+            champion = serving.server.champion()
+        except NoProductionModelError:
+            read(RequestReader(serving.definition), body)
+            raise
+        except (PointerError, BundleError):
+            read_json(body)  # which features the champion takes is not known
+            raise
+        return champion, read(champion.reader, body)
     except RequestError as error:
         recorder().record(Metric.INVALID_VALUES, max(1, len(error.fields)))
         raise

@@ -160,6 +160,21 @@ def test_before_the_first_promotion(aws: Account) -> None:
         assert "in production yet" in content["detail"]
 
 
+def test_a_faulty_request_is_told_so_before_the_first_promotion(aws: Account) -> None:
+    assert problem("POST", f"{MODEL}/predict", "no rows")[0] == 400
+    _, content = problem("POST", f"{MODEL}/predict", {"instances": [{**ROW, "stops": 1.5}]})
+    assert [fault["path"] for fault in content["errors"]] == ["instances[0].stops"]
+
+
+def test_what_rows_an_unreadable_pointer_takes_is_not_known(aws: Account) -> None:
+    aws.client("ssm").put_parameter(
+        Name="/evergreen/dev/late_bus/production", Value="no JSON", Type="String"
+    )
+    assert problem("POST", f"{MODEL}/predict", "no rows")[0] == 400
+    status, content = problem("POST", f"{MODEL}/predict", {"instances": [{**ROW, "stops": 1.5}]})
+    assert (status, "pointer" in content["detail"]) == (503, True)
+
+
 def test_ground_truth_is_stored_before_it_is_accepted(promoted: Account) -> None:
     labels = [
         {"request_id": KNOWN, "label": "late"},
