@@ -120,7 +120,7 @@ def test_a_challenger_that_was_compared_with_nothing_does_not_replace_what_came_
     name = bench.definition.name
     by_hand, judged = (bench.challenger(seed=seed).version for seed in (1, 2))
     promote(bench.context, name, by_hand, None, reason="put there by hand")
-    with pytest.raises(OutdatedComparisonError, match=f"with nothing, and version {by_hand} is"):
+    with pytest.raises(OutdatedComparisonError, match=f"with no version, and version {by_hand} is"):
         promote(bench.context, name, judged, comparison("promote", None))
     assert bench.context.registry.in_stage(name) == [by_hand]
 
