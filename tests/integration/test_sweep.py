@@ -29,6 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 NO_GRACE = timedelta(0)
 
+_UNRECORDED = " without a decision record"
+_UNMIRRORED = ", but MLflow shows another state"
+
 
 def nothing_runs(_: str) -> bool:
     return False
@@ -148,15 +151,25 @@ def test_bundles_and_data_sets_of_no_version_are_orphans(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "method", "call", "expected"),
+    ("what", "part", "method", "call", "expected"),
     [
-        ("production", "write", 1, " without a decision record"),
-        ("mlflow", "set_registered_model_alias", 1, " without a decision record"),
-        ("storage", "put_json", 1, ", but its decision was not announced"),
-        ("events", "put", 1, ", but its decision was not announced"),
+        ("promote", "production", "write", 1, _UNRECORDED),
+        ("promote", "mlflow", "set_registered_model_alias", 1, _UNRECORDED),
+        ("promote", "storage", "put_json", 1, ", but its decision was not announced"),
+        ("promote", "events", "put", 1, ", but its decision was not announced"),
+        # A rollback needs nothing but the pointer, so MLflow comes last.
+        ("roll_back", "production", "write", 1, _UNRECORDED),
+        ("roll_back", "events", "put", 1, _UNRECORDED),
+        ("roll_back", "storage", "put_json", 1, _UNMIRRORED),
+        (
+            "roll_back",
+            "mlflow",
+            "set_registered_model_alias",
+            1,
+            ", but MLflow shows another state",
+        ),
     ],
 )
-@pytest.mark.parametrize("what", ["promote", "roll_back"])
 def test_the_doctor_completes_what_moved_production(
     bench: Bench, what: str, part: str, method: str, call: int, expected: str
 ) -> None:
