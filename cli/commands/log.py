@@ -145,7 +145,7 @@ def _moment(text: str, now: datetime, option: str) -> datetime:
     try:
         return now - parse_period(text)
     except ValueError:
-        pass
+        pass  # it may be a moment
     try:
         return from_text(text)
     except ValueError:

@@ -59,7 +59,7 @@ def _memory(pid: int) -> int:
         for each in (root, *root.children(recursive=True)):
             total += each.memory_info().rss
     except psutil.NoSuchProcess:
-        pass
+        pass  # it has ended meanwhile
     return total
 
 
