@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from evergreen.storage import Storage, StoredObject
+from tests.support.killed import Killed
 
 if TYPE_CHECKING:
     import io
@@ -57,3 +58,24 @@ class Folder(Storage):
     def delete_all(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.delete(key)
+
+
+class Mortal(Folder):
+    """A bucket whose process ends before one of its changes; moto forgets no process."""
+
+    def __init__(self, path: Path, changes: int) -> None:
+        super().__init__(path)
+        self.changes_left = changes
+
+    def put(self, key: str, body: bytes) -> None:
+        self._change()
+        super().put(key, body)
+
+    def delete(self, key: str) -> None:
+        self._change()
+        super().delete(key)
+
+    def _change(self) -> None:
+        if not self.changes_left:
+            raise Killed
+        self.changes_left -= 1

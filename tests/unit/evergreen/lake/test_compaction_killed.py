@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from evergreen.clock import to_text
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TableKind
-from tests.support.folder_bucket import Folder
+from tests.support.folder_bucket import Mortal
 from tests.support.killed import Killed
 from tests.support.log_records import encode
 from tests.support.small_lake import DAY_BEFORE, DEFINITION, NOW, RECENT, SmallLake
@@ -25,27 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evergreen.storage import Storage
-
-
-class Mortal(Folder):
-    """A bucket whose process ends before one of its changes; moto forgets no process."""
-
-    def __init__(self, path: Path, changes: int) -> None:
-        super().__init__(path)
-        self.changes_left = changes
-
-    def put(self, key: str, body: bytes) -> None:
-        self._change()
-        super().put(key, body)
-
-    def delete(self, key: str) -> None:
-        self._change()
-        super().delete(key)
-
-    def _change(self) -> None:
-        if not self.changes_left:
-            raise Killed
-        self.changes_left -= 1
 
 
 @dataclass(frozen=True)
