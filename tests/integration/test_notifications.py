@@ -7,6 +7,7 @@ no other test promotes. The test of the loop shows that drift checks put such ev
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -127,6 +128,14 @@ def mails(mailbox: str, about: str) -> list[str]:
     return [text for text in texts if about in text]
 
 
+def wait_for_mail(mailbox: str, about: str) -> None:
+    """Wait for a mail: the emulator sends it after it has answered, and loads SES first."""
+    until = time.monotonic() + PATIENCE
+    while not mails(mailbox, about):
+        assert time.monotonic() < until, f"no mail about {about!r} within {PATIENCE} s"
+        time.sleep(0.5)
+
+
 def test_an_episode_is_told_once_at_its_beginning_and_once_at_its_end(
     deployed: Target, receiver: Receiver, mailbox: str
 ) -> None:
@@ -150,6 +159,7 @@ def test_an_episode_is_told_once_at_its_beginning_and_once_at_its_end(
         f"[info] {MODEL}: performance has recovered",
     ]
 
+    wait_for_mail(mailbox, "performance has recovered")
     (began, cleared) = sorted(mails(mailbox, "data drift detected") + mails(mailbox, "has cleared"))
     assert began.startswith(f"[critical] {MODEL}: data drift detected")
     assert cleared.startswith(f"[info] {MODEL}: drift has cleared")
@@ -211,6 +221,7 @@ def test_an_alert_that_nobody_takes_is_tried_again_kept_alarmed_of_and_sent_agai
     )
     attempts = [body for body in receiver.heard if episode in body["text"]]
     assert len(attempts) == 6  # three attempts in each of two invocations
+    wait_for_mail(mailbox, episode)
     assert len(mails(mailbox, episode)) == 1  # the other channel got it once, at once
 
     def alarmed() -> bool:
@@ -242,6 +253,7 @@ def test_the_command_sets_a_webhook_tries_it_out_and_shows_its_host_alone(
         assert status["webhook"] == urlsplit(receiver.address).netloc
         assert any(ADDRESS in each for each in status["emails"])
         assert receiver.titles() == ["[info] Evergreen: a test"]
+        wait_for_mail(mailbox, "Evergreen: a test")
         assert len(mails(mailbox, "Evergreen: a test")) == 1
         receiver.status = 404
         refused = evergreen("--test")
