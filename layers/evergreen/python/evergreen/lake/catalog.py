@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 GLUE = "glue"
 """The URI of AWS Glue's catalogue, in the account and region of the environment."""
 _NAME = "evergreen"
+# The catalogue has few tables of its own; another process may make each of them in between.
+_CREATIONS = 5
 UNREADABLE = (FileNotFoundError, ValueError, ValidationError)
 """What loading a table raises if its metadata is gone or damaged."""
 _METADATA_SUFFIX = ".metadata.json"
@@ -153,8 +155,11 @@ def _sql_catalog(uri: str, properties: dict[str, Any]) -> Catalog:
     # No connection stays open after its use: a function is frozen between two requests.
     catalog.close()
     catalog.engine = create_engine(uri, poolclass=NullPool)
-    try:
-        catalog.create_tables()
-    except DBAPIError:  # another process makes the catalogue's own tables at this moment
-        catalog.create_tables()
+    for tries_left in reversed(range(_CREATIONS)):
+        try:
+            catalog.create_tables()
+            break
+        except DBAPIError:  # another process makes one of these tables at this moment
+            if not tries_left:
+                raise
     return catalog
