@@ -1,20 +1,15 @@
-"""The monitoring stack: alarms, a dashboard, and on an emulator the EMF bridge."""
+"""The monitoring stack: alarms and a dashboard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, CfnOutput, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_logs_destinations as destinations
 
-from cdk.constructs.building.functions import EvergreenFunction, PythonFunction
 from cdk.constructs.monitoring.alarm_table import Watched
 from cdk.constructs.monitoring.alarms import Alarms
 from cdk.constructs.monitoring.metric_dashboard import MetricDashboard
-from evergreen.metrics.catalog import NAMESPACE
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -61,11 +56,6 @@ class MonitoringStack(Stack):
         MetricDashboard(self, storage.deployment.models, settings)
         for stack_before in (serving, drift, retraining):
             self.add_dependency(stack_before)
-        if settings.emulator:
-            self._bridge(
-                storage,
-                [*serving.functions, drift.check_drift, *retraining.functions.values()],
-            )
 
     def _roll_back(self, retraining: RetrainingStack) -> lambda_.IFunction:
         """Return the rollback function, which the alarms call.
@@ -98,28 +88,3 @@ class MonitoringStack(Stack):
         return lambda_.Function.from_function_attributes(
             self, "RollBack", function_arn=arn, skip_permissions=True
         )
-
-    def _bridge(self, storage: StorageStack, functions: list[EvergreenFunction]) -> None:
-        """Add the EMF bridge: it turns log lines into metrics, which an emulator does not do."""
-        bridge = PythonFunction(self, "EmfBridge", storage, folder="emf_bridge", layer="lake")
-        bridge.role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
-            )
-        )
-        destination = destinations.LambdaDestination(bridge.function)
-        for function in functions:
-            name = function.node.path.replace("/", "")
-            logs.SubscriptionFilter(
-                self,
-                f"Bridge{name}",
-                # By name: an export would make the log groups of that stack depend on this stack.
-                log_group=logs.LogGroup.from_log_group_name(
-                    self, f"Log{name}", function.log_group_name
-                ),
-                destination=destination,
-                filter_pattern=logs.FilterPattern.exists("$._aws"),
-            )
-        CfnOutput(self, "EmfBridgeFunctionName", value=bridge.function_name)

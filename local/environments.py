@@ -49,8 +49,8 @@ class PythonEnvironment:
 ENVIRONMENTS = (
     PythonEnvironment(
         "localstack",
-        "LocalStack with our Lambda executor and Firehose buffers",
-        ("local/lambda_executor", "local/firehose_buffer"),
+        "LocalStack with our Lambda executor, Firehose buffers and strictness",
+        ("local/lambda_executor", "local/firehose_buffer", "local/strict_localstack"),
     ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
     PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime"),

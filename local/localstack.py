@@ -62,6 +62,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
                 "LAMBDA_RETRY_BASE_DELAY": "10",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
+                **settings.strictness,
                 **({"EVERGREEN_FIREHOSE_BUFFER": str(paths.firehose)} if buffers else {}),
             },
             folder=folder,

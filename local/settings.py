@@ -16,6 +16,7 @@ LAKE_CATALOG = "EVERGREEN_LAKE_CATALOG"
 """The variable that names the catalogue of the lake's tables: an SQLAlchemy URI, or ``glue``."""
 ARTIFACT_BUCKET = "evergreen-mlflow-artifacts"
 
+_STRICTNESS = "EVERGREEN_STRICT_"
 # Of the user's variables a service sees only these. An AWS_PROFILE, MLFLOW_… or PYTHONPATH that
 # happens to be set must not change how the stack behaves.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "USER")
@@ -110,6 +111,9 @@ class Settings:
         Seconds between two scrapes of Prometheus.
     buffer_firehose
         Whether LocalStack's Firehose collects records as AWS does, or writes each call at once.
+    strictness
+        The variables ``EVERGREEN_STRICT_…``, which switch off single things that our plugin makes
+        LocalStack as strict about as AWS.
     """
 
     paths: Paths
@@ -121,6 +125,7 @@ class Settings:
     alert_webhook: str | None = field(default=None, repr=False)
     scrape_seconds: int = 30
     buffer_firehose: bool = True
+    strictness: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(
@@ -151,4 +156,5 @@ def read_settings(
         inherited={name: environ[name] for name in _INHERITED if name in environ},
         alert_webhook=environ.get("EVERGREEN_ALERT_WEBHOOK") or None,
         buffer_firehose=environ.get("EVERGREEN_FIREHOSE_BUFFER") != "off",
+        strictness={name: environ[name] for name in environ if name.startswith(_STRICTNESS)},
     )

@@ -35,7 +35,7 @@ A metric with a second dimension is there twice: under `{MODEL_DIMENSION}` alone
 under both dimensions. Requests that name no model (health, documentation, the list of models) count
 for the model `{NO_MODEL}`. A function writes its metrics to its log in the embedded metric format,
 once per invocation, and CloudWatch reads them from the log. LocalStack does not read them, so there
-a function that is subscribed to the logs puts them.
+the executor that runs the functions puts them, within a second of the invocation.
 
 Where possible, a counter is also written when it is zero. So no data means that nothing ran.
 

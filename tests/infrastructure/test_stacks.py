@@ -147,16 +147,15 @@ def test_every_function_keeps_its_log_no_longer_than_told(aws: Templates) -> Non
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 
-def test_the_emulator_adds_the_bridge_and_leaves_out_what_it_cannot_do(
+def test_the_emulator_has_nothing_of_its_own_and_leaves_out_what_it_cannot_do(
     aws: Templates, emulator: Templates
 ) -> None:
     snapshots = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}  # it cannot move an alias
     loop = {name: aws[name] for name in emulator}  # the services run beside it on a laptop
-    assert kinds(emulator) - kinds(loop) == {"AWS::Logs::SubscriptionFilter"}
+    assert not kinds(emulator) - kinds(loop)
     # The catalogue of the tables is an SQL database there.
     assert kinds(loop) - kinds(emulator) == snapshots | {"AWS::Glue::Database"}
-    assert set(functions(emulator)) - set(functions(aws)) == {"evergreen-dev-emf-bridge"}
-    assert set(functions(aws)) <= set(functions(emulator))
+    assert set(functions(aws)) == set(functions(emulator))
 
 
 def test_no_custom_resource_anywhere(aws: Templates, emulator: Templates) -> None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 LIBRARY = "layers/evergreen/python"
 ROOMS = ("functions", "cli", "cdk", "local", "dashboards")
-OTHER_DISTRIBUTIONS = ("local/lambda_executor", "local/firehose_buffer")
+OTHER_DISTRIBUTIONS = (
+    "local/lambda_executor",
+    "local/firehose_buffer",
+    "local/strict_localstack",
+)
 """Installed into LocalStack's environment, where none of our other modules is."""
 
 PER_MODULE = {

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.lambda_executor.tests.harness import (
-    PACKAGE,
     ROLE,
     Deploy,
     Emulator,
@@ -20,8 +18,6 @@ from local.lambda_executor.tests.harness import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-sys.path.insert(0, str(PACKAGE / "src"))
 
 
 @pytest.fixture(scope="session")

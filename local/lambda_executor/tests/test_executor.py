@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from local.lambda_executor.tests.harness import (
     ACT,
@@ -246,28 +248,49 @@ def test_the_log_group_gets_each_invocation_from_start_to_report(
     assert ["Init Duration" in line for line in reports] == [True, False]
 
 
-def test_a_subscribed_log_group_keeps_the_first_lines_too(
+EMF = """
+import json, time
+def handle(event, context):
+    head = {"Timestamp": event, "CloudWatchMetrics": [{
+        "Namespace": "Shop", "Dimensions": [["shop"], ["shop", "kind"]],
+        "Metrics": [{"Name": "Seconds", "Unit": "Seconds"}, {"Name": "Orders"}]}]}
+    print(json.dumps({"_aws": head, "shop": "a", "kind": "b", "Seconds": [1, 2.5, 1], "Orders": 3}))
+"""
+
+
+def test_metrics_in_the_log_are_in_cloudwatch_within_a_second(
     deploy: Deploy, emulator: Emulator
 ) -> None:
-    function = deploy("def handle(event, context):\n    print('the first line')\n")
-    listener = deploy("def handle(event, context):\n    return None\n")
-    logs = emulator.client("logs")
-    group = f"/aws/lambda/{function.name}"
-    logs.create_log_group(logGroupName=group)
-    arn = emulator.client("lambda").get_function(FunctionName=listener.name)["Configuration"][
-        "FunctionArn"
+    function = deploy(EMF)
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    assert '"Namespace": "Shop"' in function.invoke(int(moment.timestamp() * 1000)).log
+    for _ in range(3):
+        function.invoke(int(moment.timestamp() * 1000))
+    time.sleep(1)
+
+    def statistics(metric: str, **dimensions: str) -> dict[str, Any]:
+        (point,) = emulator.client("cloudwatch").get_metric_statistics(
+            Namespace="Shop",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            StartTime=moment,
+            EndTime=moment + timedelta(seconds=60),
+            Period=60,
+            Statistics=["Sum", "SampleCount", "Minimum", "Maximum"],
+        )["Datapoints"]
+        return dict(point)
+
+    seconds = statistics("Seconds", shop="a", kind="b")
+    assert seconds["Timestamp"] == moment
+    assert seconds["Unit"] == "Seconds"
+    assert [seconds[each] for each in ("Sum", "SampleCount", "Minimum", "Maximum")] == [
+        18,
+        12,
+        1,
+        2.5,
     ]
-    logs.put_subscription_filter(
-        logGroupName=group, filterName="all", filterPattern="", destinationArn=arn
-    )
-
-    function.invoke()
-
-    def lines() -> list[str]:
-        events = logs.filter_log_events(logGroupName=group)["events"]
-        return [event["message"] for event in events if "the first line" in event["message"]]
-
-    assert wait_for(lines, "the function's first line")
+    orders = statistics("Orders", shop="a", kind="b")
+    assert (orders["Sum"], orders["SampleCount"], orders["Unit"]) == (12, 4, "None")
 
 
 def test_parallel_calls_share_few_processes_and_none_fails(deploy: Deploy) -> None:

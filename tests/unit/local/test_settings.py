@@ -43,6 +43,11 @@ def test_firehose_buffers_unless_that_is_off(value: str | None, *, wanted: bool)
     assert read_settings(environ=environ).buffer_firehose is wanted
 
 
+def test_single_strictnesses_of_localstack_may_be_switched_off() -> None:
+    off = {"EVERGREEN_STRICT_METRICS": "off"}
+    assert read_settings(environ={**off, "EVERGREEN_STAGE": "x"}).strictness == off
+
+
 def test_services_do_not_see_the_users_credentials_or_paths() -> None:
     settings = read_settings(
         environ={

@@ -15,6 +15,7 @@ from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 from evergreen_lambda_executor import interpreter, layers, report, variables
+from evergreen_lambda_executor.metrics import WRITER
 from evergreen_lambda_executor.process import Ending, FunctionProcess, Launch
 
 if TYPE_CHECKING:
@@ -138,10 +139,13 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
                 body = report.error_body(call, ending, process.exit_reason)
                 ending = replace(ending, body=body)
         ending = _within_limit(ending)
+        output = (before, process.read_log())
+        where = self.function_version.id
+        WRITER.take(where.account, where.region, "".join(output).split("\n"))
         log = report.log_text(
             call,
             ending,
-            (before, process.read_log()),
+            output,
             process.peak_mb,
             process.init_seconds if cold else None,
         )

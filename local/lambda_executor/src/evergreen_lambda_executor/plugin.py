@@ -29,24 +29,11 @@ def keep_s3_bodies_in_own_folder() -> None:
     provider.DEFAULT_S3_TMP_DIR = str(Path(config.dirs.tmp) / "s3")
 
 
-@hooks.on_infra_start()  # type: ignore[untyped-decorator]
-def keep_first_lines_of_subscribed_log_groups() -> None:
-    """Allow new streams in a log group with a subscription filter.
-
-    LocalStack expects a list of dictionaries from its logs backend, but the backend now returns a
-    view of objects. Without this patch the first lines of every function with a subscription are
-    lost.
-    """
-    from moto.logs.models import LogGroup, SubscriptionFilter  # noqa: PLC0415
-
-    stock = LogGroup.describe_subscription_filters
-    LogGroup.describe_subscription_filters = lambda group: list(stock(group))
-    SubscriptionFilter.__getitem__ = lambda one, field: one.to_json()[field]
-
-
 @hooks.on_infra_shutdown()  # type: ignore[untyped-decorator]
 def stop_processes() -> None:
     """Kill all processes, even in an invocation, because none may outlive LocalStack."""
+    from evergreen_lambda_executor.metrics import WRITER  # noqa: PLC0415
     from evergreen_lambda_executor.process import RUNNING  # noqa: PLC0415
 
     RUNNING.close()
+    WRITER.stop()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.metrics.catalog import DIMENSIONS, SPECS, Metric
-from functions.emf_bridge.handler import metric_data
+from evergreen_lambda_executor.metrics import read_line
 from functions.shared.metrics import Recorder, ServiceWatch
 from tests.support.gateway_events import Context
 
@@ -24,13 +24,9 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def data(lines: list[str]) -> list[tuple[str, frozenset[tuple[str, str]], float]]:
     """Return (metric, dimensions, sum) as CloudWatch would keep them."""
     return [
-        (
-            datum["MetricName"],
-            frozenset((each["Name"], each["Value"]) for each in datum.get("Dimensions", [])),
-            sum(datum.get("Values", [])),
-        )
+        (series.name, frozenset(series.dimensions), sum(values))
         for line in lines
-        for _, datum in metric_data(line)
+        for _, series, values in read_line(line)
     ]
 
 

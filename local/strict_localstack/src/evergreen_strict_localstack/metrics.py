@@ -1,0 +1,127 @@
+"""CloudWatch's store: dimensions are matched exactly, and a call is one transaction.
+
+LocalStack compares dimensions with SQL's ``LIKE``. So ``model=a`` finds ``model=a, endpoint=/x``
+and ``model=ab`` as well, and ``_`` finds any character.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from evergreen_strict_localstack.stock import UnexpectedCodeError, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+SETTING = "EVERGREEN_STRICT_METRICS"
+
+_SINGLE = """
+INSERT INTO SINGLE_METRICS (
+    account_id, region, metric_name, namespace, timestamp, dimensions, unit, storage_resolution,
+    value
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_AGGREGATED = """
+INSERT INTO AGGREGATED_METRICS (
+    account_id, region, metric_name, namespace, timestamp, dimensions, unit, storage_resolution,
+    sample_count, sum, min, max
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def patch(database: type[Any]) -> None:
+    """Change LocalStack's ``CloudwatchDatabase``.
+
+    Raises
+    ------
+    UnexpectedCodeError
+        If its code is not the expected one.
+    """
+    separator = database._get_ordered_dimensions_with_separator
+    example = [{"Name": "b", "Value": "2"}, {"Name": "a", "Value": "1"}]
+    if separator(None, example) != "a=1\tb=2\t":
+        raise UnexpectedCodeError("CloudwatchDatabase writes dimensions in another form")
+    database.get_metric_data_stat = rewrite(
+        database.get_metric_data_stat,
+        ('"AND dimensions LIKE ? "', '"AND dimensions = ? "'),
+        ("(dimensions, for_search=True)", "(dimensions)"),
+    )
+    database.list_metrics = _list_exactly(database.list_metrics)
+    database._restore_dimensions_from_string = lambda _, text: restore(text)
+    database.add_metric_data = _add
+
+
+def restore(text: str | None) -> list[dict[str, str]] | None:
+    """Return the dimensions that are stored as this text; a value may have ``=`` in it."""
+    pairs = [each.partition("=") for each in (text or "").split("\t") if each]
+    return [{"Name": name, "Value": value} for name, _, value in pairs] or None
+
+
+def _list_exactly(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def list_metrics(
+        self: object,
+        account_id: str,
+        region: str,
+        namespace: str,
+        metric_name: str,
+        dimensions: Sequence[Mapping[str, str]],
+    ) -> dict[str, Any]:
+        found = stock(self, account_id, region, namespace, metric_name, [])["metrics"]
+        return {"metrics": [each for each in found if _has(each["dimensions"], dimensions)]}
+
+    return list_metrics
+
+
+def _has(
+    dimensions: Sequence[Mapping[str, str]] | None, filters: Sequence[Mapping[str, str]]
+) -> bool:
+    """Return whether each filter's dimension is there, with its value if the filter has one."""
+    own = {each["Name"]: each["Value"] for each in dimensions or ()}
+    return all(
+        each["Name"] in own and each.get("Value", own[each["Name"]]) == own[each["Name"]]
+        for each in filters
+    )
+
+
+def _add(
+    self: Any,
+    account_id: str,
+    region: str,
+    namespace: str,
+    metric_data: Sequence[Mapping[str, Any]],
+) -> None:
+    singles: list[tuple[Any, ...]] = []
+    aggregated: list[tuple[Any, ...]] = []
+    for datum in metric_data:
+        moment = datum.get("Timestamp") or datetime.now(UTC)
+        head = (
+            *(account_id, region, datum["MetricName"], namespace, int(moment.timestamp())),
+            self._get_ordered_dimensions_with_separator(datum.get("Dimensions")),
+            *(datum.get("Unit"), datum.get("StorageResolution")),
+        )
+        singles += ((*head, value) for value in _values(datum))
+        if given := datum.get("StatisticValues"):
+            names = ("SampleCount", "Sum", "Minimum", "Maximum")
+            aggregated.append((*head, *(given.get(name) for name in names)))
+    with self.DATABASE_LOCK:
+        connection = sqlite3.connect(self.METRICS_DB)
+        try:
+            # The metrics are of this LocalStack alone, and it starts without them.
+            connection.execute("PRAGMA synchronous = OFF")
+            with connection:
+                connection.executemany(_SINGLE, singles)
+                connection.executemany(_AGGREGATED, aggregated)
+        finally:
+            connection.close()
+
+
+def _values(datum: Mapping[str, Any]) -> Iterator[float]:
+    if datum.get("Value") is not None:
+        yield datum["Value"]
+        return
+    values = datum.get("Values") or ()
+    for value, count in zip(values, datum.get("Counts") or [1] * len(values), strict=True):
+        for _ in range(int(count)):
+            yield value
