@@ -23,7 +23,7 @@ deployed_tests := tests/integration tests/end_to_end $(wildcard local/*/tests)
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr quick-tests check bench-loop bench-drift bench-log chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr quick-tests check synth-check bench-loop bench-drift bench-log chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -63,11 +63,14 @@ pr: setup ## run what a pull request needs: check, unit and infrastructure tests
 quick-tests: setup ## run the unit and infrastructure tests
 	@$(bin)/python -m pytest $(quick_tests) -n 2 $(coverage)
 
-check: setup ## run the linters, the type checker and the import contracts
+check: setup synth-check ## run the linters, the type checker, the import contracts, synth-check
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
 	@$(bin)/lint-imports
+
+synth-check: setup $(state)/cfn-lint/.done ## check the templates of each kind of deployment: cdk-nag, quotas, cfn-lint
+	@$(bin)/python -m tests.synth_check
 
 bench-loop: setup ## replay whole series under five retraining policies (QUICK=1: fewer rows)
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
@@ -138,6 +141,12 @@ $(state)/mutmut/.done: requirements/mutation.lock | .venv/.done
 	@echo "setup: mutmut, beside the environment"
 	@rm -rf $(state)/mutmut
 	@$(uv) pip install --quiet --require-hashes --python $(bin)/python --target $(state)/mutmut -r $<
+	@touch $@
+
+$(state)/cfn-lint/.done: requirements/cfn-lint.lock | .venv/.done
+	@echo "setup: cfn-lint, beside the environment"
+	@rm -rf $(state)/cfn-lint
+	@$(uv) pip install --quiet --require-hashes --python $(bin)/python --target $(state)/cfn-lint -r $<
 	@touch $@
 
 $(state)/engine/.done: requirements/engine.lock | .venv/.done
