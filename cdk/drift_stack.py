@@ -76,16 +76,10 @@ class DriftStack(Stack):
             environment={"EVERGREEN_COOLDOWN": settings.cooldown} if settings.cooldown else {},
         )
         read_lake(check, storage)
-        access.grant_read(check.role, storage, "datasets/", "drift/")
-        # Of the bundles only what describes them, and no model.
         access.grant_read(
-            check.role,
-            storage,
-            *(
-                f"bundles/*/{file}"
-                for file in ("holdout_predictions.parquet", "manifest.json", "signature.json")
-            ),
+            check.role, storage, "datasets/", "drift/", "bundles/*/holdout_predictions.parquet"
         )
+        access.read_signatures(check.role, storage)
         access.grant_write(check.role, storage, "drift/")
         access.read_pointers(check.role, storage)
         access.put_events(check.role, storage)

@@ -153,6 +153,7 @@ class RetrainingStack(Stack):
         output = (QUERIES,) if self._engine else ()
         access.grant_read(roles["build_dataset"], storage, "datasets/", *output)
         access.grant_write(roles["build_dataset"], storage, "datasets/")
+        access.read_signatures(roles["build_dataset"], storage)
         access.grant_read(roles["train"], storage, "datasets/")
         access.grant_write(roles["register_challenger"], storage, "bundles/")
         access.grant_read(roles["evaluate"], storage, "datasets/", "bundles/")

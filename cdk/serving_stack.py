@@ -94,6 +94,9 @@ class ServingStack(Stack):
             environment={"EVERGREEN_RAW_RETENTION_DAYS": str(settings.raw_retention_days)},
         )
         compact_lake(compact, storage)
+        # It counts the labels that the version in production cannot have meant.
+        access.read_pointers(compact.role, storage)
+        access.read_signatures(compact.role, storage)
         events.Rule(
             self,
             "Compaction",

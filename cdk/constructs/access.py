@@ -42,6 +42,11 @@ def put_events(role: iam.Role, storage: StorageStack) -> None:
     storage.bus.grant_put_events_to(role)
 
 
+def read_signatures(role: iam.Role, storage: StorageStack) -> None:
+    """Let ``role`` read what describes a bundle, and no model."""
+    grant_read(role, storage, "bundles/*/manifest.json", "bundles/*/signature.json")
+
+
 def read_pointers(role: iam.Role, storage: StorageStack, model: str = "*") -> None:
     """Let ``role`` read the production pointer of ``model``, or of every model for None."""
     _on_pointers(role, storage, ["ssm:GetParameter", "ssm:GetParameterHistory"], model)

@@ -148,6 +148,8 @@ def _pictures(
 ) -> dict[str, Numbers | Categories]:
     from cli.shared.drift_view import TOP, bins_for
     from cli.shared.histograms import of_categories, of_numbers
+    from evergreen.bundle.served import served_definition
+    from evergreen.bundle.store import read_signature
     from evergreen.drift.inputs import read_drift_inputs
     from evergreen.production import Production
 
@@ -155,6 +157,7 @@ def _pictures(
     names = list(dict.fromkeys(test.feature_name for test in view.moved))[:TOP]
     if pointer is None or not names:
         return {}
+    definition = served_definition(definition, read_signature(target.storage, pointer))
     decision = view.decision
     # The checked version. Another version may have been promoted in the meantime.
     checked = pointer.model_copy(

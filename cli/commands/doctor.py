@@ -17,6 +17,8 @@ from evergreen.clock import parse_period, utc_now
 from evergreen.model_definition import find_definition, load_definitions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cli.shared.target import Target
     from evergreen.lake.unjoined import UnjoinedLabels
     from evergreen.repair.consistency import Inconsistency
@@ -51,8 +53,9 @@ def command(
 
     It leaves alone what a running retraining may use.
 
-    It also counts the labels that belong to no logged prediction. Evergreen cannot repair these:
-    only the sender of the labels can.
+    It also counts the labels that belong to no logged prediction, and those that are no class of
+    the model or far from its range. Evergreen cannot repair these: only the sender of the labels
+    can.
 
     With --fix it completes or undoes everything it found. Without --fix it changes nothing. It
     exits with 1 if there is something left to repair.
@@ -81,7 +84,7 @@ def command(
         for finding in findings:
             finding.repair()
             console.progress(finding.model, f"{finding.fix}: done")
-    remarks = {name: _told(each) for name, each in unused.items() if each.unjoined}
+    remarks = [(name, *told) for name, each in unused.items() for told in _told(each)]
     if json:
         console.document(_document(findings, remarks, fixed=fix))
     elif findings:
@@ -91,41 +94,56 @@ def command(
     else:
         console.out.print(f"No inconsistency found for {', '.join(names)}.", soft_wrap=True)
     if not json:
-        for name, remark in remarks.items():
-            console.out.print(f"{name}: {remark}. {_ADVICE}.", soft_wrap=True)
+        for name, remark, advice in remarks:
+            console.out.print(f"{name}: {remark}. {advice}.", soft_wrap=True, markup=False)
     if findings and not fix:
         raise typer.Exit(1)
 
 
 def _document(
-    findings: list[Inconsistency], remarks: dict[str, str], *, fixed: bool
+    findings: list[Inconsistency], remarks: list[tuple[str, str, str]], *, fixed: bool
 ) -> list[dict[str, object]]:
     found: list[dict[str, object]] = [
         {"model": each.model, "found": each.what, "fix": each.fix, "fixed": fixed}
         for each in findings
     ]
     told: list[dict[str, object]] = [
-        {"model": name, "found": remark, "fix": _ADVICE, "fixed": False}
-        for name, remark in remarks.items()
+        {"model": name, "found": remark, "fix": advice, "fixed": False}
+        for name, remark, advice in remarks
     ]
     return [*found, *told]
 
 
 def _unjoined(target: Target, model: str) -> UnjoinedLabels:
+    from evergreen.bundle.served import with_known_labels
+    from evergreen.bundle.store import read_signature
     from evergreen.lake.reader import EARLIEST_LANDING
     from evergreen.lake.unjoined import find_unjoined
+    from evergreen.production import Production
 
     # Later predictions may still be in Firehose's buffer.
     end = utc_now() - EARLIEST_LANDING
     definition = find_definition(MODELS, model)
+    pointer = Production(target.stage, target.client("ssm")).read(model)
+    if pointer is not None:
+        definition = with_known_labels(definition, read_signature(target.storage, pointer))
     return find_unjoined(target.lake, definition, end - _LABELS_OF, end)
 
 
-def _told(found: UnjoinedLabels) -> str:
-    return (
-        f"{found.unjoined} of {found.labels} labels of the last {_LABELS_OF.days} days belong to "
-        f"no logged prediction, such as {', '.join(found.examples)}"
-    )
+def _told(found: UnjoinedLabels) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with labels, and what to do about it."""
+    if found.unjoined:
+        what = (
+            f"{found.unjoined} of {found.labels} labels of the last {_LABELS_OF.days} days belong "
+            f"to no logged prediction, such as {', '.join(found.examples)}"
+        )
+        yield what, _ADVICE
+    if found.unusable:
+        what = (
+            f"{found.unusable} labels of the last {_LABELS_OF.days} days cannot be right and are "
+            f"not used, such as {', '.join(found.unusable_examples)}"
+        )
+        yield what, "Send them again, or say in [ground_truth] of model.toml what a label can be"
 
 
 def _table(findings: list[Inconsistency], *, fixed: bool) -> Table:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from evergreen.bundle.served import with_known_labels
 from evergreen.bundle.store import load_bundle
 from evergreen.capture.refusals import Refusals
 from evergreen.clock import utc_now
@@ -64,6 +65,7 @@ def import_file(
     """
     storage = target.storage
     lake = target.lake
+    signature = _signature(target, definition)
 
     with (
         CallerIds(scratch / "ids.sqlite") as ids,
@@ -71,8 +73,8 @@ def import_file(
     ):
         run = LabelImport(
             storage,
-            definition,
-            _signature(target, definition),
+            with_known_labels(definition, signature),
+            signature,
             file,
             Refusals(report),
             request_id=_lookup(ids, lake, definition),

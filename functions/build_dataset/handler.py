@@ -14,6 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
+from evergreen.bundle.served import with_known_labels
+from evergreen.bundle.store import read_signature
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
 from evergreen.errors import NoProductionModelError
@@ -70,7 +72,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     manifest = build_dataset(
         storage,
         source,
-        definition,
+        with_known_labels(definition, read_signature(storage, pointer)),
         pointer,
         choose_window=partial(choose_window, definition, trainer),
         clock=utc_now,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
+from evergreen.bundle.served import with_known_labels
+from evergreen.bundle.store import read_signature
 from evergreen.clock import utc_now
-from evergreen.errors import CompactionError
+from evergreen.errors import BundleError, CompactionError
 from evergreen.lake.compaction import CompactionReport, compact
 from evergreen.lake.tables import LABELS
 from evergreen.lake.unjoined import find_unjoined
@@ -88,7 +90,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 def _unjoined(definition: ModelDefinition, report: CompactionReport) -> int | None:
-    """Count the labels of the compacted days that belong to no logged prediction."""
+    """Count the labels of the compacted days that nothing uses."""
     days = [date.fromisoformat(each.day) for each in report.done if each.table == LABELS.name]
     if not days:
         return None
@@ -96,12 +98,26 @@ def _unjoined(definition: ModelDefinition, report: CompactionReport) -> int | No
     for day in days:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         try:
-            found = find_unjoined(lake(settings()), definition, start, start + timedelta(days=1))
+            known = _with_known_labels(definition)
+            found = find_unjoined(lake(settings()), known, start, start + timedelta(days=1))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other models go on
             report.fail(LABELS, definition.name, LABELS.raw_prefix(definition.name, day), error)
         else:
-            count += found.unjoined
+            count += found.unjoined + found.unusable
     return count
+
+
+def _with_known_labels(definition: ModelDefinition) -> ModelDefinition:
+    pointer = clients.production(settings().stage, LONG).read_last_valid(definition.name)
+    if pointer is None:
+        return definition
+    storage = clients.storage(settings().bucket, LONG)
+    try:
+        return with_known_labels(definition, read_signature(storage, pointer))
+    except BundleError as error:
+        # Inference and the drift check tell of it. Labels are counted all the same.
+        logger.warning("no signature to hold labels against", extra={"reason": str(error)})
+        return definition
 
 
 def _record(model: str, report: CompactionReport, unjoined: int | None) -> None:

@@ -12,6 +12,7 @@ from functions.shared.environment import LakeEnvironment
 class Settings(LakeEnvironment):
     """Environment of the function."""
 
+    stage: str = Field(alias="EVERGREEN_STAGE")
     raw_retention_days: int = Field(alias="EVERGREEN_RAW_RETENTION_DAYS")
     optimizer_role: str | None = Field(alias="EVERGREEN_TABLE_OPTIMIZER_ROLE", default=None)
     """ARN of the role of Glue's table optimizers. Without it this function does their work."""

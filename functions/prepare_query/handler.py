@@ -16,6 +16,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from evergreen.aws import LONG
+from evergreen.bundle.served import served_definition, with_known_labels
+from evergreen.bundle.store import read_signature
 from evergreen.clock import to_text, utc_now
 from evergreen.datasets.new_rows import prepare_new_rows
 from evergreen.datasets.store import read_manifest
@@ -91,7 +93,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"found": False}
     else:
         end = request.end or now
-        prepared = _window(definition, pointer, end - request.window, end, now)
+        # As the check itself: what is asked for is what the bundle was trained on.
+        served = served_definition(definition, read_signature(storage, pointer))
+        prepared = _window(served, pointer, end - request.window, end, now)
     logger.info("query prepared", extra={"run": run, **prepared})
     return {"found": True, "location": location, **prepared}
 
@@ -112,7 +116,7 @@ def _new_rows(
     manifest = read_manifest(storage, definition.name, pointer.reference_dataset_id)
     select = prepare_new_rows(
         storage,
-        definition,
+        with_known_labels(definition, read_signature(storage, pointer)),
         manifest,
         tables=tables_of(settings().log_database, definition.name),
         used_table=quoted_name(settings().query_database, USED_ROWS),

@@ -146,7 +146,9 @@ def test_compaction_writes_tables_and_what_it_sets_aside_and_nothing_else(aws: T
     role, tables = "CompactLogsRole", {"request-log/table/*", "labels/table/*"}
     tables |= {"request-log/held/*", "labels/held/*"}
     raw = {"request-log/raw/*", "labels/raw/*"}
-    assert keys_of(aws["Serving"], role, "s3:GetObject") == tables | raw
+    # To count implausible labels it reads what a version has learnt, and no model.
+    about = {"bundles/*/manifest.json*", "bundles/*/signature.json*"}
+    assert keys_of(aws["Serving"], role, "s3:GetObject") == tables | raw | about
     assert keys_of(aws["Serving"], role, "s3:PutObject") == tables | {"rejected/*"}
     assert keys_of(aws["Serving"], role, "s3:DeleteObject") == tables | raw
     found = statements(aws["Serving"], role)
@@ -161,6 +163,8 @@ def test_compaction_writes_tables_and_what_it_sets_aside_and_nothing_else(aws: T
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "ssm:GetParameter",
+        "ssm:GetParameterHistory",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }

@@ -35,6 +35,8 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 DATABASE = "evergreen_test"
 AWKWARD = ("a b", "class", "ünï", 'say "when"', "it's", "select", "f0", "semi;colon--")
 """Names of features. Every other one is a category."""
+CLASSES = ("it's late", "on time", "ON TIME", "1", "True", "")
+"""Outcomes of a classification."""
 _HOURS = 96
 _LATE_HOURS = 60
 
@@ -89,7 +91,7 @@ def made_up_log(
         "row": pa.array(number % 5),
         "model_version": pa.array(draw.choice(["1", "2"], rows)),
         "role": pa.array(np.where(request % 10 == 0, "shadow", "champion")),
-        "model_output": pa.array(draw.normal(size=rows)),
+        "model_output": _outcomes(definition, draw, rows),
         "confidence": pa.nulls(rows, pa.float64()),
     }
     for name, feature in definition.features.items():
@@ -128,11 +130,17 @@ def _labels(
             "timestamp": _moments(times[picked] + delay),
             "request_id": rows["request_id"],
             "row": rows["row"],
-            "label": pa.array(draw.normal(size=picked.size)),
+            "label": _outcomes(of, draw, picked.size),
             "observed_at": _moments(times[picked] + delay // 2),
         }
     ).cast(LABELS.schema(of))
     return _shuffled(pa.concat_tables([labels, labels.slice(0, labels.num_rows // 20)]), draw)
+
+
+def _outcomes(of: ModelDefinition, draw: np.random.Generator, count: int) -> pa.Array:
+    if of.task == "classification":
+        return pa.array(draw.choice(CLASSES, count))
+    return pa.array(draw.normal(size=count))
 
 
 def _moments(microseconds: NDArray[np.int64]) -> pa.Array:

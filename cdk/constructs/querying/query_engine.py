@@ -55,6 +55,7 @@ class QueryEngine(Construct):
         access.grant_write(role, storage, QUERIES)
         access.grant_delete(role, storage, QUERIES)
         access.read_pointers(role, storage)
+        access.read_signatures(role, storage)
 
     def let_query(self, machine: sfn.StateMachine) -> None:
         """Let a state machine run queries. Athena reads and writes with the rights of its role."""

@@ -9,10 +9,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from evergreen.bundle.store import Bundle, Signature, save_bundle
+from evergreen.clock import utc_now
 from evergreen.errors import CompactionError
 from evergreen.metrics.catalog import SPECS, Metric
+from evergreen.production import ProductionPointer
+from evergreen.storage import Storage
 from functions.compact_logs.handler import handler
 from functions.compact_logs.settings import settings
+from functions.shared import clients
 from tests.support.gateway_events import Context
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             f'name = "{name}"\ntask = "regression"\ntarget = "y"\nfeatures.a.type = "float"\n'
         )
     told = {
+        "EVERGREEN_STAGE": "dev",
         "EVERGREEN_BUCKET": "data",
         "EVERGREEN_MODELS": str(tmp_path),
         "EVERGREEN_RAW_RETENTION_DAYS": "30",
@@ -50,6 +56,8 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
+    # Other tests may have made clients that are not for this account.
+    clients.aws_client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="data")
@@ -58,6 +66,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             _put(s3, f"labels/raw/model={name}/2026/05/04/13/one", "\n".join(lines))
         yield s3
     settings.cache_clear()
+    clients.aws_client.cache_clear()
 
 
 def _put(client: Any, key: str, body: str) -> None:
@@ -84,6 +93,29 @@ def test_every_model_is_compacted_and_its_metrics_are_written(
         assert line[Metric.OLDEST_RAW] == [0]
         assert line[Metric.UNJOINED_LABELS] == [1]
         assert line.keys() >= {each.metric for each in SPECS if each.emitter == "compact_logs"}
+
+
+def test_labels_that_the_model_cannot_mean_are_counted(
+    client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage = Storage("data", client)
+    signature = Signature(task="regression", target="y", features=(), label_range=(-1, 3))
+    uri, sha256 = save_bundle(storage, "alpha", Bundle("1", signature, b"no model"))
+    pointer = ProductionPointer(
+        version="1", bundle_uri=uri, sha256=sha256, reference_dataset_id="x", promoted_at=utc_now()
+    )
+    clients.production("dev").write("alpha", pointer)
+    lines = [
+        json.dumps(LABEL | {"model": "alpha", "label": label, "row": label}) for label in (2, 44)
+    ]
+    _put(client, "labels/raw/model=alpha/2026/05/04/13/two", "\n".join(lines))
+    handler({"model": "alpha"}, CONTEXT)
+    # Of three, none has a prediction, and one is far from all that the version has seen.
+    assert _metrics(capsys)["alpha"][Metric.UNJOINED_LABELS] == [3]
+    # A bundle that is gone stops no compaction.
+    storage.delete_below("bundles/")
+    _put(client, "labels/raw/model=alpha/2026/05/04/13/three", lines[0])
+    assert handler({"model": "alpha"}, CONTEXT)["partitions"]
 
 
 def test_a_model_that_fails_is_told_after_the_others_are_done(

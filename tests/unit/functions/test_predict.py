@@ -178,7 +178,7 @@ def test_what_rows_an_unreadable_pointer_takes_is_not_known(aws: Account) -> Non
 def test_ground_truth_is_stored_before_it_is_accepted(promoted: Account) -> None:
     labels = [
         {"request_id": KNOWN, "label": "late"},
-        {"request_id": KNOWN, "row": 1, "label": "on"},
+        {"request_id": KNOWN, "row": 1, "label": "on time"},
     ]
     status, content, _ = call("POST", f"{MODEL}/ground-truth", labels)
     assert (status, content) == (202, {"accepted": 2})
@@ -198,6 +198,8 @@ def test_ground_truth_is_stored_before_it_is_accepted(promoted: Account) -> None
         ('"label": "late", "observed_at": "9999-12-31T23:59:59-14:00"', "observed_at"),
         ('"label": 1', "label"),
         ('"label": true', "label"),
+        ('"label": "LATE"', "label"),
+        ('"label": "banana"', "label"),
         ('"label": "late", "label": "on time"', "label"),
         (f'"label": "{"x" * 300}"', "label"),
         (f'"label": {"[" * 150}{"]" * 150}', "label"),

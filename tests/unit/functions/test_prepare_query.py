@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlglot
 
+from evergreen.bundle.store import Bundle, Signature, TrainedFeature, save_bundle
 from evergreen.clock import to_text, utc_now
 from evergreen.datasets.store import write_dataset
 from evergreen.errors import NoProductionModelError, OutdatedQueryError
@@ -88,12 +89,19 @@ def champion(aws: Account, storage: Storage, tmp_path: Path) -> str:
         data_until=utc_now(),
         clock=utc_now,
     )
+    signature = Signature(
+        task="regression",
+        target="height",
+        features=(TrainedFeature(name="light", type="category"),),
+        label_range=(0, 2.5),
+    )
+    uri, sha256 = save_bundle(storage, "plant", Bundle("7", signature, b"no model"))
     clients.production("dev").write(
         "plant",
         ProductionPointer(
-            version="it's 1",
-            bundle_uri="s3://data/bundle",
-            sha256="0",
+            version="7",
+            bundle_uri=uri,
+            sha256=sha256,
             reference_dataset_id=manifest.dataset_id,
             promoted_at=utc_now(),
         ),
@@ -130,9 +138,20 @@ def test_a_data_set_is_asked_for_with_the_keys_of_the_champions_rows(
 def test_a_window_is_asked_for_of_the_version_in_production(champion: str) -> None:
     end = utc_now() - timedelta(hours=1)
     answer = prepare(window="24 hours", end=to_text(end))
-    assert (answer["subject"], answer["end"]) == ("it's 1", to_text(end))
-    assert "'it''s 1'" in answer["select"]
+    assert (answer["subject"], answer["end"]) == ("7", to_text(end))
+    assert "model_version = '7'" in answer["select"]
     assert f"{end - timedelta(hours=24):%Y-%m-%d %H:%M:%S.%f} UTC" in answer["select"]
+
+
+def test_a_window_is_of_what_was_trained_on_and_a_data_set_of_what_is_defined(
+    champion: str,
+) -> None:
+    window, new_rows = prepare(window="24 hours")["select"], prepare()["select"]
+    assert ('"light" AS f0' in window, '"water" AS f0' in window) == (True, False)
+    assert ('"light" AS f0' in new_rows, '"water" AS f0' in new_rows) == (False, True)
+    # Labels far from those of training count in neither.
+    for select in (window, new_rows):
+        assert "label >= CAST('-25.0' AS double) AND label <= CAST('27.5' AS double)" in select
 
 
 def test_no_end_is_now(champion: str) -> None:

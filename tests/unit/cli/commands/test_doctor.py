@@ -18,7 +18,7 @@ from evergreen.clock import to_text, utc_now
 from tests.support.log_records import encode, request_records
 from tests.support.release_bench import open_release_bench
 from tests.support.target_in_process import TargetInProcess
-from tests.support.trained_models import DEFINITION, ROW, TOML
+from tests.support.trained_models import DEFINITION, ROW, TOML, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def target(
         yield deployed
 
 
-def _label(target: TargetInProcess, *request_ids: str, days: int = 2) -> None:
+def _label(target: TargetInProcess, *request_ids: str, days: int = 2, label: str = "late") -> None:
     """Land a label of each request, and the prediction of the first."""
     came = utc_now() - timedelta(days=days)
     records = request_records(
@@ -69,7 +69,7 @@ def _label(target: TargetInProcess, *request_ids: str, days: int = 2) -> None:
                 "request_id": request_id,
                 "row": 0,
                 "model": NAME,
-                "label": "late",
+                "label": label,
                 "observed_at": to_text(came),
             }
         )
@@ -99,3 +99,13 @@ def test_labels_that_join_or_are_older_are_not_mentioned(target: TargetInProcess
     _label(target, new_request_id(), *STRAYS, days=9)
     assert "labels" not in CliRunner().invoke(app, ["doctor", NAME]).stdout
     assert json.loads(CliRunner().invoke(app, ["doctor", NAME, "--json"]).stdout) == []
+
+
+def test_labels_that_cannot_be_right_are_told_with_examples(target: TargetInProcess) -> None:
+    promote(target.storage, target.account.production())
+    known = new_request_id()
+    _label(target, known, label="LATE")
+    said = " ".join(CliRunner().invoke(app, ["doctor", NAME]).stdout.split())
+    told = "1 labels of the last 7 days cannot be right and are not used, such as LATE"
+    assert f"{NAME}: {told}. Send them again, or say in [ground_truth]" in said
+    assert "belong to no logged prediction" not in said

@@ -85,16 +85,17 @@ def test_a_refused_line_stops_no_other_and_is_reported(
     target: TargetInProcess, tmp_path: Path
 ) -> None:
     promote(target.storage, target.account.production())
-    lines = [f"{KNOWN},late", f"{STRAY},early", "x,late"]
+    lines = [f"{KNOWN},late", f"{STRAY},on time", "x,late", f"{KNOWN},early"]
     report = tmp_path / "report.csv"
     result = _import(_file(tmp_path, "request_id,label", *lines), "--json", "--report", str(report))
     assert result.exit_code == 1
     found = _json(result)
-    assert (found["lines"], found["accepted"], found["refused"]) == (3, 2, 1)
+    assert (found["lines"], found["accepted"], found["refused"]) == (4, 2, 2)
     assert (found["joined"], found["waiting"], found["unknown"]) == (1, 1, 0)
-    assert found["new_classes"] == {"early": 1}
     assert found["report"] == str(report)
-    assert report.read_text().splitlines()[1].startswith('4,request_id,"must be the request_id')
+    refused = report.read_text().splitlines()[1:]
+    assert refused[0].startswith('4,request_id,"must be the request_id')
+    assert refused[1].startswith('5,label,"must be a class of the model (')
     # The command is run again: nothing is sent, and the labels are looked up once more.
     again = _import(tmp_path / "labels.csv", "--json", "--report", str(report))
     assert _json(again) == found | {"already_imported": True}

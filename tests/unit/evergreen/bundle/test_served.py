@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evergreen.bundle.served import served_definition
+from evergreen.bundle.served import served_definition, with_known_labels
 from evergreen.bundle.store import Signature, TrainedFeature
-from evergreen.model_definition import ModelDefinition
+from evergreen.model_definition import GroundTruth, ModelDefinition
 from evergreen.training.onnx_export import export_bundle
 from tests.support.trained_models import DEFINITION, pipeline, training_columns
 
@@ -71,7 +71,37 @@ def test_the_same_definition_serves_itself() -> None:
     redacted = DEFINITION.request_log.model_copy(update={"redact": ("stops",)})
     definition = DEFINITION.model_copy(update={"request_log": redacted})
     bundle = export_bundle(pipeline(), definition, training_columns(), "1")
-    assert served_definition(definition, bundle.signature) == definition
+    served = served_definition(definition, bundle.signature)
+    learnt = GroundTruth(classes=bundle.signature.classes)
+    assert served == definition.model_copy(update={"ground_truth": learnt})
     without = {k: v for k, v in definition.features.items() if k != "stops"}
     forgot = DEFINITION.model_copy(update={"features": without})
     assert served_definition(forgot, bundle.signature).request_log.redact == ("stops",)
+
+
+def learnt(truth: GroundTruth, **of: object) -> GroundTruth:
+    signature = Signature.model_validate(
+        {"task": DEFINED.task, "target": DEFINED.target, "features": (), **of}
+    )
+    definition = DEFINED.model_copy(update={"ground_truth": truth})
+    return with_known_labels(definition, signature).ground_truth
+
+
+def test_a_plausible_label_is_within_ten_times_the_range_of_training() -> None:
+    assert learnt(GroundTruth(), label_range=(-1, 3)) == GroundTruth(min=-41, max=43)
+    assert learnt(GroundTruth(min=0), label_range=(-1, 3)) == GroundTruth(min=0, max=43)
+    # Nothing is known of a model of before, of one label, or of another target.
+    assert learnt(GroundTruth()) == GroundTruth()
+    assert learnt(GroundTruth(), label_range=(2, 2)) == GroundTruth()
+    assert learnt(GroundTruth(), label_range=(-1, 3), target="other") == GroundTruth()
+
+
+def test_the_classes_are_those_of_the_bundle_unless_they_are_declared() -> None:
+    definition = DEFINITION.model_copy(update={"ground_truth": GroundTruth()})
+    signature = Signature(
+        task="classification", target=DEFINITION.target, features=(), classes=("no", "yes")
+    )
+    assert with_known_labels(definition, signature).ground_truth.classes == ("no", "yes")
+    declared = GroundTruth.model_validate({"classes": [True, 1, "maybe"]})
+    definition = DEFINITION.model_copy(update={"ground_truth": declared})
+    assert with_known_labels(definition, signature).ground_truth.classes == ("True", "1", "maybe")

@@ -15,7 +15,7 @@ from evergreen.capture.request_log import MAX_ROWS, is_request_id, new_request_i
 from evergreen.errors import MAX_FIELD_ERRORS, RequestError
 from evergreen.lake.lines import LineReader
 from evergreen.lake.tables import LABELS
-from evergreen.model_definition import ModelDefinition
+from evergreen.model_definition import GroundTruth, ModelDefinition
 from tests.support.log_records import encode
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -160,6 +160,35 @@ def test_a_label_of_another_type_than_the_models_classes_is_refused(
         (fault,) = caught.value.fields
         assert fault.path == "$[0].label"
         assert fault.message.endswith("as the model's classes are")
+
+
+@pytest.mark.parametrize(
+    ("task", "truth", "right", "wrong"),
+    [
+        ("classification", {"classes": [True, False]}, [True, "False"], [1, 0, "banana"]),
+        ("classification", {"classes": ["late", "1"]}, ["late", 1], ["LATE", "", True]),
+        ("regression", {"min": -1, "max": 1e9}, [-1, 0.5, 1e9], [-1.01, 1e10, 1e30]),
+        ("regression", {"max": 5}, [-1e30, 5], [6]),
+    ],
+)
+def test_a_label_that_cannot_be_right_is_refused(
+    task: str, truth: dict[str, Any], right: list[Any], wrong: list[Any]
+) -> None:
+    definition = _definition(task).model_copy(
+        update={"ground_truth": GroundTruth.model_validate(truth)}
+    )
+
+    def read(label: object) -> list[dict[str, Any]]:
+        items = [{"request_id": KNOWN, "label": label}]
+        return label_records(items, definition=definition, timestamp=NOW)
+
+    for label in right:
+        assert read(label)[0]["label"] is label
+    for label in wrong:
+        with pytest.raises(RequestError) as caught:
+            read(label)
+        (fault,) = caught.value.fields
+        assert (fault.path, fault.message[:4]) == ("$[0].label", "must")
 
 
 def test_a_key_that_stands_twice_is_named() -> None:

@@ -12,7 +12,7 @@ from evergreen.datasets.holdout_predictions import holdout_key
 from evergreen.drift import inputs
 from evergreen.errors import EvergreenError
 from evergreen.lake.reader import Lake
-from evergreen.model_definition import Evaluation, Retraining
+from evergreen.model_definition import Evaluation, GroundTruth, Retraining
 from tests.support.lake_tables import catalog_in
 from tests.support.watched_model import DAY, END, WatchedModel
 
@@ -102,6 +102,17 @@ def test_performance_is_judged_where_the_policy_asks_for_it(tmp_path: Path, wron
     assert result.performance.labelled_rows == 400
     assert result.decision.start_retraining is wrong
     assert "performance" in {line.kind for line in model.logged()}
+
+
+def test_a_label_that_is_no_class_moves_no_metric(tmp_path: Path) -> None:
+    model = WatchedModel(tmp_path, ground_truth=GroundTruth(classes=("Ham", "Ulm")))
+    name, outputs = model.serve(400)
+    odd = {3: "banana", 5: "HAM", 8: "1", 13: "True"}
+    model.label(name, [odd.get(row, city) for row, city in enumerate(outputs)])
+    result = model.check()
+    assert result.performance is not None
+    assert (result.performance.value, result.performance.labelled_rows) == (1.0, 396)
+    assert not result.performance.drifted
 
 
 def test_performance_is_measured_where_labels_are_and_starts_nothing_unasked(

@@ -24,9 +24,12 @@ from evergreen.lake.sql import (
     sample_query,
     tables_of,
 )
+from evergreen.lake.unjoined import find_unjoined
+from evergreen.model_definition import GroundTruth
 from tests.support.folder_bucket import Folder
 from tests.support.made_up_log import (
     AWKWARD,
+    CLASSES,
     LAST,
     START,
     LoadedLake,
@@ -40,11 +43,20 @@ from tests.support.query_files import unloaded
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from evergreen.model_definition import ModelDefinition
+
 HOUR = timedelta(hours=1)
 WINDOW = (START + 7 * HOUR, START + 55 * HOUR)
 NOW = LAST - 24 * HOUR
 USED = UsedRows(quoted_name("queries", "used"), "it's run 1")
 TABLES = tables_of("evergreen_test", "awkward")
+USABLE: dict[str, dict[str, object]] = {
+    "classes": {
+        "task": "classification",
+        "ground_truth": {"classes": ["it's late", "on time"]},
+    },
+    "range": {"ground_truth": {"min": -0.5, "max": 1.25}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +166,23 @@ def test_the_labelled_rows_are_those_of_the_small_engine(
     assert found.equals(expected.select(found.column_names))
 
 
-@settings(max_examples=15, deadline=None)
-@given(rows=st.integers(1, 60), seed=st.integers(0, 1000), late=st.integers(0, 160))
+@settings(max_examples=20, deadline=None)
+@given(
+    rows=st.integers(1, 60),
+    seed=st.integers(0, 1000),
+    late=st.integers(0, 160),
+    definition=st.sampled_from(
+        [awkward_model(), *(awkward_model(**usable) for usable in USABLE.values())]
+    ),
+)
 def test_they_agree_on_any_small_log(
-    tmp_path_factory: pytest.TempPathFactory, rows: int, seed: int, late: int
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: int,
+    seed: int,
+    late: int,
+    definition: ModelDefinition,
 ) -> None:
-    made_up = made_up_log(rows, seed)
+    made_up = made_up_log(rows, seed, definition=definition)
     now = START + late * HOUR
     query = labelled_query(made_up.definition, TABLES, START, now, now)
     found = TrinoOnDuckDb(made_up).run(query)
@@ -168,6 +191,33 @@ def test_they_agree_on_any_small_log(
     if found.num_rows:
         same = read(found, made_up, tmp_path_factory.mktemp("bucket"))
         assert same.equals(expected.select(same.column_names))
+
+
+@pytest.mark.parametrize("usable", USABLE)
+def test_labels_that_cannot_be_right_join_nothing_in_either_engine(
+    tmp_path: Path, usable: str
+) -> None:
+    definition = awkward_model(**USABLE[usable])
+    made_up = made_up_log(2000, definition=definition)
+    lake = LoadedLake(made_up, NOW)
+    found = TrinoOnDuckDb(made_up).run(labelled_query(definition, TABLES, *WINDOW, NOW))
+    expected = in_order(lake.labelled(definition, *WINDOW))
+    same = read(found, made_up, tmp_path)
+    assert same.equals(expected.select(same.column_names))
+    labels = set(same["label"].to_pylist())
+    everything = lake.labelled(
+        definition.model_copy(update={"ground_truth": GroundTruth()}), *WINDOW
+    )
+    if usable == "classes":
+        assert labels == {"it's late", "on time"}
+        assert set(everything["label"].to_pylist()) == {*CLASSES}
+    else:
+        assert -0.5 <= min(labels) <= max(labels) <= 1.25
+    assert 100 < same.num_rows < everything.num_rows
+    unjoined = find_unjoined(lake, definition, START, NOW)
+    assert unjoined.unusable > 200
+    assert len(unjoined.unusable_examples) >= 4
+    assert not labels & set(unjoined.unusable_examples)
 
 
 def test_the_sample_is_drawn_from_the_rows_of_the_version(

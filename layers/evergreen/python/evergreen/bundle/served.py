@@ -1,21 +1,25 @@
-"""The definition of what a bundle takes, whatever ``model.toml`` says by now."""
+"""The definition of what a bundle takes, whatever ``model.toml`` says by now, and of its labels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evergreen.model_definition import Evaluation, Feature
+from evergreen.model_definition import Evaluation, Feature, GroundTruth
 
 if TYPE_CHECKING:
     from evergreen.bundle.store import Signature, TrainedFeature
     from evergreen.model_definition import ModelDefinition
+
+MARGIN = 10
+"""How many times the range of the labels in training a plausible label may lie outside it."""
 
 
 def served_definition(definition: ModelDefinition, signature: Signature) -> ModelDefinition:
     """Return the definition of what a bundle takes: its own task, target and features.
 
     The features of ``model.toml`` are those of the next training. Until then a bundle serves the
-    features that it was trained on. Everything else is as ``model.toml`` says: the plausible range
+    features that it was trained on, and labels can be what :func:`with_known_labels` says.
+    Everything else is as ``model.toml`` says: the plausible range
     of a feature that it still has, and what is kept out of the log. A feature that it no longer
     has stays out of the log if it was kept out when the bundle was trained.
     """
@@ -23,14 +27,14 @@ def served_definition(definition: ModelDefinition, signature: Signature) -> Mode
         changed: dict[str, object] = {}
     else:
         # The metric of another task does not fit, and serving does not need one.
-        changed = {"evaluation": Evaluation(), "forecast": None}
+        changed = {"evaluation": Evaluation(), "forecast": None, "ground_truth": GroundTruth()}
     features = {item.name: _feature(definition, item) for item in signature.features}
     gone = (item for item in signature.features if item.name not in definition.features)
     redact = {*definition.request_log.redact, *(item.name for item in gone if item.redacted)}
     log = definition.request_log.model_copy(
         update={"redact": tuple(name for name in features if name in redact)}
     )
-    return definition.model_copy(
+    served = definition.model_copy(
         update={
             **changed,
             "task": signature.task,
@@ -39,6 +43,27 @@ def served_definition(definition: ModelDefinition, signature: Signature) -> Mode
             "request_log": log,
         }
     )
+    return with_known_labels(served, signature)
+
+
+def with_known_labels(definition: ModelDefinition, signature: Signature) -> ModelDefinition:
+    """Return the definition with the labels that can be right, learnt where it does not say.
+
+    They are the classes that the bundle answers with, or a generous range around the labels that it
+    was trained on. Nothing is learnt from a bundle of another target or task.
+    """
+    if (signature.target, signature.task) != (definition.target, definition.task):
+        return definition
+    learnt: dict[str, object] = {"classes": signature.classes}
+    if signature.label_range is not None:
+        low, high = signature.label_range
+        room = MARGIN * (high - low)
+        # Labels that were all the same say nothing about the others.
+        learnt |= {"min": low - room, "max": high + room} if room else {}
+    declared = definition.ground_truth
+    missing = {name: value for name, value in learnt.items() if getattr(declared, name) is None}
+    truth = declared.model_copy(update=missing)
+    return definition.model_copy(update={"ground_truth": truth})
 
 
 def _feature(definition: ModelDefinition, trained: TrainedFeature) -> Feature:

@@ -64,6 +64,8 @@ class Signature(BaseModel):
     """Whether the model's second output is the probability of each class."""
     output_range: tuple[float, float] | None = None
     """Smallest and largest output on the rows of training; None for classes."""
+    label_range: tuple[float, float] | None = None
+    """Smallest and largest label in training; None for classes, and of older versions."""
 
 
 class _Manifest(BaseModel):

@@ -17,7 +17,7 @@ from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 
 if TYPE_CHECKING:
     from evergreen.bundle.store import Signature
-    from evergreen.model_definition import ModelDefinition
+    from evergreen.model_definition import GroundTruth, ModelDefinition
 
 MAX_LABELS = 5000
 MAX_CLASS_LENGTH = 256
@@ -32,6 +32,7 @@ _FIELDS = ("request_id", "row", "label", "observed_at")
 _ALLOWED = ", ".join(_FIELDS)
 _LONGEST_NAME = 64
 _LONGEST_TIME = 64
+_NAMED_CLASSES = 20
 _JSON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
 _WORDS = {"string": "a string", "integer": "an integer", "boolean": "true or false"}
 
@@ -71,6 +72,8 @@ def label_records(
         ``observed_at`` to now. Repeats are allowed: the last one to arrive counts.
     timestamp
         When the labels came in.
+    definition
+        The model's. Its ``ground_truth`` says which labels can be right.
     signature
         That of the model that serves, to hold classes against; without it their type is open.
 
@@ -184,7 +187,9 @@ def _faults(
     named = {
         "request_id": _request_id_fault(item.get("request_id")),
         "row": _row_fault(item.get("row", 0)),
-        "label": label_fault(label, definition) or _type_fault(label, signature),
+        "label": label_fault(label, definition)
+        or _type_fault(label, signature)
+        or _implausible(label, definition.ground_truth),
         "observed_at": _time_fault(item.get("observed_at"), timestamp),
     }
     found = {name: message for name, message in named.items() if message is not None}
@@ -219,6 +224,28 @@ def _type_fault(label: object, signature: Signature | None) -> str | None:
     if type(label) is _JSON_TYPES[signature.class_type]:
         return None
     return f"must be {_WORDS[signature.class_type]}, as the model's classes are"
+
+
+def _implausible(label: object, truth: GroundTruth) -> str | None:
+    """Refuse a label that no reader would use."""
+    if truth.classes is not None and str(label) not in truth.classes:
+        known = ", ".join(truth.classes[:_NAMED_CLASSES])
+        known += ", …" if len(truth.classes) > _NAMED_CLASSES else ""
+        return (
+            f"must be a class of the model ({known}); "
+            "a new class belongs into [ground_truth] classes of model.toml"
+        )
+    if isinstance(label, int | float):
+        for bound, word, outside in (
+            (truth.min, "at least", truth.min is not None and label < truth.min),
+            (truth.max, "at most", truth.max is not None and label > truth.max),
+        ):
+            if outside:
+                return (
+                    f"must be {word} {bound:g} to be plausible; "
+                    "[ground_truth] of model.toml can say otherwise"
+                )
+    return None
 
 
 def _time_fault(observed: object, timestamp: datetime) -> str | None:

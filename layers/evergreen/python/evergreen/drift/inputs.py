@@ -16,6 +16,7 @@ from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs
 from evergreen.drift.sampling import RowSample
 from evergreen.drift.window_query import DRIFT_ROW_CAP
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE
+from evergreen.lake.usable_labels import usable_labels
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -126,8 +127,8 @@ def has_enough_ground_truth(
 ) -> bool:
     """Return whether a retraining at a moment had enough ground truth to evaluate a challenger.
 
-    Every label since the champion's data set counts, repeated ones too. Reading stops as soon as
-    there are enough.
+    Every usable label since the champion's data set counts, repeated ones too. Reading stops as
+    soon as there are enough.
 
     Raises
     ------
@@ -137,8 +138,8 @@ def has_enough_ground_truth(
     since = read_manifest(storage, definition.name, pointer.reference_dataset_id).data_until
     missing = definition.evaluation.min_labelled_rows
     lake = lake.lake if isinstance(lake, QueriedWindow) else lake
-    for labels in lake.batches(LABELS, definition, since, at, ()):
-        missing -= labels.num_rows
+    for labels in lake.batches(LABELS, definition, since, at, ("label",)):
+        missing -= usable_labels(labels, definition).num_rows
         if missing <= 0:
             return True
     return False

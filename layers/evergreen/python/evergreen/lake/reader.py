@@ -21,6 +21,7 @@ from evergreen.lake.lines import LineReader
 from evergreen.lake.recent import files_between
 from evergreen.lake.table_schema import is_of_task
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE, TableKind, concat
+from evergreen.lake.usable_labels import usable_labels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -102,8 +103,14 @@ class Lake:
         return self._read(REQUEST_LOG, definition, start, end, columns)
 
     def labels(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
-        """Return the ground truth that came in within ``start <= timestamp < end``."""
-        return self._read(LABELS, definition, start, end)
+        """Return the ground truth that came in within ``start <= timestamp < end``.
+
+        Labels that cannot be right are left out; ``definition.ground_truth`` says which those are.
+        """
+        parts = (
+            usable_labels(each, definition) for each in self.batches(LABELS, definition, start, end)
+        )
+        return LABELS.deduplicated(concat(parts, LABELS.schema(definition)))
 
     def labelled(self, definition: ModelDefinition, start: datetime, end: datetime) -> pa.Table:
         """Return the champion's predictions within the window whose ground truth is known by now.
@@ -125,7 +132,7 @@ class Lake:
         Parameters
         ----------
         definition
-            The model's.
+            The model's. Labels that cannot be right by its ``ground_truth`` join nothing.
         predictions
             Rows of :meth:`predictions`, with any columns but at least those it always has.
         since
@@ -139,7 +146,7 @@ class Lake:
         # A label may have been stamped by a clock behind that of its prediction, or ahead of ours.
         since, end = since - CLOCK_SKEW, self._clock() + CLOCK_SKEW
         parts = (
-            batch.filter(pc.is_in(batch["request_id"], asked))
+            usable_labels(batch.filter(pc.is_in(batch["request_id"], asked)), definition)
             for batch in self.batches(LABELS, definition, since, end)
         )
         labels = LABELS.deduplicated(concat(parts, LABELS.schema(definition)))

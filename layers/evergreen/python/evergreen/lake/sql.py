@@ -184,7 +184,7 @@ def sample_query(
         + ", facts AS (SELECT count(*) AS window_rows FROM predictions)"
         + f", sample AS (SELECT predictions.*, {hashed} AS key_hash FROM predictions"
         + f' ORDER BY key_hash, request_id, "row" LIMIT {cap:d})'
-        + f", {_labels(tables, start - CLOCK_SKEW, now + CLOCK_SKEW)}"
+        + f", {_labels(definition, tables, start - CLOCK_SKEW, now + CLOCK_SKEW)}"
         + ", labelled AS (SELECT sample.*, labels.label, labels.observed_at, labels.labelled_at"
         + " FROM sample LEFT JOIN labels ON sample.request_id = labels.label_id"
         + ' AND sample."row" = labels.label_row)'
@@ -221,15 +221,28 @@ def _once(
     )
 
 
-def _labels(tables: SqlTables, start: datetime, end: datetime) -> str:
-    """Return the part ``labels``: the ground truth, of several for one row the last."""
+def _labels(definition: ModelDefinition, tables: SqlTables, start: datetime, end: datetime) -> str:
+    """Return the part ``labels``: the ground truth, of several for one row the last usable one."""
     key = ", ".join(_names(*LABELS.key))
     return (
         'labels AS (SELECT * FROM (SELECT request_id AS label_id, "row" AS label_row, label,'
         ' observed_at, "timestamp" AS labelled_at, row_number() OVER'
         f' (PARTITION BY {key} ORDER BY "timestamp" DESC, observed_at DESC, label DESC) AS recency'
-        f" FROM {tables.labels} WHERE {_within(start, end)}) AS arrivals WHERE recency = 1)"
+        f" FROM {tables.labels} WHERE {_within(start, end)}{_usable(definition)}) AS arrivals"
+        " WHERE recency = 1)"
     )
+
+
+def _usable(definition: ModelDefinition) -> str:
+    """Return the condition that a label can be right, as :mod:`evergreen.lake.usable_labels`."""
+    truth = definition.ground_truth
+    conditions = ["label IS NOT NULL"]
+    if truth.classes is not None:
+        conditions.append(f"label IN ({', '.join(map(quoted_text, truth.classes))})")
+    for bound, comparison in ((truth.min, ">="), (truth.max, "<=")):
+        if bound is not None:
+            conditions.append(f"label {comparison} CAST({quoted_text(repr(bound))} AS double)")
+    return "".join(f" AND {condition}" for condition in conditions)
 
 
 def _labelled(
@@ -244,7 +257,7 @@ def _labelled(
     where = f" WHERE labels.labelled_at >= {quoted_moment(since)}" if since else ""
     return (
         _once(definition, tables, start, end, "\"role\" = 'champion'")
-        + f", {_labels(tables, start - CLOCK_SKEW, now + CLOCK_SKEW)}"
+        + f", {_labels(definition, tables, start - CLOCK_SKEW, now + CLOCK_SKEW)}"
         + ", labelled AS (SELECT predictions.*, labels.label, labels.observed_at,"
         + " labels.labelled_at FROM predictions JOIN labels"
         + ' ON predictions.request_id = labels.label_id AND predictions."row" = labels.label_row'

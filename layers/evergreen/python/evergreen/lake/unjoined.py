@@ -1,4 +1,7 @@
-"""Unjoined ground truth: labels that belong to no logged prediction, so nothing uses them."""
+"""Unjoined ground truth: labels that nothing uses.
+
+They belong to no logged prediction, or cannot be right.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pyarrow.acero import (
 
 from evergreen.lake.reader import CLOCK_SKEW
 from evergreen.lake.tables import LABELS, REQUEST_LOG, concat
+from evergreen.lake.usable_labels import unusable_labels, usable_labels
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +32,7 @@ MAX_EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class UnjoinedLabels:
-    """How many labels are joined to no prediction.
+    """How many labels nothing uses.
 
     Parameters
     ----------
@@ -38,11 +42,17 @@ class UnjoinedLabels:
         How many of them are no row of the request log.
     examples
         Some of their request ids, five at most.
+    unusable
+        How many labels more cannot be right: ``definition.ground_truth`` says why.
+    unusable_examples
+        Some of these labels, as text, five at most.
     """
 
     labels: int
     unjoined: int
     examples: tuple[str, ...]
+    unusable: int
+    unusable_examples: tuple[str, ...]
 
 
 def find_unjoined(
@@ -60,13 +70,24 @@ def find_unjoined(
     start, end
         When the labels came in. What was predicted just before ``end`` may not have landed yet.
     """
-    found = concat(lake.batches(LABELS, definition, start, end, ()), LABELS.schema(definition, ()))
-    labels = LABELS.deduplicated(found).select(LABELS.key)
+    columns = ("label",)
+    found = concat(
+        lake.batches(LABELS, definition, start, end, columns), LABELS.schema(definition, columns)
+    )
+    odd = LABELS.deduplicated(unusable_labels(found, definition))["label"]
+    labels = LABELS.deduplicated(usable_labels(found, definition)).select(LABELS.key)
     since = start - definition.retraining.label_wait - CLOCK_SKEW
     left = without_prediction(lake, definition, labels, since, end + CLOCK_SKEW)
     # A join gives rows in any order. The same labels shall give the same examples.
     ids = pc.unique(left["request_id"]).sort().slice(0, MAX_EXAMPLES)
-    return UnjoinedLabels(labels.num_rows, left.num_rows, tuple(ids.to_pylist()))
+    said = pc.unique(odd).sort().slice(0, MAX_EXAMPLES).to_pylist()
+    return UnjoinedLabels(
+        labels.num_rows,
+        left.num_rows,
+        tuple(ids.to_pylist()),
+        len(odd),
+        tuple(str(label) for label in said),
+    )
 
 
 def without_prediction(

@@ -198,7 +198,7 @@ SPECS: tuple[MetricSpec, ...] = (
         "Count",
         "gauge",
         "data",
-        "labels of a compacted day that belong to no logged prediction",
+        "labels of a compacted day that nothing uses: of no logged prediction, or not plausible",
         emitter="compact_logs",
     ),
     MetricSpec(

@@ -14,6 +14,7 @@ from evergreen.model_definition.drift import Drift, Schedule
 from evergreen.model_definition.evaluation import Evaluation
 from evergreen.model_definition.features import Feature, FeatureType
 from evergreen.model_definition.forecast import Forecast
+from evergreen.model_definition.ground_truth import GroundTruth
 from evergreen.model_definition.loading import (
     DEFINITION_FILE,
     find_definition,
@@ -33,6 +34,7 @@ __all__ = [
     "Feature",
     "FeatureType",
     "Forecast",
+    "GroundTruth",
     "ModelDefinition",
     "Name",
     "Period",

@@ -11,6 +11,7 @@ from evergreen.model_definition.drift import Drift
 from evergreen.model_definition.evaluation import Evaluation
 from evergreen.model_definition.features import Feature
 from evergreen.model_definition.forecast import Forecast
+from evergreen.model_definition.ground_truth import GroundTruth
 from evergreen.model_definition.request_log import RequestLog
 from evergreen.model_definition.retraining import Retraining
 from evergreen.model_definition.rollback import Rollback
@@ -42,6 +43,8 @@ class ModelDefinition(Strict):
     """Inputs of the model by name, in the order in which the model takes them."""
     forecast: Forecast | None = None
     """What a time series is asked for; only for task ``time_series``."""
+    ground_truth: GroundTruth = GroundTruth()
+    """Which labels can be right."""
     evaluation: Evaluation = Evaluation()
     """How champion and challenger are compared."""
     shadow: Shadow = Shadow()
@@ -89,6 +92,11 @@ class ModelDefinition(Strict):
         classification = self.task == "classification"
         if self.evaluation.metric and classification != (self.evaluation.metric == "f1"):
             raise ValueError(f"evaluation.metric {self.metric!r} does not fit task {self.task!r}")
+        truth = self.ground_truth
+        if not classification and truth.classes is not None:
+            raise ValueError(f"ground_truth.classes does not fit task {self.task!r}")
+        if classification and (truth.min is not None or truth.max is not None):
+            raise ValueError("ground_truth.min and max do not fit task 'classification'")
         return self
 
     def _segments_fit(self) -> None:

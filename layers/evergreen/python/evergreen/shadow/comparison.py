@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp
 
-from evergreen.bundle.store import load_bundle
+from evergreen.bundle.served import with_known_labels
+from evergreen.bundle.store import read_signature
 from evergreen.evaluation.bootstrap import resample_f1, resample_rmse
 from evergreen.evaluation.metrics import block_length, f1_score, rmse
 from evergreen.shadow.scorer import ERRORS
@@ -223,18 +224,23 @@ def _against_ground_truth(
     both: pa.Table,
     now: datetime,
 ) -> dict[str, Any]:
-    labels = lake.labels(definition, slot.started_at, now).select(["request_id", "row", "label"])
-    known = both.join(labels, keys=["request_id", "row"], join_type="inner").sort_by("timestamp")
     found: dict[str, Any] = {
-        "labelled": known.num_rows,
+        "labelled": 0,
         **dict.fromkeys(("metric_champion", "metric_challenger", "probability_worse")),
     }
+    if not both.num_rows:
+        return found
+    signature = read_signature(storage, slot)
+    known_labels = lake.labels(with_known_labels(definition, signature), slot.started_at, now)
+    labels = known_labels.select(["request_id", "row", "label"])
+    known = both.join(labels, keys=["request_id", "row"], join_type="inner").sort_by("timestamp")
+    found["labelled"] = known.num_rows
     if not known.num_rows:
         return found
     sides = [_outputs(known, prefix) for prefix in ("", _CHALLENGER)]
     ground_truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
     if definition.metric == "f1":
-        classes = load_bundle(storage, slot).signature.classes or ()
+        classes = signature.classes or ()
         metrics = [f1_score(ground_truth, side, classes) for side in sides]
     else:
         metrics = [rmse(ground_truth, side) for side in sides]

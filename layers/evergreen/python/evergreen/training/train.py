@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow.sklearn
+import pyarrow.compute as pc
 import sklearn
 
 from evergreen.bundle.predictor import Predictor
@@ -93,6 +94,7 @@ def train(
         registry.log_params(run_id, _parameters(estimator, manifest))
         training = rows_of(table, TRAIN)
         bundle = export_bundle(estimator, definition, to_columns(definition, training), run_id)
+        bundle = _with_label_range(bundle, training[definition.target])
         metrics = {
             f"{split}_{name}": value
             for split in (TRAIN, HOLDOUT)
@@ -164,6 +166,16 @@ def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
     for file in sorted([*folder.glob("*.py"), *folder.glob("*.toml")]):
         digest.update(f"\0{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
     return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
+
+
+def _with_label_range(bundle: Bundle, labels: pa.ChunkedArray) -> Bundle:
+    """Note in a bundle which labels it was trained on, where they are numbers."""
+    if bundle.signature.task == "classification":
+        return bundle
+    span = pc.min_max(labels).as_py()
+    found = (float(span["min"]), float(span["max"]))
+    signature = bundle.signature.model_copy(update={"label_range": found})
+    return replace(bundle, signature=signature)
 
 
 def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> bytes:
