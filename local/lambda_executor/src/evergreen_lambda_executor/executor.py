@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import threading
@@ -11,16 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localstack import config
+from localstack.aws.api.lambda_ import TooManyRequestsException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 from evergreen_lambda_executor import interpreter, layers, report, variables
 from evergreen_lambda_executor.metrics import WRITER
 from evergreen_lambda_executor.process import Ending, FunctionProcess, Launch
+from evergreen_lambda_executor.room import ROOM, NoRoomError
+from evergreen_lambda_executor.schedules import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOG = logging.getLogger(__name__)
 _ADDRESS = "127.0.0.1"
 
 
@@ -49,10 +54,9 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
         """Do nothing: processes end with their environments, and LocalStack deletes the code."""
 
     def start(self, env_vars: Mapping[str, object]) -> None:
-        """Start the process, without waiting for its initialisation; the first invocation does."""
+        """Prepare the environment; the first invocation starts the process, when it has room."""
         self._given = env_vars
         (self._folder / "tmp").mkdir(parents=True)
-        self._process = self._launch()
 
     def stop(self) -> None:
         """End the environment; a running invocation ends first, as on AWS."""
@@ -60,9 +64,44 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
             self._stopped = True
             if not self._busy:
                 self._clean_up()
+        ROOM.forget(self)
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Run the function once; return its response and the log of this invocation."""
+        """Run the function once; return its response and the log of this invocation.
+
+        Raises
+        ------
+        TooManyRequestsException
+            If functions use all the memory; LocalStack tries asynchronous calls again.
+        """
+        try:
+            with ROOM.of(self, self.function_version.config.memory_size):
+                result = self._run(payload)
+        except NoRoomError as error:
+            LOG.warning("%s is throttled: %s", self.function_version.id.function_name, error)
+            raise TooManyRequestsException(
+                "Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", Type="User"
+            ) from error
+        if self._stopped:
+            ROOM.forget(self)
+        RUNS.end(payload["invoke-id"])
+        return result
+
+    def evict(self) -> bool:
+        """End the process unless it runs the function; the next invocation starts another."""
+        with self._lock:
+            if self._busy:
+                return False
+            if self._process:
+                self._discard(self._process)
+            return True
+
+    def resident_mb(self) -> int:
+        """Return the memory that the process holds."""
+        process = self._process
+        return process.resident_mb if process else 0
+
+    def _run(self, payload: dict[str, str]) -> InvocationResult:
         with self._lock:
             self._busy = True
         try:

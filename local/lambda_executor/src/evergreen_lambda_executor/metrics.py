@@ -141,13 +141,14 @@ class MetricWriter:
 
     def take(self, account: str, region: str, lines: Iterable[str]) -> None:
         """Collect the metrics of log lines; they are in CloudWatch within a second."""
-        found = [each for line in lines for each in read_line(line)]
-        if not found:
-            return
+        for line in lines:
+            for namespace, series, values in read_line(line):
+                self.add(Place(account, region, namespace), series, values)
+
+    def add(self, place: Place, series: Series, values: Iterable[float] = (1.0,)) -> None:
+        """Collect values of one series; one occurrence by default."""
         with self._lock:
-            for namespace, series, values in found:
-                place = self._batch.setdefault(Place(account, region, namespace), {})
-                place.setdefault(series, Counter()).update(values)
+            self._batch.setdefault(place, {}).setdefault(series, Counter()).update(values)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="lambda-metrics", daemon=True

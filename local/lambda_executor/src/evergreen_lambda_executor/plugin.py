@@ -29,6 +29,18 @@ def keep_s3_bodies_in_own_folder() -> None:
     provider.DEFAULT_S3_TMP_DIR = str(Path(config.dirs.tmp) / "s3")
 
 
+@hooks.on_infra_start()  # type: ignore[untyped-decorator]
+def skip_runs_of_schedules() -> None:
+    """Skip a schedule's run of a function while the one before has not ended."""
+    from localstack.services.events.provider import EventsProvider  # noqa: PLC0415
+    from localstack.services.events.target import LambdaTargetSender  # noqa: PLC0415
+
+    from evergreen_lambda_executor import schedules  # noqa: PLC0415
+    from evergreen_lambda_executor.metrics import WRITER  # noqa: PLC0415
+
+    schedules.patch(EventsProvider, LambdaTargetSender, schedules.RUNS, WRITER.add)
+
+
 @hooks.on_infra_shutdown()  # type: ignore[untyped-decorator]
 def stop_processes() -> None:
     """Kill all processes, even in an invocation, because none may outlive LocalStack."""

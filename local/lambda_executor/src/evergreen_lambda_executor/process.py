@@ -185,6 +185,13 @@ class FunctionProcess:
         return self.peak_mb
 
     @property
+    def resident_mb(self) -> int:
+        """The memory that the process holds now."""
+        with suppress(psutil.Error):
+            return -(-int(psutil.Process(self._child.pid).memory_info().rss) // 2**20)
+        return 0
+
+    @property
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._child.poll() is None

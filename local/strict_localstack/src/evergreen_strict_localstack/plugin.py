@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localstack.runtime import hooks
 
-from evergreen_strict_localstack import metrics
+from evergreen_strict_localstack import concurrency, metrics
 from evergreen_strict_localstack.stock import apply, is_on
 
 
@@ -22,3 +22,22 @@ def match_dimensions_exactly() -> None:
         metrics.patch(helper.CloudwatchDatabase)
 
     apply(change, metrics.SETTING)
+
+
+@hooks.on_infra_start()  # type: ignore[untyped-decorator]
+def reserve_concurrency() -> None:
+    """Let CloudFormation set a function's reserved concurrency."""
+    if not is_on(concurrency.SETTING):
+        return
+
+    def change() -> None:
+        from localstack.services.cloudformation.resource_provider import (  # noqa: PLC0415
+            OperationStatus,
+        )
+        from localstack.services.lambda_.resource_providers import (  # noqa: PLC0415
+            aws_lambda_function as functions,
+        )
+
+        concurrency.patch(functions.LambdaFunctionProvider, OperationStatus.SUCCESS)
+
+    apply(change, concurrency.SETTING)
