@@ -20,6 +20,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,18 +56,21 @@ LARGE = 1000
 NOTE = "x" * 900
 ROLE = "arn:aws:iam::000000000000:role/chaos"
 
-# A process of its own, so that it can be killed at any point.
+# A process of its own, so that it can be killed at any point. It loads no more than a compaction
+# needs: it is started often, and the function's processes want the same cores.
 COMPACT = """
 import os, sys
+from pathlib import Path
 import boto3
 from evergreen.lake.catalog import open_catalog
 from evergreen.lake.compaction import compact
+from evergreen.model_definition import find_definition
 from evergreen.storage import Storage
-from tests.support.trained_models import DEFINITION
 storage = Storage(sys.argv[1], boto3.client("s3"))
 print("ready", flush=True)
 catalog = open_catalog(os.environ["EVERGREEN_LAKE_CATALOG"], storage, sys.argv[1])
-report = compact(storage, catalog, DEFINITION, include_open=True)
+definition = find_definition(Path(sys.argv[2]), sys.argv[3])
+report = compact(storage, catalog, definition, include_open=True)
 assert not report.failures, report.failures
 """
 
@@ -222,7 +226,7 @@ class World:
 
     def _start_compaction(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-c", COMPACT, self.name],
+            [sys.executable, "-c", COMPACT, self.name, str(self._models), DEFINITION.name],
             env={**os.environ, "PYTHONPATH": ":".join(sys.path), **self.target.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -252,10 +256,11 @@ def test_no_answered_row_is_lost_or_doubled(
     local_stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World(Target.local(local_stack), tmp_path)
-    began, started = utc_now(), time.monotonic()
+    began, times = utc_now(), [time.monotonic()]
     endpoint = world.target.environment["AWS_ENDPOINT_URL"]
     with faulty_proxy(endpoint, Faults()) as proxy, ThreadPoolExecutor(CLIENTS + 2) as pool:
         world.deploy(proxy.url)
+        times.append(time.monotonic())
         shares = [iter(range(first, REQUESTS, CLIENTS)) for first in range(CLIENTS)]
         clients = [pool.submit(world.ask, share) for share in shares]
         others = [pool.submit(work) for work in (world.kill_functions, world.kill_compactions)]
@@ -266,17 +271,22 @@ def test_no_answered_row_is_lost_or_doubled(
             world.over.set()
         for other in others:
             other.result()
+        times.append(time.monotonic())
         _wait_until_flushed(world)
     before = _readable(world, began)
     world.compact()
     after = _readable(world, began)
+
+    times.append(time.monotonic())
+    deployed, asked, read = (later - earlier for earlier, later in pairwise(times))
 
     tally = world.tally
     wanted = {(one, row) for one, rows in tally.answered.items() for row in range(rows)}
     lost, doubled = wanted - after.keys(), sum(after.values()) - len(after)
     with capsys.disabled():
         print(  # noqa: T201 - the tally is wanted
-            f"\nchaos: {REQUESTS:,} requests in {time.monotonic() - started:.0f} s, "
+            f"\nchaos: deployed in {deployed:.0f} s, {REQUESTS:,} requests in {asked:.0f} s, "
+            f"compacted and read in {read:.0f} s; "
             f"{len(wanted):,} rows answered; attempts {dict(tally.attempts)}; "
             f"faults {dict(proxy.count)}; killed: {tally.processes_killed} function processes, "
             f"{tally.compactions_killed} compactions; lost {len(lost)}, doubled {doubled}; "
