@@ -48,6 +48,9 @@ def command(  # noqa: PLR0913 - one for each option
     limit: Annotated[int, typer.Option(min=1, help="Rows to show without --sql.")] = 20,
     sql: Annotated[str | None, typer.Option(help="A query on the log, in DuckDB's SQL.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the result as CSV.")] = False,
+    connection: Annotated[
+        bool, typer.Option("--connection", help="Say how other programs open the tables.")
+    ] = False,
     delete_request: Annotated[
         list[str] | None, typer.Option(help="A request to erase. May be repeated.")
     ] = None,
@@ -76,6 +79,9 @@ def command(  # noqa: PLR0913 - one for each option
     group by 1"`. Only the tables and columns that a query names are read, so name columns rather
     than `*`. Rows are copied to a temporary folder, so memory stays small.
 
+    --connection prints Python that opens the tables with pyiceberg, for DuckDB, Polars and pandas;
+    with --json the same as properties. docs/read-the-log.md goes on from there.
+
     --delete-request and --delete-where erase rows for good, for a data subject's request: from the
     tables and their past, raw objects, rejected lines, labels, data sets and holdout predictions. A
     condition is looked for in the whole log, whatever --since says. If it is stopped, run it again.
@@ -88,6 +94,9 @@ def command(  # noqa: PLR0913 - one for each option
     definition = find_definition(MODELS, model)
     window = _window(since, until)
     target = choose(aws=aws, stage=stage)
+    if connection:
+        _tell_connection(target, definition.name, json=json)
+        return
     if delete_request or delete_where is not None:
         _erase(target, definition, delete_request or [], delete_where, yes=yes, json=json)
         return
@@ -96,6 +105,16 @@ def command(  # noqa: PLR0913 - one for each option
         _query(lake, definition, window, sql, csv=csv, json=json)
     else:
         _list(lake, definition, window, limit, csv=csv, json=json)
+
+
+def _tell_connection(target: Target, model: str, *, json: bool) -> None:
+    from cli.shared.log_connection import connection_code, log_connection
+
+    found = log_connection(target, model)
+    if json:
+        console.document(found)
+    else:
+        console.out.print(connection_code(found), soft_wrap=True, markup=False, highlight=False)
 
 
 def _erase(

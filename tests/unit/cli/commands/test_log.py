@@ -8,6 +8,8 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +19,8 @@ from cli.shared.log_queries import columns_read, tables_read
 from evergreen.capture.ground_truth import labels_landing_prefix
 from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
 from evergreen.clock import to_text, utc_now
+from evergreen.datasets.store import load_dataset, write_dataset
+from evergreen.lake.compaction import compact
 from tests.support.log_records import encode, request_records
 from tests.support.target_in_process import TargetInProcess
 from tests.support.trained_models import DEFINITION, ROW, TOML
@@ -208,6 +212,47 @@ def test_requests_are_erased_after_a_question(target: TargetInProcess) -> None:
     assert _rows("select count(*) n from labels") == [{"n": 0}]
     [record] = target.storage.list("erasures/")
     assert IDS[0].encode() not in (target.storage.get(record.key) or b"")
+
+
+def test_what_is_erased_is_in_no_version_of_any_object(target: TargetInProcess) -> None:
+    s3, storage, gone = target.account.s3, target.storage, IDS[0]
+    s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
+    broken = f'{{"request_id": "{gone}", "row": 0.5}}\n'.encode()
+    storage.put(f"{request_log_landing_prefix(DEFINITION.name)}{NOW:%Y/%m/%d/%H}/broken", broken)
+    assert not compact(storage, target.lake_tables, DEFINITION, include_open=True).failures
+    rows = pa.Table.from_pylist(
+        [
+            {**ROW, "late": "late", "timestamp": NOW, "split": "train", "request_id": one, "row": 0}
+            for one in IDS[:3]
+        ]
+    )
+    manifest = write_dataset(
+        storage, DEFINITION, rows, sources=["test"], data_until=NOW, clock=lambda: NOW
+    )
+    result = _log("--delete-request", gone, "--yes", "--json")
+    assert result.exit_code == 0, result.exception
+    record = json.loads(result.stdout)
+    assert record["erased"] == {
+        "holdout predictions": 0,
+        "data sets": 1,
+        "labels: rejected lines": 0,
+        "labels: raw objects": 2,
+        "labels: table": 1,
+        "request log: rejected lines": 1,
+        "request log: raw objects": 2,
+        "request log: table": 1,
+    }
+    assert record["old_versions"] > 0
+    versions = s3.list_object_versions(Bucket="data")["Versions"]
+    assert len(versions) > 10
+    for version in versions:
+        key, number = version["Key"], version["VersionId"]
+        body = s3.get_object(Bucket="data", Key=key, VersionId=number)["Body"].read()
+        assert gone.encode() not in body
+        if key.endswith(".parquet"):
+            assert gone not in pq.read_table(io.BytesIO(body))["request_id"].to_pylist()
+    assert _rows("select count(*) n from request_log") == [{"n": 4}]
+    assert load_dataset(storage, DEFINITION.name, manifest.dataset_id).num_rows == 2
 
 
 @pytest.mark.usefixtures("target")
