@@ -61,7 +61,7 @@ pr: setup ## run what a pull request needs: check, unit and infrastructure tests
 	@$(MAKE) -j2 check quick-tests coverage="--cov --cov-report=term"
 
 quick-tests: setup ## run the unit and infrastructure tests
-	@$(bin)/python -m pytest $(quick_tests) -n 2 $(coverage)
+	@$(bin)/python -m pytest $(quick_tests) -n 2 --dist loadgroup $(coverage)
 
 check: setup synth-check ## run the linters, the type checker, the import contracts, synth-check
 	@$(bin)/ruff check

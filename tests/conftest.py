@@ -1,7 +1,8 @@
-"""What the tiers share: a local stack of the test run's own."""
+"""What the tiers share: a local stack of the test run's own, and the order of a parallel run."""
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,20 @@ from local.stack import Stack, down, up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+INFRASTRUCTURE = Path(__file__).parent / "infrastructure"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name what ``--dist loadgroup`` keeps in one process: a file, or all that share templates."""
+    for item in items:
+        shared = item.path.is_relative_to(INFRASTRUCTURE)
+        item.add_marker(pytest.mark.xdist_group("infrastructure" if shared else str(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting all that was imported, again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

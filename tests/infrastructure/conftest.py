@@ -1,9 +1,10 @@
-"""The app synthesised once for AWS and once for the emulator, shared by every test here."""
+"""The app synthesised a few times, for AWS and for the emulator, shared by every test here."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 Templates = dict[str, dict[str, Any]]
 """CloudFormation templates by the last part of their stack's name."""
+SCHEDULES = """schedules = [
+    { every = "6 hours", window = "6 hours" }, # on what came in since the last one
+    { every = "1 hour", window = "6 hours" },  # sliding
+    { every = "1 day", window = "1 day" },
+]"""
 
 
 def synthesise_parts(context: dict[str, Any], models: Path, outdir: Path) -> Templates:
@@ -98,3 +104,48 @@ def emulator(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Template
         "flush_seconds": "1",
     }
     return synthesise(context, models, tmp_path_factory.mktemp("emulator"))
+
+
+@pytest.fixture(scope="session")
+def unusual_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of two models: one asks for all that there is, one for three schedules."""
+    folder = tmp_path_factory.mktemp("unusual") / "models"
+    text = (models / "flight_delay" / "model.toml").read_text(encoding="utf-8")
+    text = _changed(text, {"[rollback]\n": "[rollback]\nautomatic = false\n"})
+    schedule = 'schedules = [{ every = "1 hour", window = "24 hours" }]'
+    asked = 'time_limit = "3 hours"\nevery = "7 days"\ncompute = "sagemaker" '
+    shadow = '[shadow]\nmax_wait = "2 days"\nmin_predictions = 500 '
+    changes = {
+        "flight_delay": {
+            schedule: 'schedules = [{ every = "3 days", window = "3 days" }]',
+            'compute = "lambda" ': asked,
+            "[shadow]\nmin_predictions = 0 ": shadow,
+        },
+        "night_flights": {schedule: SCHEDULES, '"flight_delay"': '"night_flights"'},
+    }
+    for name, each in changes.items():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(models / "flight_delay", folder / name, ignore=ignored)
+        (folder / name / "model.toml").write_text(_changed(text, each), encoding="utf-8")
+    return folder
+
+
+def _changed(text: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.fixture(scope="session")
+def unusual(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Give the templates for AWS of the two models, with settings that leave things out."""
+    context = {"table_upkeep": "function", "no_traffic_after": ""}
+    return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-aws"))
+
+
+@pytest.fixture(scope="session")
+def unusual_emulator(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Give the templates for the emulator of the two models, with periods of days."""
+    context = {"emulator": True, "compaction_period": "2 days", "no_traffic_after": "4 days"}
+    return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-emulator"))

@@ -8,14 +8,11 @@ import pytest
 
 from cdk.settings import read_settings
 from evergreen.errors import EvergreenError
-from tests.infrastructure.conftest import synthesise
 from tests.infrastructure.test_least_privilege import keys_of
 from tests.infrastructure.test_stacks import functions
 from tests.support.templates import flat, listed, resources, statements
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.infrastructure.conftest import Templates
 
 OF_THE_LAKE = {
@@ -150,12 +147,11 @@ def test_the_compaction_hands_that_role_to_glue_and_to_nobody_else(aws: Template
     assert flat(told) == flat(passing["Resource"])
 
 
-def test_with_upkeep_by_the_function_there_are_no_optimizers(models: Path, tmp_path: Path) -> None:
-    templates = synthesise({"table_upkeep": "function"}, models, tmp_path)
-    serving = templates["Serving"]
+def test_with_upkeep_by_the_function_there_are_no_optimizers(unusual: Templates) -> None:
+    serving = unusual["Serving"]
     assert not [name for name in resources(serving, "AWS::IAM::Role") if name.startswith(OPTIMIZER)]
     assert not set(on_glue(serving, "CompactLogsRole")) & OPTIMIZERS
-    assert not variables(templates, "EVERGREEN_TABLE_OPTIMIZER_ROLE")
+    assert not variables(unusual, "EVERGREEN_TABLE_OPTIMIZER_ROLE")
 
 
 def test_an_sql_catalogue_is_for_emulators_only() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from evergreen.metrics.catalog import SPECS, Metric
-from tests.infrastructure.conftest import synthesise
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
@@ -70,17 +68,10 @@ def test_none_is_missing(aws: Templates, emulator: Templates) -> None:
 
 
 def test_an_alarm_about_silence_waits_longer_than_the_schedule_takes(
-    models: Path, tmp_path: Path
+    unusual_emulator: Templates,
 ) -> None:
     """CloudWatch's longest period is a day; two days without a check are no silence then."""
-    folder = tmp_path / "models" / "flight_delay"
-    shutil.copytree(models / "flight_delay", folder)
-    text = (folder / "model.toml").read_text()
-    one = 'every = "1 hour", window = "24 hours"'
-    assert one in text
-    (folder / "model.toml").write_text(text.replace(one, 'every = "3 days", window = "3 days"'))
-    context = {"emulator": True, "compaction_period": "2 days", "no_traffic_after": "4 days"}
-    found = alarms(synthesise(context, tmp_path / "models", tmp_path / "out"))
+    found = alarms(unusual_emulator)
     watched = {
         name: (
             found[f"FlightDelay{name}"]["Period"],
@@ -120,16 +111,8 @@ def test_errors_and_failed_loads_take_a_promotion_back_and_nothing_else_does(
     assert all(len(alarm["OKActions"]) == 1 for alarm in alarms(aws).values())
 
 
-def test_a_model_may_be_kept_from_going_back_by_itself(models: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "models" / "flight_delay"
-    folder.mkdir(parents=True)
-    for file in (models / "flight_delay").glob("*.*"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    definition = folder / "model.toml"
-    text = definition.read_text()
-    assert "[rollback]\n" in text
-    definition.write_text(text.replace("[rollback]\n", "[rollback]\nautomatic = false\n"))
-    found = alarms(synthesise({}, tmp_path / "models", tmp_path / "out"))
+def test_a_model_may_be_kept_from_going_back_by_itself(unusual: Templates) -> None:
+    found = alarms(unusual)
     assert {len(alarm["AlarmActions"]) for alarm in found.values()} == {1}
     assert "by itself" not in found["FlightDelayServerErrors"]["AlarmDescription"]
 
@@ -189,9 +172,8 @@ def test_silence_is_an_alarm_for_schedules_and_traffic_alone(aws: Templates) -> 
     )
 
 
-def test_traffic_need_not_be_watched(models: Path, tmp_path: Path) -> None:
-    templates = synthesise({"emulator": True, "no_traffic_after": ""}, models, tmp_path)
-    assert not [name for name in alarms(templates) if name.endswith("NoTraffic")]
+def test_traffic_need_not_be_watched(unusual: Templates) -> None:
+    assert not [name for name in alarms(unusual) if name.endswith("NoTraffic")]
 
 
 @pytest.mark.parametrize("size", ["aws", "emulator"])

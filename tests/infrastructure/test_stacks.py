@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from aws_cdk import aws_iam as iam
 
 from app import build_app
 from cdk.constructs.building.assets import ROOT
-from tests.infrastructure.conftest import synthesise
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
@@ -242,21 +242,16 @@ def test_what_the_command_line_reads_is_there(aws: Templates) -> None:
     } <= outputs
 
 
-def test_a_new_model_is_a_new_folder(models: Path, tmp_path: Path) -> None:
-    for name in ("flight_delay", "night_flights"):
-        folder = tmp_path / "models" / name
-        folder.mkdir(parents=True)
-        text = (models / "flight_delay" / "model.toml").read_text()
-        (folder / "model.toml").write_text(text.replace('"flight_delay"', f'"{name}"'))
-    templates = synthesise({"emulator": True}, tmp_path / "models", tmp_path / "out")
-    assert "evergreen-dev-predict-night_flights" in functions(templates)
-    rules = resources(templates["Drift"], "AWS::Events::Rule").values()
+def test_a_new_model_is_a_new_folder(unusual_emulator: Templates) -> None:
+    assert "evergreen-dev-predict-night_flights" in functions(unusual_emulator)
+    rules = resources(unusual_emulator["Drift"], "AWS::Events::Rule").values()
     inputs = [flat(rule["Targets"][0].get("Input")) for rule in rules]
     assert any('"model":"night_flights"' in body for body in inputs)
 
 
 def test_a_permission_too_wide_stops_the_synthesis(models: Path, tmp_path: Path) -> None:
-    app = build_app({}, models, str(tmp_path))
+    shutil.copytree(models / "flight_delay", tmp_path / "models" / "flight_delay")
+    app = build_app({}, tmp_path / "models", str(tmp_path / "out"))
     stack = Stack.of(app.node.find_child("Evergreen-dev-Storage"))
     everything = iam.PolicyStatement(actions=["s3:*"], resources=["*"])
     user = iam.Role(stack, "Wide", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

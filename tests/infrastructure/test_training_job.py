@@ -10,7 +10,6 @@ import pytest
 
 from app import build_app
 from cdk.constructs.retraining.training_job import JOB_NETWORK_ACTIONS
-from tests.infrastructure.conftest import synthesise
 from tests.infrastructure.test_state_machine import next_states, reachable
 from tests.support.templates import flat, listed, resources, statements
 
@@ -22,30 +21,13 @@ if TYPE_CHECKING:
 JOB = "Train a challenger on SageMaker"
 
 
-@pytest.fixture(scope="module")
-def asking(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models, one of which asks for everything there is."""
-    folder: Path = tmp_path_factory.mktemp("asking") / "models"
-    shutil.copytree(models, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "flight_delay" / "model.toml"
-    text = file.read_text(encoding="utf-8")
-    asked = 'time_limit = "3 hours"\nevery = "7 days"\ncompute = "sagemaker" '
-    assert 'compute = "lambda" ' in text
-    assert "[shadow]\nmin_predictions = 0 " in text
-    text = text.replace('compute = "lambda" ', asked)
-    shadow = '[shadow]\nmax_wait = "2 days"\nmin_predictions = 500 '
-    file.write_text(text.replace("[shadow]\nmin_predictions = 0 ", shadow), encoding="utf-8")
-    return folder
+@pytest.fixture
+def template(unusual: Templates) -> dict[str, Any]:
+    """Give the retraining stack, synthesised under cdk-nag."""
+    return unusual["Retraining"]
 
 
-@pytest.fixture(scope="module")
-def template(asking: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The retraining stack, synthesised under cdk-nag."""
-    templates: Templates = synthesise({}, asking, tmp_path_factory.mktemp("sagemaker"))
-    return templates["Retraining"]
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def definition(template: dict[str, Any]) -> dict[str, Any]:
     (machine,) = resources(template, "AWS::StepFunctions::StateMachine").values()
     parsed: dict[str, Any] = json.loads(flat(machine["DefinitionString"]))
@@ -159,10 +141,9 @@ def test_a_schedule_starts_the_machine_with_the_model(template: dict[str, Any]) 
 
 
 def test_on_the_emulator_there_is_no_job_and_the_function_is_told(
-    asking: Path, tmp_path_factory: pytest.TempPathFactory
+    unusual_emulator: Templates,
 ) -> None:
-    outdir = tmp_path_factory.mktemp("emulator")
-    template = synthesise({"emulator": True}, asking, outdir)["Retraining"]
+    template = unusual_emulator["Retraining"]
     (machine,) = resources(template, "AWS::StepFunctions::StateMachine").values()
     assert "sagemaker" not in flat(machine["DefinitionString"])
     functions = resources(template, "AWS::Lambda::Function").values()
@@ -170,9 +151,9 @@ def test_on_the_emulator_there_is_no_job_and_the_function_is_told(
     assert validate["Environment"]["Variables"]["EVERGREEN_SAGEMAKER"] == "false"
 
 
-def test_a_compute_that_does_not_exist_is_named(asking: Path, tmp_path: Path) -> None:
+def test_a_compute_that_does_not_exist_is_named(unusual_models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "models"
-    shutil.copytree(asking, folder)
+    shutil.copytree(unusual_models, folder)
     file = folder / "flight_delay" / "model.toml"
     file.write_text(file.read_text().replace('compute = "sagemaker"', 'compute = "mainframe"'))
     with pytest.raises(Exception, match=r"retraining\.compute.*'lambda' or 'sagemaker'"):
