@@ -16,6 +16,7 @@ from cli.shared.target import Target
 from local.monitoring import watch
 from local.settings import PreferredPorts, read_settings
 from local.stack import Stack, down, up
+from tests.support.stack_watchdog import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,12 @@ def local_stack() -> Iterator[Stack]:
     state = Path(tempfile.mkdtemp(prefix="evergreen-stack-"))
     state.chmod(0o711)  # PostgreSQL under another user must find its folder in it
     settings = read_settings(state=state, ports=PreferredPorts.anywhere())
-    try:
-        yield up(settings, say)
-    finally:
-        down(settings, say, clean=True)
-        shutil.rmtree(state)
+    with watched(state):
+        try:
+            yield up(settings, say)
+        finally:
+            down(settings, say, clean=True)
+            shutil.rmtree(state)
 
 
 @pytest.fixture(scope="session")
