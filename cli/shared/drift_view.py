@@ -38,6 +38,7 @@ _METHODS = {
     "ks": "values (KS)",
     "chi_square_two_sample": "shares (chi²)",
     "missing_rate": "missing rate",
+    "unseen_rate": "unseen values",
 }
 _QUESTIONS = {"data_drift": "data drift", "performance": "performance"}
 _NARROW = 100

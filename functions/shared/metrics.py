@@ -117,8 +117,11 @@ class Recorder:
 
 
 def _dimension_value(text: str) -> str:
-    """Return ``text`` as a dimension value: ASCII, not empty, no leading colon, not too long."""
-    plain = text.encode("ascii", "replace").decode().strip().lstrip(":")
+    r"""Return ``text`` as a dimension value: ASCII, not empty, no leading colon, not too long.
+
+    A character beyond ASCII becomes its escape (``\u6674``), so that two classes stay two.
+    """
+    plain = text.encode("ascii", "backslashreplace").decode().strip().lstrip(":")
     return plain[:_LONGEST_VALUE] or UNKNOWN
 
 

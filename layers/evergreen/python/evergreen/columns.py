@@ -13,3 +13,6 @@ str with :data:`MISSING_CATEGORY` for missing. Training, ONNX and drift all see 
 
 MISSING_CATEGORY = ""
 """What stands for a missing value in a column of categories."""
+
+MAX_WHOLE = 2**24
+"""Largest whole number up to which a 32-bit float holds every whole number exactly."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evergreen.datasets.schema import normalise, schema, to_columns, to_parquet
 from evergreen.datasets.splitting import split_rows
 from evergreen.errors import EvergreenError, NotEnoughDataError
+from evergreen.model_definition import Feature
 from tests.support.fruit_rows import definition, table_of
 
 if TYPE_CHECKING:
@@ -138,3 +139,14 @@ def test_no_rows_are_no_data_set() -> None:
     table = split_rows(definition(), table_of([(1.0, True, "red", 1, 0)]))
     with pytest.raises(NotEnoughDataError, match="at least one row"):
         normalise(definition(), table.slice(1))
+
+
+def test_whole_numbers_that_would_lose_digits_are_refused() -> None:
+    features = {**definition().features, "size": Feature(type="integer")}
+    whole = definition().model_copy(update={"features": features})
+    table = split_rows(whole, table_of([(2.0**24, True, "red", 1, 0)]))
+    assert normalise(whole, table)["size"].to_pylist() == [2.0**24]
+    dates = table.set_column(table.column_names.index("size"), "size", pa.array([20131231]))
+    with pytest.raises(EvergreenError, match=r"fruit\.size: 20131231 is not exact in 32 bits"):
+        normalise(whole, dates)
+    assert normalise(definition(), dates).num_rows == 1  # as a float it may be rounded

@@ -20,8 +20,8 @@ from evergreen.serving.requests import (
     MAX_METADATA_BYTES,
     PredictionRequest,
     RequestReader,
-    fault,
 )
+from evergreen.serving.value_faults import MAX_LISTED, fault
 
 if TYPE_CHECKING:
     from evergreen.columns import Columns
@@ -53,7 +53,7 @@ GOOD: dict[str, Any] = {
 }
 
 floats = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-(2**53), 2**53)
-whole = st.integers(-(2**70), 2**70) | st.integers(-1000, 1000).map(float)
+whole = st.integers(-(2**24), 2**24) | st.integers(-1000, 1000).map(float)
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 fitting = st.fixed_dictionaries(
     {
@@ -405,8 +405,8 @@ def test_id_and_metadata_are_taken_up_to_their_limits() -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("name", ["weight", "count"])
-def test_numbers_are_taken_up_to_the_range_of_a_32_bit_float(name: str, sign: int) -> None:
+def test_floats_are_taken_up_to_the_range_of_a_32_bit_float(sign: int) -> None:
+    name = "weight"
     beyond = sign * (2.0**128 - 2.0**103)
     largest = sign * np.finfo(np.float32).max
     for written in (float(largest), sign * 3.4028235e38, float(np.nextafter(beyond, 0))):
@@ -414,6 +414,28 @@ def test_numbers_are_taken_up_to_the_range_of_a_32_bit_float(name: str, sign: in
         assert request.columns[name][0] == largest
     (found,) = refusal({"instances": [{**GOOD, name: beyond}]}).fields
     assert found == FieldError(f"instances[0].{name}", "is beyond the range of a 32-bit float")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_whole_numbers_are_taken_as_long_as_they_are_exact(sign: int) -> None:
+    request = read({"instances": [{**GOOD, "count": sign * 2**24}]})
+    assert int(request.columns["count"][0]) == sign * 2**24
+    for beyond in (sign * (2**24 + 1), sign * 20_131_231.0, sign * 2**70):
+        (found,) = refusal({"instances": [GOOD, {**GOOD, "count": beyond}]}).fields
+        assert found.path == "instances[1].count"
+        assert "16777216" in found.message
+
+
+def test_a_category_outside_a_closed_set_is_named_with_those_that_are_taken() -> None:
+    known = frozenset(f"k{number:02}" for number in range(MAX_LISTED + 2)) | {""}
+    reader = RequestReader(DEFINITION, {"kind": known})
+    taken = [{**GOOD, "kind": "k03"}, {**GOOD, "kind": None}]
+    assert reader.read(json.dumps({"instances": taken}).encode()).size == 2
+    with pytest.raises(RequestError) as caught:
+        reader.read(json.dumps({"instances": [*taken, {**GOOD, "kind": "new"}]}).encode())
+    (found,) = caught.value.fields
+    assert (caught.value.status, found.path) == (422, "instances[2].kind")
+    assert found.message.endswith("k08, k09 and 2 more")
 
 
 def test_id_metadata_and_outputs_are_handed_on() -> None:

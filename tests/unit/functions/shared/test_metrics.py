@@ -88,6 +88,15 @@ def test_what_the_table_does_not_say_is_refused(metric: Metric, by: str | None) 
         Recorder("bus").record(metric, 1, by)
 
 
+def test_classes_beyond_ascii_stay_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder("weather")
+    for number, name in enumerate(["晴", "雨", "雪", "hei\u00df"], 1):
+        recorder.record(Metric.OUTPUTS, number, name)
+    recorder.flush()
+    found = [json.loads(line)["output"] for line in capsys.readouterr().out.splitlines()]
+    assert found == ["\\u6674", "\\u96e8", "\\u96ea", "hei\\xdf"]
+
+
 @given(st.text())
 def test_any_class_is_a_dimension_that_cloudwatch_takes(text: str) -> None:
     recorder = Recorder("bus")

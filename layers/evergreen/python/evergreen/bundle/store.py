@@ -44,6 +44,9 @@ class TrainedFeature(BaseModel):
     max: float | None = None
     categories: tuple[str, ...] | None = None
     """Categories in training, sorted; None for numbers."""
+    closed: bool = False
+    """Whether the model takes only the categories of training, because its encoder fails on any
+    other."""
     redacted: bool = False
     """Whether the definition that it was trained with kept the feature out of the log."""
 
@@ -62,6 +65,12 @@ class Signature(BaseModel):
     """The JSON type of a label in an answer."""
     probabilities: bool = False
     """Whether the model's second output is the probability of each class."""
+    decides: Literal["model", "scores"] = "model"
+    """What gives the label: the model's first output, or the probabilities by
+    :func:`evergreen.bundle.labels.choose_classes`."""
+    threshold: float | None = None
+    """Least probability with which the second of two classes is predicted, if it is not the larger
+    one that decides."""
     output_range: tuple[float, float] | None = None
     """Smallest and largest output on the rows of training; None for classes."""
     label_range: tuple[float, float] | None = None

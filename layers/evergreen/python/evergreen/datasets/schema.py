@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evergreen.columns import MISSING_CATEGORY, Columns
+from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY, Columns
 from evergreen.errors import EvergreenError, NotEnoughDataError
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
@@ -126,12 +126,30 @@ def _column(definition: ModelDefinition, table: pa.Table, name: str) -> pa.Chunk
     try:
         if name not in definition.features:
             return _to_class(values) if pa.types.is_boolean(values.type) else values.cast(wanted)
-        return _to_number(values) if wanted == pa.float64() else _to_category(values)
+        if wanted == pa.string():
+            return _to_category(values)
+        if definition.features[name].type == "integer":
+            _require_exact(values, f"{definition.name}.{name}")
+        return _to_number(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise EvergreenError(
             f"column of type {values.type} cannot be read as {wanted}: {error}",
             where=f"{definition.name}.{name}",
         ) from error
+
+
+def _require_exact(values: pa.ChunkedArray, where: str) -> None:
+    ends = pc.min_max(values.cast(pa.float64(), safe=False)).as_py()
+    largest = max((abs(end) for end in ends.values() if end is not None), default=0)
+    if largest > MAX_WHOLE:
+        raise EvergreenError(
+            f"{largest:.0f} is not exact in 32 bits, which hold whole numbers up to {MAX_WHOLE}",
+            where=where,
+            fix=(
+                "An id is a category or no feature at all. Of a moment take what a model learns "
+                "from, such as the hours since. As type 'float' the number is rounded."
+            ),
+        )
 
 
 def _to_number(values: pa.ChunkedArray) -> pa.ChunkedArray:

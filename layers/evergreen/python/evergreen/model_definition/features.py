@@ -32,9 +32,11 @@ class Feature(Strict):
     """
 
     type: FeatureType
-    """Type of the values. A ``category`` is a text; the model sees a ``boolean`` as 0 or 1."""
+    """Type of the values. A ``category`` is a text; the model sees a ``boolean`` as 0 or 1. An
+    ``integer`` is at most 16,777,216 either way, because 32 bits hold no larger one exactly."""
     nullable: bool = False
-    """Whether a request may leave the value out. If not, a missing value is an error (422)."""
+    """Whether a request may leave the value out. If not, a missing value is an error (422). An
+    estimator that fails without the value is refused."""
     min: float | None = None
     """Smallest plausible value, in the feature's own unit; only for ``float`` and ``integer``. A
     smaller value is still predicted, and the metric ``OutOfRange`` counts it."""

@@ -7,21 +7,23 @@ values checked, to name the place of every error.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic_core import from_json, to_json
 
 from evergreen.capture.request_log import MAX_ROWS
-from evergreen.columns import MISSING_CATEGORY, Columns
+from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY, Columns
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
 from evergreen.serving.tensors import read_tensors
+from evergreen.serving.value_faults import FLOAT32_END, JSON_TYPES, fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evergreen.model_definition import Feature, ModelDefinition
+    from evergreen.model_definition import ModelDefinition
 
 MAX_BYTES = 5 * 1024 * 1024
 """Lambda accepts 6 MB for the body and everything around it."""
@@ -36,15 +38,6 @@ RESERVED_METADATA = frozenset(
 )
 """Metadata keys that Evergreen writes itself."""
 
-_FLOAT32_END = 2.0**128 - 2.0**103
-"""The smallest number that a 32-bit float rounds to infinity. The largest float itself is often
-written in eight digits, 3.4028235e+38, which is a little more than its value."""
-_TYPES: dict[str, frozenset[type]] = {
-    "float": frozenset({float, int}),
-    "integer": frozenset({float, int}),
-    "boolean": frozenset({bool}),
-    "category": frozenset({str}),
-}
 _NONE = frozenset({type(None)})
 
 
@@ -102,14 +95,21 @@ class RequestReader:
     ----------
     definition
         The model's definition.
+    closed
+        For each feature that takes only the categories of training, those categories.
     """
 
-    def __init__(self, definition: ModelDefinition) -> None:
+    def __init__(
+        self,
+        definition: ModelDefinition,
+        closed: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    ) -> None:
+        self._closed = closed
         self._features = definition.features
         self._names = list(definition.features)
         self._types: dict[str, str] = {n: f.type for n, f in definition.features.items()}
         self._allowed = {
-            name: _TYPES[feature.type] | (_NONE if feature.nullable else frozenset())
+            name: JSON_TYPES[feature.type] | (_NONE if feature.nullable else frozenset())
             for name, feature in definition.features.items()
         }
         self._numeric = definition.numeric_features
@@ -185,24 +185,39 @@ class RequestReader:
         for name, values in written.items():
             if not self._allowed[name].issuperset(map(type, values)):
                 return None
+        numbers = self._encode_numbers(written)
+        texts = self._encode_categories(written)
+        if numbers is None or texts is None:
+            return None
+        encoded = numbers | texts
+        return {name: encoded[name] for name in self._names}
+
+    def _encode_numbers(self, written: dict[str, Any]) -> Columns | None:
+        if not self._numeric:
+            return {}
+        try:
+            exact = np.array([written[name] for name in self._numeric], dtype=np.float64)
+        except OverflowError:  # an integer too large for a float
+            return None
+        if (np.abs(exact) >= FLOAT32_END).any():
+            return None
+        whole = exact[self._whole]
+        if ((np.trunc(whole) != whole) & ~np.isnan(whole)).any():
+            return None
+        if (np.abs(whole) > MAX_WHOLE).any():
+            return None
+        return dict(zip(self._numeric, exact.astype(np.float32), strict=True))
+
+    def _encode_categories(self, written: dict[str, Any]) -> Columns | None:
         encoded: Columns = {}
-        if self._numeric:
-            try:
-                exact = np.array([written[name] for name in self._numeric], dtype=np.float64)
-            except OverflowError:  # an integer too large for a float
-                return None
-            if (np.abs(exact) >= _FLOAT32_END).any():
-                return None
-            for index in self._whole:
-                if (np.trunc(exact[index]) != exact[index])[~np.isnan(exact[index])].any():
-                    return None
-            encoded.update(zip(self._numeric, exact.astype(np.float32), strict=True))
         for name in self._category:
             values = [MISSING_CATEGORY if value is None else value for value in written[name]]
             if MISSING_CATEGORY in values and not self._features[name].nullable:
                 return None
+            if name in self._closed and not self._closed[name].issuperset(values):
+                return None
             encoded[name] = np.array(values, dtype=object)
-        return {name: encoded[name] for name in self._names}
+        return encoded
 
     def _explain(self, table: Table) -> RequestError:
         faults = list(table.faults)
@@ -210,47 +225,12 @@ class RequestReader:
             if len(faults) >= MAX_FIELD_ERRORS:
                 break
             for name in self._names:
-                message = fault(self._features[name], table.columns[name][row])
+                value, known = table.columns[name][row], self._closed.get(name)
+                message = fault(self._features[name], value, known)
                 if message is not None:
                     faults.append(FieldError(table.path(row, name), message))
         reported = tuple(dict.fromkeys(faults))[:MAX_FIELD_ERRORS]
         return RequestError(422, "the rows do not fit the model", reported)
-
-
-def fault(feature: Feature, value: object) -> str | None:
-    """Return what is wrong with one value, or None if it fits; column checks give the same."""
-    if value is ABSENT or value is None or value == MISSING_CATEGORY:
-        return _missing(feature, value)
-    if type(value) not in _TYPES[feature.type]:
-        return f"must be {_WORDS[feature.type]}, not {_kind(value)}"
-    if isinstance(value, int | float) and abs(value) >= _FLOAT32_END:
-        return "is beyond the range of a 32-bit float"
-    if feature.type == "integer" and isinstance(value, float) and not value.is_integer():
-        return f"must be a whole number, not {value}"
-    return None
-
-
-def _missing(feature: Feature, value: object) -> str | None:
-    if value == MISSING_CATEGORY and feature.type != "category":
-        return f"must be {_WORDS[feature.type]}, not an empty string"
-    if feature.nullable:
-        return None
-    if value is ABSENT:
-        return "is missing"
-    return "must not be null" if value is None else "must not be an empty string"
-
-
-_WORDS = {
-    "float": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "category": "a string",
-}
-
-
-def _kind(value: object) -> str:
-    kinds: dict[type, str] = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "a number")
 
 
 def _object(content: object) -> dict[str, Any]:

@@ -1,24 +1,22 @@
-"""ONNX export: from a fitted scikit-learn estimator to a bundle."""
+"""ONNX export: from a fitted scikit-learn estimator to a bundle that provably says the same."""
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from skl2onnx import convert_sklearn
-from skl2onnx.common._registration import get_converter, get_shape_calculator
-from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
+from evergreen.bundle.labels import choose_classes, near_tie
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import Bundle, Signature, TrainedFeature
-from evergreen.errors import BundleError
+from evergreen.errors import BundleError, PredictionError
+from evergreen.training.conversion import Decided, to_onnx, without_decision
+from evergreen.training.probes import Probe, probes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
@@ -26,7 +24,10 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 MAX_DIFFERENT = 0.001
-"""Share of rows whose output, or whose probabilities, may differ between scikit-learn and ONNX."""
+"""Share of training rows whose output, or whose probabilities, may differ between scikit-learn and
+ONNX."""
+MAX_DIFFERENT_PROBED = 0.01
+"""The same share of the rows of a probe in which one feature is changed; one row may always."""
 MAX_PROBABILITY_ERROR = 1e-3
 """Two probabilities within this distance count as equal. 32-bit sums differ by some 1e-7. A scaled
 value may be rounded to the other side of a tree's threshold; then they differ by the weight of a
@@ -34,11 +35,30 @@ tree."""
 MAX_RELATIVE_ERROR = 1e-3
 """Two numbers this close count as equal, relative to the larger of value and mean size."""
 
+_PROBED = {
+    "missing": "no value in {}",
+    "unseen": "a category in {} that training never saw",
+    "ends": "the ends of the range of {}",
+    "thresholds": "a value of {} at which a tree turns",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Differences:
+    """For each row, whether scikit-learn and ONNX differ."""
+
+    outputs: NDArray[np.bool_]
+    probabilities: NDArray[np.bool_]
+
 
 def export_bundle(
     estimator: BaseEstimator, definition: ModelDefinition, columns: Columns, version: str
 ) -> Bundle:
-    """Convert a fitted estimator to ONNX and check on ``columns`` that it predicts the same.
+    """Convert a fitted estimator to ONNX and prove that it predicts the same.
+
+    They are compared on ``columns``, and on the rows of :func:`evergreen.training.probes.probes`,
+    which the definition allows though training need not have seen them. If the estimator fails on a
+    category that training never saw, the bundle says so, and serving refuses such a row.
 
     Parameters
     ----------
@@ -54,13 +74,16 @@ def export_bundle(
     Raises
     ------
     BundleError
-        If the estimator cannot be converted, or if the outputs of more than 0.1 % of the rows
-        differ, or the probabilities of as many by more than :data:`MAX_PROBABILITY_ERROR`.
+        If the estimator cannot be converted, or does not take what the definition allows, or if the
+        outputs of more than :data:`MAX_DIFFERENT` of the rows differ, or the probabilities of as
+        many by more than :data:`MAX_PROBABILITY_ERROR`.
     """
     classes, class_type = _classes(estimator, definition)
+    decided = without_decision(estimator, definition.name)
     frame = pd.DataFrame(columns)
     expected = np.asarray(estimator.predict(frame)).ravel()
     numeric = classes is None and np.isfinite(expected).all()
+    probable = classes is not None and hasattr(decided.estimator, "predict_proba")
     bundle = Bundle(
         version=version,
         signature=Signature(
@@ -69,111 +92,152 @@ def export_bundle(
             features=tuple(_trained(definition, name, columns) for name in definition.features),
             classes=classes,
             class_type=class_type,
-            probabilities=classes is not None and hasattr(estimator, "predict_proba"),
+            probabilities=probable,
+            decides="scores" if probable and _by_scores(estimator, decided, frame) else "model",
+            threshold=decided.threshold,
             output_range=(float(expected.min()), float(expected.max())) if numeric else None,
         ),
-        onnx=_convert(estimator, definition),
+        onnx=to_onnx(decided.estimator, definition),
     )
+    found = _compare(estimator, decided, Predictor(bundle), columns)
+    _require_few(found.outputs, "outputs", definition)
+    _require_few(found.probabilities, "probabilities", definition)
+    closed = set()
+    for probe in probes(definition, columns, bundle.onnx):
+        closed |= _probe(estimator, decided, bundle, probe, definition)
+    features = tuple(
+        item.model_copy(update={"closed": item.name in closed})
+        for item in bundle.signature.features
+    )
+    return replace(bundle, signature=bundle.signature.model_copy(update={"features": features}))
+
+
+def _by_scores(estimator: Any, decided: Decided, frame: pd.DataFrame) -> bool:  # noqa: ANN401
+    """Return whether the estimator's labels follow from its probabilities, apart from ties.
+
+    Those of a support vector machine do not: its probabilities are fitted afterwards.
+
+    Raises
+    ------
+    BundleError
+        If there is a threshold, and the labels do not follow from it.
+    """
+    scores = np.asarray(decided.estimator.predict_proba(frame), dtype=np.float64)
+    by_scores = np.asarray(estimator.classes_)[choose_classes(scores, decided.threshold)]
+    other = np.asarray(by_scores != np.asarray(estimator.predict(frame)))
+    follows = not (other & ~near_tie(scores, decided.threshold)).any()
+    if decided.threshold is not None and not follows:
+        raise BundleError(
+            f"the labels of {type(estimator).__name__} do not follow from its threshold",
+            where=type(estimator).__name__,
+            fix="Return the estimator without the threshold.",
+        )
+    return follows
+
+
+def _compare(
+    estimator: Any,  # noqa: ANN401 - scikit-learn has no types
+    decided: Decided,
+    predictor: Predictor,
+    columns: Columns,
+) -> _Differences:
+    """Compare scikit-learn with ONNX on some rows; raises whatever either of them raises."""
+    frame = pd.DataFrame(columns)
+    with warnings.catch_warnings(action="ignore"):  # about categories that training never saw
+        expected = np.asarray(estimator.predict(frame)).ravel()
+        scores = None
+        if predictor.signature.probabilities:
+            scores = np.asarray(decided.estimator.predict_proba(frame), dtype=np.float64)
+    outputs = np.asarray(predictor.predict(columns).outputs)
+    none = np.zeros(outputs.size, dtype=bool)
+    if predictor.signature.task != "classification":
+        scale = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
+        close = np.abs(outputs - expected) <= MAX_RELATIVE_ERROR * scale  # False for NaN
+        return _Differences(~close, none)
+    if scores is None:
+        return _Differences(np.asarray(outputs != expected), none)
+    if predictor.signature.decides == "scores":
+        expected = np.asarray(estimator.classes_)[choose_classes(scores, decided.threshold)]
+    found = predictor.probabilities(columns)
+    gaps = np.abs(np.asarray(found) - scores).max(axis=1)
+    return _Differences(np.asarray(outputs != expected), ~(gaps <= MAX_PROBABILITY_ERROR))
+
+
+def _probe(
+    estimator: Any,  # noqa: ANN401 - scikit-learn has no types
+    decided: Decided,
+    bundle: Bundle,
+    probe: Probe,
+    definition: ModelDefinition,
+) -> set[str]:
+    """Compare on the rows of a probe; return the features that take no unseen category.
+
+    Raises
+    ------
+    BundleError
+        If the answers differ, or if there is none for a missing value that the definition allows.
+    """
     predictor = Predictor(bundle)
-    _require_few(_different(expected, predictor, columns), "outputs", definition)
-    probabilities = predictor.probabilities(columns)
-    if probabilities is not None:
-        gaps = np.abs(probabilities - estimator.predict_proba(frame)).max(axis=1)
-        _require_few(gaps > MAX_PROBABILITY_ERROR, "probabilities", definition)
-    return bundle
+    try:
+        found = _compare(estimator, decided, predictor, probe.columns)
+        parts = [
+            (name, found.outputs[probe.changed == name], found.probabilities[probe.changed == name])
+            for name in dict.fromkeys(probe.changed.tolist())
+        ]
+    except Exception:  # noqa: BLE001 - which feature it was is found below
+        parts, closed = [], set()
+        for name, rows in probe.parts():
+            try:
+                found = _compare(estimator, decided, predictor, rows)
+                parts.append((name, found.outputs, found.probabilities))
+            except Exception as error:
+                if probe.kind == "missing":
+                    raise _cannot_be_missing(name, error, definition) from error
+                closed |= {name} if probe.kind == "unseen" else set()
+    else:
+        closed = set()
+    for name, outputs, probabilities in parts:
+        for what, different in (("outputs", outputs), ("probabilities", probabilities)):
+            allowed = max(1.0, MAX_DIFFERENT_PROBED * different.size)
+            if different.sum() > allowed:
+                raise _differ(what, different, definition, _PROBED[probe.kind].format(name))
+    return closed
+
+
+def _cannot_be_missing(name: str, error: Exception, definition: ModelDefinition) -> BundleError:
+    answered = isinstance(error, PredictionError)
+    why = str(error).strip().splitlines()[0].rstrip(".")
+    return BundleError(
+        f"{name} may be missing, but {'ONNX' if answered else 'the estimator'} fails on rows "
+        f"without it: {why}",
+        where=f"{definition.name}.features.{name}",
+        fix=(
+            "Fill missing values in training.py (SimpleImputer, or handle_unknown='ignore' for a "
+            "category), or take 'nullable = true' from it in model.toml."
+        ),
+    )
 
 
 def _require_few(different: NDArray[np.bool_], what: str, definition: ModelDefinition) -> None:
+    if float(np.mean(different)) > MAX_DIFFERENT:
+        raise _differ(what, different, definition, None)
+
+
+def _differ(
+    what: str, different: NDArray[np.bool_], definition: ModelDefinition, probed: str | None
+) -> BundleError:
     share = float(np.mean(different))
-    if share > MAX_DIFFERENT:
-        raise BundleError(
-            f"the {what} of ONNX and scikit-learn differ on {share:.2%} of {different.size} rows; "
-            f"at most {MAX_DIFFERENT:.1%} may",
-            where=definition.name,
-            fix=(
-                "Use transformers and estimators that skl2onnx converts exactly. The usual cause "
-                "is arithmetic before trees: a value rounded at 32 bits falls on the other side "
-                "of a threshold. Trees need no scaling; pass numbers through."
-            ),
-        )
-
-
-def _convert(estimator: BaseEstimator, definition: ModelDefinition) -> bytes:
-    inputs = [
-        (name, FloatTensorType([None, 1]) if feature.is_numeric else StringTensorType([None, 1]))
-        for name, feature in definition.features.items()
-    ]
-    options: dict[Any, dict[str, object]] = dict(_SCALING)
-    if definition.task == "classification":
-        options[id(estimator)] = {"zipmap": False}
-    try:
-        model = convert_sklearn(
-            estimator,
-            name=definition.name,
-            initial_types=inputs,
-            options=options,
-            custom_conversion_functions={
-                kind: _with_integer_attributes(get_converter(alias))
-                for kind, alias in _HIST_GRADIENT_BOOSTING.items()
-            },
-            custom_shape_calculators={
-                kind: get_shape_calculator(alias) for kind, alias in _HIST_GRADIENT_BOOSTING.items()
-            },
-        )
-    except Exception as error:  # skl2onnx raises whatever its parts raise
-        raise BundleError(
-            f"{type(estimator).__name__} cannot be converted to ONNX: {error}",
-            where=definition.name,
-            fix="See onnx.ai/sklearn-onnx/supported.html for what can.",
-        ) from error
-    return bytes(model.SerializeToString())
-
-
-# skl2onnx multiplies by the inverse of a scale where scikit-learn divides. The result is rounded
-# differently, and a forest after the scaler then gives other probabilities: on 13,312 flights those
-# of 2.0 % of the rows differed by up to .036, and none with the division. RobustScaler computes in
-# 64 bits.
-_SCALING = {
-    MaxAbsScaler: {"div": "div"},
-    RobustScaler: {"div": "div_cast"},
-    StandardScaler: {"div": "div"},
-}
-_HIST_GRADIENT_BOOSTING = {
-    HistGradientBoostingClassifier: "SklearnHistGradientBoostingClassifier",
-    HistGradientBoostingRegressor: "SklearnHistGradientBoostingRegressor",
-}
-
-
-class _IntegerAttributes:
-    """A skl2onnx container that writes booleans among a node's attributes as 0 and 1.
-
-    skl2onnx 1.20 passes scikit-learn's ``missing_go_to_left`` on unchanged, but ONNX accepts no
-    booleans ("Expected an int, got a boolean").
-    """
-
-    def __init__(self, container: Any) -> None:  # noqa: ANN401 - skl2onnx has no types
-        self._container = container
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._container, name)
-
-    def add_node(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401
-        self._container.add_node(
-            *args, **{name: _integers(value) for name, value in attributes.items()}
-        )
-
-
-def _integers(value: Any) -> Any:  # noqa: ANN401 - any ONNX attribute
-    if isinstance(value, list) and any(isinstance(item, bool | np.bool_) for item in value):
-        return [int(item) for item in value]
-    return value
-
-
-def _with_integer_attributes(converter: Callable[..., None]) -> Callable[..., None]:
-    def convert(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
-        converter(scope, operator, _IntegerAttributes(container))
-
-    return convert
+    among = f" with {probed}" if probed else f"; at most {MAX_DIFFERENT:.1%} may"
+    return BundleError(
+        f"the {what} of ONNX and scikit-learn differ on {share:.2%} of {different.size} rows"
+        f"{among}",
+        where=definition.name,
+        fix=(
+            "Use transformers and estimators that skl2onnx converts exactly. The usual cause "
+            "is arithmetic before trees: a value rounded at 32 bits falls on the other side "
+            "of a threshold. Trees need no scaling; pass numbers through."
+        ),
+    )
 
 
 def _classes(
@@ -214,11 +278,3 @@ def _trained(definition: ModelDefinition, name: str, columns: Columns) -> Traine
         categories=categories,
         redacted=name in definition.request_log.redact,
     )
-
-
-def _different(expected: NDArray[Any], predictor: Predictor, columns: Columns) -> NDArray[np.bool_]:
-    outputs = np.asarray(predictor.predict(columns).outputs)
-    if predictor.signature.task == "classification":
-        return np.asarray(outputs != expected)
-    scale = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
-    return np.asarray(np.abs(outputs - expected) > MAX_RELATIVE_ERROR * scale)

@@ -13,19 +13,27 @@ from evergreen.drift.detectors.evidently_adapter import (
     CHI_SQUARE,
     KS,
     MISSING_RATE,
+    UNSEEN_RATE,
     EvidentlyRun,
     run_tests,
 )
 from evergreen.errors import EvergreenError
 
-METHODS = {"number": KS, "city": CHI_SQUARE, "number (missing or present)": MISSING_RATE}
+METHODS = {
+    "number": KS,
+    "city": CHI_SQUARE,
+    "number (missing or present)": MISSING_RATE,
+    "city (unseen in the reference)": UNSEEN_RATE,
+}
 
 
 def side(rng: np.random.Generator, rows: int, shift: float) -> dict[str, Any]:
     cities = np.array(["a", "b", "c"], dtype=object)
+    city = cities[rng.choice(3, rows, p=[0.5 - shift, 0.3, 0.2 + shift])]
     return {
         "number": rng.normal(shift, size=rows),
-        "city": cities[rng.choice(3, rows, p=[0.5 - shift, 0.3, 0.2 + shift])],
+        "city": city,
+        "city (unseen in the reference)": city,
         "number (missing or present)": np.where(
             rng.random(rows + 7) < 0.1 + shift, "missing", "present"
         ).astype(object),

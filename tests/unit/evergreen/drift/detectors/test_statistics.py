@@ -17,6 +17,8 @@ from evergreen.drift.detectors.statistics import category_counts, holm, homogene
 if TYPE_CHECKING:
     from random import Random
 
+    from numpy.typing import NDArray
+
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -141,3 +143,46 @@ def test_no_difference_no_alarms(reference_rows: int, window_rows: int) -> None:
         counts = counts[:, counts.sum(axis=0) > 0]
         alarms += homogeneity(counts, seed=repetition) < 0.05
     assert alarms <= stats.binom.ppf(0.999, 120, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("reference_rows", "window_rows", "kinds"),
+    [(2000, 200, 5000), (300, 300, 100), (200, 1500, 300), (5000, 500, 2000)],
+)
+def test_rare_categories_that_are_new_by_chance_raise_no_alarm(
+    reference_rows: int, window_rows: int, kinds: int
+) -> None:
+    rng = np.random.default_rng(5)
+    weights = 1 / np.arange(1, kinds + 1)
+    names = np.arange(kinds).astype(str).astype(object)
+    alarms, worlds = 0, 200
+    for _ in range(worlds):
+        rows = names[rng.choice(kinds, reference_rows + window_rows, p=weights / weights.sum())]
+        found = statistics.unseen_categories(rows[:reference_rows], rows[reference_rows:])
+        alarms += found is not None and found[0] < 0.05
+    # A rate of 0.05 gives more than 19 of 200 with probability 0.003.
+    assert alarms <= 19
+
+
+def test_the_probability_of_unseen_rows_is_that_of_shuffling_them() -> None:
+    rng = np.random.default_rng(6)
+    rows = rng.integers(0, 60, 150).astype(str).astype(object)
+    observed = 14
+
+    def unseen(shuffled: NDArray[np.object_]) -> int:
+        return int((~np.isin(shuffled[100:].astype(str), shuffled[:100].astype(str))).sum())
+
+    shuffles = np.array([unseen(rng.permutation(rows)) for _ in range(4000)])
+    order = rng.permutation(rows)
+    while unseen(order) != observed:
+        order = rng.permutation(rows)
+    found = statistics.unseen_categories(order[:100], order[100:])
+    assert found is not None
+    true = float((shuffles >= observed).mean())
+    assert true - 0.01 <= found[0] <= true + 0.06  # it errs towards no alarm
+    assert found[1] == pytest.approx(max(observed - shuffles.mean(), 0) / 50, abs=0.01)
+
+
+def test_frequent_categories_have_no_test_of_unseen_ones() -> None:
+    both = np.array(["a", "b"] * 200, dtype=object)
+    assert statistics.unseen_categories(both, both[:100]) is None

@@ -395,3 +395,32 @@ def test_evidentlys_page_needs_no_network(rng: np.random.Generator) -> None:
     assert "amount" in page
     assert '<script src="http' not in page
     assert '<link rel="stylesheet" href="http' not in page
+
+
+def _codes(rng: np.random.Generator, rows: int, kinds: int) -> Any:
+    return np.char.add("c", rng.integers(0, kinds, rows).astype(str)).astype(object)
+
+
+def test_thousands_of_categories_that_are_all_new_are_found(rng: np.random.Generator) -> None:
+    features = {"code": Feature(type="category")}
+    reference, window = _codes(rng, 50_000, 3000), _codes(rng, 2000, 3000)
+    quiet = by_feature(
+        compare_features(features, {"code": reference}, {"code": window}, alpha=ALPHA)
+    )
+    assert not any(test.drifted for test in quiet.values())
+    new = (window + "-2").astype(object)
+    found = by_feature(compare_features(features, {"code": reference}, {"code": new}, alpha=ALPHA))
+    unseen = found["code", "unseen_rate"]
+    assert unseen.drifted
+    assert unseen.effect_size == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_new_category_in_twelve_of_a_thousand_rows_is_found() -> None:
+    reference = np.repeat(np.array(["Ham", "Eli", "Ulm"], dtype=object), 1000)
+    window = np.concatenate([reference[6:-6:3], np.full(12, "Rom", dtype=object)])
+    features = {"city": Feature(type="category")}
+    tests = by_feature(
+        compare_features(features, {"city": reference}, {"city": window}, alpha=ALPHA)
+    )
+    assert tests["city", "unseen_rate"].drifted
+    assert not tests["city", "chi_square_two_sample"].drifted  # its effect is below 0.03

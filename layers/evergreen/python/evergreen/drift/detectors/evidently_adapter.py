@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 KS = "ks"
 CHI_SQUARE = "chi_square_two_sample"
 MISSING_RATE = "missing_rate"
+UNSEEN_RATE = "unseen_rate"
 _SEED = 20130101
 _ROUNDING = 1e-9
 
@@ -105,7 +106,8 @@ def run_tests(
     reference, window
         Column name to 1-d array, without missing values. Columns may differ in length.
     methods
-        Column name to :data:`KS`, :data:`CHI_SQUARE` or :data:`MISSING_RATE`.
+        Column name to :data:`KS`, :data:`CHI_SQUARE`, :data:`MISSING_RATE` or
+        :data:`UNSEEN_RATE`.
     alpha
         Threshold shown in Evidently's report. It does not decide: the verdict follows from the
         corrected p-values.
@@ -148,9 +150,20 @@ def _missing_rate(
     return _two_sample(reference, window, _kind, threshold)
 
 
+def _unseen_rate(
+    reference: pd.Series[Any], window: pd.Series[Any], _kind: object, threshold: float
+) -> tuple[float, bool]:
+    found = statistics.unseen_categories(
+        reference.to_numpy(dtype=object), window.to_numpy(dtype=object)
+    )
+    p_value = 1.0 if found is None else found[0]
+    return p_value, p_value < threshold
+
+
 for _name, _title, _function in (
     (CHI_SQUARE, "two-sample chi-square p-value", _two_sample),
     (MISSING_RATE, "missing rate, Fisher's exact p-value", _missing_rate),
+    (UNSEEN_RATE, "unseen categories, exchangeability p-value", _unseen_rate),
 ):
     register_stattest(
         StatTest(name=_name, display_name=_title, allowed_feature_types=[ColumnType.Categorical]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
+from scipy.special import gammaln
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ _SAFE_EXPECTED = 5.0  # Cochran's rule: below it the chi-square distribution is 
 _RESAMPLES = 9_999
 _ENOUGH = 50
 _BATCH = 500
+_IMPOSSIBLE = 1e-12  # a little above the rounding of a sum of double-precision numbers
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
@@ -89,6 +91,71 @@ def total_variation(counts: NDArray[np.int64]) -> float:
     """
     shares = counts / counts.sum(axis=1, keepdims=True)
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def unseen_categories(
+    reference: NDArray[np.object_], window: NDArray[np.object_]
+) -> tuple[float, float] | None:
+    """Test whether the window has more rows with a category that the reference lacks than chance.
+
+    Without drift all rows are exchangeable. Then a category with c rows on both sides together has
+    all of them in the window with probability C(N - c, m - c) / C(N, m), for m rows in the window
+    and N in all. The p-value is the probability of at least as many rows of such categories. The
+    categories are taken as independent. In truth the rows of one leave fewer places for another,
+    so the true spread is smaller and the test errs towards no alarm.
+
+    Parameters
+    ----------
+    reference, window
+        At least one row on each side.
+
+    Returns
+    -------
+    tuple
+        The p-value, and the share of the window's rows beyond the share that chance explains. None
+        if nothing is unseen and chance could not have made it so either.
+    """
+    left, right = Counter(reference.tolist()), Counter(window.tolist())
+    unseen = sum(count for value, count in right.items() if value not in left)
+    sizes, numbers = np.unique(list((left + right).values()), return_counts=True)
+    chances = _all_in_window(sizes, window.size, reference.size + window.size)
+    likely = chances > _IMPOSSIBLE
+    if not (unseen or likely.any()):
+        return None
+    sizes, numbers, chances = sizes[likely], numbers[likely], chances[likely]
+    excess = max(unseen - float(sizes @ (numbers * chances)), 0.0) / window.size
+    return _at_least(unseen, sizes, numbers, chances), excess
+
+
+def _all_in_window(sizes: NDArray[np.int64], rows: int, all_rows: int) -> NDArray[np.float64]:
+    """Return the probability that all rows of a category are in the window, by its size."""
+    fitting = np.minimum(sizes, rows)
+    chances = np.exp(
+        gammaln(rows + 1)
+        - gammaln(rows - fitting + 1)
+        - gammaln(all_rows + 1)
+        + gammaln(all_rows - fitting + 1)
+    )
+    return np.where(sizes <= rows, chances, 0.0)
+
+
+def _at_least(
+    observed: int,
+    sizes: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    chances: NDArray[np.float64],
+) -> float:
+    """Return the probability that the sum of sizes times Binomial(number, chance) is so large.
+
+    The distribution is the inverse Fourier transform of a product, one factor for each size.
+    """
+    length = int(sizes @ numbers) + 1
+    turns = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
+    transform = np.ones(turns.size, dtype=np.complex128)
+    for size, number, chance in zip(sizes, numbers, chances, strict=True):
+        transform *= (1 - chance + chance * turns**size) ** number
+    tail = float(np.fft.irfft(transform, length)[observed:].sum()) if length > 1 else 0.0
+    return 1.0 if not observed else min(max(tail, _IMPOSSIBLE), 1.0)
 
 
 def homogeneity(counts: NDArray[np.int64], seed: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from evergreen.drift.detectors.evidently_adapter import EvidentlyRun
     from evergreen.model_definition import Feature
 
-EFFECT_THRESHOLDS = {"ks": 0.03, "chi_square_two_sample": 0.03, "missing_rate": 0.01}
+EFFECT_THRESHOLDS = {
+    "ks": 0.03,
+    "chi_square_two_sample": 0.03,
+    "missing_rate": 0.01,
+    "unseen_rate": 0.01,
+}
 """Smallest effect that is worth a retraining. At 0.03 three rows in a hundred lie elsewhere. For a
 normal distribution this is a shift by a thirteenth of its standard deviation (``2 Phi(shift / 2) -
-1``), so a shift by a tenth is still found. For missing values it is one row in a hundred, because a
-model that never saw them may fail on each."""
+1``), so a shift by a tenth is still found. For missing values and unseen categories it is one row
+in a hundred, because a model that never saw them may fail on each."""
 
 _SEED = 20130101
 
@@ -77,7 +82,10 @@ def compare_features(
     A test is ``drifted`` when its Holm-corrected p-value is below ``alpha`` and its effect is at
     least the threshold of its method. Numbers: Kolmogorov-Smirnov. Categories and booleans:
     two-sample chi-square, exact where counts are small. A feature with missing values on either
-    side also gets a test of its missing rate. The model sees float32, so a value that is infinite
+    side also gets a test of its missing rate. A category feature also gets a test of the share of
+    rows whose category the reference lacks, if there are such rows or if chance alone could make
+    them: of thousands of categories, a chi-square test sees only the hundred most frequent. The
+    model sees float32, so a value that is infinite
     in float32 counts as missing.
 
     Parameters
@@ -146,7 +154,10 @@ def _plan(
         if values.size == 0:
             return [_Untestable(name, method, f"the {side} has no rows")]
     present = [_present(values) for values in (reference, window)]
-    plans = [_plan_values(name, feature, reference[present[0]], window[present[1]])]
+    planned = _plan_values(name, feature, reference[present[0]], window[present[1]])
+    plans: list[_Planned | _Untestable] = [planned]
+    if feature.type == "category" and isinstance(planned, _Planned):
+        plans += _plan_unseen(planned)
     if not (present[0].all() and present[1].all()):
         plans.append(_plan_missing(name, *present))
     return plans
@@ -179,6 +190,14 @@ def _as_text(values: NDArray[Any]) -> NDArray[Any]:
         return values
     distinct, codes = np.unique(values, return_inverse=True)
     return distinct.astype(str).astype(object)[codes]
+
+
+def _plan_unseen(values: _Planned) -> list[_Planned]:
+    found = statistics.unseen_categories(values.reference, values.window)
+    if found is None:
+        return []
+    column = f"{values.feature} (unseen in the reference)"
+    return [replace(values, method="unseen_rate", column=column, effect_size=found[1])]
 
 
 def _plan_missing(
