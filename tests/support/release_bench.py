@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from mlflow.tracking import MlflowClient
 
 from evergreen.bundle.store import Bundle, Signature, save_bundle
+from evergreen.clock import to_text
 from evergreen.datasets.store import folder_key
 from evergreen.evaluation.comparison import Comparison
 from evergreen.events import Events
-from evergreen.production import ShadowSlot
+from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from evergreen.release.context import ReleaseContext, pointers_of
+from evergreen.release.decision_log import DecisionRecord, decision_key, read_decision_records
 from tests.support.aws_in_process import intercepted
 from tests.support.fixed_clock import NOW
 from tests.support.killed import Killed
@@ -82,6 +84,16 @@ class ReleaseBench:
             started_at=self.now,
         )
         assert self.context.production.set_shadow(MODEL, slot)
+
+    def records(self) -> list[DecisionRecord]:
+        """Return the records of all decisions, the oldest first."""
+        return read_decision_records(self.context.storage, MODEL)
+
+    def pointer(self) -> ProductionPointer:
+        """Return the production pointer, which must be there."""
+        found = self.context.production.read(MODEL)
+        assert found is not None
+        return found
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of the data bucket below a prefix."""
@@ -190,3 +202,37 @@ def comparison(
         champion=champion,
     )
     return found.model_copy(update=changes)
+
+
+def assert_told(bench: ReleaseBench, made: DecisionRecord, kind: str) -> None:
+    """Check the newest event of a decision, and the links from run and version to its record."""
+    uri = bench.context.storage.uri(decision_key(made))
+    assert made.comparison is not None
+    assert bench.events()[-1] == {
+        "Source": "evergreen",
+        "DetailType": kind,
+        "EventBusName": BUS,
+        "Detail": {
+            **made.comparison.model_dump(mode="json"),
+            "schema_version": 1,
+            "model": MODEL,
+            "challenger": made.challenger,
+            "champion": made.champion,
+            "decision": made.decision,
+            "decided_at": to_text(made.decided_at),
+            "reason": made.reason,
+            "execution": made.execution,
+            "dataset_id": made.dataset_id,
+            "run_id": made.run_id,
+            "decision_record": uri,
+        },
+    }
+    links = {
+        "decision": made.decision,
+        "decision_record": uri,
+        "dataset_uri": bench.context.storage.uri(folder_key(MODEL, made.dataset_id)),
+    }
+    version = bench.mlflow.get_model_version(MODEL, made.challenger)
+    run = bench.mlflow.get_run(made.run_id)
+    assert version.tags | links == version.tags
+    assert run.data.tags | links | {"model_version": made.challenger} == run.data.tags

@@ -23,16 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from evergreen.production import ProductionPointer
     from tests.support.aws_in_process import Account
 
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def file_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let MLflow use the store that it keeps in maintenance."""
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
 
 
 @pytest.fixture
@@ -68,17 +61,11 @@ def damage(bench: ReleaseBench) -> None:
     bench.aws.ssm.put_parameter(Name=name, Value="not JSON", Type="String", Overwrite=True)
 
 
-def pointer(bench: ReleaseBench) -> ProductionPointer:
-    found = bench.context.production.read(MODEL)
-    assert found is not None
-    return found
-
-
 def test_production_goes_back_without_a_registry_and_mlflow_follows(bench: ReleaseBench) -> None:
     first, second = promoted(bench)
     bench.now = LATER
     made = move_back(alone(bench), MODEL, "it errs")
-    assert (pointer(bench).version, pointer(bench).previous) == (first, second)
+    assert (bench.pointer().version, bench.pointer().previous) == (first, second)
     assert (made.challenger, made.champion, made.run_id) == (first, second, bench.run_of(first))
     assert read_decision_records(bench.context.storage, MODEL)[2:] == [made]
     event = bench.events()[-1]
@@ -113,7 +100,7 @@ def test_production_is_back_even_if_no_event_can_be_sent(bench: ReleaseBench) ->
     events = bench.aws.client("events")
     with failing(events, refusal("InternalFailure")), pytest.raises(Exception, match="Internal"):
         move_back(alone(bench), MODEL, "it errs")
-    assert pointer(bench).version == first
+    assert bench.pointer().version == first
     made = move_back(alone(bench), MODEL, "it errs")
     assert (made.challenger, bench.events()[-1]["DetailType"]) == (first, "Model Rolled Back")
 
@@ -131,16 +118,16 @@ def test_a_damaged_pointer_is_replaced_by_the_last_valid_one(bench: ReleaseBench
     damage(bench)
     bench.now = LATER
     made = move_back(alone(bench), MODEL, "somebody wrote there")
-    assert (pointer(bench).version, pointer(bench).previous) == (second, None)
+    assert (bench.pointer().version, bench.pointer().previous) == (second, None)
     assert (made.challenger, made.champion, made.reason) == (second, None, "somebody wrote there")
     damage(bench)
     made = move_back(alone(bench), MODEL, "again", to=first)
-    assert (pointer(bench).version, pointer(bench).previous) == (first, second)
+    assert (bench.pointer().version, bench.pointer().previous) == (first, second)
     assert made.champion == second
     damage(bench)
     bench.now += timedelta(hours=1)
     assert move_back(alone(bench), MODEL, "again", to=first).champion is None
-    assert pointer(bench).version == first
+    assert bench.pointer().version == first
 
 
 def test_decisions_and_history_read_past_a_damaged_pointer(bench: ReleaseBench) -> None:
@@ -153,7 +140,7 @@ def test_decisions_and_history_read_past_a_damaged_pointer(bench: ReleaseBench) 
     assert rejected.champion == second
     made = promote(bench.context, MODEL, fourth, comparison(champion=second))
     assert (made.challenger, made.champion) == (fourth, second)
-    assert pointer(bench).version == fourth
+    assert bench.pointer().version == fourth
 
 
 def test_nothing_to_go_back_to_is_said(bench: ReleaseBench) -> None:
@@ -173,25 +160,25 @@ def test_a_version_that_parameter_store_has_forgotten_comes_back_from_the_bucket
     bench: ReleaseBench,
 ) -> None:
     first, second = promoted(bench)
-    kept, former = pointer(bench), bench.context.production.history(MODEL)[0]
+    kept, former = bench.pointer(), bench.context.production.history(MODEL)[0]
     name = bench.context.production.parameter(MODEL)
     bench.aws.ssm.delete_parameter(Name=name)
     bench.context.production.write(MODEL, kept)
     bench.now = LATER
     move_back(alone(bench), MODEL, "it errs", to=first)
     changed = {"promoted_at": LATER, "previous": second, "rolled_back": True, "metric": None}
-    assert pointer(bench) == former.model_copy(update=changed)
+    assert bench.pointer() == former.model_copy(update=changed)
 
 
 def test_a_forgotten_version_without_a_bundle_is_refused(bench: ReleaseBench) -> None:
     first, second = promoted(bench)
-    kept = pointer(bench)
+    kept = bench.pointer()
     bench.aws.ssm.delete_parameter(Name=bench.context.production.parameter(MODEL))
     bench.context.production.write(MODEL, kept)
     bench.context.storage.delete_below(f"bundles/{MODEL}/{first}/")
     with pytest.raises(BundleError, match="file not found"):
         move_back(alone(bench), MODEL, "it errs", to=first)
-    assert pointer(bench).version == second
+    assert bench.pointer().version == second
 
 
 def test_a_context_of_a_release_can_roll_back() -> None:
