@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cli.shared.target import Target
     from evergreen.lake.unjoined import UnjoinedLabels
     from evergreen.repair.consistency import Inconsistency
+    from evergreen.repair.loss import Loss
 
 
 _LABELS_OF = timedelta(days=7)
@@ -53,27 +54,34 @@ def command(
 
     It leaves alone what a running retraining may use.
 
+    It also says what is gone of a version that MLflow has in production: its pointer, its bundle or
+    its data set. LocalStack loses them when it stops. Then a new version has to be trained.
+
     It also counts the labels that belong to no logged prediction, and those that are no class of
     the model or far from its range. Evergreen cannot repair these: only the sender of the labels
     can.
 
     With --fix it completes or undoes everything it found. Without --fix it changes nothing. It
-    exits with 1 if there is something left to repair.
+    exits with 1 if there is something left to repair, or something is gone.
     """
     # MLflow takes seconds to import. So it is imported only here.
     with Steps() as steps, steps.step("doctor", "Examine") as say:
         from cli.shared.manual_release import release_context_of
         from evergreen.repair.consistency import find_inconsistencies
+        from evergreen.repair.loss import find_loss
 
         period = _period(grace)
         names = [find_definition(MODELS, model).name] if model else [*load_definitions(MODELS)]
         target = choose(aws=aws, stage=stage)
         context = release_context_of(target)
         findings: list[Inconsistency] = []
+        losses: list[Loss] = []
         unused: dict[str, UnjoinedLabels] = {}
         for name in names:
             say(name)
-            unused[name] = _unjoined(target, name)
+            lost = find_loss(context, name)
+            losses += [lost] if lost else []
+            unused[name] = _unjoined(target, name, serves=lost is None)
             findings += find_inconsistencies(
                 context,
                 name,
@@ -84,20 +92,27 @@ def command(
         for finding in findings:
             finding.repair()
             console.progress(finding.model, f"{finding.fix}: done")
-    remarks = [(name, *told) for name, each in unused.items() for told in _told(each)]
+    remarks = [(lost.model, lost.what, _mend(lost.model)) for lost in losses]
+    remarks += [(name, *told) for name, each in unused.items() for told in _told(each)]
     if json:
         console.document(_document(findings, remarks, fixed=fix))
-    elif findings:
-        console.out.print(_table(findings, fixed=fix))
-        if not fix:
-            console.out.print("\nRun `evergreen doctor --fix` to repair this.")
     else:
-        console.out.print(f"No inconsistency found for {', '.join(names)}.", soft_wrap=True)
-    if not json:
-        for name, remark, advice in remarks:
-            console.out.print(f"{name}: {remark}. {advice}.", soft_wrap=True, markup=False)
-    if findings and not fix:
+        if not findings and not losses:
+            console.out.print(f"No inconsistency found for {', '.join(names)}.", soft_wrap=True)
+        _print(findings, remarks, fixed=fix)
+    if losses or (findings and not fix):
         raise typer.Exit(1)
+
+
+def _print(
+    findings: list[Inconsistency], remarks: list[tuple[str, str, str]], *, fixed: bool
+) -> None:
+    if findings:
+        console.out.print(_table(findings, fixed=fixed))
+        if not fixed:
+            console.out.print("\nRun `evergreen doctor --fix` to repair this.")
+    for name, remark, advice in remarks:
+        console.out.print(f"{name}: {remark}. {advice}.", soft_wrap=True, markup=False)
 
 
 def _document(
@@ -114,7 +129,14 @@ def _document(
     return [*found, *told]
 
 
-def _unjoined(target: Target, model: str) -> UnjoinedLabels:
+def _mend(model: str) -> str:
+    """Return the command that puts a version into production where none can serve."""
+    if (MODELS / model / "data.py").exists():
+        return f"Run `evergreen train {model}`, and promote the version that it names"
+    return f"Run `evergreen train {model} --data FILE`, which also promotes it"
+
+
+def _unjoined(target: Target, model: str, *, serves: bool) -> UnjoinedLabels:
     from evergreen.bundle.served import with_known_labels
     from evergreen.bundle.store import read_signature
     from evergreen.lake.reader import EARLIEST_LANDING
@@ -124,7 +146,7 @@ def _unjoined(target: Target, model: str) -> UnjoinedLabels:
     # Later predictions may still be in Firehose's buffer.
     end = utc_now() - EARLIEST_LANDING
     definition = find_definition(MODELS, model)
-    pointer = Production(target.stage, target.client("ssm")).read(model)
+    pointer = Production(target.stage, target.client("ssm")).read(model) if serves else None
     if pointer is not None:
         definition = with_known_labels(definition, read_signature(target.storage, pointer))
     return find_unjoined(target.lake, definition, end - _LABELS_OF, end)

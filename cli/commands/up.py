@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared import console
+from cli.shared.lost_state import find_forgotten
 from local.settings import read_settings
 from local.stack import up
 
@@ -43,4 +44,6 @@ def command(
     console.out.print("To use it from this shell:\n")
     for name, value in stack.client_environment().items():
         console.out.print(f"  export {name}={value}", soft_wrap=True)
+    if forgotten := find_forgotten(stack):
+        console.out.print(f"\n{forgotten}", soft_wrap=True, markup=False)
     console.out.print("\nStop it with `evergreen down`.")

@@ -8,6 +8,9 @@ from localstack import config
 from localstack.runtime import hooks
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 
+_LONGEST_CALL = 1800
+"""Seconds; a function runs at most 900, after its environment has started."""
+
 
 class EvergreenExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
     """Chosen with ``LAMBDA_RUNTIME_EXECUTOR=evergreen``."""
@@ -27,6 +30,30 @@ def keep_s3_bodies_in_own_folder() -> None:
     from localstack.services.s3 import provider  # noqa: PLC0415
 
     provider.DEFAULT_S3_TMP_DIR = str(Path(config.dirs.tmp) / "s3")
+
+
+@hooks.on_infra_start()  # type: ignore[untyped-decorator]
+def call_once() -> None:
+    """Let an asynchronous call that takes longer than a minute run once.
+
+    LocalStack makes it through a client that gives up after 60 seconds and tries again, four times,
+    while the function still runs.
+    """
+    from botocore.config import Config  # noqa: PLC0415
+    from localstack.aws.connect import connect_to  # noqa: PLC0415
+    from localstack.services.lambda_.invocation.event_manager import Poller  # noqa: PLC0415
+
+    stock = Poller.__init__
+    patient = Config(read_timeout=_LONGEST_CALL, retries={"max_attempts": 0})
+
+    def create(poller: Poller, *arguments: object, **named: object) -> None:
+        stock(poller, *arguments, **named)
+        function = poller.version_manager.function_version.id
+        poller.lambda_client = connect_to(
+            aws_access_key_id=function.account, region_name=function.region, config=patient
+        ).lambda_
+
+    Poller.__init__ = create
 
 
 @hooks.on_infra_start()  # type: ignore[untyped-decorator]

@@ -109,3 +109,16 @@ def test_labels_that_cannot_be_right_are_told_with_examples(target: TargetInProc
     told = "1 labels of the last 7 days cannot be right and are not used, such as LATE"
     assert f"{NAME}: {told}. Send them again, or say in [ground_truth]" in said
     assert "belong to no logged prediction" not in said
+
+
+def test_what_is_gone_of_the_version_in_production(target: TargetInProcess) -> None:
+    """LocalStack has lost its memory: MLflow alone knows of the version."""
+    registry = manual_release.release_context_of(target).registry
+    version = registry.register(NAME, registry.start_run(NAME, "training", {}), "some-data")
+    registry.set_production(NAME, version, previous=None)
+    result = CliRunner().invoke(app, ["doctor", NAME, "--fix"])
+    said = " ".join(result.stdout.split())
+    assert result.exit_code == 1
+    assert "No inconsistency" not in said
+    assert f"{NAME}: MLflow has version {version} in production, but its pointer" in said
+    assert f"Run `evergreen train {NAME} --data FILE`" in said

@@ -1,0 +1,67 @@
+"""What is gone of a version that MLflow says is in production.
+
+An emulator keeps its buckets and parameters in memory, and a bucket may be deleted by mistake. The
+registry outlives both. Nothing here can be repaired: what served is gone, and a new version has to
+be trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evergreen.bundle.store import bundle_key as bundle_folder
+from evergreen.datasets.store import folder_key as dataset_folder
+from evergreen.errors import PointerError, RegistryError
+
+if TYPE_CHECKING:
+    from evergreen.release.context import ReleaseContext
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A version that was in production, and what of it is gone.
+
+    Parameters
+    ----------
+    model, version
+        The version that the registry has in production.
+    gone
+        What is not there any more, in words.
+    """
+
+    model: str
+    version: str
+    gone: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in one line."""
+        return f"MLflow has version {self.version} in production, but {_and(self.gone)} gone"
+
+
+def find_loss(context: ReleaseContext, model: str) -> Loss | None:
+    """Return what is gone of the version in production, or None if it can serve."""
+    in_stage = context.registry.in_stage(model)
+    if not in_stage:
+        return None
+    version = in_stage[-1]
+    try:
+        pointer = context.production.read(model)
+    except PointerError:
+        return None  # it is there, and the doctor puts the last valid one back
+    gone = [] if pointer else ["its pointer"]
+    if not any(context.storage.list(bundle_folder(model, version))):
+        gone.append("its bundle")
+    try:
+        dataset_id = context.registry.find(model, version).dataset_id
+    except RegistryError:
+        dataset_id = ""
+    if dataset_id and not any(context.storage.list(dataset_folder(model, dataset_id))):
+        gone.append("its data set")
+    return Loss(model, version, tuple(gone)) if gone else None
+
+
+def _and(parts: tuple[str, ...]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last} are" if first else f"{last} is"
