@@ -19,18 +19,21 @@ from evergreen.aws import LONG
 from evergreen.bundle.served import served_definition, with_known_labels
 from evergreen.bundle.store import read_signature
 from evergreen.clock import to_text, utc_now
-from evergreen.datasets.new_rows import prepare_new_rows
+from evergreen.datasets.new_rows import labelled_since, prepare_new_rows
 from evergreen.datasets.store import read_manifest
 from evergreen.drift.window_query import window_query
 from evergreen.errors import NoProductionModelError
 from evergreen.lake.query_places import USED_ROWS, output_prefix, used_rows_prefix
-from evergreen.lake.sql import quoted_name, tables_of
+from evergreen.lake.sent_features import sent_features
+from evergreen.lake.sql import SqlTables, quoted_name, tables_of
+from evergreen.lake.tables import REQUEST_LOG
 from evergreen.model_definition import ModelDefinition, Period, find_definition
 from evergreen.production import ProductionPointer
 from evergreen.storage import Storage
 from functions.prepare_query.settings import settings
 from functions.shared import clients
 from functions.shared.finished_query import OptionalMoment
+from functions.shared.lake import tables
 from functions.shared.logs import create_logger
 
 logger = create_logger()
@@ -114,11 +117,12 @@ def _new_rows(
             fix="Train and promote a first model by hand.",
         )
     manifest = read_manifest(storage, definition.name, pointer.reference_dataset_id)
+    start = labelled_since(manifest) - definition.retraining.label_wait
     select = prepare_new_rows(
         storage,
         with_known_labels(definition, read_signature(storage, pointer)),
         manifest,
-        tables=tables_of(settings().log_database, definition.name),
+        tables=_tables(definition, start, now),
         used_table=quoted_name(settings().query_database, USED_ROWS),
         run=run,
         now=now,
@@ -135,10 +139,16 @@ def _window(
 ) -> dict[str, Any]:
     select = window_query(
         definition,
-        tables_of(settings().log_database, definition.name),
+        _tables(definition, start, end),
         pointer.version,
         start=start,
         end=end,
         now=now,
     )
     return {"select": select, "subject": pointer.version, "end": to_text(end)}
+
+
+def _tables(definition: ModelDefinition, start: datetime, end: datetime) -> SqlTables:
+    log = tables(settings()).load(REQUEST_LOG, definition.name)
+    sent = sent_features(log, definition, start, end)
+    return tables_of(settings().lake_database, definition.name, sent)

@@ -6,16 +6,13 @@ from functools import cache
 
 from pydantic import Field
 
-from functions.shared.environment import ModelsEnvironment
+from functions.shared.environment import LakeEnvironment
 
 
-class Settings(ModelsEnvironment):
+class Settings(LakeEnvironment):
     """Environment of the function."""
 
     stage: str = Field(alias="EVERGREEN_STAGE")
-    bucket: str = Field(alias="EVERGREEN_BUCKET")
-    log_database: str = Field(alias="EVERGREEN_LOG_DATABASE")
-    """Database of the Glue catalogue with the tables of the log."""
     query_database: str = Field(alias="EVERGREEN_QUERY_DATABASE")
     """Database with the table of used rows."""
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.constructs import access
+from cdk.constructs.lake import read_lake
 from evergreen.lake.query_places import QUERIES, USED_ROWS, used_rows_prefix
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ class QueryEngine(Construct):
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of the function that prepares queries."""
-        return {
-            "EVERGREEN_LOG_DATABASE": self.log_database,
-            "EVERGREEN_QUERY_DATABASE": self.query_database,
-        }
+        return {"EVERGREEN_QUERY_DATABASE": self.query_database}
 
     def let_prepare(self, function: EvergreenFunction) -> None:
         """Let a function write what a query needs, and remove what it has written."""
@@ -56,6 +54,8 @@ class QueryEngine(Construct):
         access.grant_delete(role, storage, QUERIES)
         access.read_pointers(role, storage)
         access.read_signatures(role, storage)
+        # It looks up which columns the files of the log have.
+        read_lake(function, storage)
 
     def let_query(self, machine: sfn.StateMachine) -> None:
         """Let a state machine run queries. Athena reads and writes with the rights of its role."""

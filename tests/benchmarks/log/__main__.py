@@ -54,6 +54,7 @@ def main() -> None:
 
 def measure(console: Console, *, quick: bool) -> dict[str, Any]:
     """Measure everything; tools take turns, each in a process of its own."""
+    others = os.getloadavg()[0]
     compaction: list[dict[str, Any]] = []
     read: list[dict[str, Any]] = []
     for rows in _QUICK if quick else (*_FULL, _LARGE_DAY):
@@ -75,6 +76,8 @@ def measure(console: Console, *, quick: bool) -> dict[str, Any]:
     return {
         "run": "quick" if quick else "full",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "cores": os.cpu_count(),
+        "others": others,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("duckdb", "polars", "pyarrow", "pyiceberg")},
         "compaction": compaction,

@@ -19,7 +19,7 @@ def render(found: Mapping[str, Any]) -> str:
     again = "QUICK=1 make bench-log" if found["run"] == "quick" else "make bench-log"
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     parts = {
-        "RUN": f"Measured on {found['date']} by `{again}`, with {versions}.",
+        "RUN": f"Measured on {found['date']} by `{again}`, with {versions}. {_machine(found)}",
         "COMPACTION": _compaction(found["compaction"]),
         "RATIOS": _ratios(found["compaction"]),
         "READ": _read(found["read"]),
@@ -29,6 +29,12 @@ def render(found: Mapping[str, Any]) -> str:
     for name, part in parts.items():
         text = text.replace(f"@{name}@", part)
     return text
+
+
+def _machine(found: Mapping[str, Any]) -> str:
+    cores, others = found["cores"], found["others"]
+    busy = f"It had {cores} cores, and a load of {others:.1f} from other work when the run began"
+    return f"{busy}: a shared machine." if others > 0.5 else f"It had {cores} cores to itself."
 
 
 def _compaction(entries: Sequence[Entry]) -> str:

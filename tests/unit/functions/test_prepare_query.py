@@ -57,7 +57,8 @@ def deployed(
         "EVERGREEN_STAGE": "dev",
         "EVERGREEN_BUCKET": "data",
         "EVERGREEN_MODELS": str(tmp_path),
-        "EVERGREEN_LOG_DATABASE": "evergreen_dev",
+        "EVERGREEN_LAKE_CATALOG": "glue",
+        "EVERGREEN_LAKE_DATABASE": "evergreen_dev",
         "EVERGREEN_QUERY_DATABASE": "evergreen_dev_queries",
     }
     for name, value in told.items():

@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlglot
 
 from evergreen.lake.compaction import compact
 from evergreen.lake.reader import Lake
-from evergreen.lake.tables import REQUEST_LOG
+from evergreen.lake.sent_features import SentFeatures, sent_features
+from evergreen.lake.sql import predictions_query, tables_of
+from evergreen.lake.tables import LABELS, REQUEST_LOG
 from evergreen.model_definition import ModelDefinition
 from tests.support.folder_bucket import Folder
 from tests.support.lake_tables import catalog_in
 from tests.support.log_records import encode, request_records
+from tests.support.made_up_log import DATABASE, MadeUpLog, TrinoOnDuckDb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +42,7 @@ SENT: dict[int, dict[str, Any]] = {
     2: {"kept": 2.5, "retyped": 2.25, "added": "new"},
     3: {"retyped": "BB", "kept": 3, "dropped": None, "renamed": "new"},
 }
+LABEL_ROWS = LABELS.schema(V1).empty_table()
 DEFINITIONS = {1: V1, 2: V2, 3: V3}
 SEEN_BY_V3: dict[str, list[Any]] = {
     "kept": [1.5, 2.5, 3.0],
@@ -65,13 +70,19 @@ class Tables(Folder):
         self.catalog = catalog_in(self)
 
 
-def _land(storage: Tables, version: int, moment: datetime) -> None:
+def _land(
+    storage: Tables,
+    version: int,
+    moment: datetime,
+    sent: dict[str, Any] | None = None,
+    definition: ModelDefinition | None = None,
+) -> None:
     [record] = request_records(
         timestamp=moment,
-        request_id=f"r{version}",
-        definition=DEFINITIONS[version],
+        request_id=f"r{version}" if sent is None else f"{moment}",
+        definition=definition or DEFINITIONS[version],
         model_version=str(version),
-        rows=[SENT[version]],
+        rows=[SENT[version] if sent is None else sent],
         outputs=[float(version)],
         confidences=None,
         metadata={"role": "champion"},
@@ -114,6 +125,59 @@ def test_what_each_version_logged_is_read_by_the_next(
     one = _seen(storage, V3, "retyped")
     assert one["retyped"] == SEEN_BY_V3["retyped"]
     assert "input_data" not in one
+
+
+ODD: list[Any] = [
+    *(None, True, False, 0, 7, -(2**60), 0.25, -1e30, 1e-300, [1, 2], {"a": 1}),
+    *("", "5", "null", "true", '"', "NaN", "-", "it's", 'say "when"', "\\", "ünï\n", "[1]", "0.5 "),
+]
+QUOTED = "a b's"
+
+
+def test_a_query_reads_what_was_sent_as_the_small_engine_does(storage: Tables) -> None:
+    # What serves has other features than the definition that its rows are compacted with.
+    served = _definition(**{"kept": "float", "retyped": "float", QUOTED: "category"})
+    for day, definition in enumerate((V1, V2, V3)):
+        for number, value in enumerate(ODD):
+            sent = {"kept": value, "retyped": ODD[number - 3], QUOTED: ODD[number - 7]}
+            moment = NOON + day * DAY + timedelta(seconds=number)
+            _land(storage, number, moment, sent, served)
+        _compact(storage, definition)
+    start, end = NOON - DAY, NOON + 8 * DAY
+    log = storage.catalog.load(REQUEST_LOG, "m")
+    assert log
+    rows = log.scan().to_arrow()
+    assert rows.num_rows == 3 * len(ODD)
+    for definition in (V1, V2, V3, served):
+        sent_in = sent_features(log, definition, start, end)
+        query = predictions_query(definition, tables_of(DATABASE, "m", sent_in), start, end)
+        found = TrinoOnDuckDb(MadeUpLog(definition, rows, LABEL_ROWS)).run(query)
+        lake = Lake(storage, storage.catalog, clock=lambda: end)
+        expected = lake.predictions(definition, start, end)
+        assert expected.num_rows == rows.num_rows
+        found = found.sort_by("timestamp")
+        for place, name in enumerate(definition.features):
+            assert found[f"f{place}"].to_pylist() == expected[name].to_pylist(), name
+    tree = sqlglot.parse_one(query, dialect="trino")
+    assert sqlglot.transpile(tree.sql("trino"), read="trino", write="trino") == [tree.sql("trino")]
+
+
+def test_a_query_reads_what_was_sent_only_where_a_file_lacks_a_column(storage: Tables) -> None:
+    def asked(definition: ModelDefinition, days: int = 9) -> SentFeatures:
+        log = storage.catalog.load(REQUEST_LOG, "m")
+        return sent_features(log, definition, NOON - DAY, NOON + (days - 0.5) * DAY)
+
+    assert asked(V1) == SentFeatures()
+    _land(storage, 1, NOON)
+    _compact(storage, V1)
+    assert asked(V1) == SentFeatures()
+    assert asked(V2) == SentFeatures(absent=frozenset({"retyped", "added"}))
+    _land(storage, 2, NOON + 2 * DAY)
+    _compact(storage, V2)
+    assert asked(V2) == SentFeatures(partial=frozenset({"retyped", "added"}))
+    assert asked(V1).partial == {"dropped", "retyped"}
+    # Of the days before, no file lacks them. The table calls a column by what it was.
+    assert asked(V1, days=2) == SentFeatures(renamed={"retyped": "retyped__string"})
 
 
 def test_going_back_to_an_earlier_definition_shows_the_values_again(storage: Tables) -> None:

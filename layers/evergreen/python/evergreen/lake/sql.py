@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evergreen.lake.reader import CLOCK_SKEW
+from evergreen.lake.sent_features import NONE_SENT, SentFeatures, sent_value
 from evergreen.lake.tables import LABELS, REQUEST_LOG
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ class SqlTables:
     ----------
     request_log, labels
         Quoted names of its two tables.
+    sent
+        The features that some rows have in ``input_data`` only.
     """
 
     request_log: str
     labels: str
+    sent: SentFeatures = NONE_SENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,12 @@ def quoted_moment(moment: datetime) -> str:
     return f"CAST({quoted_text(text)} AS {_MOMENT})"
 
 
-def tables_of(database: str, model: str) -> SqlTables:
+def tables_of(database: str, model: str, sent: SentFeatures = NONE_SENT) -> SqlTables:
     """Return the names of a model's tables in a database of the Glue catalogue."""
     return SqlTables(
-        quoted_name(database, f"{model}_request_log"), quoted_name(database, f"{model}_labels")
+        quoted_name(database, f"{model}_request_log"),
+        quoted_name(database, f"{model}_labels"),
+        sent,
     )
 
 
@@ -208,7 +214,8 @@ def _once(
 ) -> str:
     """Begin a query with ``predictions``: the log's rows, of several with one key the first."""
     features = [
-        f"{quoted_name(name)} AS f{place}" for place, name in enumerate(definition.features)
+        f"{_feature(name, definition, tables)} AS f{place}"
+        for place, name in enumerate(definition.features)
     ]
     own = _names("timestamp", *REQUEST_LOG.key, "model_version", "model_output", "confidence")
     names = ", ".join([*own, *features])
@@ -219,6 +226,15 @@ def _once(
         f" WHERE {_within(start, end)}{f' AND {condition}' if condition else ''}) AS arrivals"
         " WHERE arrival = 1)"
     )
+
+
+def _feature(name: str, definition: ModelDefinition, tables: SqlTables) -> str:
+    sent = tables.sent
+    column = quoted_name(sent.renamed.get(name, name))
+    if name not in sent.absent | sent.partial:
+        return column
+    value = sent_value(quoted_text(name), numeric=definition.features[name].is_numeric)
+    return value if name in sent.absent else f"coalesce({column}, {value})"
 
 
 def _labels(definition: ModelDefinition, tables: SqlTables, start: datetime, end: datetime) -> str:
