@@ -14,6 +14,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from cdk.acknowledgements import acknowledge
 from cdk.constructs.building.assets import ROOT
+from cdk.constructs.retraining.tracking_access import tracking_access
 from cdk.drift_stack import DriftStack
 from cdk.monitoring_stack import MonitoringStack
 from cdk.query_stack import QueryStack
@@ -42,7 +43,7 @@ def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = Non
     if deployment.settings.engine == "athena":
         queries = QueryStack(app, storage, **place)
     drift = DriftStack(app, storage, queries, **place)
-    tracking = add_services(app, deployment.settings, **place)
+    tracking = add_services(app, deployment.settings, **place) or tracking_access(storage)
     retraining = RetrainingStack(app, storage, tracking, queries, **place)
     MonitoringStack(app, storage, serving, drift, retraining, **place)
     Tags.of(app).add("project", "evergreen")

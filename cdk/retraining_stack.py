@@ -34,9 +34,9 @@ from evergreen.lake.query_places import QUERIES
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from cdk.constructs.retraining.tracking_access import TrackingAccess
     from cdk.query_stack import QueryStack
     from cdk.storage_stack import StorageStack
-    from cdk.tracking_stack import TrackingStack
 
 _TRIGGERS = (
     EventType.DATA_DRIFT_DETECTED,
@@ -44,7 +44,7 @@ _TRIGGERS = (
     EventType.RETRAINING_REQUESTED,
 )
 
-_USING_MLFLOW = (
+_USING_REGISTRY = (
     *("train", "register_challenger", "evaluate", "promote", "clean_up"),
     "mirror_rollback",
 )
@@ -57,7 +57,7 @@ class RetrainingStack(Stack):
         self,
         scope: Construct,
         storage: StorageStack,
-        tracking: TrackingStack | None,
+        tracking: TrackingAccess,
         queries: QueryStack | None = None,
         **stack: object,
     ) -> None:
@@ -93,7 +93,7 @@ class RetrainingStack(Stack):
             ),
             **{
                 folder: self._worker(storage, folder, tracking)
-                for folder in ("build_dataset", "compare_shadow", *_USING_MLFLOW)
+                for folder in ("build_dataset", "compare_shadow", *_USING_REGISTRY)
             },
         }
         self._grant(storage)
@@ -104,6 +104,9 @@ class RetrainingStack(Stack):
         self._keep_failed_rollbacks()
         self._mirror_rollbacks(storage)
         EventMarks(self, storage.deployment.models, settings)
+        CfnOutput(self, "Tracking", value=settings.tracking_server_arn or settings.tracking)
+        if settings.tracking_secret_arn:
+            CfnOutput(self, "TrackingSecret", value=settings.tracking_secret_arn)
         CfnOutput(self, "StateMachineArn", value=self.state_machine.state_machine_arn)
         for folder, function in self.functions.items():
             CfnOutput(self, f"{camel_case(folder)}FunctionName", value=function.function_name)
@@ -125,22 +128,20 @@ class RetrainingStack(Stack):
         return lock
 
     def _worker(
-        self, storage: StorageStack, folder: str, tracking: TrackingStack | None
+        self, storage: StorageStack, folder: str, tracking: TrackingAccess
     ) -> ImageFunction:
-        given = storage.deployment.settings.mlflow_tracking_uri
-        environment = {"MLFLOW_TRACKING_URI": given} if given else {}
-        ours = tracking if folder in _USING_MLFLOW else None
+        uses_registry = folder in _USING_REGISTRY
         worker = ImageFunction(
             self,
             camel_case(folder),
             storage,
             folder=folder,
             image="training",
-            environment=ours.client_environment() if ours else environment,
-            placement=ours.placement if ours else None,
+            environment=tracking.client_environment() if uses_registry else {},
+            placement=tracking.placement if uses_registry else None,
         )
-        if ours:
-            ours.let_in(worker.role)
+        if uses_registry:
+            tracking.let_in(worker.role)
         return worker
 
     def _grant(self, storage: StorageStack) -> None:

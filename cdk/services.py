@@ -23,7 +23,7 @@ def add_services(scope: Construct, settings: Settings, **stack: object) -> Track
         return None
     if settings.grafana == "existing":
         GrafanaAccessStack(scope, settings, **stack)
-    with_tracking, with_grafana = not settings.mlflow_tracking_uri, settings.grafana == "fargate"
+    with_tracking, with_grafana = settings.tracking == "fargate", settings.grafana == "fargate"
     if not (with_tracking or with_grafana):
         return None
     network = NetworkStack(scope, settings, **stack)

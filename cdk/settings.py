@@ -48,16 +48,24 @@ def _checked_period(value: str) -> str:
 
 
 _ELSEWHERE = {
+    "mlflow_tracking_uri": 'write the address in `tracking`; empty was `"tracking": "fargate"`',
     "alert_webhook": (
         "the address is a secret and must not be in a file or a template; deploy, then set it with "
         "`evergreen alerts --webhook ADDRESS`"
     ),
 }
-"""Keys that are set elsewhere, with the place where to set them."""
+"""Keys that are set elsewhere or are called otherwise, with what to write."""
 
 Unset = BeforeValidator(_absent)
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-TrackingUri = Annotated[str, Field(pattern=r"^https?://")]
+Tracking = Annotated[str, Field(pattern=r"^(none|sagemaker|fargate|https?://.+)$")]
+TrackingArn = Annotated[
+    str,
+    Field(pattern=r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(tracking-server|app)/.+$"),
+]
+SecretArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+$")
+]
 PeriodText = Annotated[
     str,
     AfterValidator(_checked_period),
@@ -99,12 +107,20 @@ class Settings(BaseModel):
     """Requests a second that the API takes on average; beyond them it answers 429."""
     requests_burst: Annotated[int, Field(ge=1, le=5_000)] = 200
     """Requests that the API takes at once before it answers 429."""
-    mlflow_tracking_uri: Annotated[TrackingUri | None, Unset] = None
-    """Address of an MLflow server that exists. Empty: a deployment to AWS brings its own."""
+    tracking: Tracking = "none"
+    """Where runs and versions are: ``none`` is the data bucket, with no server; ``sagemaker`` the
+    managed MLflow of ``tracking_server_arn``; ``fargate`` an MLflow server that is deployed with
+    the app and always on; ``https://…`` the address of an MLflow server that exists."""
+    tracking_server_arn: Annotated[TrackingArn | None, Unset] = None
+    """ARN of an MLflow tracking server or app of SageMaker; needed with ``tracking`` set to
+    ``sagemaker``, and only there."""
+    tracking_secret_arn: Annotated[SecretArn | None, Unset] = None
+    """ARN of the secret with ``username`` and ``password``, as JSON, for the server at an address.
+    Empty: it takes calls without sign-in."""
     tracking_size: Literal["small", "large"] = "small"
-    """Size of that own MLflow server and its database: ``small`` is one task with half a virtual
-    CPU on a ``t4g.micro``, ``large`` two tasks with two each on an ``m7g.large``."""
-    grafana: Literal["fargate", "existing", "off"] = "fargate"
+    """Size of the MLflow server on Fargate and its database: ``small`` is one task with half a
+    virtual CPU on a ``t4g.micro``, ``large`` two tasks with two each on an ``m7g.large``."""
+    grafana: Literal["fargate", "existing", "off"] = "off"
     """Grafana: ``fargate`` brings one, ``existing`` lets yours read the metrics, ``off`` does
     neither."""
     grafana_role_arn: Annotated[RoleArn | None, Unset] = None
@@ -174,6 +190,10 @@ class Settings(BaseModel):
             raise ValueError('lake_catalog: AWS has Glue, so leave it at "glue"')
         if (self.services_certificate_arn is None) != (self.services_domain is None):
             raise ValueError("services_certificate_arn and services_domain need each other")
+        if (self.tracking == "sagemaker") != (self.tracking_server_arn is not None):
+            raise ValueError('tracking_server_arn and tracking = "sagemaker" need each other')
+        if self.tracking_secret_arn and not self.tracking_uri:
+            raise ValueError("tracking_secret_arn: it is for tracking at an address (https://…)")
         if (self.grafana == "existing") != (self.grafana_role_arn is not None):
             raise ValueError('grafana_role_arn and grafana = "existing" need each other')
         if self.engine == "athena" and self.emulator:
@@ -183,6 +203,11 @@ class Settings(BaseModel):
         if len(self.vpc_subnet_ids) == 1:
             raise ValueError("vpc_subnet_ids: give at least two, in different zones")
         return self
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """The address of an MLflow server that exists."""
+        return self.tracking if self.tracking.startswith("http") else None
 
     @property
     def lake_database(self) -> str:

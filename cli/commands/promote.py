@@ -32,7 +32,8 @@ def command(
 
     To go back to a version that was in production before, use `evergreen rollback`.
 
-    A deployment on AWS needs MLFLOW_TRACKING_URI.
+    On AWS with `tracking = "fargate"` it needs MLFLOW_TRACKING_URI, because that server is inside
+    the VPC (see docs/services.md).
     """
     definition = find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)

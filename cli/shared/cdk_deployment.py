@@ -47,7 +47,7 @@ def emulator_context(
         "drift_period": period,
         "cooldown": cooldown,
         "flush_seconds": str(flush_seconds),
-        "mlflow_tracking_uri": target.mlflow_uri or "",
+        "tracking": target.mlflow_uri or "none",
         "lake_catalog": target.lake_catalog,
     }
 

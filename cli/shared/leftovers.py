@@ -27,7 +27,7 @@ class Leftover:
 def orphaned_stacks(target: Target, assembly: Path) -> list[Leftover]:
     """Return the stacks of the stage that the app no longer has, in the order to delete them.
 
-    For example those of MLflow once ``mlflow_tracking_uri`` names another server. CloudFormation
+    For example those of MLflow once ``tracking`` is no longer ``fargate``. CloudFormation
     keeps them, and they cost money, until somebody deletes them.
 
     Parameters

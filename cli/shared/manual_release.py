@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from cli.shared.deployed_registry import registry_of
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
-from evergreen.errors import EvergreenError
 from evergreen.evaluation.evaluate import compare
 from evergreen.events import Events
 from evergreen.production import Production
-from evergreen.registry.client import mlflow_client
-from evergreen.registry.writer import Registry
 from evergreen.release.context import ReleaseContext
 from evergreen.release.promotion import candidate_pointer, promote
 from evergreen.training.train import train_challenger
@@ -39,16 +37,12 @@ def release_context_of(target: Target) -> ReleaseContext:
     Raises
     ------
     EvergreenError
-        If the address of MLflow is not known.
+        If the address of its MLflow server is not known.
     """
-    if target.mlflow_uri is None:
-        raise EvergreenError(
-            "the address of the MLflow server is not known", fix="Set MLFLOW_TRACKING_URI to it"
-        )
     return ReleaseContext(
         storage=target.storage,
         production=Production(target.stage, target.client("ssm")),
-        registry=Registry(mlflow_client(target.mlflow_uri)),
+        registry=registry_of(target),
         events=Events(target.output("EventBusName"), target.client("events")),
         clock=utc_now,
     )

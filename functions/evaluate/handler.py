@@ -30,7 +30,7 @@ from evergreen.storage import Storage
 from functions.evaluate.settings import settings
 from functions.shared import clients
 from functions.shared.logs import create_logger
-from functions.shared.tracking import tracking_client
+from functions.shared.tracking import open_registry
 
 logger = create_logger()
 
@@ -83,4 +83,4 @@ def _trained_on(storage: Storage, pointer: ProductionPointer | None, model: str)
 
 @cache
 def _registry() -> Registry:
-    return Registry(tracking_client(settings().tracking_uri, settings().tracking_secret))
+    return open_registry(settings())

@@ -24,7 +24,7 @@ from evergreen.training.train import find_trained
 from functions.shared import clients
 from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
-from functions.shared.tracking import tracking_client
+from functions.shared.tracking import open_registry
 from functions.shared.tracking_settings import settings
 
 logger = create_logger()
@@ -81,4 +81,4 @@ def _run_of(definition: ModelDefinition, dataset_id: str) -> str:
 
 @cache
 def _registry() -> Registry:
-    return Registry(tracking_client(settings().tracking_uri, settings().tracking_secret))
+    return open_registry(settings())

@@ -9,10 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.events import Events
-from evergreen.registry.writer import Registry
 from evergreen.release.context import ReleaseContext
 from functions.shared import clients, tracking_settings
-from functions.shared.tracking import tracking_client
+from functions.shared.tracking import open_registry
 
 
 class Settings(tracking_settings.Settings):
@@ -45,7 +44,7 @@ def release_context() -> ReleaseContext:
     return ReleaseContext(
         storage=clients.storage(environment.bucket, LONG),
         production=clients.production(environment.stage, LONG),
-        registry=Registry(tracking_client(environment.tracking_uri, environment.tracking_secret)),
+        registry=open_registry(environment),
         events=Events(environment.event_bus, clients.aws_client("events", LONG)),
         clock=utc_now,
     )

@@ -1,4 +1,4 @@
-"""Client of the MLflow server, with sign-in."""
+"""The registry of a function: on an MLflow server, or in the data bucket."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.aws import LONG
+from evergreen.clock import utc_now
+from evergreen.registry.bucket import BucketTracking
 from evergreen.registry.client import mlflow_client
-from functions.shared.clients import aws_client
+from evergreen.registry.writer import Registry
+from functions.shared.clients import aws_client, storage
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+    from functions.shared.tracking_settings import Settings
 
 
 class SignIn(BaseModel):
@@ -24,13 +29,22 @@ class SignIn(BaseModel):
     password: str = Field(repr=False)
 
 
+def open_registry(settings: Settings) -> Registry:
+    """Return the registry that the function's environment names."""
+    if settings.tracking_uri is None:
+        return Registry(BucketTracking(storage(settings.bucket, LONG), utc_now))
+    client = tracking_client(settings.tracking_uri, settings.tracking_secret)
+    managed = settings.tracking_uri.startswith("arn:")
+    return Registry(client, settings.bucket if managed else None)
+
+
 def tracking_client(uri: str, secret: str | None) -> MlflowClient:
     """Return a client of the MLflow server.
 
     Parameters
     ----------
     uri
-        Address of the server.
+        Address of the server, or the ARN of one of SageMaker.
     secret
         The secret of Secrets Manager with user and password; None for a server without sign-in.
     """

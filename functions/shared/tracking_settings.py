@@ -1,4 +1,4 @@
-"""Settings of the functions that use the MLflow server."""
+"""Settings of the functions that use the registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class Settings(ModelsEnvironment):
     """Environment of the function."""
 
     bucket: str = Field(alias="EVERGREEN_BUCKET")
-    tracking_uri: str = Field(alias="MLFLOW_TRACKING_URI")
+    tracking_uri: str | None = Field(alias="MLFLOW_TRACKING_URI", default=None)
+    """The MLflow server; None for the registry in the data bucket."""
     tracking_secret: str | None = Field(alias="MLFLOW_CREDENTIALS_SECRET", default=None)
     """The secret with user and password; None for a server without sign-in."""
 

@@ -8,10 +8,9 @@ from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.datasets.store import load_dataset, read_manifest
 from evergreen.model_definition import find_definition
-from evergreen.registry.writer import Registry
 from evergreen.training.train import TrainedRun, find_trained, train
 from functions.shared import clients
-from functions.shared.tracking import tracking_client
+from functions.shared.tracking import open_registry
 from functions.shared.tracking_settings import settings
 
 
@@ -30,7 +29,7 @@ def train_once(request: TrainingRequest) -> TrainedRun:
     definition = find_definition(environment.models, request.model)
     folder = environment.models / definition.name
     storage = clients.storage(environment.bucket, LONG)
-    registry = Registry(tracking_client(environment.tracking_uri, environment.tracking_secret))
+    registry = open_registry(environment)
     known = find_trained(definition, folder, request.dataset_id, registry=registry)
     if known:
         return known

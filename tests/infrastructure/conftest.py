@@ -91,7 +91,14 @@ def aws(models: Path, aws_folder: Path) -> Templates:
 
 @pytest.fixture(scope="session")
 def athena(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return synthesise({"engine": "athena"}, models, tmp_path_factory.mktemp("athena"))
+    context = {"engine": "athena", "tracking": "fargate", "grafana": "fargate"}
+    return synthesise(context, models, tmp_path_factory.mktemp("athena"))
+
+
+@pytest.fixture(scope="session")
+def fargate(athena: Templates) -> Templates:
+    """Give a deployment with MLflow and Grafana of its own."""
+    return athena
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +147,7 @@ def _changed(text: str, changes: dict[str, str]) -> str:
 @pytest.fixture(scope="session")
 def unusual(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """Give the templates for AWS of the two models, with settings that leave things out."""
-    context = {"table_upkeep": "function", "no_traffic_after": ""}
+    context = {"table_upkeep": "function", "no_traffic_after": "", "tracking": "fargate"}
     return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-aws"))
 
 

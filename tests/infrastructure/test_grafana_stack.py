@@ -18,8 +18,8 @@ ROLE = "arn:aws:iam::111122223333:role/service-role/workspace"
 PROVISIONED = ROOT / "dashboards" / "provisioning"
 
 
-def told(aws: Templates) -> dict[str, str]:
-    (task,) = resources(aws["Grafana"], "AWS::ECS::TaskDefinition").values()
+def told(fargate: Templates) -> dict[str, str]:
+    (task,) = resources(fargate["Grafana"], "AWS::ECS::TaskDefinition").values()
     (container,) = task["ContainerDefinitions"]
     named = {each["Name"]: flat(each["Value"]) for each in container["Environment"]}
     secret = {each["Name"]: flat(each["ValueFrom"]) for each in container["Secrets"]}
@@ -27,10 +27,10 @@ def told(aws: Templates) -> dict[str, str]:
     return named | secret
 
 
-def test_it_may_read_metrics_and_alarms_and_change_nothing(aws: Templates) -> None:
+def test_it_may_read_metrics_and_alarms_and_change_nothing(fargate: Templates) -> None:
     actions = {
         action
-        for statement in statements(aws["Grafana"], "ServiceTaskTaskRole")
+        for statement in statements(fargate["Grafana"], "ServiceTaskTaskRole")
         for action in listed(statement["Action"])
     }
     assert "cloudwatch:GetMetricData" in actions
@@ -38,7 +38,7 @@ def test_it_may_read_metrics_and_alarms_and_change_nothing(aws: Templates) -> No
     assert all(re.match(r"(Describe|Get|List)[A-Z]", verb) for verb in verbs)
 
 
-def test_every_variable_of_the_provisioned_files_is_set(aws: Templates) -> None:
+def test_every_variable_of_the_provisioned_files_is_set(fargate: Templates) -> None:
     # Alerting is left out: CloudWatch's alarms tell people. Nothing runs a Prometheus either.
     files = [
         PROVISIONED / "datasources" / "cloudwatch.yaml",
@@ -46,19 +46,19 @@ def test_every_variable_of_the_provisioned_files_is_set(aws: Templates) -> None:
     ]
     asked = {name for file in files for name in re.findall(r"\$\{?(\w+)\}?", file.read_text())}
     assert "AWS_REGION" in asked
-    assert asked <= told(aws).keys()
+    assert asked <= told(fargate).keys()
 
 
-def test_its_password_is_a_secret_of_its_own(aws: Templates) -> None:
-    assert re.fullmatch(r"<Admin\w+>", told(aws)["GF_SECURITY_ADMIN_PASSWORD"])
-    (secret,) = resources(aws["Grafana"], "AWS::SecretsManager::Secret").values()
+def test_its_password_is_a_secret_of_its_own(fargate: Templates) -> None:
+    assert re.fullmatch(r"<Admin\w+>", told(fargate)["GF_SECURITY_ADMIN_PASSWORD"])
+    (secret,) = resources(fargate["Grafana"], "AWS::SecretsManager::Secret").values()
     assert secret["KmsKeyId"]
     assert secret["GenerateSecretString"]["PasswordLength"] == 40
 
 
-def test_it_knows_the_address_that_people_see(aws: Templates) -> None:
-    assert told(aws)["GF_SERVER_ROOT_URL"].endswith(":3000")
-    (listener,) = resources(aws["Grafana"], "AWS::ElasticLoadBalancingV2::Listener").values()
+def test_it_knows_the_address_that_people_see(fargate: Templates) -> None:
+    assert told(fargate)["GF_SERVER_ROOT_URL"].endswith(":3000")
+    (listener,) = resources(fargate["Grafana"], "AWS::ElasticLoadBalancingV2::Listener").values()
     assert listener["Port"] == 3000
 
 
@@ -74,7 +74,7 @@ def test_the_image_bakes_in_what_the_folder_provisions() -> None:
 
 
 def test_one_that_exists_gets_a_role_and_nothing_is_started(tmp_path: Path) -> None:
-    given = {"mlflow_tracking_uri": "https://mlflow.example.com"}
+    given = {"tracking": "https://mlflow.example.com"}
     templates = services(tmp_path, grafana="existing", grafana_role_arn=ROLE, **given)
     assert set(templates) == {"Grafana"}
     (role,) = resources(templates["Grafana"], "AWS::IAM::Role").values()

@@ -86,12 +86,12 @@ def test_predict_reads_one_pointer_and_puts_to_its_own_streams(aws: Templates) -
         ("TakeLockRole", "s3:DeleteObject", set()),
         ("StateMachineRole", "s3:DeleteObject", {"locks/*"}),
         ("BuildDatasetRole", "s3:PutObject", {"datasets/*"}),
-        ("TrainRole", "s3:PutObject", set()),
-        ("RegisterChallengerRole", "s3:PutObject", {"bundles/*"}),
+        ("TrainRole", "s3:PutObject", {"registry/*"}),
+        ("RegisterChallengerRole", "s3:PutObject", {"bundles/*", "registry/*"}),
         ("SetShadowRole", "s3:PutObject", set()),
         ("CompareShadowRole", "s3:PutObject", set()),
-        ("EvaluateRole", "s3:PutObject", set()),
-        ("PromoteRole", "s3:PutObject", {"decisions/*"}),
+        ("EvaluateRole", "s3:PutObject", {"registry/*"}),
+        ("PromoteRole", "s3:PutObject", {"decisions/*", "registry/*"}),
         ("PromoteRole", "s3:DeleteObject", set()),
         ("CleanUpRole", "s3:DeleteObject", {"bundles/*", "datasets/*"}),
         ("RollBackRole", "s3:PutObject", {"decisions/*"}),
@@ -199,7 +199,7 @@ def test_every_resource_is_only_for_actions_that_know_none(aws: Templates) -> No
     assert asked <= WITHOUT_RESOURCE | {*FUNCTION_NETWORK_ACTIONS}
 
 
-def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Templates) -> None:
+def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(fargate: Templates) -> None:
     for role in (
         "TrainRole",
         "RegisterChallengerRole",
@@ -210,7 +210,7 @@ def test_the_code_of_a_function_in_a_network_may_not_do_what_lambda_may(aws: Tem
     ):
         found = [
             each
-            for each in statements(aws["Retraining"], role)
+            for each in statements(fargate["Retraining"], role)
             if {*FUNCTION_NETWORK_ACTIONS} <= {*listed(each["Action"])}
         ]
         assert sorted(each["Effect"] for each in found) == ["Allow", "Deny"]

@@ -36,12 +36,13 @@ def functions(templates: Templates) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_the_loop_has_five_stacks_and_aws_the_services_beside_it(
-    aws: Templates, emulator: Templates
+def test_the_loop_has_five_stacks_and_services_are_beside_it_only_where_asked_for(
+    aws: Templates, emulator: Templates, fargate: Templates
 ) -> None:
     names = {"Storage", "Serving", "Drift", "Retraining", "Monitoring"}
     assert set(emulator) == names
-    assert set(aws) - names == {"Network", "Tracking", "Grafana"}
+    assert set(aws) == names
+    assert set(fargate) - names == {"Network", "Tracking", "Grafana", "Queries"}
 
 
 def test_no_bucket_is_public_and_all_are_encrypted_and_tls_only(aws: Templates) -> None:
@@ -270,10 +271,10 @@ def test_every_function_is_told_the_version_of_the_project(aws: Templates) -> No
     assert set(told) == {project["version"]}
 
 
-def test_where_mlflow_is_its_lines_take_the_functions_form(aws: Templates) -> None:
+def test_where_mlflow_is_its_lines_take_the_functions_form(fargate: Templates) -> None:
     with_mlflow = {
         name: properties["Environment"]["Variables"]
-        for name, properties in functions(aws).items()
+        for name, properties in functions(fargate).items()
         if "MLFLOW_TRACKING_URI" in properties["Environment"]["Variables"]
     }
     assert with_mlflow

@@ -64,12 +64,12 @@ def of_services(names: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("stack", ["Storage", "Serving", "Drift", "Monitoring"])
-def test_serving_drift_and_storage_refer_to_no_service(aws: Templates, stack: str) -> None:
-    assert not of_services(imports(aws[stack]))
+def test_serving_drift_and_storage_refer_to_no_service(fargate: Templates, stack: str) -> None:
+    assert not of_services(imports(fargate[stack]))
 
 
-def test_only_the_functions_that_use_mlflow_refer_to_it(aws: Templates) -> None:
-    functions = resources(aws["Retraining"], "AWS::Lambda::Function").values()
+def test_only_the_functions_that_use_mlflow_refer_to_it(fargate: Templates) -> None:
+    functions = resources(fargate["Retraining"], "AWS::Lambda::Function").values()
     inside = {each["FunctionName"] for each in functions if "VpcConfig" in each}
     assert inside == {f"evergreen-dev-{name}" for name in USING_MLFLOW}
     for each in functions:
@@ -78,17 +78,17 @@ def test_only_the_functions_that_use_mlflow_refer_to_it(aws: Templates) -> None:
         assert bool(of_services(imports(each))) == (each["FunctionName"] in inside)
 
 
-def test_no_password_is_in_a_functions_environment(aws: Templates) -> None:
-    functions = resources(aws["Retraining"], "AWS::Lambda::Function").values()
+def test_no_password_is_in_a_functions_environment(fargate: Templates) -> None:
+    functions = resources(fargate["Retraining"], "AWS::Lambda::Function").values()
     values = [flat(value) for f in functions for value in f["Environment"]["Variables"].values()]
     assert not [value for value in values if "resolve:" in value]
 
 
-def test_a_function_reads_the_one_secret_it_signs_in_with(aws: Templates) -> None:
+def test_a_function_reads_the_one_secret_it_signs_in_with(fargate: Templates) -> None:
     for role in ("TrainRole", "EvaluateRole", "PromoteRole", "CleanUpRole"):
         found = [
             flat(resource)
-            for statement in statements(aws["Retraining"], role)
+            for statement in statements(fargate["Retraining"], role)
             if "secretsmanager:GetSecretValue" in listed(statement["Action"])
             for resource in listed(statement["Resource"])
         ]
@@ -96,11 +96,11 @@ def test_a_function_reads_the_one_secret_it_signs_in_with(aws: Templates) -> Non
             True
         ]
     for role in ("TakeLockRole", "BuildDatasetRole"):
-        assert "secretsmanager" not in str(statements(aws["Retraining"], role))
+        assert "secretsmanager" not in str(statements(fargate["Retraining"], role))
 
 
-def test_the_load_balancer_is_internal_and_admits_retraining_alone(aws: Templates) -> None:
-    network = aws["Network"]
+def test_the_load_balancer_is_internal_and_admits_retraining_alone(fargate: Templates) -> None:
+    network = fargate["Network"]
     balancer = only(network, "AWS::ElasticLoadBalancingV2::LoadBalancer")
     assert balancer["Scheme"] == "internal"
     rules = resources(network, "AWS::EC2::SecurityGroupIngress").values()
@@ -112,8 +112,8 @@ def test_the_load_balancer_is_internal_and_admits_retraining_alone(aws: Template
     assert admitted == {("<Callers", 80)}
 
 
-def test_nothing_is_open_to_every_address(aws: Templates, production: Templates) -> None:
-    for templates in (aws, production):
+def test_nothing_is_open_to_every_address(fargate: Templates, production: Templates) -> None:
+    for templates in (fargate, production):
         for template in (templates["Network"], templates["Tracking"], templates["Grafana"]):
             for group in resources(template, "AWS::EC2::SecurityGroup").values():
                 assert not group.get("SecurityGroupIngress")
@@ -122,10 +122,10 @@ def test_nothing_is_open_to_every_address(aws: Templates, production: Templates)
 
 
 def test_without_a_certificate_it_speaks_http_and_with_one_only_tls(
-    aws: Templates, production: Templates
+    fargate: Templates, production: Templates
 ) -> None:
     kind = "AWS::ElasticLoadBalancingV2::Listener"
-    plain, secure = (only(each["Tracking"], kind) for each in (aws, production))
+    plain, secure = (only(each["Tracking"], kind) for each in (fargate, production))
     assert (plain["Protocol"], plain["Port"]) == ("HTTP", 80)
     assert (secure["Protocol"], secure["Port"]) == ("HTTPS", 443)
     assert secure["Certificates"] == [{"CertificateArn": CERTIFICATE}]
@@ -146,38 +146,40 @@ def test_the_certificates_name_leads_to_the_load_balancer_inside_the_network(
     assert hosts[0] == "ml.example.com"
 
 
-def test_the_server_answers_to_the_name_that_functions_call(aws: Templates) -> None:
-    name = flat(environment(aws["Tracking"])["MLFLOW_SERVER_ALLOWED_HOSTS"]).split(",")[0]
-    functions = resources(aws["Retraining"], "AWS::Lambda::Function").values()
+def test_the_server_answers_to_the_name_that_functions_call(fargate: Templates) -> None:
+    name = flat(environment(fargate["Tracking"])["MLFLOW_SERVER_ALLOWED_HOSTS"]).split(",")[0]
+    functions = resources(fargate["Retraining"], "AWS::Lambda::Function").values()
     called = {
         flat(each["Environment"]["Variables"].get("MLFLOW_TRACKING_URI", "")) for each in functions
     }
     assert called - {""} == {f"http://{name}"}
 
 
-def test_passwords_come_from_secrets_manager(aws: Templates) -> None:
-    secrets = {each["Name"] for each in container(aws["Tracking"])["Secrets"]}
+def test_passwords_come_from_secrets_manager(fargate: Templates) -> None:
+    secrets = {each["Name"] for each in container(fargate["Tracking"])["Secrets"]}
     assert secrets == {
         "PGUSER",
         "PGPASSWORD",
         "MLFLOW_AUTH_ADMIN_PASSWORD",
         "MLFLOW_FLASK_SERVER_SECRET_KEY",
     }
-    assert not secrets & set(environment(aws["Tracking"]))
-    assert environment(aws["Tracking"])["PGSSLMODE"] == "require"
-    made = resources(aws["Tracking"], "AWS::SecretsManager::Secret").values()
+    assert not secrets & set(environment(fargate["Tracking"]))
+    assert environment(fargate["Tracking"])["PGSSLMODE"] == "require"
+    made = resources(fargate["Tracking"], "AWS::SecretsManager::Secret").values()
     assert len(made) == 3
     assert all(each["KmsKeyId"] for each in made)
 
 
-def test_the_database_is_encrypted_private_and_refuses_plain_connections(aws: Templates) -> None:
-    database = only(aws["Tracking"], "AWS::RDS::DBInstance")
+def test_the_database_is_encrypted_private_and_refuses_plain_connections(
+    fargate: Templates,
+) -> None:
+    database = only(fargate["Tracking"], "AWS::RDS::DBInstance")
     assert database["StorageEncrypted"] is True
     assert database["KmsKeyId"]
     assert database["PubliclyAccessible"] is False
-    parameters = only(aws["Tracking"], "AWS::RDS::DBParameterGroup")["Parameters"]
+    parameters = only(fargate["Tracking"], "AWS::RDS::DBParameterGroup")["Parameters"]
     assert parameters == {"rds.force_ssl": "1"}
-    rules = resources(aws["Tracking"], "AWS::EC2::SecurityGroupIngress").values()
+    rules = resources(fargate["Tracking"], "AWS::EC2::SecurityGroupIngress").values()
     assert ["TasksGroup" in flat(rule["SourceSecurityGroupId"]) for rule in rules] == [True]
 
 
@@ -186,14 +188,14 @@ def test_the_database_is_encrypted_private_and_refuses_plain_connections(aws: Te
     [("dev", False, 7, "db.t4g.micro"), ("prod", True, 30, "db.m7g.large")],
 )
 def test_production_is_protected_and_kept_longer(
-    aws: Templates,
+    fargate: Templates,
     production: Templates,
     stage: str,
     protected: bool,
     days: int,
     instance: str,
 ) -> None:
-    template = {"dev": aws, "prod": production}[stage]["Tracking"]
+    template = {"dev": fargate, "prod": production}[stage]["Tracking"]
     database = only(template, "AWS::RDS::DBInstance")
     assert database["DeletionProtection"] is protected
     assert database["MultiAZ"] is protected
@@ -204,37 +206,37 @@ def test_production_is_protected_and_kept_longer(
     assert kept["AWS::S3::Bucket"] == kept["AWS::KMS::Key"] == "Retain"
 
 
-def test_artifacts_are_under_the_stacks_key_and_tls_only(aws: Templates) -> None:
-    bucket = only(aws["Tracking"], "AWS::S3::Bucket")
+def test_artifacts_are_under_the_stacks_key_and_tls_only(fargate: Templates) -> None:
+    bucket = only(fargate["Tracking"], "AWS::S3::Bucket")
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    denied = only(aws["Tracking"], "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    denied = only(fargate["Tracking"], "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
     conditions = [each.get("Condition") for each in denied if each["Effect"] == "Deny"]
     assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
 
 
-def test_the_server_reads_and_writes_artifacts_and_nothing_else_of_s3(aws: Templates) -> None:
+def test_the_server_reads_and_writes_artifacts_and_nothing_else_of_s3(fargate: Templates) -> None:
     found = {
         flat(resource)
-        for statement in statements(aws["Tracking"], "ServiceTaskTaskRole")
+        for statement in statements(fargate["Tracking"], "ServiceTaskTaskRole")
         for action in listed(statement["Action"])
         if action.startswith("s3:") and action != "s3:ListBucket"
         for resource in listed(statement["Resource"])
     }
     assert len(found) == 1
     assert re.fullmatch(r"<Artifacts\w+\.Arn>/artifacts/\*", found.pop())
-    assert environment(aws["Tracking"])["ARTIFACTS"].endswith("/artifacts")
+    assert environment(fargate["Tracking"])["ARTIFACTS"].endswith("/artifacts")
 
 
 def test_nat_by_default_and_no_way_out_where_endpoints_are_chosen(
-    aws: Templates, production: Templates
+    fargate: Templates, production: Templates
 ) -> None:
-    gateways = [len(resources(t["Network"], "AWS::EC2::NatGateway")) for t in (aws, production)]
+    gateways = [len(resources(t["Network"], "AWS::EC2::NatGateway")) for t in (fargate, production)]
     assert gateways == [1, 0]
     assert not resources(production["Network"], "AWS::EC2::InternetGateway")
-    for templates, interfaces in ((aws, 0), (production, 8)):
+    for templates, interfaces in ((fargate, 0), (production, 8)):
         found = resources(templates["Network"], "AWS::EC2::VPCEndpoint").values()
         names = [flat(each["ServiceName"]).rsplit(".", 1)[-1] for each in found]
         assert names.count("s3") == 1  # free, and it carries nearly all bytes
@@ -257,14 +259,14 @@ def test_a_given_network_is_used_and_none_is_made(tmp_path: Path) -> None:
 
 def test_an_mlflow_that_exists_replaces_ours(tmp_path: Path) -> None:
     given = "https://mlflow.example.com"
-    assert services(tmp_path, mlflow_tracking_uri=given, grafana="off") == {}
-    assert set(services(tmp_path / "2", mlflow_tracking_uri=given)) == {"Network", "Grafana"}
+    assert services(tmp_path, tracking=given, grafana="off") == {}
+    assert set(services(tmp_path / "2", tracking=given)) == {"Network", "Grafana"}
 
 
-def test_the_task_runs_as_the_user_of_its_image(aws: Templates) -> None:
+def test_the_task_runs_as_the_user_of_its_image(fargate: Templates) -> None:
     text = (ROOT / "layers" / "mlflow" / "Dockerfile").read_text()
     user = re.findall(r"^USER (\S+)$", text, re.MULTILINE)
-    assert user == [container(aws["Tracking"])["User"]]
+    assert user == [container(fargate["Tracking"])["User"]]
     assert user != ["0"]
     assert "HEALTHCHECK" in text
 

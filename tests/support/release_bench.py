@@ -1,7 +1,8 @@
-"""Decisions about a model in one process: AWS by moto, and MLflow's own store of files.
+"""Decisions about a model in one process: AWS by moto, and a registry of either kind.
 
-The file store needs no database and no server, so a bench is ready in a tenth of a second. MLflow
-keeps it in maintenance only; the integration tests make the same decisions on its server.
+It is the one in the data bucket, or MLflow's own store of files, which needs no database and no
+server. MLflow keeps that store in maintenance only; the integration tests make the same decisions
+on its server.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from mlflow.tracking import MlflowClient
 
 from evergreen.bundle.store import Bundle, Signature, save_bundle
-from evergreen.clock import to_text
+from evergreen.clock import to_text, utc_now
 from evergreen.datasets.store import folder_key
 from evergreen.evaluation.comparison import Comparison
 from evergreen.events import Events
 from evergreen.production import ProductionPointer, ShadowSlot
+from evergreen.registry.bucket import BucketTracking
+from evergreen.registry.places import REGISTRY_PREFIX
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from evergreen.release.context import ReleaseContext, pointers_of
 from evergreen.release.decision_log import DecisionRecord, decision_key, read_decision_records
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 MODEL = "fruit"
 BUS = "bus"
+REGISTRIES = ["mlflow", "bucket"]
 _WRITES = (("s3", "PutObject"), ("s3", "DeleteObjects"), ("ssm", "PutParameter"))
 _SIGNATURE = Signature(task="classification", target="ripe", features=())
 
@@ -44,7 +48,7 @@ class ReleaseBench:
     """The clients of a decision, and what they have written."""
 
     aws: Account
-    mlflow: MlflowClient
+    mlflow: MlflowClient | BucketTracking
     put_events: list[Mapping[str, Any]]
     now: datetime = NOW
 
@@ -96,8 +100,9 @@ class ReleaseBench:
         return found
 
     def keys(self, prefix: str = "") -> list[str]:
-        """Return the keys of the data bucket below a prefix."""
-        return [item.key for item in self.context.storage.list(prefix)]
+        """Return the keys of the data bucket below a prefix, without the registry's."""
+        keys = [item.key for item in self.context.storage.list(prefix)]
+        return [key for key in keys if not key.startswith(REGISTRY_PREFIX)]
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events that were sent, with their detail as an object."""
@@ -151,6 +156,9 @@ class ReleaseBench:
             for service, operation in (*_WRITES, ("events", "PutEvents")):
                 client = self.aws.client(service)
                 stack.enter_context(intercepted(client, operation, write))
+            if isinstance(self.mlflow, BucketTracking):
+                yield self  # it writes to S3, which is counted already
+                return
             mlflow: Any = _Counted(self.mlflow, write)
             yield replace(self, mlflow=mlflow)
 
@@ -175,14 +183,17 @@ class _Counted:
 
 
 @contextmanager
-def open_release_bench(aws: Account, folder: Path) -> Iterator[ReleaseBench]:
-    """Give a bench in an empty account, with a registry in an empty folder."""
+def open_release_bench(
+    aws: Account, folder: Path, registry: str = "mlflow"
+) -> Iterator[ReleaseBench]:
+    """Give a bench in an empty account, with a registry in an empty folder or in the bucket."""
     uri = folder.as_uri()
     events = aws.client("events")
     events.create_event_bus(Name=BUS)
-    aws.storage()
+    storage = aws.storage()
+    tracking = BucketTracking(storage, utc_now) if registry == "bucket" else MlflowClient(uri, uri)
     with intercepted(events, "PutEvents") as calls:
-        yield ReleaseBench(aws, MlflowClient(uri, uri), calls)
+        yield ReleaseBench(aws, tracking, calls)
 
 
 def comparison(

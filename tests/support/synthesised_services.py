@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 
 def services(outdir: Path, **settings: Any) -> Templates:
-    """Return the templates of the services in a deployment with these settings."""
+    """Return the templates of the services in a deployment with these settings.
+
+    MLflow and Grafana are on Fargate unless the settings say otherwise.
+    """
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     flags = {key: value for key, value in context.items() if key.startswith("@aws-cdk/")}
     app = App(context=flags, outdir=str(outdir))
-    read = read_settings(settings)
+    read = read_settings({"tracking": "fargate", "grafana": "fargate", **settings})
     add_services(app, read, env=Environment(region=read.region))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     acknowledge(app, production=read.production)

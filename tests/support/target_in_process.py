@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.shared.target import Target
 from tests.support.lake_tables import catalog_in
+from tests.support.release_bench import BUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,4 +41,4 @@ class TargetInProcess(Target):
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """The outputs that commands need which call no function."""
-        return {"BucketName": "data"}
+        return {"BucketName": "data", "EventBusName": BUS, "Tracking": "none"}

@@ -15,7 +15,9 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "stage": "prod",
         "region": "eu-central-1",
         "alert_email": "a@example.com",
+        "tracking": "fargate",
         "tracking_size": "large",
+        "grafana": "fargate",
         "services_domain": "ml.example.com",
         "services_certificate_arn": (
             f"arn:aws:acm:eu-central-1:{_ACCOUNT}:certificate/11112222-3333-4444-5555-666677778888"
@@ -25,10 +27,17 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "endpoints": {
         "region": "eu-central-1",
         "architecture": "arm64",
+        "tracking": "fargate",
         "vpc_egress": "endpoints",
         "grafana": "existing",
         "grafana_role_arn": f"arn:aws:iam::{_ACCOUNT}:role/grafana",
         "engine": "athena",
+    },
+    "managed": {
+        "tracking": "sagemaker",
+        "tracking_server_arn": (
+            f"arn:aws:sagemaker:us-east-1:{_ACCOUNT}:mlflow-tracking-server/runs"
+        ),
     },
 }
 """The context of each variant, by its name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cdk.constructs.building.functions import Placement
+    from cdk.constructs.retraining.tracking_access import TrackingAccess
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
@@ -40,20 +41,6 @@ def asks_for_sagemaker(definition: ModelDefinition) -> bool:
     return definition.retraining.compute == "sagemaker"
 
 
-class TrackingServer(Protocol):
-    """The MLflow server to which a training job writes its run."""
-
-    @property
-    def placement(self) -> Placement:
-        """The place in the VPC from which a job reaches the server."""
-
-    def client_environment(self) -> dict[str, str]:
-        """Return the environment variables of a job that uses the server."""
-
-    def let_in(self, role: iam.Role) -> None:
-        """Let a job's role read the credentials of the server."""
-
-
 class TrainingJob(Construct):
     """The image, the role and the state of the training jobs, for all models that use them.
 
@@ -62,7 +49,7 @@ class TrainingJob(Construct):
     storage
         The stack with the data sets.
     tracking
-        The MLflow server for the runs; None for a server outside the app.
+        The registry, for the runs.
     models
         The models that are trained by such a job, at least one.
     """
@@ -71,7 +58,7 @@ class TrainingJob(Construct):
         self,
         scope: Construct,
         storage: StorageStack,
-        tracking: TrackingServer | None,
+        tracking: TrackingAccess,
         models: Iterable[ModelDefinition],
     ) -> None:
         super().__init__(scope, "TrainingJob")
@@ -98,23 +85,22 @@ class TrainingJob(Construct):
             "DO_NOT_TRACK": "1",
             "MLFLOW_CONFIGURE_LOGGING": "false",  # see the functions' environment
         }
-        self._network: dict[str, Any] = {}
-        if settings.mlflow_tracking_uri:
-            self._environment["MLFLOW_TRACKING_URI"] = settings.mlflow_tracking_uri
-        if tracking:
-            self._environment |= tracking.client_environment()
-            placement = tracking.placement
-            subnets = placement.vpc.select_subnets(subnets=placement.subnets.subnets)
-            self._network = {
-                "VpcConfig": {
-                    "Subnets": subnets.subnet_ids,
-                    "SecurityGroupIds": [placement.group.security_group_id],
-                }
+        self._environment |= tracking.client_environment()
+        tracking.let_in(self.role)
+        self._network = self._join(tracking.placement) if tracking.placement else {}
+
+    def _join(self, placement: Placement) -> dict[str, Any]:
+        """Return the network settings of a job in a VPC, and let SageMaker attach it there."""
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=[*JOB_NETWORK_ACTIONS], resources=["*"])
+        )
+        subnets = placement.vpc.select_subnets(subnets=placement.subnets.subnets)
+        return {
+            "VpcConfig": {
+                "Subnets": subnets.subnet_ids,
+                "SecurityGroupIds": [placement.group.security_group_id],
             }
-            tracking.let_in(self.role)
-            self.role.add_to_policy(
-                iam.PolicyStatement(actions=[*JOB_NETWORK_ACTIONS], resources=["*"])
-            )
+        }
 
     def state(self, name: str) -> sfn.CustomState:
         """Return the state that starts a training job and waits for its end."""

@@ -16,7 +16,7 @@ from evergreen.capture.ground_truth import labels_landing_prefix
 from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
 from evergreen.clock import to_text, utc_now
 from tests.support.log_records import encode, request_records
-from tests.support.release_bench import open_release_bench
+from tests.support.release_bench import REGISTRIES, open_release_bench
 from tests.support.target_in_process import TargetInProcess
 from tests.support.trained_models import DEFINITION, ROW, TOML, promote
 
@@ -30,9 +30,9 @@ NAME = DEFINITION.name
 STRAYS = [new_request_id() for _ in range(7)]
 
 
-@pytest.fixture
+@pytest.fixture(params=REGISTRIES)
 def target(
-    aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    aws: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[TargetInProcess]:
     """A deployment of one model with nothing to repair."""
     folder = tmp_path / "models" / NAME
@@ -40,10 +40,11 @@ def target(
     (folder / "model.toml").write_text(TOML)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     deployed = TargetInProcess.of(aws)
-    with open_release_bench(aws, tmp_path / "mlflow") as bench:
+    with open_release_bench(aws, tmp_path / "mlflow", request.param) as bench:
         monkeypatch.setattr(doctor, "MODELS", folder.parent)
         monkeypatch.setattr(doctor, "choose", lambda **_: deployed)
-        monkeypatch.setattr(manual_release, "release_context_of", lambda _: bench.context)
+        if request.param == "mlflow":  # the other is found by itself, as on AWS
+            monkeypatch.setattr(manual_release, "release_context_of", lambda _: bench.context)
         yield deployed
 
 

@@ -1,4 +1,4 @@
-"""A bench for decisions, whose registry is a folder."""
+"""A bench for decisions, whose registry is a folder or the data bucket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.release_bench import ReleaseBench, open_release_bench
+from tests.support.release_bench import REGISTRIES, ReleaseBench, open_release_bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def file_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tmp_path.as_uri())
 
 
-@pytest.fixture
-def bench(aws: Account, tmp_path: Path) -> Iterator[ReleaseBench]:
-    with open_release_bench(aws, tmp_path) as opened:
+@pytest.fixture(params=REGISTRIES)
+def bench(aws: Account, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ReleaseBench]:
+    with open_release_bench(aws, tmp_path, request.param) as opened:
         yield opened

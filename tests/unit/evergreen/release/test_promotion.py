@@ -244,14 +244,16 @@ def rejection(bench: ReleaseBench) -> DecisionRecord:
     return reject(bench.context, MODEL, "2", comparison("reject", champion="1"))
 
 
-@pytest.mark.parametrize("decide", [promotion, rejection])
+@pytest.mark.parametrize(
+    ("decide", "registry"), [(promotion, "mlflow"), (rejection, "mlflow"), (promotion, "bucket")]
+)
 def test_a_decision_ended_before_any_of_its_writes_is_finished_by_the_next_call(
-    tmp_path: Path, decide: Decide
+    tmp_path: Path, decide: Decide, registry: str
 ) -> None:
     states: list[Any] = []
     number, ended = 0, True
     while ended:
-        with account() as aws, open_release_bench(aws, tmp_path / str(number)) as bench:
+        with account() as aws, open_release_bench(aws, tmp_path / str(number), registry) as bench:
             bench.challenger("ds-1")
             promote(bench.context, MODEL, "1", comparison())
             bench.challenger("ds-2")

@@ -17,7 +17,13 @@ from evergreen.release.promotion import promote, reject
 from evergreen.release.rollback import mirror_rollback, move_back, roll_back
 from tests.support.aws_in_process import failing, refusal
 from tests.support.fixed_clock import NOW
-from tests.support.release_bench import MODEL, ReleaseBench, comparison, open_release_bench
+from tests.support.release_bench import (
+    MODEL,
+    REGISTRIES,
+    ReleaseBench,
+    comparison,
+    open_release_bench,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +34,16 @@ if TYPE_CHECKING:
 LATER = NOW + timedelta(hours=1)
 
 
-@pytest.fixture
-def bench(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseBench]:
+@pytest.fixture(params=REGISTRIES)
+def bench(
+    aws: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[ReleaseBench]:
     # The bench's data sets have no rows that could be read.
     monkeypatch.setattr("evergreen.release.rollback._check_reference", lambda *_: None)
-    with open_release_bench(aws, tmp_path) as opened:
+    with open_release_bench(aws, tmp_path, request.param) as opened:
         yield opened
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from mlflow.tracking import MlflowClient
 
+    from evergreen.registry.bucket import BucketTracking
+
 STAGE_TAG = "stage"
 PRODUCTION_STAGE = "prod"
 ARCHIVED_STAGE = "archived"
@@ -64,11 +66,14 @@ class RegistryReader:
     Parameters
     ----------
     client
-        An MLflow client; its tracking URI says which server.
+        An MLflow client, whose tracking URI says which server, or the registry in the data bucket.
+    files
+        A bucket that is to hold the files of runs; None for the place that the server has for them.
     """
 
-    def __init__(self, client: MlflowClient) -> None:
+    def __init__(self, client: MlflowClient | BucketTracking, files: str | None = None) -> None:
         self._client = client
+        self._files = files
 
     def find(self, model: str, version: str) -> RegisteredVersion:
         """Return one version.
@@ -120,7 +125,7 @@ class RegistryReader:
     def with_alias(self, model: str, alias: str) -> str | None:
         """Return the version that an alias names, or None."""
         with explained(model):
-            found = list(self._client.search_registered_models(f"name='{model}'"))
+            found: list[Any] = [*self._client.search_registered_models(f"name='{model}'")]
         return None if not found else found[0].aliases.get(alias)
 
     def in_stage(self, model: str, stage: str = PRODUCTION_STAGE) -> list[str]:
@@ -144,6 +149,13 @@ class RegistryReader:
                 return None
             file = Path(self._client.download_artifacts(run_id, COMPARISON_FILE, scratch))
             return Comparison.model_validate_json(file.read_bytes())
+
+    def artifact_uri(self, run_id: str, path: str) -> str:
+        """Return the URI of a file of a run: in S3 where it is there, else MLflow's own."""
+        with explained(run_id):
+            folder = self._client.get_run(run_id).info.artifact_uri
+        in_s3 = folder is not None and folder.startswith("s3://")
+        return f"{folder}/{path}" if in_s3 else f"runs:/{run_id}/{path}"
 
     def open_runs(self, model: str, before: datetime) -> list[str]:
         """Return the open runs of a model that started before ``before``."""

@@ -27,7 +27,7 @@ def keep_report(
     RegistryError
         If MLflow refused or cannot be reached.
     """
-    uri = f"runs:/{context.run_id}/{ARTIFACT}/{REPORT_PAGE}"
+    uri = registry.artifact_uri(context.run_id, f"{ARTIFACT}/{REPORT_PAGE}")
     with TemporaryDirectory() as scratch:
         for name, body in report_files(evaluation, context).items():
             (Path(scratch) / name).write_bytes(body)

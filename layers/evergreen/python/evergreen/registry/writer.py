@@ -1,6 +1,7 @@
-"""Writer of the model registry: runs and versions in MLflow, a mirror of the production pointer.
+"""Writer of the model registry: runs and versions, a mirror of the production pointer.
 
-Only the production pointer decides which version serves. MLflow shows it to people: the tag
+They are in MLflow or in the data bucket. Only the production pointer decides which version serves.
+The registry shows it to people: the tag
 ``stage=prod`` on exactly one version, and the aliases ``champion``, ``challenger`` and
 ``previous``.
 """
@@ -14,6 +15,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from evergreen.clock import from_text, to_text
+from evergreen.registry.places import run_files
 from evergreen.registry.reader import (
     ARCHIVED_REASON,
     ARCHIVED_STAGE,
@@ -52,7 +54,9 @@ class Registry(RegistryReader):
     Parameters
     ----------
     client
-        An MLflow client; its tracking URI says which server.
+        An MLflow client, whose tracking URI says which server, or the registry in the data bucket.
+    files
+        A bucket that is to hold the files of runs; None for the place that the server has for them.
     """
 
     def start_run(self, model: str, name: str, tags: Mapping[str, str]) -> str:
@@ -65,9 +69,13 @@ class Registry(RegistryReader):
         """
         with explained(model):
             experiment = self._client.get_experiment_by_name(model)
-            experiment_id = (
-                experiment.experiment_id if experiment else self._client.create_experiment(model)
-            )
+            if experiment:
+                experiment_id = experiment.experiment_id
+            elif self._files:
+                place = run_files(self._files, model)
+                experiment_id = self._client.create_experiment(model, place)
+            else:
+                experiment_id = self._client.create_experiment(model)
             run = self._client.create_run(experiment_id, run_name=name, tags=dict(tags))
             return str(run.info.run_id)
 
