@@ -13,6 +13,7 @@ import typer
 from cli.commands import (
     alerts,
     check_drift,
+    check_model,
     compact,
     demo,
     deploy,
@@ -21,6 +22,7 @@ from cli.commands import (
     history,
     labels,
     log,
+    new_model,
     open_address,
     predict,
     promote,
@@ -50,6 +52,8 @@ app.command("predict")(predict.command)
 app.command("open")(open_address.command)
 app.command("check-drift")(check_drift.command)
 app.command("compact")(compact.command)
+app.command("new-model")(new_model.command)
+app.command("check-model")(check_model.command)
 app.command("train")(train.command)
 app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)

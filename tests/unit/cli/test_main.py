@@ -34,6 +34,8 @@ def test_without_a_command_it_teaches() -> None:
         "status",
         "alerts",
         "train",
+        "new-model",
+        "check-model",
         "promote",
         "retrain",
         "history",

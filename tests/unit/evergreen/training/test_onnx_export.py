@@ -312,3 +312,14 @@ def test_labels_that_are_no_json_classes_are_refused() -> None:
     model = fitted(LogisticRegression(max_iter=1000), np.where(signal() > 0, 1.0, 2.0), impute=True)
     with pytest.raises(BundleError, match="Train on strings, integers or booleans"):
         export_bundle(model, DEFINITION, training_columns(), "1")
+
+
+def test_features_keep_their_names_whatever_they_are() -> None:
+    names = ["a b", "a_b", "a.b", "ünï", "class", "0", "x" * 200]
+    rows = np.random.default_rng(3).normal(size=(200, len(names))).astype(np.float32)
+    columns = {name: rows[:, place] for place, name in enumerate(names)}
+    features = {name: Feature(type="float") for name in names}
+    definition = DEFINITION.model_copy(update={"features": features})
+    model = LogisticRegression().fit(frame(columns), rows @ np.arange(1, 8) > 0)
+    exported = export_bundle(model, definition, columns, "1")
+    assert says(exported, columns) == model.predict(frame(columns)).tolist()

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from skl2onnx import convert_sklearn
 from skl2onnx.common._registration import get_converter, get_shape_calculator
+from skl2onnx.common._topology import Topology
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -154,7 +155,19 @@ def _convert(estimator: Any, definition: ModelDefinition) -> bytes:  # noqa: ANN
             kind: get_shape_calculator(alias) for kind, alias in _CORRECTED.items()
         },
     )
+    _name_inputs(model, list(definition.features))
     return bytes(model.SerializeToString())
+
+
+def _name_inputs(model: Any, names: list[str]) -> None:  # noqa: ANN401 - onnx has no types
+    """Give the inputs the names of the features again, where skl2onnx wrote "a b" as "a_b"."""
+    taken: set[str] = set()
+    written = {Topology._generate_unique_name(name, taken): name for name in names}  # noqa: SLF001
+    for value in model.graph.input:
+        value.name = written[value.name]
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = written.get(name, name)
 
 
 # skl2onnx multiplies by the inverse of a scale where scikit-learn divides. The result is rounded

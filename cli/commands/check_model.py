@@ -1,0 +1,63 @@
+"""`evergreen check-model`: find on this machine what would fail in a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.shared import console
+from cli.shared.examples import MODELS
+from cli.shared.options import Json, ModelArgument
+from cli.shared.progress import Steps
+from evergreen.model_definition import find_definition
+
+if TYPE_CHECKING:
+    from cli.shared.model_check import ModelCheck
+
+
+def command(
+    model: ModelArgument,
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled rows, .csv or .parquet. Default: what `evergreen new-model` prepared.",
+            dir_okay=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run everything that could fail later, in seconds and without a stack.
+
+    It reads the definition, checks that the training image has the packages that `training.py`
+    imports, trains on the newest 20,000 rows, proves that ONNX says what scikit-learn says, serves
+    rows through the code that serves, tests the data for drift against themselves, and compares the
+    score with an answer that knows no feature. The first fault ends it, with its file and its fix.
+
+    Next: `evergreen deploy`, then `evergreen train MODEL --data FILE`.
+    """
+    definition = find_definition(MODELS, model)
+    file = data or MODELS.parent / ".evergreen" / "data" / f"{model}.parquet"
+    with Steps() as steps, steps.step("check", f"Check {model}") as say:
+        from cli.shared.model_check import check_model  # imports scikit-learn
+        from cli.shared.training_file import read_training_file
+
+        check = check_model(MODELS / model, read_training_file(definition, file), say)
+    if json:
+        console.document(asdict(check))
+    else:
+        show_check(check)
+
+
+def show_check(check: ModelCheck) -> None:
+    """Print the score beside that of the naive answer, and what a person should look at."""
+    lines = [
+        f"\n{check.metric} {check.score:.4f} on {check.held_out:,} rows that were held out",
+        f"{check.metric} {check.naive:.4f} by {check.naive_answer}",
+        f"trained on {check.trained:,} rows",
+        *(f"! {warning}" for warning in check.warnings),
+    ]
+    console.out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

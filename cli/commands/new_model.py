@@ -1,0 +1,134 @@
+"""`evergreen new-model`: write a model's folder from a file of labelled rows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cli.commands.check_model import show_check
+from cli.shared import console
+from cli.shared.examples import MODELS
+from cli.shared.options import Json
+from cli.shared.progress import Steps
+from evergreen.errors import EvergreenError
+from evergreen.model_definition import DEFINITION_FILE, load_definition
+
+if TYPE_CHECKING:
+    from cli.shared.model_drafts import ModelDraft
+
+PREPARED = Path(".evergreen") / "data"
+"""Where the prepared rows are, below the repository."""
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Name of the new model: its folder in models/.")],
+    *,
+    file: Annotated[
+        Path,
+        typer.Option("--from", help="Labelled rows: .csv, .csv.gz or .parquet.", dir_okay=False),
+    ],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    time: Annotated[
+        str | None,
+        typer.Option(help="The column with the time of a row. Default: the only one with moments."),
+    ] = None,
+    task: Annotated[
+        Literal["classification", "regression"] | None,
+        typer.Option(help="Default: by the values of the target."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a model of a data file: its definition, its training and a first score.
+
+    The command reads every value of the file. It decides the type of each column, its range, its
+    categories and whether it may be missing, and says why. It leaves out ids, constants and free
+    text. It writes `models/NAME/model.toml` and `models/NAME/training.py` for you to edit, trains
+    them here, and compares the score with an answer that knows no feature. The rows that training
+    needs are written to `.evergreen/data/NAME.parquet`.
+
+    A time series needs a horizon and lags: copy `models/daily_ridership` for one.
+
+    Next: edit the two files, `evergreen check-model NAME`, `evergreen deploy`, and
+    `evergreen train NAME --data .evergreen/data/NAME.parquet`.
+    """
+    folder = MODELS / name
+    if folder.exists():
+        raise EvergreenError(
+            "the folder exists", where=str(folder), fix="Choose another name, or delete it."
+        )
+    with Steps() as steps:
+        with steps.step("read", f"Read {file.name}"):
+            from cli.shared.model_drafts import draft_model  # imports DuckDB and pyarrow
+
+            draft = draft_model(name, file, target, time, task)
+        prepared = MODELS.parent / PREPARED / f"{name}.parquet"
+        with steps.step("write", f"Write models/{name}"):
+            _write(draft, folder, prepared)
+        with steps.step("check", "Train and check it here") as say:
+            from cli.shared.model_check import check_model  # imports scikit-learn
+
+            check = check_model(folder, draft.rows, say, drift=False)
+    if json:
+        console.document(
+            {
+                "model": name,
+                "task": draft.task,
+                "features": {each.feature: each.role for each in draft.features},
+                "left_out": {each.name: each.why for each in draft.left_out},
+                "notes": list(draft.notes),
+                "metric": check.metric,
+                "score": check.score,
+                "naive": check.naive,
+                "warnings": list(check.warnings),
+                "data": str(prepared),
+            }
+        )
+        return
+    _show(draft)
+    show_check(check)
+    console.out.print(
+        f"\nNext:\n  edit models/{name}/model.toml and training.py, then\n"
+        f"  evergreen check-model {name}\n  evergreen deploy\n"
+        f"  evergreen train {name} --data {PREPARED}/{name}.parquet",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _write(draft: ModelDraft, folder: Path, prepared: Path) -> None:
+    """Write the folder whole or not at all, and the rows."""
+    import pyarrow.parquet as pq
+
+    from cli.shared.draft_files import definition_text, training_text
+
+    unfinished = folder.with_name(f".{folder.name}.new") / folder.name
+    shutil.rmtree(unfinished.parent, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    (unfinished / DEFINITION_FILE).write_text(definition_text(draft), encoding="utf-8")
+    (unfinished / "training.py").write_text(training_text(draft), encoding="utf-8")
+    (unfinished / "__init__.py").write_text(f'"""The model {draft.name}."""\n', encoding="utf-8")
+    try:
+        load_definition(unfinished)  # the name, for one, comes from the command line
+        prepared.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(draft.rows, prepared)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished.parent, ignore_errors=True)
+
+
+def _show(draft: ModelDraft) -> None:
+    lines = [f"\n{draft.rows.num_rows:,} rows, task {draft.task}, target {draft.target}"]
+    lines += [f"  {note}" for note in draft.notes]
+    lines.append("Features:")
+    for each in draft.features:
+        missing = f", {each.missing:.1%} missing" if each.missing else ""
+        lines.append(f"  {each.feature}: {each.role} ({each.why}{missing})")
+        if each.warning:
+            lines.append(f"    ! {each.warning}")
+    if draft.left_out:
+        lines.append("Left out:")
+        lines += [f"  {each.name}: {each.why}" for each in draft.left_out]
+    console.out.print("\n".join(lines), markup=False, highlight=False)

@@ -1,0 +1,153 @@
+"""The files of a drafted model: a commented `model.toml`, and `training.py` with a baseline."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cli.shared.column_profiles import ColumnProfile
+    from cli.shared.model_drafts import ModelDraft
+
+_FEW_CATEGORIES = 30
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def definition_text(draft: ModelDraft) -> str:
+    """Return the draft's ``model.toml``."""
+    day = datetime.now(UTC).date()
+    time = f"the time of a row is {draft.time}" if draft.time else "no row has a time"
+    least = max(20, min(1000, draft.rows.num_rows // 4))
+    lines = [
+        f"# Written by `evergreen new-model` on {day} from {draft.source}; {time}.",
+        f"name = {_text(draft.name)}",
+        f"task = {_text(draft.task)}",
+        f"target = {_text(draft.target)}",
+        "",
+        "[features] # in the order in which the model takes them",
+        *(_feature_line(each) for each in draft.features),
+    ]
+    if draft.left_out:
+        lines += ["", "# Left out:"]
+        lines += [f"# {_comment(each.name)}: {_comment(each.why)}" for each in draft.left_out]
+    lines += [
+        "",
+        "[evaluation]",
+        f"metric = {_text('f1' if draft.task == 'classification' else 'rmse')}",
+        f"min_labelled_rows = {least} # new labelled rows before a challenger is compared",
+    ]
+    if draft.time is None:
+        lines.append('holdout = "random" # because no row has a time')
+    lines += [
+        "",
+        "[drift]",
+        'schedules = [{ every = "1 hour", window = "24 hours" }]',
+        "min_rows = 200 # fewer rows in a window give no verdict",
+        "",
+        "[retraining]",
+        'on = ["data_drift", "performance"]',
+        'cooldown = "6 hours"',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _feature_line(profile: ColumnProfile) -> str:
+    parts = [f"type = {_text(profile.role)}"]
+    if profile.role in {"float", "integer"} and profile.low is not None:
+        parts += [f"min = {_plain(profile.low)}", f"max = {_plain(profile.high)}"]
+    if profile.missing > 0:
+        parts.append("nullable = true")
+    about = [profile.why, f"{profile.distinct:,} distinct"]
+    if profile.missing > 0:
+        about.append(f"{profile.missing:.1%} missing")
+    if profile.warning:
+        about.append(profile.warning)
+    bare = _BARE_KEY.fullmatch(profile.feature)
+    key = profile.feature if bare else _text(profile.feature)
+    return f"{key} = {{ {', '.join(parts)} }} # {_comment(', '.join(about))}"
+
+
+def training_text(draft: ModelDraft) -> str:
+    """Return the draft's ``training.py``: boosted trees over all features."""
+    categories = [each for each in draft.features if each.role == "category"]
+    few = [each.feature for each in categories if each.distinct <= _FEW_CATEGORIES]
+    many = [each.feature for each in categories if each.distinct > _FEW_CATEGORIES]
+    kind = "Classifier" if draft.task == "classification" else "Regressor"
+    weights = 'class_weight="balanced", ' if _is_rare(draft) else ""
+    return _TRAINING.format(
+        name=draft.name, few=_names(few), many=_names(many), kind=kind, weights=weights
+    )
+
+
+def _names(names: list[str]) -> str:
+    if not names:
+        return "[]"
+    return "[\n" + "".join(f"    {_text(name)},\n" for name in names) + "]"
+
+
+def _is_rare(draft: ModelDraft) -> bool:
+    """Return whether the rarest class has under a fifth of the rows: F1 then needs weights."""
+    if draft.task != "classification":
+        return False
+    counts = draft.rows[draft.target].value_counts().field("counts").to_pylist()
+    return bool(min(counts) < draft.rows.num_rows / 5)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 - a number or None
+    number = float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+_TRAINING = '''"""Training of the model {name}: a baseline to improve on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoosting{kind}
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW = {few}
+"""Categories with few values: one column for each value."""
+MANY = {many}
+"""Categories with many values: one number for each."""
+
+
+def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
+    """Return a fitted estimator.
+
+    Parameters
+    ----------
+    features
+        One row per example: numbers float32 with NaN for missing, categories object.
+    target
+        What to predict.
+    """
+    numbers = [name for name in features.columns if name not in {{*FEW, *MANY}}]
+    few = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype="float32")
+    many = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, dtype="float32"
+    )
+    columns = ColumnTransformer(
+        [("numbers", "passthrough", numbers), ("few", few, FEW), ("many", many, MANY)]
+    )
+    # Boosted trees take missing values as they are, and need no scaling.
+    trees = HistGradientBoosting{kind}({weights}random_state=0)
+    return Pipeline([("columns", columns), ("trees", trees)]).fit(features, target)
+'''

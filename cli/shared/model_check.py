@@ -1,0 +1,255 @@
+"""The check of a model on this machine: everything that could fail later in a deployment."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import sys
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from evergreen.bundle.predictor import Predictor, closed_categories
+from evergreen.bundle.served import served_definition
+from evergreen.datasets.schema import normalise, to_columns
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.drift.detectors.univariate import compare_features
+from evergreen.errors import EvergreenError, ModelDefinitionError
+from evergreen.evaluation.metrics import f1_score, rmse
+from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
+from evergreen.model_definition import load_definition
+from evergreen.serving.requests import RequestReader
+from evergreen.training.onnx_export import export_bundle
+from evergreen.training.trainer import TRAINING_FILE, fit, load_trainer, to_features, to_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.bundle.store import Bundle
+    from evergreen.model_definition import ModelDefinition
+
+MAX_CHECKED_ROWS = 20_000
+"""The newest rows that a check trains on."""
+LEAK = 0.98
+"""Score of one feature alone, of 1, from which it is suspected to give the target away."""
+_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "training.lock"
+_SERVED_ROWS = 20
+_LEAK_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCheck:
+    """The result of a check that found nothing wrong.
+
+    Parameters
+    ----------
+    metric
+        The metric that decides.
+    score, naive
+        The trained model's, and that of the best answer that knows no feature.
+    naive_answer
+        What that answer is.
+    trained, held_out
+        Numbers of rows.
+    warnings
+        What a person should look at.
+    """
+
+    metric: str
+    score: float
+    naive: float
+    naive_answer: str
+    trained: int
+    held_out: int
+    warnings: tuple[str, ...]
+
+
+def check_model(
+    folder: Path, rows: pa.Table, say: Callable[[str], None], *, drift: bool = True
+) -> ModelCheck:
+    """Train a model on a sample, prove its export, serve rows and test it for drift on itself.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    rows
+        Labelled rows with the features, the target and ``timestamp``.
+    say
+        Called with a short text about the current work.
+    drift
+        Whether to run the drift tests. They take seconds to import.
+
+    Raises
+    ------
+    EvergreenError
+        At the first thing that would fail later; it names the file, the key and the fix.
+    """
+    say("reading the definition")
+    definition = load_definition(folder)
+    require_packages(folder / TRAINING_FILE)
+    trainer = load_trainer(folder)
+    newest = rows.sort_by([("timestamp", "ascending")])[-MAX_CHECKED_ROWS:]
+    table = normalise(definition, split_rows(definition, newest))
+    training, holdout = rows_of(table, TRAIN), rows_of(table, HOLDOUT)
+    say(f"training on {training.num_rows:,} rows")
+    estimator = fit(definition, trainer, table)
+    say("comparing ONNX with scikit-learn")
+    bundle = export_bundle(estimator, definition, to_columns(definition, training), "check")
+    say(f"serving {_SERVED_ROWS} rows")
+    serve(definition, bundle, holdout.slice(0, _SERVED_ROWS))
+    truth = ground_truth_of(definition, holdout)
+    classes = classes_of(truth, bundle)
+    scored = score_predictions(definition, bundle, holdout, truth, classes, training)
+    naive, answer = _naive(definition, training, truth, classes)
+    warnings = [*find_leaks(definition, training)]
+    if drift:
+        say("testing the data for drift against themselves")
+        warnings += _drift_on_itself(definition, training)
+    better = scored.metric > naive if definition.metric == "f1" else scored.metric < naive
+    if not better:
+        warnings.append(f"the model is no better than {answer}: the features say nothing new")
+    return ModelCheck(
+        metric=definition.metric,
+        score=scored.metric,
+        naive=naive,
+        naive_answer=answer,
+        trained=training.num_rows,
+        held_out=holdout.num_rows,
+        warnings=tuple(warnings),
+    )
+
+
+def require_packages(file: Path) -> None:
+    """Check that the training image has every package that a file imports.
+
+    Raises
+    ------
+    ModelDefinitionError
+        If it lacks one; the message names it.
+    """
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return  # the trainer says so
+    except SyntaxError as error:
+        raise ModelDefinitionError(f"line {error.lineno}: {error.msg}", where=str(file)) from error
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    locked = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==", _LOCK.read_text(), re.MULTILINE))
+    known = {"evergreen", "models", "sklearn"} | set(sys.stdlib_module_names) | locked
+    for name in sorted(names - known):
+        owners = packages_distributions().get(name, [])  # reads every installed package
+        if not locked & {re.sub(r"[-_.]+", "-", each).lower() for each in owners}:
+            raise ModelDefinitionError(
+                f"imports {name}, which the training image does not have",
+                where=str(file),
+                fix="Use scikit-learn, pandas and numpy, which it has.",
+            )
+
+
+def serve(definition: ModelDefinition, bundle: Bundle, rows: pa.Table) -> None:
+    """Send rows through the request reader and the predictor, as the deployed function does.
+
+    Raises
+    ------
+    EvergreenError
+        If a row is refused, an answer is not finite, or it differs from that for the same rows
+        without the way through JSON.
+    """
+    served = served_definition(definition, bundle.signature)
+    reader = RequestReader(served, closed_categories(bundle.signature))
+    body = json.dumps({"instances": [_as_json(served, row) for row in rows.to_pylist()]})
+    request = reader.read(body.encode())
+    predictor = Predictor(bundle)
+    answered = predictor.predict(request.columns)
+    numbers = [value for value in answered.outputs if isinstance(value, float)]
+    expected = predictor.predict(to_columns(definition, rows))
+    if not all(map(math.isfinite, numbers)) or answered != expected:
+        raise EvergreenError("served rows get other answers", where=definition.name)
+
+
+def _as_json(definition: ModelDefinition, row: dict[str, Any]) -> dict[str, Any]:
+    types = {"boolean": bool, "integer": int}
+    return {
+        name: row[name] if row[name] is None else types.get(feature.type, lambda x: x)(row[name])
+        for name, feature in definition.features.items()
+    }
+
+
+def find_leaks(definition: ModelDefinition, rows: pa.Table) -> list[str]:
+    """Return a warning for each feature that alone gives the target away.
+
+    A small tree on that feature is trained on every other row and scored on the rest: the share of
+    right classes above that of the most frequent, or R squared.
+    """
+    rows = rows.slice(max(rows.num_rows - _LEAK_ROWS, 0))
+    target = to_target(definition, rows).to_numpy()
+    features = to_features(definition, rows)
+    found = []
+    for name in features.columns:
+        values = features[name]
+        codes = values if values.dtype != object else pd.Series(pd.factorize(values)[0])
+        score = _alone(codes.to_numpy(dtype=np.float32)[:, None], target, definition)
+        if score >= LEAK:
+            found.append(
+                f"{name} alone gives the target away ({score:.3f} of 1): is it known when a "
+                "prediction is asked for?"
+            )
+    return found
+
+
+def _alone(values: Any, target: Any, definition: ModelDefinition) -> float:  # noqa: ANN401
+    classification = definition.task == "classification"
+    tree = DecisionTreeClassifier if classification else DecisionTreeRegressor
+    fitted = tree(max_leaf_nodes=64, min_samples_leaf=2, random_state=0).fit(
+        values[::2], target[::2]
+    )
+    score = float(fitted.score(values[1::2], target[1::2]))
+    if not classification:
+        return score
+    _, counts = np.unique(target[1::2], return_counts=True)
+    frequent = float(counts.max() / counts.sum())
+    return (score - frequent) / max(1 - frequent, 1e-9)
+
+
+def _naive(
+    definition: ModelDefinition, training: pa.Table, truth: NDArray[Any], classes: list[str]
+) -> tuple[float, str]:
+    if definition.metric == "f1":
+        scores = {
+            name: f1_score(truth, np.full(truth.size, name, dtype=object), classes)
+            for name in classes
+        }
+        best = max(scores, key=scores.__getitem__)
+        return scores[best], f"always answering {best}"
+    mean = float(to_target(definition, training).mean())
+    return rmse(truth, np.full(truth.size, mean)), f"always answering the mean, {mean:.4g}"
+
+
+def _drift_on_itself(definition: ModelDefinition, training: pa.Table) -> list[str]:
+    """Test one random half of the training rows against the other."""
+    order = np.random.default_rng(0).permutation(training.num_rows)
+    parts = np.array_split(order, 2)
+    sides = [to_columns(definition, training.take(np.sort(part))) for part in parts]
+    outcome = compare_features(
+        definition.features, sides[0], sides[1], alpha=definition.drift.alpha / 3
+    )
+    return [
+        f"{name} seems to drift between two random halves of the data"
+        for name in outcome.drifted_features
+    ]

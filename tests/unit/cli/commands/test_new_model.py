@@ -1,0 +1,198 @@
+"""Files as strangers have them: each ends in a served model, or in what to change."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from cli.commands import check_model, new_model
+from cli.main import app
+from evergreen.errors import EvergreenError, ModelDefinitionError
+from evergreen.model_definition import ModelDefinition, load_definition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ROWS = 240
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setattr(new_model, "MODELS", folder)
+    monkeypatch.setattr(check_model, "MODELS", folder)
+    return folder
+
+
+def frame(**more: Any) -> pd.DataFrame:
+    random = np.random.default_rng(1)
+    size, weight = random.normal(10, 3, ROWS), random.normal(50, 9, ROWS)
+    colour = random.choice(["red", "blue", "green"], ROWS)
+    ripe = size / 3 + (colour == "red") * 2 + random.normal(0, 0.5, ROWS) > 4
+    columns = {"size": size.round(3), "weight": weight.round(2), "colour": colour, "ripe": ripe}
+    return pd.DataFrame({**columns, **more})
+
+
+def make(models: Path, file: Path, *options: str) -> tuple[dict[str, Any], ModelDefinition]:
+    arguments = ["new-model", "fruit", "--from", str(file), "--json", *options]
+    result = CliRunner().invoke(app, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout), load_definition(models / "fruit")
+
+
+def as_csv(table: pd.DataFrame, file: Path, **options: Any) -> Path:
+    table.to_csv(file, index=False, **options)
+    return file
+
+
+def dates(table: pd.DataFrame) -> pd.DataFrame:
+    days = pd.date_range("2024-01-01", periods=ROWS, freq="h").strftime("%d.%m.%Y %H:%M")
+    return table.assign(sold=days, booked="2024-01-01T00:00:00Z")
+
+
+def test_narrow(models: Path, tmp_path: Path) -> None:
+    file = as_csv(frame()[["size", "ripe"]], tmp_path / "narrow.csv")
+    made, definition = make(models, file, "--target", "ripe")
+    assert made["features"] == {"size": "float"}
+    assert (definition.task, definition.evaluation.holdout) == ("classification", "random")
+    assert made["score"] > made["naive"]
+
+
+def test_wide(models: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(2).normal(size=(ROWS, 60)).round(3)
+    many = {f"sensor {place} [µ]": random[:, place] for place in range(60)}
+    made, definition = make(models, as_csv(frame(**many), tmp_path / "w.csv"), "--target", "ripe")
+    assert len(definition.features) == 63
+    assert definition.features["sensor 7 [µ]"].type == "float"
+    assert made["score"] > made["naive"]
+
+
+def test_dates_give_the_time_and_are_no_features(models: Path, tmp_path: Path) -> None:
+    file = as_csv(dates(frame()).drop(columns="booked"), tmp_path / "dates.csv")
+    made, definition = make(models, file, "--target", "ripe")
+    assert definition.evaluation.holdout == "recent"
+    assert any("sold, the only column of moments" in note for note in made["notes"])
+    prepared = pq.read_table(made["data"])
+    assert str(prepared["timestamp"][0].as_py()) == "2024-01-01 00:00:00+00:00"
+    assert prepared["timestamp"].to_pylist() == sorted(prepared["timestamp"].to_pylist())
+
+
+def test_booleans_as_words(models: Path, tmp_path: Path) -> None:
+    words = {True: "Ja", False: "nein"}
+    table = frame(organic=np.where(np.arange(ROWS) % 3, "yes", "NO"))
+    table["ripe"] = table["ripe"].map(words)
+    made, definition = make(models, as_csv(table, tmp_path / "b.csv"), "--target", "ripe")
+    assert definition.features["organic"].type == "boolean"
+    assert set(pq.read_table(made["data"])["ripe"].to_pylist()) == {True, False}
+
+
+def test_mixed_columns_ids_and_constants_are_told(models: Path, tmp_path: Path) -> None:
+    mixed = np.where(np.arange(ROWS) % 2, "12", "n/a or so")
+    odd = np.where(np.arange(ROWS) == 7, "broken", (np.arange(ROWS) % 30).astype(str))
+    table = frame(mixed=mixed, odd=odd, id=np.arange(ROWS) + 10, same="x", empty="")
+    table["leak"] = np.where(table["ripe"], 5, 6)
+    made, definition = make(models, as_csv(table, tmp_path / "m.csv"), "--target", "ripe")
+    assert definition.features["mixed"].type == "category"
+    assert (definition.features["odd"].type, definition.features["odd"].nullable) == (
+        "integer",
+        True,
+    )
+    assert made["left_out"] == {
+        "id": "every row has another: an id",
+        "same": "constant",
+        "empty": "no values",
+    }
+    assert [each for each in made["warnings"] if each.startswith("leak alone")]
+
+
+def test_german_decimals_in_the_encoding_of_excel(models: Path, tmp_path: Path) -> None:
+    table = frame().rename(columns={"size": "größe"})
+    table["colour"] = table["colour"].replace("red", "rötlich")
+    file = as_csv(table, tmp_path / "g.csv", sep=";", decimal=",", encoding="latin-1")
+    made, definition = make(models, file, "--target", "weight")
+    assert (definition.task, definition.features["größe"].type) == ("regression", "float")
+    assert definition.features["größe"].max == pytest.approx(table["größe"].max())
+    assert made["metric"] == "rmse"
+
+
+def test_a_byte_order_mark(models: Path, tmp_path: Path) -> None:
+    file = as_csv(frame(), tmp_path / "bom.csv", encoding="utf-8-sig")
+    made, _ = make(models, file, "--target", "ripe")
+    assert list(made["features"]) == ["size", "weight", "colour"]
+
+
+def test_gzip(models: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv.gz"
+    file.write_bytes(gzip.compress(frame().to_csv(index=False).encode()))
+    made, _ = make(models, file, "--target", "colour")
+    assert (made["task"], made["features"]["ripe"]) == ("classification", "boolean")
+
+
+def test_parquet_with_dictionaries_nulls_and_names_of_the_log(models: Path, tmp_path: Path) -> None:
+    table = dates(frame(row=np.arange(ROWS) % 7)).rename(columns={"ripe": "label"})
+    table["colour"] = table["colour"].astype("category")
+    table.loc[::9, "weight"] = np.nan
+    table.loc[::11, "colour"] = None
+    table["sold"] = pd.to_datetime(table["sold"], dayfirst=True)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    assert pa.types.is_dictionary(arrow["colour"].type)
+    file = tmp_path / "rows.parquet"
+    pq.write_table(arrow, file)
+    _, definition = make(models, file, "--target", "label", "--time", "sold")
+    assert definition.target == "label_value"
+    assert {name for name, item in definition.features.items() if item.nullable} == {
+        "weight",
+        "colour",
+    }
+    assert "row_value" in definition.features
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda t: t, ["--target", "rype"], r"no column is called 'rype'. Give --target .*ripe"),
+        (lambda t: t, ["--target", "ripe", "--time", "when"], "no column is called 'when'"),
+        (lambda t: t.assign(ripe=True), ["--target", "ripe"], "one value at most"),
+        (lambda t: t.head(60), ["--target", "ripe"], "60 rows have a target; at least 100"),
+        (lambda t: t[["ripe"]].assign(a=1), ["--target", "ripe"], r"feature \(a: constant\)"),
+        (lambda t: t, ["--target", "colour", "--task", "regression"], "predicts numbers"),
+        (lambda t: t, ["--target", "size", "--task", "classification"], "no classes"),
+    ],
+)
+def test_what_is_no_model_is_told_with_what_to_change(
+    models: Path,
+    tmp_path: Path,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    options: list[str],
+    message: str,
+) -> None:
+    file = as_csv(change(frame()), tmp_path / "odd.csv")
+    with pytest.raises(EvergreenError, match=message):
+        make(models, file, *options)
+    assert list(models.iterdir()) == []
+
+
+def test_the_check_finds_what_a_person_broke(models: Path, tmp_path: Path) -> None:
+    make(models, as_csv(frame(), tmp_path / "rows.csv"), "--target", "ripe")
+    with pytest.raises(EvergreenError, match="the folder exists"):
+        make(models, tmp_path / "rows.csv", "--target", "ripe")
+    checked = CliRunner().invoke(app, ["check-model", "fruit"])
+    assert (checked.exit_code, checked.exception) == (0, None)
+    assert "always answering" in checked.stdout
+    training = models / "fruit" / "training.py"
+    training.write_text("import torch\n" + training.read_text())
+    broken = CliRunner().invoke(app, ["check-model", "fruit"])
+    assert isinstance(broken.exception, ModelDefinitionError)
+    assert "imports torch, which the training image does not have" in str(broken.exception)
