@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DATABASE = "evergreen_test"
-AWKWARD = ("a b", "class", "ünï", 'say "when"', "it's", "select", "f0", "semi;colon--")
+AWKWARD = ("a b", "class", "ünï", "say 'when'", "it's", "select", "f0", "semi;colon--")
 """Names of features. Every other one is a category."""
 CLASSES = ("it's late", "on time", "ON TIME", "1", "True", "")
 """Outcomes of a classification."""

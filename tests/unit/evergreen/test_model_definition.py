@@ -56,6 +56,8 @@ def test_a_valid_definition_is_read_in_order_with_defaults(tmp_path: Path) -> No
         ('"demand"', '"Demand!"', "name: .*lower-case"),
         ('"demand"', '"supply"', "the folder is 'demand'"),
         ("price = {", "row = {", "columns of the request log"),
+        ("price = {", "'price \"net\"' = {", "cannot be names of features"),
+        ("price = {", '"" = {', "cannot be names of features"),
         ("[features]", "[features", "not valid TOML"),
         ("[drift]", '[evaluation]\nmetric = "f1"\n[drift]', "does not fit task"),
         ('"regression"', '"time_series"', "cannot do without"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -25,6 +26,9 @@ LOG_COLUMNS = frozenset(
 )
 """Columns of the request log and of what is made from it. No feature may have these names."""
 
+_UNFIT = re.compile(r'["\\\x00-\x1f]')
+"""Characters that JSON escapes: the encoder of the request log takes no name with them."""
+
 Task = Literal["classification", "regression", "time_series"]
 
 
@@ -40,7 +44,8 @@ class ModelDefinition(Strict):
     target: str = Field(min_length=1)
     """Name of the column that the model predicts, in the data that it is trained on."""
     features: dict[str, Feature] = Field(min_length=1)
-    """Inputs of the model by name, in the order in which the model takes them."""
+    """Inputs of the model by name, in the order in which the model takes them. A name may have any
+    characters but double quotes, backslashes and control characters."""
     forecast: Forecast | None = None
     """What a time series is asked for; only for task ``time_series``."""
     ground_truth: GroundTruth = GroundTruth()
@@ -77,6 +82,12 @@ class ModelDefinition(Strict):
     def _parts_fit(self) -> ModelDefinition:
         if self.target in self.features:
             raise ValueError(f"target {self.target!r} is also listed under features")
+        unfit = [name for name in self.features if not name or _UNFIT.search(name)]
+        if unfit:
+            raise ValueError(
+                f"{unfit} cannot be names of features: a name is not empty and has no double "
+                "quote, backslash or control character"
+            )
         taken = sorted(LOG_COLUMNS & {*self.features, self.target})
         if taken:
             raise ValueError(f"{taken} are columns of the request log; choose other names")
