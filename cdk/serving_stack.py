@@ -27,6 +27,9 @@ _OPEN_ROUTES = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/{proxy+}")
 """Routes without an API key: health and the documentation of the API."""
 _GENERAL_ROUTES = (
     "/{proxy+}",
+    "/endpoints/{proxy+}",
+    "/v1/models",
+    "/v1/models/{proxy+}",
     "/models",
     "/models/{proxy+}",
     "/v2",

@@ -23,6 +23,10 @@ from functions.shared.api import answer
 from functions.shared.openapi import describe
 
 SERVICE = "evergreen"
+_PAGE_POLICY = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 router = APIRouter()
@@ -73,10 +77,18 @@ async def list_models() -> Response:
     )
 
 
+@router.get("/v1/models")
+async def list_kserve_models() -> Response:
+    """Return the names of the models, as KServe's V1 protocol does."""
+    return answer({"models": list(_definitions())})
+
+
 @router.get("/v2")
 async def describe_server() -> Response:
     """Return the server's name and version for the Open Inference Protocol."""
-    return answer({"name": SERVICE, "version": settings().version, "extensions": []})
+    return answer(
+        {"name": SERVICE, "version": settings().version, "extensions": ["binary_tensor_data"]}
+    )
 
 
 @router.get("/v2/health/live")
@@ -87,10 +99,13 @@ async def check_live() -> Response:
 
 @router.get("/v2/health/ready")
 async def check_all_ready() -> Response:
-    """Return whether every model has a version in production; 503 if one has none."""
+    """Return whether every model has a version in production; 400 if one has none.
+
+    The Open Inference Protocol asks for a 4xx.
+    """
     production = _production()
     missing = [name for name in _definitions() if not _serves(production, name)]
-    return answer({"ready": not missing, "not_ready": missing}, 503 if missing else 200)
+    return answer({"ready": not missing, "not_ready": missing}, 400 if missing else 200)
 
 
 @router.get("/openapi.json")
@@ -102,9 +117,12 @@ async def openapi() -> Response:
 @router.get("/docs")
 async def docs() -> Response:
     """Return the documentation of the whole API as a page."""
-    return Response(render_api_page(_document()), media_type="text/html")
+    return Response(render_api_page(_document()), media_type="text/html", headers=_PAGE_POLICY)
 
 
+@router.api_route("/v1/models/{model}:predict", methods=_METHODS)
+@router.api_route("/v1/models/{model}", methods=_METHODS)
+@router.api_route("/endpoints/{model}/{rest:path}", methods=_METHODS)
 @router.api_route("/models/{model}", methods=_METHODS)
 @router.api_route("/models/{model}/{rest:path}", methods=_METHODS)
 @router.api_route("/v2/models/{model}", methods=_METHODS)

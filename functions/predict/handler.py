@@ -6,13 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.predict.routes import router
+from functions.predict.protocols import ROUTERS
 from functions.predict.service import recorder
 from functions.shared.api import adapt, create_api, logger
 from functions.shared.metrics import ServiceWatch
 
 app = create_api()
-app.include_router(router)
+for router in ROUTERS:
+    app.include_router(router)
 _adapted = adapt(app)
 _watch = ServiceWatch()
 

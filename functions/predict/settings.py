@@ -17,6 +17,8 @@ class Settings(ModelsEnvironment):
     model: str = Field(alias="EVERGREEN_MODEL")
     request_stream: str = Field(alias="EVERGREEN_REQUEST_STREAM")
     label_stream: str = Field(alias="EVERGREEN_LABEL_STREAM")
+    version: str = Field(alias="EVERGREEN_VERSION")
+    """The version of Evergreen that was deployed."""
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from evergreen.aws import OutOfTimeError
 from evergreen.errors import (
@@ -46,7 +46,13 @@ _STATUS: dict[type[EvergreenError], HTTPStatus] = {
 _UNREACHED = (HTTPClientError, OutOfTimeError)
 """The errors of a call to AWS that got no answer, or for which no time was left."""
 # Mangum encodes every other type as base64, and API Gateway does not decode it for the caller.
-_TEXT = ["text/", "application/json", PROBLEM]
+_TEXT = ["text/", "application/json", PROBLEM]  # "application/jsonlines" begins like the second
+_KSERVE = ("/v1/", "/v2/")
+_SAGEMAKER = "/endpoints/"
+_SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"strict-transport-security", b"max-age=31536000"),
+]
 
 logger = create_logger()
 
@@ -56,8 +62,18 @@ def answer(content: Any, status: int = 200) -> Response:  # noqa: ANN401 - any J
     return Response(to_json(content), status, media_type="application/json")
 
 
-def problem(status: int, detail: str, fields: tuple[FieldError, ...] = ()) -> Response:
-    """Return problem details; ``errors`` lists the fields at fault, if any."""
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    fields: tuple[FieldError, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return problem details; ``errors`` lists the fields at fault, if any.
+
+    Clients of the other protocols read one text: ``error`` in those of KServe, ``message`` and the
+    kind of error in SageMaker's.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -66,7 +82,17 @@ def problem(status: int, detail: str, fields: tuple[FieldError, ...] = ()) -> Re
     }
     if fields:
         body["errors"] = [{"path": field.path, "message": field.message} for field in fields]
-    return Response(to_json(body), status, media_type=PROBLEM)
+    text = ": ".join(
+        [detail, *("; ".join(f"{f.path} {f.message}" for f in fields),) * bool(fields)]
+    )
+    sent = dict(headers or {})
+    if request.url.path.startswith(_KSERVE):
+        body["error"] = text
+    elif request.url.path.startswith(_SAGEMAKER):
+        body["message"] = text
+        ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        sent["x-amzn-errortype"] = "ServiceUnavailable" if ours else "ValidationError"
+    return Response(to_json(body), status, sent, media_type=PROBLEM)
 
 
 def create_api() -> FastAPI:
@@ -99,7 +125,7 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal endpoint
         try:
-            await app(scope, receive, send)
+            await app(scope, receive, _secured(send))
         finally:
             endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
 
@@ -118,6 +144,17 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
     return run
 
 
+def _secured(send: Send) -> Send:
+    """Add the headers of every answer."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *_SECURITY]
+        await send(message)
+
+    return sending
+
+
 @cache
 def _event_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
@@ -125,34 +162,38 @@ def _event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        return problem(error.status, error.what, error.fields)
+        return problem(request, error.status, error.what, error.fields)
     status = next(
         (status for kind, status in _STATUS.items() if isinstance(error, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return await _fail(_, error)
+        return await _fail(request, error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("not served", exc_info=error)
-    return problem(status, str(error))
+    return problem(request, status, str(error))
 
 
-async def _fail_unreached(_: Request, error: Exception) -> Response:
+async def _fail_unreached(request: Request, error: Exception) -> Response:
     logger.error("AWS did not answer in time", exc_info=error)
     return problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "a service that this needs did not answer in time"
+        request, HTTPStatus.SERVICE_UNAVAILABLE, "a service that this needs did not answer in time"
     )
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problem(status, f"{request.url.path} does not take {request.method}")
-    return problem(status, f"there is nothing at {request.url.path}; GET /docs lists what there is")
+        allowed = error.headers if isinstance(error, HTTPException) else None
+        detail = f"{request.url.path} does not take {request.method}"
+        return problem(request, status, detail, headers=allowed)
+    return problem(
+        request, status, f"there is nothing at {request.url.path}; GET /docs lists what there is"
+    )
 
 
-async def _fail(_: Request, error: Exception) -> Response:
+async def _fail(request: Request, error: Exception) -> Response:
     logger.error("unexpected error", exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it was logged")
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it was logged")

@@ -9,31 +9,60 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evergreen.capture.ground_truth import MAX_LABELS
-from evergreen.capture.request_log import MAX_ROWS
+from evergreen.metrics.history import SPANS
 from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.serving.bodies import BINARY_TYPE, CSV_TYPE, JSON_LINES_TYPE
+from functions.shared.openapi_schemas import (
+    answer_schemas,
+    inference_schema,
+    label_schema,
+    prediction_schema,
+    row_schema,
+)
 
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _KEY: list[dict[str, list[str]]] = [{"apiKey": []}]
 
 _PROBLEMS = {
-    "400": "the body is not JSON",
+    "400": "the body cannot be read, or the model is not ready",
     "403": "the API key is missing or wrong",
     "404": "no such model",
+    "406": "the answer cannot be sent in the form that the header accept asks for",
     "413": "too many rows or bytes",
-    "422": "the body does not fit the model; errors lists each field by its path",
+    "415": "the content type or the content encoding is not taken here",
+    "422": "the body or the query does not fit the model; errors lists each field by its path",
     "429": "too many requests",
     "503": "no version is in production, or the rows could not be logged",
 }
-_TYPES = {"float": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
+_TEXT = {"type": "string"}
+_QUERY: dict[str, dict[str, Any]] = {
+    "extra": {
+        "name": "extra",
+        "in": "query",
+        "description": "ignore: pass over columns that are no features",
+        "schema": {"type": "string", "enum": ["refuse", "ignore"], "default": "refuse"},
+    },
+    "probabilities": {
+        "name": "probabilities",
+        "in": "query",
+        "description": "answer the probability of every class too",
+        "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    },
+    "span": {
+        "name": "span",
+        "in": "query",
+        "description": "the time range of the charts",
+        "schema": {"type": "string", "enum": [*SPANS]},
+    },
+}
 _DATATYPES = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
 
 
 def describe(definitions: Mapping[str, ModelDefinition], version: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of a deployment with these models."""
     paths = _general_paths()
-    schemas: dict[str, Any] = {"Problem": _problem_schema()}
+    schemas: dict[str, Any] = {**answer_schemas(), "Document": {"type": "object"}}
     for definition in definitions.values():
         paths |= _model_paths(definition)
         schemas[definition.name] = row_schema(definition)
@@ -56,27 +85,6 @@ def describe(definitions: Mapping[str, ModelDefinition], version: str) -> dict[s
     }
 
 
-def row_schema(definition: ModelDefinition) -> dict[str, Any]:
-    """Return the JSON schema of one row of the model's features."""
-    return {
-        "type": "object",
-        "properties": {name: _schema(each) for name, each in definition.features.items()},
-        "required": [name for name, each in definition.features.items() if not each.nullable],
-        "additionalProperties": False,
-    }
-
-
-def _schema(feature: Feature) -> dict[str, Any]:
-    kind = _TYPES[feature.type]
-    schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
-    if feature.min is not None or feature.max is not None:
-        low = "any" if feature.min is None else f"{feature.min:g}"
-        high = "any" if feature.max is None else f"{feature.max:g}"
-        # Not as minimum and maximum, because a value outside is counted and not refused.
-        schema["description"] = f"plausible from {low} to {high}"
-    return schema
-
-
 def _example(feature: Feature) -> Any:  # noqa: ANN401 - any JSON value
     if feature.type == "category":
         return "a"
@@ -89,121 +97,146 @@ def _example(feature: Feature) -> Any:  # noqa: ANN401 - any JSON value
 
 def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
     name = definition.name
+    forms = _json(prediction_schema(name), _forms(definition))
+    predictions = _json(_reference("Predictions"))
     predict = _operation(
-        name, "Predict rows", _body(_prediction_schema(name), _forms(definition)), "the predictions"
+        name, "Predict rows", "Predictions", body=forms, query=("extra", "probabilities")
     )
+    score = _operation(
+        name,
+        "Predict rows, for clients of MLflow and SageMaker",
+        body={**forms, CSV_TYPE: {"schema": _TEXT}, JSON_LINES_TYPE: {"schema": _TEXT}},
+        answers={**predictions, CSV_TYPE: {"schema": _TEXT}, JSON_LINES_TYPE: {"schema": _TEXT}},
+        query=("extra", "probabilities"),
+        more=("406",),
+    )
+    infer = _operation(
+        name,
+        "Predict rows (Open Inference Protocol)",
+        body={**_json(inference_schema(), _tensors(definition)), BINARY_TYPE: {"schema": {}}},
+        answers={**_json(_reference("Inference")), BINARY_TYPE: {"schema": {}}},
+        query=("extra", "probabilities"),
+    )
+    labels = _operation(
+        name,
+        "Send ground truth: either all labels are accepted, or none",
+        "Accepted",
+        body=_json(label_schema(), {"one label": [_label_example(definition)]}),
+        status="202",
+    )
+    ready = _operation(
+        name,
+        "Whether it can predict now (Open Inference Protocol)",
+        "Ready",
+        more=("400",),
+    )
+    metadata = _operation(name, "Metadata (Open Inference Protocol)", "Metadata")
+    ping = _operation(name, "Whether it can predict now (MLflow)", "Status")
+    text = _operation(
+        name, "Version of the server (MLflow)", answers={"text/plain": {"schema": _TEXT}}
+    )
+    own, open_, kserve = f"/models/{name}", f"/v2/models/{name}", f"/v1/models/{name}"
+    version = f"{open_}/versions/{{version}}"
     return {
-        f"/models/{name}": {"get": _operation(name, "Its features, and the version in production")},
-        f"/models/{name}/predict": {"post": predict},
-        f"/models/{name}/invocations": {
-            "post": {**predict, "summary": "The same, for clients of MLflow and SageMaker"}
-        },
-        f"/models/{name}/ground-truth": {
-            "post": _operation(
-                name,
-                "Send ground truth: either all labels are accepted, or none",
-                _body(_label_schema(), {"one label": [_label_example(definition)]}),
-                "the labels are stored",
-                status="202",
-            )
-        },
-        f"/v2/models/{name}": {"get": _operation(name, "Metadata (Open Inference Protocol)")},
-        f"/v2/models/{name}/ready": {"get": _operation(name, "Whether it can predict now")},
-        f"/v2/models/{name}/infer": {
-            "post": _operation(
-                name,
-                "Predict rows (Open Inference Protocol)",
-                _body({"type": "object", "required": ["inputs"]}, _tensors(definition)),
-                "the predictions",
-            )
+        own: {"get": _operation(name, "Its features, and the version in production", "Model")},
+        f"{own}/predict": {"post": predict},
+        f"{own}/ground-truth": {"post": labels},
+        f"{own}/invocations": {"post": score},
+        f"/endpoints/{name}/invocations": {"post": score},
+        f"{own}/ping": {"get": ping},
+        f"{own}/health": {"get": ping},
+        f"{own}/version": {"get": text},
+        open_: {"get": metadata},
+        f"{open_}/ready": {"get": ready},
+        f"{open_}/infer": {"post": infer},
+        version: {"get": _of_version(metadata)},
+        f"{version}/ready": {"get": _of_version(ready)},
+        f"{version}/infer": {"post": _of_version(infer)},
+        kserve: {"get": _operation(name, "Whether it can predict now (KServe V1)", "Ready")},
+        f"{kserve}:predict": {
+            "post": {**predict, "summary": "Predict rows (KServe V1)"},
         },
     }
+
+
+def _of_version(operation: dict[str, Any]) -> dict[str, Any]:
+    version = {"name": "version", "in": "path", "required": True, "schema": _TEXT}
+    return {**operation, "parameters": [*operation.get("parameters", ()), version]}
 
 
 def _general_paths() -> dict[str, Any]:
+    page, text = {"text/html": {"schema": _TEXT}}, {"text/plain": {"schema": _TEXT}}
     public = {
-        "/": "The status page, for people",
-        "/ping": "Whether the API answers",
-        "/docs": "This documentation",
-        "/openapi.json": "This document",
-        "/v2/health/live": "Whether the server runs (Open Inference Protocol)",
-        "/v2/health/ready": "Whether every model is ready (Open Inference Protocol)",
+        "/": _about("The status page, for people", answers=page),
+        "/ping": _about("Whether the API answers", "Status"),
+        "/docs": _about("This documentation", answers=page),
+        "/openapi.json": _about("This document", "Document"),
+        "/v2/health/live": _about("Whether the server runs (Open Inference Protocol)", "Live"),
+        "/v2/health/ready": _about(
+            "Whether every model is ready (Open Inference Protocol)", "AllReady", more=("400",)
+        ),
+        "/metrics": _about("Metrics for Prometheus", answers=text),
     }
     keyed = {
-        "/models": "The models of this deployment",
-        "/status": "The state of each model; ?span= 1h, 24h or 7d is the time range of the charts",
-        "/v2": "Name and version of the server",
+        "/models": _about("The models of this deployment", "Models"),
+        "/v1/models": _about("Names of the models (KServe V1)", "Names"),
+        "/status": _about(
+            "The state of each model", "DeploymentStatus", query=("span",), more=("422",)
+        ),
+        "/v2": _about("Name and version of the server", "Server"),
     }
-    summaries = public | keyed | {"/metrics": "Metrics for Prometheus"}
-    security = dict.fromkeys(keyed, _KEY) | {"/metrics": [*_KEY, {"bearer": []}]}
-    return {
-        path: {
-            "get": {
-                "tags": ["general"],
-                "summary": summary,
-                "responses": {"200": {"description": "as asked"}},
-                **({"security": security[path]} if path in security else {}),
-            }
-        }
-        for path, summary in summaries.items()
-    }
+    for operation in public.values():
+        del operation["security"]
+    public["/metrics"]["security"] = [*_KEY, {"bearer": []}]
+    return {path: {"get": operation} for path, operation in {**public, **keyed}.items()}
+
+
+def _about(summary: str, schema: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - the arguments of _operation
+    return _operation("general", summary, schema, **more)
 
 
 def _operation(
     tag: str,
     summary: str,
+    schema: str | None = None,
+    *,
     body: dict[str, Any] | None = None,
-    success: str = "as asked",
+    answers: dict[str, Any] | None = None,
     status: str = "200",
+    query: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    without_body = ("403", "404", "429", "503")
+    """Return an operation, whose answer has the named ``schema`` unless ``answers`` says more."""
+    problem = {_PROBLEM: {"schema": _reference("Problem")}}
+    always = {*_PROBLEMS} - {"406"} if body else {"403", "404", "429", "503"}
+    codes = {*always, *more}
     return {
         "tags": [tag],
         "summary": summary,
         "security": _KEY,
-        **({"requestBody": body} if body else {}),
+        **({"parameters": [_QUERY[name] for name in query]} if query else {}),
+        **({"requestBody": {"required": True, "content": body}} if body else {}),
         "responses": {
-            status: {"description": success, "content": {_JSON: {"schema": {"type": "object"}}}},
+            status: {
+                "description": "as asked",
+                "content": answers or _json(_reference(schema or "")),
+            },
             **{
-                code: {"description": meaning, "content": {_PROBLEM: problem}}
+                code: {"description": meaning, "content": problem}
                 for code, meaning in _PROBLEMS.items()
-                if body or code in without_body
+                if code in codes
             },
         },
     }
 
 
-def _body(schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
-    named = {name: {"value": value} for name, value in examples.items()}
-    return {"required": True, "content": {_JSON: {"schema": schema, "examples": named}}}
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _prediction_schema(name: str) -> dict[str, Any]:
-    row = {"$ref": f"#/components/schemas/{name}"}
-    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
-    lists = {"type": "array", "items": {"type": "array"}, "minItems": 1, "maxItems": MAX_ROWS}
-    columns = {"type": "object", "additionalProperties": {"type": "array"}}
-    split = {
-        "type": "object",
-        "properties": {
-            "columns": {"type": "array", "items": {"type": "string"}},
-            "data": {"type": "array", "items": {"type": "array"}},
-        },
-        "required": ["columns", "data"],
-    }
-    forms: dict[str, Any] = {
-        "instances": {"anyOf": [rows, lists]},
-        "inputs": {"anyOf": [columns, rows, lists]},
-        "dataframe_split": split,
-        "dataframe_records": rows,
-    }
-    return {
-        "type": "object",
-        "properties": {**forms, "metadata": {"type": "object"}, "id": {"type": "string"}},
-        "oneOf": [{"required": [form]} for form in forms],
-        "additionalProperties": False,
-    }
+def _json(schema: dict[str, Any], examples: dict[str, Any] | None = None) -> dict[str, Any]:
+    named = {name: {"value": value} for name, value in (examples or {}).items()}
+    return {_JSON: {"schema": schema, **({"examples": named} if named else {})}}
 
 
 def _forms(definition: ModelDefinition) -> dict[str, Any]:
@@ -229,55 +262,10 @@ def _tensors(definition: ModelDefinition) -> dict[str, Any]:
     return {"one row": {"inputs": tensors}}
 
 
-def _label_schema() -> dict[str, Any]:
-    label = {
-        "type": "object",
-        "properties": {
-            "request_id": {
-                "type": "string",
-                "format": "uuid",
-                "description": "the request_id of the prediction's answer; your own ids are not "
-                "accepted",
-            },
-            "row": {"type": "integer", "minimum": 0, "maximum": MAX_ROWS - 1, "default": 0},
-            "label": {
-                "type": ["string", "number", "boolean"],
-                "description": "a number, or a class of the same type as the predictions",
-            },
-            "observed_at": {
-                "type": "string",
-                "format": "date-time",
-                "description": "default: now; not before 2000 and not in the future",
-            },
-        },
-        "required": ["request_id", "label"],
-        "additionalProperties": False,
-    }
-    return {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_LABELS}
-
-
 def _label_example(definition: ModelDefinition) -> dict[str, Any]:
     return {
         "request_id": "6f2c1a34-0d8e-4f0c-9a56-2b1f7c3d9e80",
         "row": 0,
         "label": "a" if definition.task == "classification" else 1.5,
         "observed_at": "2026-01-31T08:00:00Z",
-    }
-
-
-def _problem_schema() -> dict[str, Any]:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "properties": {
-            "type": text,
-            "title": text,
-            "status": {"type": "integer"},
-            "detail": text,
-            "errors": {
-                "type": "array",
-                "items": {"type": "object", "properties": {"path": text, "message": text}},
-            },
-        },
-        "required": ["type", "title", "status", "detail"],
     }

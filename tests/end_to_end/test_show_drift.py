@@ -14,14 +14,11 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.shared.demo_steps import MODEL, MODELS, example_row
-from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import train_and_promote
-from cli.shared.progress import Steps
 from cli.shared.traffic import Api
 from evergreen.clock import to_text, utc_now
 from evergreen.model_definition import find_definition
-from models.flight_delay.data import load_flights
 from tests.support.prometheus_server import wait
+from tests.support.serving_flights import wait_until_flights_serve
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,15 +47,8 @@ class Window:
 @pytest.fixture(scope="module")
 def window(deployed: Target) -> Window:
     definition = find_definition(MODELS, MODEL)
-    loop = Loop(deployed, definition)
-    if loop.pointer() is None:
-        flights = load_flights([1, 2], 0.1)
-        with Steps() as steps, steps.step("train", "Train") as say:
-            train_and_promote(deployed, definition, MODELS / MODEL, flights, "flights", say)
-    pointer = loop.pointer()
-    assert pointer is not None
     with Api.of(deployed) as api:
-        loop.wait_until_serving(api, pointer.version)
+        wait_until_flights_serve(deployed, api)
         start = utc_now()
         for _ in range(2):
             api.predict(MODEL, {"instances": [example_row()] * (ROWS // 2)})

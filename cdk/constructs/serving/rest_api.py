@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -17,6 +18,27 @@ if TYPE_CHECKING:
     from cdk.settings import Settings
 
 ANY = "ANY"
+_MODEL_ROUTES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
+    ("/models", ("",), "{proxy+}"),
+    ("/v2/models", ("",), "{proxy+}"),
+    ("/v1/models", ("", ":predict"), None),
+    ("/endpoints", ("",), "invocations"),
+)
+"""Where each model answers: the base, what follows its name, and what lies below it."""
+_REFUSALS = {
+    "INVALID_API_KEY": (403, "the header x-api-key is missing or wrong"),
+    "MISSING_AUTHENTICATION_TOKEN": (403, "there is nothing at this path; GET /docs lists all"),
+    "THROTTLED": (429, "too many requests; try again later"),
+    "QUOTA_EXCEEDED": (429, "the quota of the API key is used up"),
+    "REQUEST_TOO_LARGE": (413, "the request is too large"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "the content type is not taken here"),
+    "INTEGRATION_FAILURE": (503, "the function did not answer"),
+    "INTEGRATION_TIMEOUT": (504, "the function did not answer in time"),
+}
+"""Responses of API Gateway itself: their status, and what they say."""
+_BINARY = ["application/octet-stream"]
+# Smaller answers are not worth packing. With any size set, the gateway unpacks requests too.
+_SMALLEST_PACKED = Size.kibibytes(16)
 
 
 class RestApi(Construct):
@@ -44,6 +66,8 @@ class RestApi(Construct):
             rest_api_name=name,
             description="Evergreen: predictions, ground truth, and what there is to ask",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
+            binary_media_types=_BINARY,
+            min_compression_size=_SMALLEST_PACKED,
             cloud_watch_role=True,
             # API Gateway has one such role for all APIs of an account and region. Deleting it with
             # one stage would silence the logs of the others.
@@ -69,12 +93,32 @@ class RestApi(Construct):
                 throttling_burst_limit=throttle.burst_limit,
             ),
         )
+        self._describe_refusals()
         # Not `add_api_key`, which makes the key depend on the stage. A function behind the stage
         # compares keys, so the key must exist before the stage. The usage plan connects both.
         self.key = apigateway.ApiKey(self.api, "Key", api_key_name=name)
         plan = self.api.add_usage_plan("Plan", name=name, throttle=throttle)
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(self.key)
+
+    def _describe_refusals(self) -> None:
+        """Let the gateway's own refusals be problem details, as those of the functions are."""
+        for kind, (status, detail) in _REFUSALS.items():
+            title = HTTPStatus(status).phrase
+            body = (
+                f'{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"'
+                ',"error":"DETAIL","message":"DETAIL"}'.replace("DETAIL", detail)
+            )
+            self.api.add_gateway_response(
+                kind,
+                type=getattr(apigateway.ResponseType, kind),
+                status_code=str(status),
+                templates={"application/json": body},
+                response_headers={
+                    "content-type": "'application/problem+json'",
+                    "x-content-type-options": "'nosniff'",
+                },
+            )
 
     def route(
         self,
@@ -91,12 +135,14 @@ class RestApi(Construct):
     def route_model(self, endpoint: ModelEndpoint) -> None:
         """Route everything about a model to its function, in the stack that has the function."""
         stack, name = Stack.of(endpoint), endpoint.model
-        for base in ("/models", "/v2/models"):
+        for base, own, below in _MODEL_ROUTES:
             parent: apigateway.IResource = self.api.root.resource_for_path(base)
             if stack is not Stack.of(self):
                 parent = self._imported(endpoint, base, parent)
-            resource = parent.add_resource(name)
-            for part in (resource, resource.add_resource("{proxy+}")):
+            parts = [parent.add_resource(name + suffix) for suffix in own]
+            if below:
+                parts.append(parts[0].add_resource(below))
+            for part in parts:
                 part.add_method(ANY, _proxy_to(endpoint.live), api_key_required=True)
             path = f"{base}/{name}"
             self.allow(f"Api{path.replace('/', '-')}", endpoint.live, f"{path}*")

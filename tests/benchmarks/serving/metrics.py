@@ -71,6 +71,7 @@ def main() -> None:
             "EVERGREEN_MODEL": "late_bus",
             "EVERGREEN_REQUEST_STREAM": "requests",
             "EVERGREEN_LABEL_STREAM": "labels",
+            "EVERGREEN_VERSION": "0",
             "EVERGREEN_MODELS": models,
         }
         with (

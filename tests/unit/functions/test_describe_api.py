@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from evergreen.serving.requests import RequestReader
 from functions.describe_api import routes
 from functions.describe_api.handler import handler
 from functions.describe_api.settings import settings
-from functions.predict.routes import router as model_router
+from functions.predict.protocols import ROUTERS
 from functions.shared import clients
 from functions.shared.openapi import describe
 from tests.support.gateway_events import Context, event
@@ -105,7 +106,7 @@ def test_health(aws: Account) -> None:
     assert call("GET", "/ping")[:2] == (200, {"status": "ok"})
     assert call("GET", "/v2/health/live")[:2] == (200, {"live": True})
     not_ready = {"ready": False, "not_ready": ["late_bus"]}
-    assert call("GET", "/v2/health/ready")[:2] == (503, not_ready)
+    assert call("GET", "/v2/health/ready")[:2] == (400, not_ready)
     promote(aws.storage(), aws.production())
     assert call("GET", "/v2/health/ready")[:2] == (200, {"ready": True, "not_ready": []})
 
@@ -118,6 +119,9 @@ def test_health(aws: Account) -> None:
         ("POST", "/models/other/ground-truth"),
         ("GET", "/v2/models/other/ready"),
         ("POST", "/v2/models/other/infer"),
+        ("POST", "/v1/models/other:predict"),
+        ("GET", "/v1/models/other"),
+        ("POST", "/endpoints/other/invocations"),
         ("DELETE", "/models/../late_bus"),
     ],
 )
@@ -174,7 +178,7 @@ def test_the_document_is_openapi_and_lists_exactly_the_routes(aws: Account) -> N
     }
     served = {
         (route.path.replace("{model}", "late_bus"), method)
-        for route in (*routes.router.routes, *model_router.routes)
+        for route in chain(routes.router.routes, *(each.routes for each in ROUTERS))
         if isinstance(route, Route) and route.name != "refuse_unknown_model"
         for method in route.methods or ()
         if method != "HEAD"

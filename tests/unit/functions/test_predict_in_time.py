@@ -72,6 +72,7 @@ def calls(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         "EVERGREEN_MODEL": "late_bus",
         "EVERGREEN_REQUEST_STREAM": "requests",
         "EVERGREEN_LABEL_STREAM": "labels",
+        "EVERGREEN_VERSION": "0",
         "EVERGREEN_MODELS": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)

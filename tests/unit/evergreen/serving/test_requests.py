@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 from evergreen.capture.request_log import MAX_ROWS
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 from evergreen.model_definition import ModelDefinition
+from evergreen.serving.bodies import MAX_BYTES
 from evergreen.serving.request_forms import ABSENT
-from evergreen.serving.requests import (
-    MAX_BYTES,
-    MAX_ID_LENGTH,
-    MAX_METADATA_BYTES,
-    PredictionRequest,
-    RequestReader,
-)
+from evergreen.serving.request_options import MAX_ID_LENGTH, MAX_METADATA_BYTES
+from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.value_faults import MAX_LISTED, fault
 
 if TYPE_CHECKING:
@@ -270,7 +266,7 @@ OTHER = "is not known here; allowed: dataframe_records, dataframe_split, id, inp
             "instances",
             "must be a list of objects by feature name, or of lists in feature order",
         ),
-        ({"instances": [GOOD], "rows": 1}, "rows", f"{OTHER}, metadata"),
+        ({"instances": [GOOD], "rows": 1}, "rows", f"{OTHER}, metadata, params"),
         (
             {"instances": [[1, 2]]},
             "instances[0]",
@@ -366,11 +362,13 @@ def test_a_tensor_given_twice_or_half_is_refused() -> None:
     assert paths({**body, "parameters": 1}, open_inference=True) == ["parameters"]
 
 
-@pytest.mark.parametrize("outputs", [[], "predictions", {"name": "predictions"}, [None], [{}]])
+@pytest.mark.parametrize("outputs", ["predictions", {"name": "predictions"}, [None], [{}]])
 def test_outputs_that_no_model_has_are_refused(outputs: Any) -> None:
     body = {**tensors([GOOD], nested=False), "outputs": outputs}
     (found,) = refusal(body, open_inference=True).fields
-    message = "must be a list of objects whose name is one of predictions, confidences"
+    message = (
+        "must be a list of objects whose name is one of predictions, confidences, probabilities"
+    )
     assert found == FieldError("outputs", message)
 
 
@@ -380,7 +378,9 @@ def test_an_open_inference_request_is_refused_in_its_own_words() -> None:
     def found(changed: Any) -> FieldError:
         return refusal(changed, open_inference=True).fields[0]
 
-    allowed = "is not known here; allowed: id, inputs, outputs, parameters"
+    allowed = (
+        "is not known here; allowed: id, inputs, model_name, model_version, outputs, parameters"
+    )
     assert found({}) == FieldError("inputs", "is missing")
     assert found({**body, "rows": 1}) == FieldError("rows", allowed)
     assert found({**body, "parameters": 1}) == FieldError("parameters", "must be an object")

@@ -52,6 +52,7 @@ def lines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "EVERGREEN_MODEL": "late_bus",
         "EVERGREEN_REQUEST_STREAM": "requests",
         "EVERGREEN_LABEL_STREAM": "labels",
+        "EVERGREEN_VERSION": "0",
         "EVERGREEN_MODELS": str(tmp_path),
     }
     ran = subprocess.run(

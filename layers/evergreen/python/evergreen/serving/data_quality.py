@@ -61,3 +61,24 @@ class QualityCheck:
             missing += values.count(MISSING_CATEGORY)
             unseen += sum(value not in known for value in values)
         return QualityCounts(missing, out_of_range, unseen)
+
+    def explain(self, columns: Columns, found: QualityCounts) -> list[str]:
+        """Return a sentence for each feature with values out of range or unseen in training.
+
+        Parameters
+        ----------
+        found
+            What :meth:`count` found in the same columns.
+        """
+        texts = []
+        if found.out_of_range:
+            for at, name in enumerate(self._numeric):
+                outside = (columns[name] < self._low[at]) | (columns[name] > self._high[at])
+                if rows := int(np.count_nonzero(outside)):
+                    low, high = self._low[at, 0], self._high[at, 0]
+                    texts.append(f"{name}: {rows} outside the plausible range, {low:g} to {high:g}")
+        if found.unseen_categories:
+            for name, known in self._known.items():
+                if rows := sum(value not in known for value in columns[name].tolist()):
+                    texts.append(f"{name}: {rows} that training never saw")
+        return texts

@@ -7,7 +7,7 @@ value stands in the body, so that an error can name the place as the caller wrot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,21 +44,28 @@ class Table:
         Function that returns the path of a row's feature in the body.
     faults
         Errors in the form itself, such as features that do not exist.
+    ignored
+        Names of the columns that are no features and were passed over.
     """
 
     size: int
     columns: dict[str, Sequence[Any]]
     path: Callable[[int, str], str]
     faults: tuple[FieldError, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
-def read_form(key: str, content: object, names: Sequence[str]) -> Table:
+def read_form(
+    key: str, content: object, names: Sequence[str], *, ignore_others: bool = False
+) -> Table:
     """Parse the rows under the top-level ``key`` (one of :data:`FORMS`).
 
     Parameters
     ----------
     names
         The model's features in order.
+    ignore_others
+        Whether columns that are no features are passed over.
 
     Raises
     ------
@@ -66,14 +73,14 @@ def read_form(key: str, content: object, names: Sequence[str]) -> Table:
         422 if the form is so wrong that rows cannot be read.
     """
     if key == "dataframe_split":
-        return _split(key, content, names)
+        return _split(key, content, names, ignore_others=ignore_others)
     if key == "inputs" and isinstance(content, dict):
-        return _columnar(key, content, names)
+        return _columnar(key, content, names, ignore_others=ignore_others)
     if not isinstance(content, list):
         raise unusable(key, _EXPECTED[key])
     if content and isinstance(content[0], list) and key != "dataframe_records":
         return _lists(key, content, names)
-    return _objects(key, content, names)
+    return _objects(key, content, names, ignore_others=ignore_others)
 
 
 _EXPECTED = {
@@ -84,7 +91,7 @@ _EXPECTED = {
 }
 
 
-def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
+def _objects(key: str, rows: list[Any], names: Sequence[str], *, ignore_others: bool) -> Table:
     def path(row: int, name: str) -> str:
         return f"{key}[{row}].{name}"
 
@@ -97,6 +104,7 @@ def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
     known = frozenset(names)
     faults: list[FieldError] = []
     shaped: list[dict[str, Any]] = []
+    ignored: dict[str, None] = {}
     for number, row in enumerate(rows):
         if len(faults) >= MAX_FIELD_ERRORS:
             break
@@ -105,14 +113,17 @@ def _objects(key: str, rows: list[Any], names: Sequence[str]) -> Table:
             continue
         shaped.append(row)
         if not row.keys() <= known:
-            strange = (name for name in row if name not in known)
+            strange = [name for name in row if name not in known]
+            if ignore_others:
+                ignored |= dict.fromkeys(strange)
+                continue
             faults += [
                 unknown(path(number, name), names) for name in islice(strange, MAX_FIELD_ERRORS)
             ]
     if len(shaped) < len(rows):
         raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
     columns = {name: [row.get(name, ABSENT) for row in shaped] for name in names}
-    return Table(len(rows), columns, path, tuple(faults))
+    return Table(len(rows), columns, path, tuple(faults), tuple(ignored))
 
 
 def _lists(
@@ -140,7 +151,7 @@ def _lists(
     )
 
 
-def _split(key: str, content: object, names: Sequence[str]) -> Table:
+def _split(key: str, content: object, names: Sequence[str], *, ignore_others: bool) -> Table:
     if not isinstance(content, dict):
         raise unusable(key, _EXPECTED[key])
     # pandas' orient="split" adds the index, which is not part of the rows.
@@ -151,8 +162,9 @@ def _split(key: str, content: object, names: Sequence[str]) -> Table:
         raise unusable(f"{key}.columns", "must be a list of feature names")
     if not isinstance(rows, list):
         raise unusable(f"{key}.data", "must be a list of rows, each a list of values")
-    faults = _name_faults([(f"{key}.columns[{at}]", name) for at, name in enumerate(order)], names)
-    if faults:
+    ignored = tuple(name for name in order if name not in names) if ignore_others else ()
+    written = [(f"{key}.columns[{at}]", name) for at, name in enumerate(order)]
+    if faults := _name_faults([each for each in written if each[1] not in ignored], names):
         raise RequestError(422, f"{key}.columns does not fit the model", faults)
     table = _lists(f"{key}.data", rows, names, order)
     absent = frozenset(names) - frozenset(order)
@@ -160,13 +172,20 @@ def _split(key: str, content: object, names: Sequence[str]) -> Table:
         table.size,
         table.columns,
         lambda row, name: f"{key}.columns.{name}" if name in absent else table.path(row, name),
+        ignored=ignored,
     )
 
 
-def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
-    strange = (name for name in content if name not in names)
-    faults = [unknown(f"{key}.{name}", names) for name in islice(strange, MAX_FIELD_ERRORS)]
-    lists = {name: values for name, values in content.items() if isinstance(values, list)}
+def _columnar(
+    key: str, content: dict[str, Any], names: Sequence[str], *, ignore_others: bool
+) -> Table:
+    strange = [name for name in content if name not in names]
+    faults = (
+        []
+        if ignore_others
+        else [unknown(f"{key}.{name}", names) for name in strange[:MAX_FIELD_ERRORS]]
+    )
+    lists = {name: content[name] for name in names if isinstance(content.get(name), list)}
     faults += [
         FieldError(f"{key}.{name}", "must be a list of values, one for each row")
         for name in content
@@ -174,9 +193,10 @@ def _columnar(key: str, content: dict[str, Any], names: Sequence[str]) -> Table:
     ]
     if faults:
         raise RequestError(422, f"{key} does not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
-    return same_length(
+    table = same_length(
         lists, names, {name: f"{key}.{name}" for name in names}, lambda row, at: f"{at}[{row}]"
     )
+    return replace(table, ignored=tuple(strange))
 
 
 def same_length(

@@ -6,18 +6,29 @@ values checked, to name the place of every error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic_core import from_json, to_json
 
 from evergreen.capture.request_log import MAX_ROWS
 from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY, Columns
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
+from evergreen.serving.binary_tensors import read_binary
+from evergreen.serving.bodies import read_json, read_text, refusal
 from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
-from evergreen.serving.tensors import read_tensors
+from evergreen.serving.request_options import (
+    binary_outputs,
+    json_object,
+    read_id,
+    read_metadata,
+    read_outputs,
+    refuse_others,
+    unused_parameters,
+)
+from evergreen.serving.tensors import read_tensors, without_nan
+from evergreen.serving.text_rows import read_csv, read_json_lines
 from evergreen.serving.value_faults import FLOAT32_END, JSON_TYPES, fault
 
 if TYPE_CHECKING:
@@ -25,19 +36,7 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import ModelDefinition
 
-MAX_BYTES = 5 * 1024 * 1024
-"""Lambda accepts 6 MB for the body and everything around it."""
-MAX_METADATA_BYTES = 1024
-"""Limit of the caller's metadata, which is written into the record of every row."""
-MAX_ID_LENGTH = 128
-RESERVED_METADATA = frozenset(
-    {
-        *("role", "batch_size", "inference_ms", "source_ip", "user_agent", "schema_version", "id"),
-        "shadow",
-    }
-)
-"""Metadata keys that Evergreen writes itself."""
-
+_NAN = b"NaN"
 _NONE = frozenset({type(None)})
 
 
@@ -58,6 +57,12 @@ class PredictionRequest:
         The caller's id of the request, if given.
     outputs
         Names of the requested outputs (Open Inference Protocol), or None for all.
+    probabilities
+        Whether the caller asked for the probability of every class.
+    binary
+        Names of the outputs to be sent as raw bytes (Open Inference Protocol).
+    warnings
+        What of the request was passed over, in words.
     """
 
     columns: Columns
@@ -65,27 +70,14 @@ class PredictionRequest:
     metadata: Mapping[str, Any]
     id: str | None = None
     outputs: tuple[str, ...] | None = None
+    probabilities: bool = False
+    binary: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """Number of rows."""
         return len(next(iter(self.columns.values())))
-
-
-def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Read a body as JSON.
-
-    Raises
-    ------
-    RequestError
-        413 if it is too long; 400 if it is not JSON, for example because it has NaN or Infinity.
-    """
-    if len(body) > MAX_BYTES:
-        raise RequestError(413, f"the body has {len(body)} bytes; at most {MAX_BYTES} are taken")
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise RequestError(400, f"the body is not valid JSON: {error}") from None
 
 
 class RequestReader:
@@ -118,61 +110,113 @@ class RequestReader:
             index for index, name in enumerate(self._numeric) if self._types[name] == "integer"
         ]
 
-    def read(self, body: bytes) -> PredictionRequest:
+    def read(
+        self, body: bytes, *, nan: bool = False, ignore_others: bool = False
+    ) -> PredictionRequest:
         """Read a body with one of ``instances | inputs | dataframe_split | dataframe_records``.
+
+        Parameters
+        ----------
+        nan
+            Whether the token ``NaN`` is taken for a missing value: MLflow's clients send it.
+        ignore_others
+            Whether columns that are no features are passed over, with a warning.
 
         Raises
         ------
         RequestError
             400 not JSON, 413 too large, 422 not fitting the model, with the path of each fault.
         """
-        content = _object(read_json(body))
+        content = json_object(read_json(body, nan=nan))
         given = [key for key in FORMS if key in content]
         if len(given) != 1:
             found = f"found {', '.join(given)}" if given else "found none"
-            raise _refusal("$", f"must have exactly one of {', '.join(FORMS)}; {found}")
-        _refuse_others(content, {*FORMS, "metadata", "id"})
-        table = read_form(given[0], content[given[0]], self._names)
-        return self._request(table, content, _metadata(content.get("metadata"), "metadata"))
+            raise refusal("$", f"must have exactly one of {', '.join(FORMS)}; {found}")
+        refuse_others(content, {*FORMS, "metadata", "id", "params"})
+        table = read_form(given[0], content[given[0]], self._names, ignore_others=ignore_others)
+        if nan and _NAN in body:
+            table = replace(
+                table, columns={name: without_nan(each) for name, each in table.columns.items()}
+            )
+        read = self._request(table, content, read_metadata(content.get("metadata"), "metadata"))
+        return replace(read, warnings=(*read.warnings, *unused_parameters(content.get("params"))))
 
-    def read_open_inference(self, body: bytes) -> PredictionRequest:
+    def read_csv(
+        self, body: bytes, *, header: bool | None = None, ignore_others: bool = False
+    ) -> PredictionRequest:
+        """Read comma-separated rows; see :func:`evergreen.serving.text_rows.read_csv`."""
+        text = read_text(body)
+        table = read_csv(text, self._types, header=header, ignore_others=ignore_others)
+        return self._request(table, {}, {})
+
+    def read_json_lines(self, body: bytes, *, ignore_others: bool = False) -> PredictionRequest:
+        """Read one row a line; see :func:`evergreen.serving.text_rows.read_json_lines`."""
+        table = read_json_lines(read_text(body), self._types, ignore_others=ignore_others)
+        return self._request(table, {}, {})
+
+    def read_open_inference(
+        self, body: bytes, *, header_length: str | None = None, ignore_others: bool = False
+    ) -> PredictionRequest:
         """Read an inference request of the Open Inference Protocol.
 
         The caller's metadata stands in ``parameters.metadata``.
+
+        Parameters
+        ----------
+        header_length
+            The header that says how much of the body is JSON, if binary tensors stand behind it.
+        ignore_others
+            As for :meth:`read`.
 
         Raises
         ------
         RequestError
             As :meth:`read` does.
         """
-        content = _object(read_json(body))
+        if header_length is None:
+            content, nan = json_object(read_json(body, nan=True)), _NAN in body
+        else:
+            content, nan = json_object(read_binary(body, header_length)), True
         if "inputs" not in content:
-            raise _refusal("inputs", "is missing")
-        _refuse_others(content, {"inputs", "outputs", "parameters", "id"})
+            raise refusal("inputs", "is missing")
+        refuse_others(
+            content, {"inputs", "outputs", "parameters", "id", "model_name", "model_version"}
+        )
         parameters = content.get("parameters", {})
         if not isinstance(parameters, dict):
-            raise _refusal("parameters", "must be an object")
-        metadata = _metadata(parameters.get("metadata"), "parameters.metadata")
-        outputs = _outputs(content.get("outputs"))
-        table = read_tensors(content["inputs"], self._types)
-        return self._request(table, content, metadata, outputs)
+            raise refusal("parameters", "must be an object")
+        metadata = read_metadata(parameters.get("metadata"), "parameters.metadata")
+        asked = content.get("outputs") or None  # a client sends an empty list for all of them
+        outputs = read_outputs(asked)
+        table = read_tensors(
+            content["inputs"],
+            self._types,
+            nan=nan,
+            ignore_others=ignore_others,
+        )
+        read = self._request(table, content, metadata)
+        return replace(
+            read,
+            outputs=outputs,
+            probabilities=outputs is not None and "probabilities" in outputs,
+            binary=binary_outputs(asked, wanted=bool(parameters.get("binary_data_output"))),
+        )
 
     def _request(
-        self,
-        table: Table,
-        content: dict[str, Any],
-        metadata: Mapping[str, Any],
-        outputs: tuple[str, ...] | None = None,
+        self, table: Table, content: dict[str, Any], metadata: Mapping[str, Any]
     ) -> PredictionRequest:
         if not table.size:
-            raise _refusal("$", "must have at least one row")
+            raise refusal("$", "must have at least one row")
         if table.size > MAX_ROWS:
             raise RequestError(413, f"{table.size} rows; at most {MAX_ROWS} are taken at a time")
         written = {name: self._present(name, table.columns[name]) for name in self._names}
         columns = None if table.faults else self._encode(written)
         if columns is None:
             raise self._explain(table)
-        return PredictionRequest(columns, written, metadata, _id(content.get("id")), outputs)
+        warnings = [f"{name} is no feature of this model and was ignored" for name in table.ignored]
+        return PredictionRequest(
+            columns, written, metadata, read_id(content.get("id")), warnings=tuple(warnings[:10])
+        )
 
     def _present(self, name: str, values: Any) -> Any:  # noqa: ANN401 - a sequence of JSON values
         """Read an absent value as null if the feature is nullable."""
@@ -231,50 +275,3 @@ class RequestReader:
                     faults.append(FieldError(table.path(row, name), message))
         reported = tuple(dict.fromkeys(faults))[:MAX_FIELD_ERRORS]
         return RequestError(422, "the rows do not fit the model", reported)
-
-
-def _object(content: object) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise _refusal("$", "must be an object")
-    return content
-
-
-def _refuse_others(content: dict[str, Any], allowed: set[str]) -> None:
-    others = [key for key in content if key not in allowed]
-    if others:
-        message = f"is not known here; allowed: {', '.join(sorted(allowed))}"
-        faults = tuple(FieldError(key, message) for key in others[:MAX_FIELD_ERRORS])
-        raise RequestError(422, "the body has unknown keys", faults)
-
-
-def _metadata(metadata: object, at: str) -> Mapping[str, Any]:
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, dict):
-        raise _refusal(at, "must be an object")
-    if taken := RESERVED_METADATA.intersection(metadata):
-        raise _refusal(f"{at}.{min(taken)}", "is written by the service; choose another name")
-    if len(to_json(metadata)) > MAX_METADATA_BYTES:
-        raise _refusal(at, f"must be at most {MAX_METADATA_BYTES} bytes: every row's record has it")
-    return metadata
-
-
-def _id(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH):
-        return value
-    raise _refusal("id", f"must be a string of 1 to {MAX_ID_LENGTH} characters")
-
-
-def _outputs(content: object) -> tuple[str, ...] | None:
-    if content is None:
-        return None
-    known = ("predictions", "confidences")
-    if isinstance(content, list) and content:
-        names = [item.get("name") if isinstance(item, dict) else None for item in content]
-        if all(name in known for name in names):
-            return tuple(str(name) for name in names)
-    raise _refusal("outputs", f"must be a list of objects whose name is one of {', '.join(known)}")
-
-
-def _refusal(at: str, message: str) -> RequestError:
-    return RequestError(422, "the body does not fit the model", (FieldError(at, message),))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic_core import to_json
 
+from evergreen.serving.binary_tensors import to_binary
+
+if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.serving.champion import Champion
     from evergreen.serving.requests import PredictionRequest
@@ -19,34 +24,79 @@ _LABEL_DATATYPES = {"string": "BYTES", "integer": "INT64", "boolean": "BOOL"}
 def prediction_body(request: PredictionRequest, answer: Answer) -> dict[str, Any]:
     """Return Evergreen's own response; MLflow's clients can read its ``predictions``."""
     named = {} if request.id is None else {"id": request.id}
+    more: dict[str, Any] = {}
+    if request.probabilities:
+        more = {"classes": _classes(answer), "probabilities": answer.probabilities}
+    if answer.warnings:
+        more["warnings"] = answer.warnings
     return {
         **named,
         "request_id": answer.request_id,
         "model_version": answer.model_version,
         "predictions": answer.predictions.outputs,
         "confidences": answer.predictions.confidences,
+        **more,
     }
 
 
-def open_inference_body(request: PredictionRequest, answer: Answer) -> dict[str, Any]:
-    """Return an inference response of the Open Inference Protocol."""
-    data: Mapping[str, Any] = {
+def prediction_csv(answer: Answer) -> str:
+    """Return one prediction a line, as SageMaker's containers do."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([each] for each in answer.predictions.outputs)
+    return text.getvalue()
+
+
+def prediction_lines(answer: Answer) -> bytes:
+    """Return one JSON object a line, with the prediction and the confidence of its row."""
+    outputs, confidences = answer.predictions.outputs, answer.predictions.confidences
+    rows: list[dict[str, Any]] = [{"prediction": each} for each in outputs]
+    if confidences is not None:
+        for row, confidence in zip(rows, confidences, strict=True):
+            row["confidence"] = confidence
+    return b"".join(to_json(row) + b"\n" for row in rows)
+
+
+def open_inference_body(
+    request: PredictionRequest, answer: Answer
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Return an inference response of the Open Inference Protocol.
+
+    Returns
+    -------
+        The body, and the raw values of the outputs that the caller wants in binary; they follow
+        the body.
+    """
+    values: dict[str, Any] = {
         "predictions": answer.predictions.outputs,
         "confidences": answer.predictions.confidences,
+        "probabilities": answer.probabilities,
     }
-    wanted = request.outputs or tuple(data)
-    outputs = [
-        {**tensor, "shape": [request.size], "data": data[tensor["name"]]}
-        for tensor in _outputs(answer.champion)
-        if tensor["name"] in wanted
-    ]
-    return {
+    default = ("predictions", "confidences", *(("probabilities",) * request.probabilities))
+    wanted = request.outputs or default
+    outputs, raw = [], []
+    for tensor in _outputs(answer.champion):
+        name, datatype = tensor["name"], tensor["datatype"]
+        if name not in wanted or values[name] is None:
+            continue
+        row_shape = [len(values[name][0])] if name == "probabilities" else []
+        output = {**tensor, "shape": [request.size, *row_shape]}
+        flat = list(chain(*values[name])) if row_shape else values[name]
+        if name in request.binary:
+            raw.append(to_binary(flat, datatype))
+            outputs.append({**output, "parameters": {"binary_data_size": len(raw[-1])}})
+        else:
+            outputs.append({**output, "data": flat})
+    parameters: dict[str, Any] = {"request_id": answer.request_id}
+    if answer.warnings:
+        parameters["warnings"] = "; ".join(answer.warnings)  # the protocol has no lists here
+    body = {
         "id": answer.request_id if request.id is None else request.id,
         "model_name": answer.champion.definition.name,
         "model_version": answer.model_version,
-        "parameters": {"request_id": answer.request_id},
+        "parameters": parameters,
         "outputs": outputs,
     }
+    return body, raw
 
 
 def open_inference_metadata(champion: Champion) -> dict[str, Any]:
@@ -60,7 +110,12 @@ def open_inference_metadata(champion: Champion) -> dict[str, Any]:
             {"name": name, "datatype": _DATATYPES[feature.type], "shape": [-1, 1]}
             for name, feature in definition.features.items()
         ],
-        "outputs": [{**tensor, "shape": [-1]} for tensor in _outputs(champion)],
+        "outputs": [
+            {**tensor, "shape": [-1, len(champion.predictor.signature.classes or ())]}
+            if tensor["name"] == "probabilities"
+            else {**tensor, "shape": [-1]}
+            for tensor in _outputs(champion)
+        ],
     }
 
 
@@ -99,4 +154,17 @@ def _outputs(champion: Champion) -> list[dict[str, Any]]:
     tensors = [{"name": "predictions", "datatype": datatype}]
     if signature.probabilities:
         tensors.append({"name": "confidences", "datatype": "FP64"})
+        tensors.append({"name": "probabilities", "datatype": "FP64"})
     return tensors
+
+
+def _classes(answer: Answer) -> list[Any] | None:
+    """Return the classes in the order of their probabilities, as the answer writes them."""
+    signature = answer.champion.predictor.signature
+    if answer.probabilities is None or signature.classes is None:
+        return None
+    if signature.class_type == "integer":
+        return [int(each) for each in signature.classes]
+    if signature.class_type == "boolean":
+        return [False, True]
+    return list(signature.classes)

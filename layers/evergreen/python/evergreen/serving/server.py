@@ -34,6 +34,10 @@ class Answer:
     request_id: str
     champion: Champion
     predictions: Predictions
+    probabilities: list[list[float]] | None = None
+    """The probability of every class, row by row, if the caller asked and the model gives it."""
+    warnings: tuple[str, ...] = ()
+    """What the caller should know about the rows, in words."""
 
     @property
     def model_version(self) -> str:
@@ -97,8 +101,14 @@ class PredictionService:
         predictions = champion.predictor.predict(request.columns)
         milliseconds = (self._seconds() - started) * 1000
         _require_finite(predictions, champion.pointer.version)
-        # Not the caller's id, because two requests may have the same one.
-        answer = Answer(new_request_id(), champion, predictions)
+        found = champion.quality.count(request.columns)
+        answer = Answer(
+            new_request_id(),  # not the caller's id, because two requests may have the same one
+            champion,
+            predictions,
+            _probabilities(champion, request),
+            (*request.warnings, *champion.quality.explain(request.columns, found)),
+        )
         shadow = self._shadow.score(
             champion.pointer.shadow, champion.definition, request.columns, milliseconds
         )
@@ -126,7 +136,7 @@ class PredictionService:
         report = self._delivery.deliver(logged)
         if report.spilled:
             self._record(Metric.LOG_SPILLS, report.spilled)
-        self._count(predictions, champion.quality.count(request.columns), milliseconds)
+        self._count(predictions, found, milliseconds)
         for group, number in champion.groups.count(predictions.outputs).items():
             self._record(Metric.OUTPUTS, number, group)
         return answer
@@ -152,6 +162,13 @@ def _require_finite(predictions: Predictions, version: str) -> None:
                 raise PredictionError(
                     f"row {row} got {value}, which is no finite number", where=version
                 )
+
+
+def _probabilities(champion: Champion, request: PredictionRequest) -> list[list[float]] | None:
+    if not request.probabilities:
+        return None
+    found = champion.predictor.probabilities(request.columns)
+    return None if found is None else found.tolist()
 
 
 def _shadow_note(score: ShadowScore | None) -> dict[str, object]:

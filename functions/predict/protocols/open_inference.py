@@ -1,0 +1,86 @@
+"""The Open Inference Protocol (KServe's V2), for its clients and Triton's.
+
+https://github.com/kserve/open-inference-protocol, with its extension of binary tensors.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from evergreen.errors import (
+    BundleError,
+    NoProductionModelError,
+    PointerError,
+    RequestError,
+    UnknownModelError,
+)
+from evergreen.serving.binary_tensors import HEADER
+from evergreen.serving.bodies import BINARY_TYPE, JSON_TYPE, media_type
+from evergreen.serving.requests import RequestReader
+from evergreen.serving.responses import open_inference_body, open_inference_metadata
+from functions.predict.intake import find_service, ignores_others, predict_rows
+from functions.predict.service import Service
+from functions.shared.api import answer
+
+_MODEL = "/v2/models/{model}"
+_VERSION = f"{_MODEL}/versions/{{version}}"
+
+router = APIRouter()
+
+
+@router.post(f"{_MODEL}/infer")
+@router.post(f"{_VERSION}/infer")
+async def infer(model: str, request: Request, version: str | None = None) -> Response:
+    """Predict rows; tensors are JSON, or raw bytes behind the JSON."""
+    serving = find_service(model)
+    media_type(request.headers.get("content-type"), (JSON_TYPE, BINARY_TYPE))
+    read = partial(
+        RequestReader.read_open_inference,
+        header_length=request.headers.get(HEADER),
+        ignore_others=ignores_others(request),
+    )
+    if version is not None:
+        _require(serving, version)
+    parsed, answered = await predict_rows(serving, request, read)
+    body, raw = open_inference_body(parsed, answered)
+    if not raw:
+        return answer(body)
+    head = to_json(body)
+    return Response(head + b"".join(raw), media_type=BINARY_TYPE, headers={HEADER: str(len(head))})
+
+
+@router.get(_MODEL)
+@router.get(_VERSION)
+async def describe_tensors(model: str, version: str | None = None) -> Response:
+    """Return the model's metadata."""
+    serving = find_service(model)
+    if version is not None:
+        _require(serving, version)
+    return answer(open_inference_metadata(serving.server.champion()))
+
+
+@router.get(f"{_MODEL}/ready")
+@router.get(f"{_VERSION}/ready")
+async def check_ready(model: str, version: str | None = None) -> Response:
+    """Return whether the model can predict now; 400 if it cannot, as the protocol asks for 4xx."""
+    serving = find_service(model)
+    try:
+        serving.server.champion()
+    except (NoProductionModelError, PointerError, BundleError) as error:
+        raise RequestError(400, f"not ready: {error}") from error
+    if version is not None:
+        _require(serving, version)
+    return answer({"name": serving.definition.name, "ready": True})
+
+
+def _require(serving: Service, version: str) -> None:
+    """Refuse every version but that in production: no other is loaded."""
+    production = serving.server.champion().pointer.version
+    if version != production:
+        raise UnknownModelError(
+            f"version {version} of {serving.definition.name} does not serve",
+            fix=f"Version {production} does.",
+        )

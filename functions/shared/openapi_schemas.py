@@ -1,0 +1,237 @@
+"""The JSON schemas of the OpenAPI document: what bodies and answers hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evergreen.capture.ground_truth import MAX_LABELS
+from evergreen.capture.request_log import MAX_ROWS
+from evergreen.model_definition import Feature, ModelDefinition
+
+_TYPES = {"float": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
+_TEXT: dict[str, Any] = {"type": "string"}
+_WHOLE: dict[str, Any] = {"type": "integer"}
+_BOOLEAN: dict[str, Any] = {"type": "boolean"}
+_OBJECT: dict[str, Any] = {"type": "object"}
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
+_TEXTS = {"type": "array", "items": _TEXT}
+_OUTPUT = {"type": ["string", "number", "boolean"]}
+
+
+def row_schema(definition: ModelDefinition) -> dict[str, Any]:
+    """Return the JSON schema of one row of the model's features."""
+    return {
+        "type": "object",
+        "properties": {name: _schema(each) for name, each in definition.features.items()},
+        "required": [name for name, each in definition.features.items() if not each.nullable],
+        "additionalProperties": False,
+    }
+
+
+def _schema(feature: Feature) -> dict[str, Any]:
+    kind = _TYPES[feature.type]
+    schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
+    if feature.min is not None or feature.max is not None:
+        low = "any" if feature.min is None else f"{feature.min:g}"
+        high = "any" if feature.max is None else f"{feature.max:g}"
+        # Not as minimum and maximum, because a value outside is counted and not refused.
+        schema["description"] = f"plausible from {low} to {high}"
+    return schema
+
+
+def prediction_schema(name: str) -> dict[str, Any]:
+    """Return the schema of a request in one of the JSON forms."""
+    row = {"$ref": f"#/components/schemas/{name}"}
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
+    lists = {"type": "array", "items": {"type": "array"}, "minItems": 1, "maxItems": MAX_ROWS}
+    columns = {"type": "object", "additionalProperties": {"type": "array"}}
+    split = {
+        "type": "object",
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}},
+            "data": {"type": "array", "items": {"type": "array"}},
+        },
+        "required": ["columns", "data"],
+    }
+    forms: dict[str, Any] = {
+        "instances": {"anyOf": [rows, lists]},
+        "inputs": {"anyOf": [columns, rows, lists]},
+        "dataframe_split": split,
+        "dataframe_records": rows,
+    }
+    return {
+        "type": "object",
+        "properties": {**forms, "metadata": {"type": "object"}, "id": _TEXT, "params": _OBJECT},
+        "oneOf": [{"required": [form]} for form in forms],
+        "additionalProperties": False,
+    }
+
+
+def label_schema() -> dict[str, Any]:
+    """Return the schema of a request with ground truth."""
+    label = {
+        "type": "object",
+        "properties": {
+            "request_id": {
+                "type": "string",
+                "format": "uuid",
+                "description": "the request_id of the prediction's answer; your own ids are not "
+                "accepted",
+            },
+            "row": {"type": "integer", "minimum": 0, "maximum": MAX_ROWS - 1, "default": 0},
+            "label": {
+                "type": ["string", "number", "boolean"],
+                "description": "a number, or a class of the same type as the predictions",
+            },
+            "observed_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "default: now; not before 2000 and not in the future",
+            },
+        },
+        "required": ["request_id", "label"],
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_LABELS}
+
+
+def problem_schema() -> dict[str, Any]:
+    """Return the schema of every error."""
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "properties": {
+            "type": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "error": {**text, "description": "the detail and the errors, for KServe's clients"},
+            "message": {**text, "description": "the same, for SageMaker's clients"},
+            "errors": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"path": text, "message": text}},
+            },
+        },
+        "required": ["type", "title", "status", "detail"],
+    }
+
+
+def answer_schemas() -> dict[str, Any]:
+    """Return the schema of each kind of answer, by its name in the document."""
+    production = _object(
+        {
+            "version": _TEXT,
+            "metric": {"type": ["number", "null"]},
+            "promoted_at": {"type": "string", "format": "date-time"},
+            "reference_dataset_id": {"type": ["string", "null"]},
+        },
+        required=("version", "promoted_at"),
+        null=True,
+    )
+    about = {"name": _TEXT, "task": _TEXT, "target": _TEXT, "metric": _TEXT}
+    tensor = _object(
+        {
+            "name": _TEXT,
+            "datatype": _TEXT,
+            "shape": {"type": "array", "items": _WHOLE},
+            "data": {"type": "array"},
+            "parameters": _OBJECT,
+        },
+        required=("name", "datatype", "shape"),
+    )
+    tensors = {"type": "array", "items": tensor}
+    return {
+        "Problem": problem_schema(),
+        "Status": _object({"status": _TEXT}),
+        "Predictions": _object(
+            {
+                "id": _TEXT,
+                "request_id": {"type": "string", "format": "uuid"},
+                "model_version": _TEXT,
+                "predictions": {"type": "array", "items": _OUTPUT},
+                "confidences": {**_NUMBERS, "type": ["array", "null"]},
+                "classes": {"type": ["array", "null"], "items": _OUTPUT},
+                "probabilities": {"type": ["array", "null"], "items": _NUMBERS},
+                "warnings": _TEXTS,
+            },
+            required=("request_id", "model_version", "predictions", "confidences"),
+        ),
+        "Accepted": _object({"accepted": _WHOLE}),
+        "Model": _object(
+            {**about, "features": _OBJECT, "production": production},
+            required=(*about, "features", "production"),
+        ),
+        "Models": _object(
+            {
+                "models": {
+                    "type": "array",
+                    "items": _object(
+                        {**about, "production": {**_OBJECT, "type": ["object", "null"]}}
+                    ),
+                }
+            }
+        ),
+        "Names": _object({"models": _TEXTS}),
+        "Ready": _object({"name": _TEXT, "ready": _BOOLEAN}),
+        "AllReady": _object({"ready": _BOOLEAN, "not_ready": _TEXTS}),
+        "Live": _object({"live": _BOOLEAN}),
+        "Server": _object({"name": _TEXT, "version": _TEXT, "extensions": _TEXTS}),
+        "Metadata": _object(
+            {
+                "name": _TEXT,
+                "versions": _TEXTS,
+                "platform": _TEXT,
+                "inputs": tensors,
+                "outputs": tensors,
+            }
+        ),
+        "Inference": _object(
+            {
+                "id": _TEXT,
+                "model_name": _TEXT,
+                "model_version": _TEXT,
+                "parameters": _OBJECT,
+                "outputs": tensors,
+            }
+        ),
+        "DeploymentStatus": _OBJECT,
+    }
+
+
+def inference_schema() -> dict[str, Any]:
+    """Return the schema of a request of the Open Inference Protocol."""
+    tensor = _object(
+        {
+            "name": _TEXT,
+            "shape": {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2},
+            "datatype": _TEXT,
+            "data": {"type": "array"},
+            "parameters": _OBJECT,
+        },
+        required=("name", "shape", "datatype"),
+    )
+    output = _object({"name": _TEXT, "parameters": _OBJECT}, required=("name",))
+    return {
+        **_object(
+            {
+                "id": _TEXT,
+                "model_name": _TEXT,
+                "model_version": _TEXT,
+                "parameters": _OBJECT,
+                "inputs": {"type": "array", "items": tensor, "minItems": 1},
+                "outputs": {"type": "array", "items": output},
+            },
+            required=("inputs",),
+        ),
+        "additionalProperties": False,
+    }
+
+
+def _object(
+    properties: dict[str, Any], required: tuple[str, ...] | None = None, *, null: bool = False
+) -> dict[str, Any]:
+    return {
+        "type": ["object", "null"] if null else "object",
+        "properties": properties,
+        "required": list(properties) if required is None else list(required),
+    }

@@ -1,0 +1,148 @@
+"""Request bodies: from the bytes of a request to the text or JSON in them, within limits."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from pydantic_core import from_json
+
+from evergreen.errors import FieldError, RequestError
+
+MAX_BYTES = 5 * 1024 * 1024
+"""Lambda accepts 6 MB for the body and everything around it."""
+JSON_TYPE = "application/json"
+CSV_TYPE = "text/csv"
+JSON_LINES_TYPE = "application/jsonlines"
+BINARY_TYPE = "application/octet-stream"
+_SAME = {
+    "application/x-jsonlines": JSON_LINES_TYPE,
+    "application/x-ndjson": JSON_LINES_TYPE,
+    "application/ndjson": JSON_LINES_TYPE,
+}
+# gzip and zlib, told from each other by their first bytes.
+_ANY_HEADER = 32 + zlib.MAX_WBITS
+_MAGIC = {"gzip": b"\x1f\x8b", "deflate": b"\x78"}
+
+
+def unpack_body(body: bytes, encoding: str | None) -> bytes:
+    """Return the body as it was before its ``Content-Encoding``.
+
+    API Gateway unpacks bodies itself and keeps the header, so a body that does not begin as a
+    packed one is taken as it is.
+
+    Raises
+    ------
+    RequestError
+        413 if it is too long, before or after; 415 for another encoding than gzip or deflate; 400
+        if it is damaged.
+    """
+    name = (encoding or "identity").strip().lower()
+    if name not in {"identity", *_MAGIC}:
+        raise RequestError(415, f"content-encoding {name} is not known; use gzip, deflate, or none")
+    if name == "identity" or not body.startswith(_MAGIC[name]):
+        return _within_limit(body)
+    unpacker = zlib.decompressobj(_ANY_HEADER)
+    try:
+        plain = unpacker.decompress(body, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise RequestError(400, f"the body is not valid {name}: {error}") from None
+    if not unpacker.eof and len(plain) <= MAX_BYTES:
+        raise RequestError(400, f"the body is not valid {name}: it is cut off")
+    return _within_limit(plain)
+
+
+def media_type(header: str | None, taken: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """Return the media type of a body and its parameters; without a header it is JSON.
+
+    Parameters
+    ----------
+    header
+        The ``Content-Type`` of the request.
+    taken
+        The media types that the route takes.
+
+    Raises
+    ------
+    RequestError
+        415 for any other.
+    """
+    first, *rest = (header or JSON_TYPE).split(";")
+    name = first.strip().lower()
+    name = _SAME.get(name, name)
+    if name not in taken:
+        raise RequestError(
+            415,
+            f"content-type {name or 'without a name'} is not taken here; "
+            f"send the header content-type: {' or '.join(taken)}",
+        )
+    parameters = dict(each.strip().lower().partition("=")[::2] for each in rest)
+    return name, parameters
+
+
+def read_json(body: bytes, *, nan: bool = False) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a body as JSON.
+
+    Parameters
+    ----------
+    nan
+        Whether the tokens ``NaN`` and ``Infinity`` are taken, which some clients send although
+        JSON does not have them.
+
+    Raises
+    ------
+    RequestError
+        413 if it is too long; 400 if it is not JSON.
+    """
+    try:
+        return from_json(_within_limit(body), allow_inf_nan=nan)
+    except ValueError as error:
+        raise RequestError(400, f"the body is not valid JSON: {error}") from None
+
+
+def read_text(body: bytes) -> str:
+    """Read a body as UTF-8 text; a byte order mark is no part of it.
+
+    Raises
+    ------
+    RequestError
+        413 if it is too long; 400 if it is not UTF-8.
+    """
+    try:
+        return _within_limit(body).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(400, f"the body is not UTF-8 text: {error}") from None
+
+
+def chosen(accept: str | None, given: tuple[str, ...]) -> str:
+    """Return the first of the media types ``given`` that the caller accepts.
+
+    Parameters
+    ----------
+    accept
+        The ``Accept`` header; without one the first is chosen.
+
+    Raises
+    ------
+    RequestError
+        406 if it accepts none of them.
+    """
+    wanted = [each.split(";")[0].strip().lower() for each in (accept or "*/*").split(",")]
+    for each in wanted:
+        name = _SAME.get(each, each)
+        if name in given:
+            return name
+        if name in {"*/*", "application/*", ""}:
+            return given[0]
+    raise RequestError(406, f"none of {accept} can be sent here; accept {' or '.join(given)}")
+
+
+def refusal(at: str, message: str) -> RequestError:
+    """Return the error for one fault of a body."""
+    return RequestError(422, "the body does not fit the model", (FieldError(at, message),))
+
+
+def _within_limit(body: bytes) -> bytes:
+    if len(body) > MAX_BYTES:
+        raise RequestError(413, f"the body has {len(body)} bytes; at most {MAX_BYTES} are taken")
+    return body
