@@ -83,6 +83,15 @@ async def list_kserve_models() -> Response:
     return answer({"models": list(_definitions())})
 
 
+@router.get("/v1/models/{model}")
+async def check_kserve_ready(model: str) -> Response:
+    """Return whether the model can predict now; 503 if it cannot."""
+    if model not in _definitions():
+        raise _unknown(model)
+    ready = _serves(_production(), model)
+    return answer({"name": model, "ready": ready}, 200 if ready else 503)
+
+
 @router.get("/v2")
 async def describe_server() -> Response:
     """Return the server's name and version for the Open Inference Protocol."""
@@ -121,7 +130,6 @@ async def docs() -> Response:
 
 
 @router.api_route("/v1/models/{model}:predict", methods=_METHODS)
-@router.api_route("/v1/models/{model}", methods=_METHODS)
 @router.api_route("/endpoints/{model}/{rest:path}", methods=_METHODS)
 @router.api_route("/models/{model}", methods=_METHODS)
 @router.api_route("/models/{model}/{rest:path}", methods=_METHODS)
@@ -132,8 +140,12 @@ async def refuse_unknown_model(model: str) -> Response:
     definitions = _definitions()
     if model in definitions:  # the model's own function answers every existing route
         raise HTTPException(404)
-    raise UnknownModelError(
-        f"no model is called {model!r}", fix=f"Known models: {', '.join(definitions) or 'none'}."
+    raise _unknown(model)
+
+
+def _unknown(model: str) -> UnknownModelError:
+    return UnknownModelError(
+        f"no model is called {model!r}", fix=f"Known models: {', '.join(_definitions()) or 'none'}."
     )
 
 

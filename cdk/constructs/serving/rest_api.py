@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from cdk.settings import Settings
 
 ANY = "ANY"
-_MODEL_ROUTES: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
-    ("/models", ("",), "{proxy+}"),
-    ("/v2/models", ("",), "{proxy+}"),
-    ("/v1/models", ("", ":predict"), None),
-    ("/endpoints", ("",), "invocations"),
+_MODEL_ROUTES: tuple[tuple[str, str, str | None], ...] = (
+    ("/models", "", "{proxy+}"),
+    ("/v2/models", "", "{proxy+}"),
+    ("/v1/models", ":predict", None),
+    ("/endpoints", "", "invocations"),
 )
 """Where each model answers: the base, what follows its name, and what lies below it."""
 _REFUSALS = {
@@ -135,11 +135,11 @@ class RestApi(Construct):
     def route_model(self, endpoint: ModelEndpoint) -> None:
         """Route everything about a model to its function, in the stack that has the function."""
         stack, name = Stack.of(endpoint), endpoint.model
-        for base, own, below in _MODEL_ROUTES:
+        for base, suffix, below in _MODEL_ROUTES:
             parent: apigateway.IResource = self.api.root.resource_for_path(base)
             if stack is not Stack.of(self):
                 parent = self._imported(endpoint, base, parent)
-            parts = [parent.add_resource(name + suffix) for suffix in own]
+            parts = [parent.add_resource(name + suffix)]
             if below:
                 parts.append(parts[0].add_resource(below))
             for part in parts:

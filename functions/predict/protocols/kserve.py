@@ -9,7 +9,6 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from evergreen.errors import BundleError, NoProductionModelError, PointerError
 from evergreen.serving.bodies import JSON_TYPE, media_type
 from evergreen.serving.requests import RequestReader
 from evergreen.serving.responses import prediction_body
@@ -27,14 +26,3 @@ async def predict_kserve(model: str, request: Request) -> Response:
     read = partial(RequestReader.read, nan=True, ignore_others=ignores_others(request))
     parsed, answered = await predict_rows(serving, request, read)
     return answer(prediction_body(parsed, answered))
-
-
-@router.get("/v1/models/{model}")
-async def check_kserve_ready(model: str) -> Response:
-    """Return whether the model can predict now; 503 if it cannot."""
-    serving = find_service(model)
-    try:
-        serving.server.champion()
-    except (NoProductionModelError, PointerError, BundleError):
-        return answer({"name": model, "ready": False}, 503)
-    return answer({"name": model, "ready": True})

@@ -107,8 +107,11 @@ def test_health(aws: Account) -> None:
     assert call("GET", "/v2/health/live")[:2] == (200, {"live": True})
     not_ready = {"ready": False, "not_ready": ["late_bus"]}
     assert call("GET", "/v2/health/ready")[:2] == (400, not_ready)
+    assert call("GET", "/v1/models/late_bus")[:2] == (503, {"name": "late_bus", "ready": False})
     promote(aws.storage(), aws.production())
     assert call("GET", "/v2/health/ready")[:2] == (200, {"ready": True, "not_ready": []})
+    assert call("GET", "/v1/models/late_bus")[:2] == (200, {"name": "late_bus", "ready": True})
+    assert call("GET", "/v1/models")[1] == {"models": ["late_bus"]}
 
 
 @pytest.mark.parametrize(
