@@ -94,7 +94,7 @@ def train(
         registry.log_params(run_id, _parameters(estimator, manifest))
         training = rows_of(table, TRAIN)
         bundle = export_bundle(estimator, definition, to_columns(definition, training), run_id)
-        bundle = _with_label_range(bundle, training[definition.target])
+        bundle = with_label_range(bundle, training[definition.target])
         metrics = {
             f"{split}_{name}": value
             for split in (TRAIN, HOLDOUT)
@@ -168,7 +168,7 @@ def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
     return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
 
 
-def _with_label_range(bundle: Bundle, labels: pa.ChunkedArray) -> Bundle:
+def with_label_range(bundle: Bundle, labels: pa.ChunkedArray) -> Bundle:
     """Note in a bundle which labels it was trained on, where they are numbers."""
     if bundle.signature.task == "classification":
         return bundle
