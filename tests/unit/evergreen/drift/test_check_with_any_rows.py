@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from evergreen.bundle.predictor import Predictions
 from evergreen.clock import to_text
+from evergreen.columns import MAX_WHOLE
 from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.splitting import split_rows
 from evergreen.datasets.store import write_dataset
@@ -224,16 +225,20 @@ def test_the_reason_is_said(case: str, feature: str, reasons: set[str | None]) -
 
 
 ODD = {
-    "size": st.none() | st.floats(allow_nan=False),
+    "size": st.none() | st.floats(allow_nan=False, allow_infinity=False),  # as JSON has it
     "rooms": st.none() | st.integers(-(10**30), 10**30),
     "city": st.none() | st.sampled_from(["", "A", "Ä", "\0", " "]) | st.text(max_size=3),
     "garden": st.none() | st.booleans(),
 }
 
 
+# A data set refuses whole numbers that are not exact; a log may hold them.
+ODD_REFERENCE = ODD | {"rooms": st.none() | st.integers(-MAX_WHOLE, MAX_WHOLE)}
+
+
 @settings(max_examples=25)
 @given(
-    st.lists(st.fixed_dictionaries(ODD), min_size=1, max_size=40),
+    st.lists(st.fixed_dictionaries(ODD_REFERENCE), min_size=1, max_size=40),
     st.lists(st.fixed_dictionaries(ODD), max_size=40),
 )
 def test_any_values_get_through(reference: list[Row], window: list[Row]) -> None:
