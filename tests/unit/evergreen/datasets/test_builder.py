@@ -215,7 +215,7 @@ CORRECTIONS = st.sampled_from([None, 500.0, 700.0])  # instead of the outcome
 LABELS_OF_A_ROW = st.lists(st.tuples(MINUTES, st.booleans(), CORRECTIONS), max_size=3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(LABELS_OF_A_ROW, min_size=60, max_size=60),
     st.lists(st.integers(40, 70), min_size=2, max_size=3),
