@@ -43,8 +43,9 @@ def prediction(deployed: Target, row: dict[str, Any]) -> Any:
         return api.predict(MODEL, {"instances": [row]})["predictions"][0]
 
 
+@pytest.mark.parametrize("accept", ["application/octet-stream", "*/*"])
 def test_binary_tensors_of_tritons_client(
-    deployed: Target, row: dict[str, Any], prediction: Any
+    deployed: Target, row: dict[str, Any], prediction: Any, accept: str
 ) -> None:
     inputs = []
     for name, feature in find_definition(MODELS, MODEL).features.items():
@@ -52,11 +53,16 @@ def test_binary_tensors_of_tritons_client(
         tensor = triton.InferInput(name, [1], datatype)
         tensor.set_data_from_numpy(np.array([row[name]], dtype=kind))
         inputs.append(tensor)
-    headers = {"x-api-key": deployed.api_key, "content-type": "application/octet-stream"}
+    headers = {
+        "x-api-key": deployed.api_key,
+        "content-type": "application/octet-stream",
+        "accept": accept,
+    }
     place = urlsplit(deployed.api_url)
     with triton.InferenceServerClient(f"{place.netloc}{place.path.rstrip('/')}") as client:
         answer = client.infer(MODEL, inputs, headers=headers)
     (label,) = answer.as_numpy("predictions").tolist()
+    assert ("data" in answer.get_output("predictions")) is (accept == "*/*")
     assert (label.decode() if isinstance(label, bytes) else label) == prediction
 
 

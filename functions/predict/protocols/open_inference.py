@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol, with its extension of binary 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
@@ -45,6 +46,8 @@ async def infer(model: str, request: Request, version: str | None = None) -> Res
     if version is not None:
         _require(serving, version)
     parsed, answered = await predict_rows(serving, request, read)
+    if not _takes_binary(request):
+        parsed = replace(parsed, binary=frozenset())
     body, raw = open_inference_body(parsed, answered)
     if not raw:
         return answer(body)
@@ -74,6 +77,18 @@ async def check_ready(model: str, version: str | None = None) -> Response:
     if version is not None:
         _require(serving, version)
     return answer({"name": serving.definition.name, "ready": True})
+
+
+def _takes_binary(request: Request) -> bool:
+    """Return whether raw bytes reach the caller; clients take JSON in their place.
+
+    API Gateway decodes an answer of bytes only if the first type of ``Accept`` is a binary one:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+    """
+    if "aws.event" not in request.scope:  # no gateway in between
+        return True
+    first = request.headers.get("accept", "").split(",")[0].split(";")[0]
+    return first.strip().lower() == BINARY_TYPE
 
 
 def _require(serving: Service, version: str) -> None:
