@@ -53,7 +53,8 @@ class MonitoringStack(Stack):
             check_machine=queried.state_machine.state_machine_arn if queried else None,
         )
         Alarms(self, watched, settings, drift.alerts, self._roll_back(retraining))
-        MetricDashboard(self, storage.deployment.models, settings)
+        if settings.everything_watched:
+            MetricDashboard(self, storage.deployment.models, settings)
         for stack_before in (serving, drift, retraining):
             self.add_dependency(stack_before)
 

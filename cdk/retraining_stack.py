@@ -103,7 +103,8 @@ class RetrainingStack(Stack):
         self._start_on_schedule(storage)
         self._keep_failed_rollbacks()
         self._mirror_rollbacks(storage)
-        EventMarks(self, storage.deployment.models, settings)
+        if settings.everything_watched or settings.grafana != "off":
+            EventMarks(self, storage.deployment.models, settings)
         CfnOutput(self, "Tracking", value=settings.tracking_server_arn or settings.tracking)
         if settings.tracking_secret_arn:
             CfnOutput(self, "TrackingSecret", value=settings.tracking_secret_arn)

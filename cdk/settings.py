@@ -120,6 +120,12 @@ class Settings(BaseModel):
     tracking_size: Literal["small", "large"] = "small"
     """Size of the MLflow server on Fargate and its database: ``small`` is one task with half a
     virtual CPU on a ``t4g.micro``, ``large`` two tasks with two each on an ``m7g.large``."""
+    monitoring: Literal["lean", "full"] = "lean"
+    """``lean``: the alarms that say that something failed, and those that take a promotion back.
+    ``full``: also those for slow answers, throttling and silence, and a CloudWatch dashboard."""
+    snap_start: bool = False
+    """Whether each model's function starts from a snapshot, which Lambda bills by the second even
+    without a request. ``evergreen cost`` says how much."""
     grafana: Literal["fargate", "existing", "off"] = "off"
     """Grafana: ``fargate`` brings one, ``existing`` lets yours read the metrics, ``off`` does
     neither."""
@@ -218,6 +224,11 @@ class Settings(BaseModel):
     def image_arguments(self) -> dict[str, str]:
         """The build arguments of every image; they are part of what decides about a rebuild."""
         return {"IMAGE_DATE": self.image_date} if self.image_date else {}
+
+    @property
+    def everything_watched(self) -> bool:
+        """Whether all alarms and the dashboard are made; on an emulator they cost nothing."""
+        return self.monitoring == "full" or self.emulator
 
     @property
     def granted_quotas(self) -> dict[str, int]:

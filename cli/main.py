@@ -15,6 +15,7 @@ from cli.commands import (
     check_drift,
     check_model,
     compact,
+    cost,
     demo,
     deploy,
     doctor,
@@ -54,6 +55,7 @@ app.command("check-drift")(check_drift.command)
 app.command("compact")(compact.command)
 app.command("new-model")(new_model.command)
 app.command("check-model")(check_model.command)
+app.command("cost")(cost.command)
 app.command("train")(train.command)
 app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)

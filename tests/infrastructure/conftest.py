@@ -86,12 +86,14 @@ def aws_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def aws(models: Path, aws_folder: Path) -> Templates:
-    return synthesise({"alert_email": "a@example.com"}, models, aws_folder)
+    context = {"alert_email": "a@example.com", "monitoring": "full", "snap_start": True}
+    return synthesise(context, models, aws_folder)
 
 
 @pytest.fixture(scope="session")
 def athena(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     context = {"engine": "athena", "tracking": "fargate", "grafana": "fargate"}
+    context["monitoring"] = "full"
     return synthesise(context, models, tmp_path_factory.mktemp("athena"))
 
 
@@ -148,6 +150,7 @@ def _changed(text: str, changes: dict[str, str]) -> str:
 def unusual(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """Give the templates for AWS of the two models, with settings that leave things out."""
     context = {"table_upkeep": "function", "no_traffic_after": "", "tracking": "fargate"}
+    context["monitoring"] = "full"
     return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-aws"))
 
 

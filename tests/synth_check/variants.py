@@ -17,6 +17,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "alert_email": "a@example.com",
         "tracking": "fargate",
         "tracking_size": "large",
+        "monitoring": "full",
+        "snap_start": True,
         "grafana": "fargate",
         "services_domain": "ml.example.com",
         "services_certificate_arn": (

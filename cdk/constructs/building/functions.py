@@ -119,8 +119,8 @@ class PythonFunction(EvergreenFunction):
     layer
         The dependency layer it runs on.
     model
-        The model that it serves, if any. Then its published versions start from a snapshot on AWS,
-        because callers wait for the answer.
+        The model that it serves, if any. With the setting ``snap_start`` its published versions
+        start from a snapshot on AWS, because callers wait for the answer.
     """
 
     def __init__(
@@ -136,7 +136,8 @@ class PythonFunction(EvergreenFunction):
         environment: Mapping[str, str] = _NOTHING,
     ) -> None:
         super().__init__(scope, id, storage, folder, model)
-        snapshot = model is not None and not storage.deployment.settings.emulator
+        settings = storage.deployment.settings
+        snapshot = model is not None and settings.snap_start and not settings.emulator
         self.function = lambda_.Function(
             self,
             "Function",

@@ -90,6 +90,8 @@ class AlarmSpec:
     """Whether its period follows a setting of the deployment and also applies to an emulator."""
     model: str | None = None
     """The model that it is about; None for the whole deployment."""
+    extra: bool = False
+    """Whether only ``monitoring = "full"`` has it: it tells of slowness or silence."""
     takes_back: bool = False
     """Whether it rolls back a promotion if it begins within the model's watch period."""
 
@@ -98,7 +100,8 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
     """Yield every alarm of a deployment."""
     for model, definition in watched.models.items():
         for spec in _of_model(model, definition, watched, settings):
-            yield replace(spec, model=model)
+            failure = spec.metric in (Metric.SERVER_ERRORS, Metric.MODEL_LOAD_FAILURES)
+            yield replace(spec, model=model, extra=not failure)
     yield AlarmSpec(
         "ApiErrors",
         "AWS/ApiGateway",

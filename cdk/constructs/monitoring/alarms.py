@@ -44,6 +44,8 @@ class Alarms(Construct):
         take_back = actions.LambdaAction(roll_back, use_unique_permission_id=True)
         self.all: list[cloudwatch.Alarm] = []
         for spec in alarm_table(watched, settings):
+            if spec.extra and not settings.everything_watched:
+                continue
             alarm = self._alarm(spec, settings)
             alarm.add_alarm_action(action)
             alarm.add_ok_action(action)

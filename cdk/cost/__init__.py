@@ -1,0 +1,1 @@
+"""What a deployment costs while nobody uses it, computed from its templates."""
