@@ -15,8 +15,9 @@ from evergreen.release.decision_log import decision_key, read_decision_records
 from evergreen.release.history import read_release_history
 from evergreen.release.promotion import promote, reject
 from evergreen.release.rollback import mirror_rollback, move_back, roll_back
-from tests.support.aws_in_process import failing, refusal
+from tests.support.aws_in_process import account, failing, refusal
 from tests.support.fixed_clock import NOW
+from tests.support.killed import Killed
 from tests.support.release_bench import (
     MODEL,
     REGISTRIES,
@@ -195,3 +196,30 @@ def test_a_forgotten_version_without_a_bundle_is_refused(bench: ReleaseBench) ->
 def test_a_context_of_a_release_can_roll_back() -> None:
     assert issubclass(ReleaseContext, RollbackContext)
     assert "registry" not in {field.name for field in fields(RollbackContext)}
+
+
+def test_a_rollback_ended_before_any_of_its_writes_is_finished_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evergreen.release.rollback._check_reference", lambda *_: None)
+    states: list[str] = []
+    number, ended = 0, True
+    while ended:
+        with account() as aws, open_release_bench(aws, tmp_path / str(number)) as bench:
+            first, _ = promoted(bench)
+            bench.now = LATER
+            with bench.killed_before_write(number) as mortal:
+                try:
+                    roll_back(mortal.context, MODEL, "it errs")
+                    ended = False
+                except Killed:
+                    number += 1
+            assert len(bench.context.registry.in_stage(MODEL)) <= 1
+            bench.now = LATER + timedelta(hours=1)
+            made = roll_back(bench.context, MODEL, "it errs")
+            assert (made.challenger, bench.pointer().version) == (first, first)
+            assert bench.records()[2:] == [made]
+            # Where the first call had not committed, the time of the decision is the second's.
+            states.append(str(bench.state()).replace("14:30:00", "13:30:00"))
+    assert number > 8
+    assert set(states) == {states[-1]}
