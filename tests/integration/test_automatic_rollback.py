@@ -49,8 +49,8 @@ def promoted(deployed: Target) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def told(deployed: Target) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Reads the rollback events of the bus."""
+def told(deployed: Target) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """Reads the rollback events of the bus, and waits a few seconds for the first."""
     events, sqs = deployed.client("events"), deployed.client("sqs")
     bus, name = deployed.output("EventBusName"), "rollbacks-heard"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -60,9 +60,12 @@ def told(deployed: Target) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     target = {"Id": "queue", "Arn": wanted["Attributes"]["QueueArn"]}
     events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
 
-    def heard() -> list[dict[str, Any]]:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)
-        messages = answer.get("Messages", [])
+    def heard(patience: int = 5) -> list[dict[str, Any]]:
+        until = time.monotonic() + patience
+        messages: list[Any] = []
+        while not messages and time.monotonic() < until:
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)
+            messages = answer.get("Messages", [])
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"])["detail"] for message in messages]
@@ -117,6 +120,14 @@ def wait_until_back(target: Target, version: str) -> ProductionPointer:
     return pointer
 
 
+def wait_for_rollback_record(target: Target) -> DecisionRecord:
+    """Wait until the newest record is one of a rollback: it is written after the pointer."""
+    until = time.monotonic() + PATIENCE
+    while newest_record(target).decision != "roll_back" and time.monotonic() < until:
+        time.sleep(0.5)
+    return newest_record(target)
+
+
 def wait_until_mirrored(target: Target, version: str) -> None:
     """Wait until MLflow shows a rollback, which it does after production went back."""
     registry, until = release_context_of(target).registry, time.monotonic() + PATIENCE
@@ -135,7 +146,7 @@ def answered_by(target: Target, version: str) -> str:
 
 
 def test_an_alarm_within_the_watch_period_puts_the_version_before_back(
-    deployed: Target, promoted: list[str], told: Callable[[], list[dict[str, Any]]]
+    deployed: Target, promoted: list[str], told: Callable[..., list[dict[str, Any]]]
 ) -> None:
     first, second = promoted
     assert answered_by(deployed, second) == second
@@ -146,13 +157,13 @@ def test_an_alarm_within_the_watch_period_puts_the_version_before_back(
     pointer = wait_until_back(deployed, first)
     assert (pointer.version, pointer.previous, pointer.rolled_back) == (first, second, True)
     assert answered_by(deployed, first) == first
-    record = newest_record(deployed)
+    [event] = told(PATIENCE)  # it is sent after production went back
+    assert (event["model"], event["challenger"], event["champion"]) == (MODEL, first, second)
+    record = wait_for_rollback_record(deployed)
     assert (record.decision, record.challenger, record.champion) == ("roll_back", first, second)
     assert record.reason == f"alarm {alarm}: 8 % are errors"
     assert record.execution is not None
     assert record.execution.endswith(f":alarm:{alarm}")
-    [event] = told()
-    assert (event["model"], event["challenger"], event["champion"]) == (MODEL, first, second)
     registry = release_context_of(deployed).registry
     wait_until_mirrored(deployed, first)
     assert registry.in_stage(MODEL) == [first]
@@ -192,7 +203,7 @@ def test_a_bundle_that_does_not_load_is_taken_out_by_its_own_alarm(
         cloudwatch.put_metric_alarm(**settable)
     pointer = pointer_of(deployed)
     assert (pointer.version, pointer.previous, pointer.rolled_back) == (good, bad, True)
-    assert alarm in newest_record(deployed).reason
+    assert alarm in wait_for_rollback_record(deployed).reason
     # A rollback to a bundle that does not load fails and changes nothing.
     answer = deployed.client("lambda").invoke(
         FunctionName=deployed.output("RollBackFunctionName"),
