@@ -18,12 +18,14 @@ export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
 quick_tests := tests/unit tests/infrastructure
-deployed_tests := tests/integration tests/end_to_end $(wildcard local/*/tests)
+# Tests of the services themselves. They run with the end-to-end tests, so that both halves take alike.
+service_tests := $(wildcard local/*/tests) \
+  $(addprefix tests/integration/,test_local_stack.py test_seaweedfs.py)
 
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr quick-tests check synth-check bench-loop bench-drift bench-log chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt test pr quick-tests integration-tests end-to-end-tests check synth-check bench-loop bench-drift bench-log chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -54,7 +56,7 @@ apt: ## install what the tests need from apt: Prometheus, Alertmanager, node exp
 # The checks keep one core busy for minutes where mypy has no cache, so the quick tests run beside them.
 test: setup apt ## run every check and every test
 	@$(MAKE) -j2 check quick-tests
-	@$(bin)/python -m pytest $(deployed_tests)
+	@$(MAKE) -j$(if $(AWS_ENDPOINT_URL),1,2) integration-tests end-to-end-tests
 
 # Needs neither LocalStack nor a network. The coverage is printed and is no gate.
 pr: setup ## run what a pull request needs: check, unit and infrastructure tests, coverage
@@ -62,6 +64,15 @@ pr: setup ## run what a pull request needs: check, unit and infrastructure tests
 
 quick-tests: setup ## run the unit and infrastructure tests
 	@$(bin)/python -m pytest $(quick_tests) -n 2 --dist loadgroup $(coverage)
+
+# Both wait much of their time, so each starts a stack of its own and they run at the same time. On
+# your own emulator (AWS_ENDPOINT_URL) they run one after the other: no model is promoted yet when the
+# integration tests begin.
+integration-tests: setup apt ## run the tests of parts of the deployed app
+	@$(bin)/python -m pytest tests/integration $(addprefix --ignore=,$(service_tests))
+
+end-to-end-tests: setup apt ## run the tests of the whole loop and of the local services
+	@$(bin)/python -m pytest $(service_tests) tests/end_to_end
 
 check: setup synth-check ## run the linters, the type checker, the import contracts, synth-check
 	@$(bin)/ruff check
