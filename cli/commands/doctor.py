@@ -176,6 +176,8 @@ def _table(findings: list[Inconsistency], *, fixed: bool) -> Table:
 
 
 def _period(text: str) -> timedelta:
+    if text.strip().partition(" ")[0] == "0":  # every unused object, whatever its age
+        return timedelta(0)
     try:
         return parse_period(text)
     except ValueError as error:

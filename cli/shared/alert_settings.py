@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cli.shared.target import Target
 
 _BATCH = 10
+_UNCONFIRMED = " (not confirmed yet)"
 _FUNCTION = "NotifyFunctionName"
 _HIDDEN_SECONDS = 120
 """How long other receivers cannot see a message that is being sent again."""
@@ -82,12 +83,22 @@ class Alerting:
     def test(self) -> dict[str, str]:
         """Send a test alert, and return the outcome by channel.
 
+        The alert topic takes a message also if nobody gets its e-mail. The outcome says so.
+
         Raises
         ------
         FunctionError
             If a channel refused it.
         """
-        return call(self.target, _FUNCTION, {"test": uuid.uuid4().hex})
+        outcomes = call(self.target, _FUNCTION, {"test": uuid.uuid4().hex})
+        emails = [*self._emails()]
+        if any(not email.endswith(_UNCONFIRMED) for email in emails):
+            return outcomes
+        why = "no address has confirmed it yet" if emails else "no address is set up"
+        return {
+            place: why if place.startswith("email:") else outcome
+            for place, outcome in outcomes.items()
+        }
 
     def redeliver(self) -> Iterator[str]:
         """Send the undelivered alerts again; yield the outcome of each that was delivered.
@@ -131,7 +142,7 @@ class Alerting:
             for each in page["Subscriptions"]:
                 if each["Protocol"].startswith("email"):
                     waits = each["SubscriptionArn"] == "PendingConfirmation"
-                    yield each["Endpoint"] + (" (not confirmed yet)" if waits else "")
+                    yield each["Endpoint"] + (_UNCONFIRMED if waits else "")
 
 
 def original_event(message: dict[str, Any]) -> dict[str, Any]:
