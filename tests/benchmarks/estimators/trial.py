@@ -1,0 +1,121 @@
+"""One trial: train a pipeline, export it, serve rows, and compare with scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from evergreen.bundle.predictor import Predictor, closed_categories
+from evergreen.bundle.served import served_definition
+from evergreen.errors import BundleError, RequestError
+from evergreen.model_definition import ModelDefinition
+from evergreen.serving.requests import RequestReader
+from evergreen.training.onnx_export import MAX_RELATIVE_ERROR, export_bundle
+
+if TYPE_CHECKING:
+    from evergreen.columns import Columns
+
+TRAINED, SERVED = 500, 400
+_COLOURS = ("red", "green", "blue", "rare")
+_LONGEST = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The outcome: served with what share of other answers, or refused for what reason."""
+
+    served: bool
+    different: float
+    reason: str
+
+
+def definition_for(task: str) -> ModelDefinition:
+    """Return the definition of the rows: a number that may be missing, and one of each type."""
+    return ModelDefinition.model_validate(
+        {
+            "name": "fruit",
+            "task": task,
+            "target": "ripe",
+            "features": {
+                "size": {"type": "float", "nullable": True},
+                "count": {"type": "integer", "min": 0, "max": 12},
+                "organic": {"type": "boolean"},
+                "colour": {"type": "category"},
+            },
+        }
+    )
+
+
+@cache
+def rows_for(seed: int, size: int) -> Columns:
+    """Return rows; a tenth has no size."""
+    random = np.random.default_rng(seed)
+    sizes = random.normal(5, 2, size).round(2).astype(np.float32)
+    sizes[random.random(size) < 0.1] = np.nan
+    return {
+        "size": sizes,
+        "count": random.integers(0, 12, size).astype(np.float32),
+        "organic": (random.random(size) < 0.4).astype(np.float32),
+        "colour": random.choice(_COLOURS, size, p=[0.4, 0.3, 0.2, 0.1]).astype(object),
+    }
+
+
+def target_for(task: str, columns: Columns) -> Any:
+    """Return the target: two words, or a positive number."""
+    noise = np.random.default_rng(9).normal(0, 0.5, columns["size"].size)
+    value = np.nan_to_num(columns["size"], nan=4.0) + columns["count"] / 3 + noise
+    value += np.where(columns["colour"] == "red", 2.0, 0.0)
+    if task == "classification":
+        return np.where(value > 7.5, "ripe", "unripe").astype(object)
+    return np.maximum(value, 0.1)
+
+
+def try_pipeline(task: str, model: Any) -> Trial:
+    """Train on rows, export, and serve other rows, a tenth with an unseen category, as JSON."""
+    columns, definition = rows_for(1, TRAINED), definition_for(task)
+    with warnings.catch_warnings(action="ignore"):
+        model.fit(pd.DataFrame(columns), target_for(task, columns))
+        try:
+            bundle = export_bundle(model, definition, columns, "1")
+        except BundleError as error:
+            return Trial(served=False, different=0.0, reason=_short(error.what))
+        rows = {name: values.copy() for name, values in rows_for(2, SERVED).items()}
+        rows["colour"][::10] = "never seen"
+        served = served_definition(definition, bundle.signature)
+        reader = RequestReader(served, closed_categories(bundle.signature))
+        note = "serves"
+        try:
+            request = reader.read(_body(rows))
+        except RequestError as error:
+            if len(error.fields) == 0 or "trained on" not in error.fields[0].message:
+                raise
+            note = "serves; an unseen category is refused (422)"
+            rows["colour"][::10] = "red"
+            request = reader.read(_body(rows))
+        found = np.asarray(Predictor(bundle).predict(request.columns).outputs)
+        expected = np.asarray(model.predict(pd.DataFrame(rows))).ravel()
+    if task == "classification":
+        different = float(np.mean(found != expected))
+    else:
+        scale = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
+        different = float(np.mean(~(np.abs(found - expected) <= MAX_RELATIVE_ERROR * scale)))
+    return Trial(served=True, different=different, reason=note)
+
+
+def _body(rows: Columns) -> bytes:
+    records = pd.DataFrame(rows).astype({"organic": bool}).to_dict("records")
+    for record in records:
+        record["size"] = None if np.isnan(record["size"]) else float(record["size"])
+        record["count"] = int(record["count"])
+    return json.dumps({"instances": records}).encode()
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.replace("|", "/").replace("<", "(").replace(">", ")").split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
