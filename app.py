@@ -46,7 +46,8 @@ def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = Non
     tracking = add_services(app, deployment.settings, **place) or tracking_access(storage)
     retraining = RetrainingStack(app, storage, tracking, queries, **place)
     MonitoringStack(app, storage, serving, drift, retraining, **place)
-    Tags.of(app).add("project", "evergreen")
+    for name, value in deployment.settings.tags.items():
+        Tags.of(app).add(name, value)
     if not deployment.settings.emulator:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
         acknowledge(app, production=deployment.settings.production)

@@ -93,6 +93,9 @@ class Settings(BaseModel):
     ``live``, what the services keep is protected against deletion and the failure of a zone."""
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
     """AWS region that is deployed to."""
+    owner: Annotated[Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,128}$")] | None, Unset] = None
+    """Who is asked about the deployment, for example a team: the tag ``owner`` of all resources.
+    Others are ``project``, ``stage`` and, on what one model has for itself, ``model``."""
     architecture: Architecture = "x86_64"
     """Processor of functions and containers. LocalStack takes the one of its own machine."""
     log_retention_days: Literal[1, 7, 14, 30, 90, 180, 365] = 30
@@ -224,6 +227,12 @@ class Settings(BaseModel):
     def image_arguments(self) -> dict[str, str]:
         """The build arguments of every image; they are part of what decides about a rebuild."""
         return {"IMAGE_DATE": self.image_date} if self.image_date else {}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of all resources, by which costs can be told apart."""
+        owner = {"owner": self.owner} if self.owner else {}
+        return {"project": "evergreen", "stage": self.stage, **owner}
 
     @property
     def everything_watched(self) -> bool:

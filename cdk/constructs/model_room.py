@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import NestedStack
+from aws_cdk import NestedStack, Tags
 from constructs import Construct
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ def model_room(scope: Construct, model: str, settings: Settings) -> Construct:
         return scope
     name = f"Nested{camel_case(model)}"
     known = scope.node.try_find_child(name)
-    return known if isinstance(known, Construct) else NestedStack(scope, name)
+    if isinstance(known, Construct):
+        return known
+    made = NestedStack(scope, name)
+    Tags.of(made).add("model", model)
+    return made
 
 
 def camel_case(name: str) -> str:

@@ -86,7 +86,12 @@ def aws_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def aws(models: Path, aws_folder: Path) -> Templates:
-    context = {"alert_email": "a@example.com", "monitoring": "full", "snap_start": True}
+    context = {
+        "alert_email": "a@example.com",
+        "owner": "team data",
+        "monitoring": "full",
+        "snap_start": True,
+    }
     return synthesise(context, models, aws_folder)
 
 

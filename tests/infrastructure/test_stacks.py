@@ -279,3 +279,23 @@ def test_where_mlflow_is_its_lines_take_the_functions_form(fargate: Templates) -
     }
     assert with_mlflow
     assert {each.get("MLFLOW_CONFIGURE_LOGGING") for each in with_mlflow.values()} == {"false"}
+
+
+def tags_of(properties: dict[str, Any]) -> dict[str, str]:
+    return {each["Key"]: each["Value"] for each in properties["Tags"]}
+
+
+def test_the_bill_can_be_told_apart_by_stage_owner_and_model(aws: Templates) -> None:
+    tagged = [
+        each["Properties"]["Tags"]
+        for template in aws.values()
+        for each in template["Resources"].values()
+        if isinstance(each.get("Properties", {}).get("Tags"), list)
+    ]
+    assert len(tagged) > 50
+    common = {"project": "evergreen", "stage": "dev", "owner": "team data"}
+    for tags in tagged:
+        assert common.items() <= tags_of({"Tags": tags}).items()
+    for name, function in functions(aws).items():
+        model = name.removeprefix("evergreen-dev-predict-") if "predict-" in name else None
+        assert tags_of(function).get("model") == model
