@@ -62,6 +62,9 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
                 "LAMBDA_RETRY_BASE_DELAY": "10",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
+                # Only logged for now: `on` refuses what a role does not allow.
+                "EVERGREEN_STRICT_IAM": "log",
+                "EVERGREEN_STRICT_IAM_RECORD": str(paths.accesses),
                 **settings.strictness,
                 **({"EVERGREEN_FIREHOSE_BUFFER": str(paths.firehose)} if buffers else {}),
             },
@@ -74,6 +77,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
         # Firehose accepted and could not write is kept, in a folder of its own.
         shutil.rmtree(folder, ignore_errors=True)
         forget(paths)
+        paths.accesses.unlink(missing_ok=True)
         for part in ("files", "tmp", "home"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         _require_executor(settings)

@@ -58,6 +58,11 @@ class Paths:
         return self.state / "firehose"
 
     @property
+    def accesses(self) -> Path:
+        """The file of what the roles of functions asked for, and whether they may."""
+        return self.logs / "accesses.jsonl"
+
+    @property
     def state_file(self) -> Path:
         """The state file, which lists the running services."""
         return self.state / "state.json"

@@ -24,6 +24,8 @@ _CALL_TIMEOUT = sfn.Timeout.duration(Duration.minutes(1))
 _WORTH_TRYING_AGAIN = [
     # The function's process ended, or it reached its time limit.
     *("Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"),
+    # As many functions as may run at once did.
+    "Lambda.TooManyRequestsException",
     # The function could not reach a service. Every step may run twice, so it is tried again.
     *("ConnectTimeoutError", "EndpointConnectionError", "ReadTimeoutError", "RegistryError"),
 ]

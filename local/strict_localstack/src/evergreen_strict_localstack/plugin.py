@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from localstack.runtime import hooks
 
 from evergreen_strict_localstack import concurrency, metrics
 from evergreen_strict_localstack.stock import apply, is_on
+
+IAM = "EVERGREEN_STRICT_IAM"
+IAM_RECORD = "EVERGREEN_STRICT_IAM_RECORD"
+"""A file for each distinct access of a role, one JSON object a line."""
 
 
 @hooks.on_infra_start()  # type: ignore[untyped-decorator]
@@ -41,3 +48,26 @@ def reserve_concurrency() -> None:
         concurrency.patch(functions.LambdaFunctionProvider, OperationStatus.SUCCESS)
 
     apply(change, concurrency.SETTING)
+
+
+@hooks.on_infra_start()  # type: ignore[untyped-decorator]
+def ask_roles() -> None:
+    """Refuse the calls that their role does not allow."""
+    if not is_on(IAM):
+        return
+
+    def change() -> None:
+        from localstack.aws import handlers  # noqa: PLC0415 - it loads every handler
+        from localstack.services.lambda_.invocation.logs import LogHandler  # noqa: PLC0415
+
+        from evergreen_strict_localstack.iam import logs  # noqa: PLC0415 - only if it is on
+        from evergreen_strict_localstack.iam.gate import Gate  # noqa: PLC0415 - only if it is on
+
+        logs.patch(LogHandler)
+        record = os.environ.get(IAM_RECORD)
+        only_log = os.environ.get(IAM) == "log"
+        gate = Gate(Path(record) if record else None, only_log=only_log)
+        handlers.serve_custom_service_request_handlers.append(gate)
+        handlers.run_custom_response_handlers.append(gate.hide_absence)
+
+    apply(change, IAM)
