@@ -76,7 +76,7 @@ def test_csv_of_sagemakers_client(deployed: Target, row: dict[str, Any], predict
     )
     runtime.meta.events.register(
         "before-send.sagemaker-runtime",
-        lambda request, **_: request.headers.add_header("x-api-key", deployed.api_key),
+        lambda request, **_: request.headers.update({"x-api-key": deployed.api_key}),
     )
     text = io.StringIO()
     csv.writer(text).writerow(row.values())
