@@ -25,7 +25,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt test pr quick-tests integration-tests end-to-end-tests check synth-check bench-loop bench-drift bench-log estimators chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests check synth-check bench-loop bench-drift bench-log estimators chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -65,13 +65,17 @@ pr: setup ## run what a pull request needs: check, unit and infrastructure tests
 quick-tests: setup ## run the unit and infrastructure tests
 	@$(bin)/python -m pytest $(quick_tests) -n 2 --dist loadgroup $(coverage)
 
+# The tests of the local services use the environments and do not build them.
+environments: setup ## build the environments of the local services and functions
+	@$(bin)/python -m local.environments
+
 # Both wait much of their time, so each starts a stack of its own and they run at the same time. On
 # your own emulator (AWS_ENDPOINT_URL) they run one after the other: no model is promoted yet when the
 # integration tests begin.
-integration-tests: setup apt ## run the tests of parts of the deployed app
+integration-tests: environments apt ## run the tests of parts of the deployed app
 	@$(bin)/python -m pytest tests/integration $(addprefix --ignore=,$(service_tests))
 
-end-to-end-tests: setup apt ## run the tests of the whole loop and of the local services
+end-to-end-tests: environments apt ## run the tests of the whole loop and of the local services
 	@$(bin)/python -m pytest $(service_tests) tests/end_to_end
 
 check: setup synth-check ## run the linters, the type checker, the import contracts, synth-check

@@ -167,3 +167,9 @@ def _sources(package: Path) -> list[Path]:
 
 def _is(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text() == wanted
+
+
+if __name__ == "__main__":
+    from local.settings import read_settings
+
+    build_all(read_settings().paths, lambda name, what: print(f"{name}: {what}"))  # noqa: T201
