@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,21 @@ def test_only_health_and_documentation_are_open(aws: Templates) -> None:
     assert {"/models/flight_delay/{proxy+}", "/v2/models/flight_delay/{proxy+}"} <= {
         path_of(each["ResourceId"]) for each in methods
     }
+
+
+def test_what_the_gateway_refuses_itself_is_a_problem_too(aws: Templates) -> None:
+    """The emulator sends its own body, so the template alone shows what AWS sends."""
+    refusals = resources(aws["Serving"], "AWS::ApiGateway::GatewayResponse").values()
+    found = {}
+    for each in refusals:
+        problem = json.loads(each["ResponseTemplates"]["application/json"])
+        assert str(problem["status"]) == each["StatusCode"]
+        assert problem["detail"] == problem["error"] == problem["message"]
+        kind = each["ResponseParameters"]["gatewayresponse.header.content-type"]
+        assert kind == "'application/problem+json'"
+        found[each["ResponseType"]] = each["StatusCode"]
+    assert found["INVALID_API_KEY"] == "403"
+    assert found["THROTTLED"] == "429"
 
 
 def test_the_api_key_is_there_before_the_functions_that_compare_it(aws: Templates) -> None:

@@ -128,7 +128,7 @@ def _fail_to_load_a_model(deployed: Target) -> None:
     )
     try:
         response = httpx.get(
-            f"{deployed.api_url.rstrip('/')}/v2/models/{MODEL}/ready",
+            f"{deployed.api_url.rstrip('/')}/models/{MODEL}/ping",
             headers={"x-api-key": deployed.api_key},
             timeout=60,
         )
