@@ -34,8 +34,11 @@ def dimensions(pairs: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def cloudwatch(strict: Emulator) -> Any:
     client = strict.client("cloudwatch")
+    # An alarm looks at the time before its creation, and looks again a whole period later.
+    before = datetime.now(UTC) - timedelta(seconds=30)
     data = [
         {
+            "Timestamp": before,
             "MetricName": "Requests",
             "Dimensions": dimensions(pairs),
             "Values": [1],
