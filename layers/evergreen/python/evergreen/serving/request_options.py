@@ -69,7 +69,9 @@ def unused_parameters(params: object) -> list[str]:
         return []
     if not isinstance(params, dict):
         raise refusal("params", "must be an object")
-    return [f"params.{name} was ignored: this model takes no parameters" for name in params][:10]
+    return [f"params.{name} was ignored: this model takes no parameters" for name in params][
+        :MAX_FIELD_ERRORS
+    ]
 
 
 def read_outputs(content: object) -> tuple[str, ...] | None:

@@ -215,7 +215,11 @@ class RequestReader:
             raise self._explain(table)
         warnings = [f"{name} is no feature of this model and was ignored" for name in table.ignored]
         return PredictionRequest(
-            columns, written, metadata, read_id(content.get("id")), warnings=tuple(warnings[:10])
+            columns,
+            written,
+            metadata,
+            read_id(content.get("id")),
+            warnings=tuple(warnings[:MAX_FIELD_ERRORS]),
         )
 
     def _present(self, name: str, values: Any) -> Any:  # noqa: ANN401 - a sequence of JSON values

@@ -11,7 +11,7 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from evergreen.errors import FieldError, RequestError
+from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 from evergreen.serving.bodies import read_json
 from evergreen.serving.request_forms import ABSENT, Table, read_form, unknown
 
@@ -59,7 +59,7 @@ def read_csv(
             message = f"has {len(row)} values; expected {len(order)}: {', '.join(order)}"
             faults.append(FieldError(f"line {number}", message))
     if faults:
-        raise RequestError(422, "the lines do not fit the model", tuple(faults[:10]))
+        raise RequestError(422, "the lines do not fit the model", tuple(faults[:MAX_FIELD_ERRORS]))
     places = {name: order.index(name) for name in names if name in order}
     columns: dict[str, Sequence[Any]] = {
         name: [typed(row[places[name]], kind) for row in rows]
