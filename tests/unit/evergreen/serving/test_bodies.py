@@ -52,7 +52,13 @@ def test_a_small_body_that_unpacks_to_too_much_is_413() -> None:
     assert len(unpack_body(gzip.compress(b" " * MAX_BYTES), "gzip")) == MAX_BYTES
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"abc")[:-9], b"\x1f\x8b damaged"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(gzip.compress(b"abc")[:-9], id="cut short"),
+        pytest.param(b"\x1f\x8b damaged", id="no deflate stream"),
+    ],
+)
 def test_a_damaged_body_is_400(body: bytes) -> None:
     assert status(lambda: unpack_body(body, "gzip")) == 400
 
