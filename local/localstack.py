@@ -62,8 +62,6 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
                 "LAMBDA_RETRY_BASE_DELAY": "10",
                 "EVERGREEN_LAMBDA_PYTHON": str(paths.python("lambda-runtime")),
                 "EVERGREEN_LAMBDA_IMAGES": str(paths.environments),
-                # Only logged for now: `on` refuses what a role does not allow.
-                "EVERGREEN_STRICT_IAM": "log",
                 "EVERGREEN_STRICT_IAM_RECORD": str(paths.accesses),
                 **settings.strictness,
                 **({"EVERGREEN_FIREHOSE_BUFFER": str(paths.firehose)} if buffers else {}),
