@@ -15,6 +15,7 @@ from cdk_nag import AwsSolutionsChecks
 from cdk.acknowledgements import acknowledge
 from cdk.constructs.building.assets import ROOT
 from cdk.constructs.retraining.tracking_access import tracking_access
+from cdk.deployment import read_deployment
 from cdk.drift_stack import DriftStack
 from cdk.monitoring_stack import MonitoringStack
 from cdk.query_stack import QueryStack
@@ -22,7 +23,6 @@ from cdk.quotas import check_quotas
 from cdk.retraining_stack import RetrainingStack
 from cdk.services import add_services
 from cdk.serving_stack import ServingStack
-from cdk.settings import read_deployment
 from cdk.storage_stack import StorageStack
 from evergreen.errors import EvergreenError
 

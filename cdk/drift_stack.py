@@ -21,7 +21,7 @@ from cdk.constructs.lake import read_lake
 from cdk.constructs.model_room import camel_case
 from cdk.constructs.monitoring.notifications import Notifications
 from cdk.constructs.querying.queried_check import QueriedCheck
-from cdk.settings import period_text, schedule_period
+from cdk.periods import period_text, schedule_period
 from evergreen.lake.query_places import QUERIES
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from cdk.constructs.monitoring.event_marks import EventMarks
 from cdk.constructs.querying.query_states import query_functions
 from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
 from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemaker
-from cdk.settings import schedule_period
+from cdk.periods import schedule_period
 from evergreen.events import SOURCE, EventType
 from evergreen.lake.query_places import QUERIES
 

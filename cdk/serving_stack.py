@@ -16,7 +16,7 @@ from cdk.constructs.lake import compact_lake
 from cdk.constructs.model_room import camel_case, model_room
 from cdk.constructs.serving.model_endpoint import ModelEndpoint
 from cdk.constructs.serving.rest_api import RestApi
-from cdk.settings import schedule_period
+from cdk.periods import schedule_period
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -1,12 +1,10 @@
-"""The settings of a deployment, read from the CDK context, and its model definitions."""
+"""The settings of a deployment, read from the CDK context."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from aws_cdk import Duration
 from aws_cdk import aws_logs as logs
 from pydantic import (
     AfterValidator,
@@ -22,11 +20,10 @@ from pydantic import (
 from cdk.architecture import Architecture, machine_architecture
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError
-from evergreen.model_definition import LOG_COLUMNS, ModelDefinition, Period, load_definitions
+from evergreen.model_definition import Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
@@ -287,48 +284,6 @@ class Settings(BaseModel):
         return name
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """A deployment: its settings, and its models with their folder."""
-
-    settings: Settings
-    models_folder: Path
-    models: Mapping[str, ModelDefinition]
-
-
-def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployment:
-    """Read the settings from the context and every model below ``models_folder``.
-
-    Raises
-    ------
-    EvergreenError
-        If a setting or a model definition is not valid, or there is no model at all.
-    """
-    models = load_definitions(models_folder)
-    if not models:
-        raise EvergreenError(
-            "no model found", where=str(models_folder), fix="Add a folder with a model.toml."
-        )
-    settings = read_settings(context)
-    if settings.engine == "athena":
-        for definition in models.values():
-            _check_column_names(definition)
-    return Deployment(settings, models_folder, models)
-
-
-def _check_column_names(definition: ModelDefinition) -> None:
-    """Check that Athena, to which upper and lower case are the same, can tell columns apart."""
-    known: dict[str, str] = {}
-    for name in (*LOG_COLUMNS, *definition.features):
-        other = known.setdefault(name.lower(), name)
-        if other != name:
-            raise EvergreenError(
-                f"{other!r} and {name!r} are one column for Athena",
-                where=f"{definition.name}: features",
-                fix='Rename one of them, or set engine = "small" in cdk.json.',
-            )
-
-
 def read_settings(context: Mapping[str, Any]) -> Settings:
     """Read the settings from the CDK context, without CDK's keys, which hold a colon or a slash.
 
@@ -354,28 +309,3 @@ def _explain(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{key}: no such setting (there are: {', '.join(sorted(Settings.model_fields))})"
     return f"{key}: {detail['msg']}, not {detail['input']!r}"
-
-
-def schedule_period(period: timedelta) -> Duration:
-    """Return a schedule's period for EventBridge, in whole minutes.
-
-    Raises
-    ------
-    EvergreenError
-        If the period is shorter than a minute or not a whole number of minutes.
-    """
-    minutes, rest = divmod(period, timedelta(minutes=1))
-    if minutes < 1 or rest:
-        raise EvergreenError(
-            "a schedule needs a whole number of minutes, at least one", where=str(period)
-        )
-    return Duration.minutes(minutes)
-
-
-def period_text(period: timedelta) -> str:
-    """Return a period as text for :func:`evergreen.clock.parse_period`, in its largest unit."""
-    seconds = int(period.total_seconds())
-    units = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
-    unit = next(unit for unit, step in units.items() if seconds >= step and seconds % step == 0)
-    number = seconds // units[unit]
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -16,7 +16,7 @@ from evergreen.lake.query_places import QUERIES
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from cdk.settings import Deployment
+    from cdk.deployment import Deployment
 
 _KEPT_NONCURRENT = Duration.days(30)
 _KEPT_QUERIES = Duration.days(1)

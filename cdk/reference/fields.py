@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from cdk.settings import period_text
+from cdk.periods import period_text
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from cdk.cost.standing import Cost, PriceList, read_prices, scheduled_costs, standing_costs
-from cdk.settings import read_deployment
+from cdk.deployment import read_deployment
 from cli.shared import console
 from cli.shared.examples import MODELS
 from cli.shared.options import Json

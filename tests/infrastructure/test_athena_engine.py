@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cdk.settings import read_deployment, read_settings
+from cdk.deployment import read_deployment
+from cdk.settings import read_settings
 from evergreen.errors import EvergreenError
 from tests.infrastructure.test_state_machine import next_states, reachable, tasks
 from tests.support.templates import flat, listed, resources, statements

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cdk.constructs.building.assets import ROOT
 from cdk.cost.standing import BILLED_BY_USE, Cost, read_prices, scheduled_costs, standing_costs
-from cdk.settings import read_deployment
+from cdk.deployment import read_deployment
 from cli.commands import cost
 from cli.main import app
 from tests.infrastructure.conftest import parts_of, synthesise_parts

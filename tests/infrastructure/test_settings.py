@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cdk.constructs.serving.delivery_stream import size_hint
-from cdk.settings import period_text, read_deployment, read_settings, schedule_period
-from evergreen.clock import parse_period
+from cdk.settings import read_settings
 from evergreen.errors import EvergreenError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_command_lines_texts_become_values() -> None:
@@ -54,26 +47,9 @@ def test_what_is_wrong_is_named_with_what_is_allowed(key: str, value: object, sa
         read_settings({key: value})
 
 
-def test_no_model_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EvergreenError, match="no model found"):
-        read_deployment({}, tmp_path)
-
-
 def test_a_name_too_long_for_aws_is_refused() -> None:
     with pytest.raises(EvergreenError, match="AWS accepts 64"):
         read_settings({"stage": "production"}).name("predict", "m" * 40)
-
-
-@pytest.mark.parametrize("period", [timedelta(seconds=30), timedelta(seconds=90)])
-def test_a_schedule_is_in_whole_minutes(period: timedelta) -> None:
-    with pytest.raises(EvergreenError, match="whole number of minutes"):
-        schedule_period(period)
-
-
-@given(st.integers(min_value=1, max_value=10**8))
-def test_a_period_written_is_read_back(seconds: int) -> None:
-    period = timedelta(seconds=seconds)
-    assert parse_period(period_text(period)) == period
 
 
 @pytest.mark.parametrize(("records", "mebibytes"), [(1, 1), (5000, 5), (10**6, 128)])
