@@ -6,7 +6,6 @@ returns the same row. All other lines are left to it. So this may refuse what it
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -15,18 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.capture.ground_truth import EARLIEST, LATEST_AHEAD, MAX_NUMBER, label_fault
+from evergreen.lake.arrays import TIME, json_array, number_array, row_array, text_array, time_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evergreen.model_definition import Feature, ModelDefinition
 
-_TIME = pa.timestamp("us", tz="UTC")
-_TIME_LENGTH = len("2026-01-31T08:00:00.000000Z")
-_LAST_ROW = 2**63 - 1
 _MAX_NESTED = 32
 """Brackets in metadata from which on the careful parser decides whether they are too deep."""
-_FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -128,12 +124,12 @@ class PredictionParser:
             inputs.append(sent)
             places.append(place)
         columns = {
-            "request_id": _texts([each.request_id for each in records]),
-            "model_version": _texts([each.model_version for each in records]),
-            "role": _texts(roles),
-            "confidence": _numbers([each.confidence for each in records]),
-            "input_data": _raw([each.input_data for each in records]),
-            "metadata": _raw([each.metadata for each in records]),
+            "request_id": text_array([each.request_id for each in records]),
+            "model_version": text_array([each.model_version for each in records]),
+            "role": text_array(roles),
+            "confidence": number_array([each.confidence for each in records]),
+            "input_data": json_array([each.input_data for each in records]),
+            "metadata": json_array([each.metadata for each in records]),
             **self._features(inputs),
         }
         return _finish(self._schema, columns, records, "model_output", (places, left))
@@ -181,8 +177,8 @@ class LabelParser:
             records.append(record)
             places.append(place)
         columns = {
-            "request_id": _texts([each.request_id for each in records]),
-            "observed_at": _times([each.observed_at for each in records]),
+            "request_id": text_array([each.request_id for each in records]),
+            "observed_at": time_array([each.observed_at for each in records]),
         }
         return _finish(self._schema, columns, records, "label", (places, left))
 
@@ -199,9 +195,9 @@ def _finish(
     outcomes = [getattr(each, outcome) for each in records]
     numeric = schema.field(outcome).type == pa.float64()
     columns |= {
-        "timestamp": _times([each.timestamp for each in records]),
-        "row": pa.array(_rows(records), pa.int64()),
-        outcome: _numbers(outcomes) if numeric else pa.array(outcomes, pa.string()),
+        "timestamp": time_array([each.timestamp for each in records]),
+        "row": row_array([each.row for each in records]),
+        outcome: number_array(outcomes) if numeric else pa.array(outcomes, pa.string()),
     }
     table = pa.table([columns[name] for name in schema.names], schema=schema)
     fine = _fine(table, outcome)
@@ -223,7 +219,7 @@ def _fine(table: pa.Table, outcome: str) -> list[bool] | None:
     if "observed_at" in table.column_names:
         observed, timestamp = table["observed_at"], table["timestamp"]
         ahead = pc.subtract(observed.cast(pa.int64()), timestamp.cast(pa.int64()))
-        checks.append(pc.greater_equal(observed, pa.scalar(EARLIEST, _TIME)))
+        checks.append(pc.greater_equal(observed, pa.scalar(EARLIEST, TIME)))
         checks.append(pc.less_equal(ahead, int(LATEST_AHEAD.total_seconds()) * 1_000_000))
     if table[outcome].type == pa.float64():
         checks.append(pc.less_equal(pc.abs(table[outcome]), MAX_NUMBER))
@@ -275,45 +271,3 @@ def _outcome_text(definition: ModelDefinition) -> Callable[[Any], str] | None:
         return str(value)
 
     return text
-
-
-def _rows(records: list[Any]) -> list[int | None]:
-    return [each.row if 0 <= each.row <= _LAST_ROW else None for each in records]
-
-
-def _numbers(values: list[float | None]) -> pa.Array:
-    # JSON has no NaN: here it stands for what is missing.
-    return pa.array(np.array(values, dtype=np.float64), pa.float64(), from_pandas=True)
-
-
-def _texts(values: list[str]) -> pa.Array:
-    """Return texts, null where one is empty."""
-    return pa.array([value or None for value in values], pa.string())
-
-
-def _raw(parts: list[msgspec.Raw]) -> pa.Array:
-    """Return pieces of JSON as texts; they are UTF-8, as they could be read."""
-    lengths = np.fromiter((memoryview(part).nbytes for part in parts), np.int32, len(parts))
-    offsets = np.zeros(len(parts) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))]
-    return pa.Array.from_buffers(pa.string(), len(parts), buffers)
-
-
-def _times(values: list[str]) -> pa.Array:
-    """Return times, null where one has another form than ours: a time may be written in many."""
-    plain = [value if len(value) == _TIME_LENGTH and value[-1] == "Z" else None for value in values]
-    try:
-        times = pa.array(plain, pa.string()).cast(_TIME)
-    except pa.ArrowInvalid:
-        times = pa.array([_time(value) for value in plain], _TIME)
-    # What Arrow takes for a year 0, Python does not.
-    early = pc.less(times, pa.scalar(_FIRST, _TIME))
-    return pc.if_else(early, pa.scalar(None, _TIME), times)
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        return None if text is None else pa.scalar(text).cast(_TIME).as_py()
-    except (pa.ArrowInvalid, OverflowError, ValueError):
-        return None
