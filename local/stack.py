@@ -97,6 +97,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
             groups = (("localstack",), tracking, tuple(monitoring.HEALTH))
             for done in [pool.submit(stop, *names) for names in groups]:
                 done.result()
+        seaweedfs.remove_sockets()
         settings.paths.state_file.unlink(missing_ok=True)
         if clean:
             progress("data", "deleting")

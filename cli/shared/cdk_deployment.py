@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from evergreen.errors import EvergreenError
+from local.files import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 APP_FOLDER = Path(__file__).resolve().parents[2]
 _PROGRESS = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
 _TAIL_LINES = 25
+_SECONDS_TO_END = 5
 
 
 class DeploymentError(EvergreenError):
@@ -57,6 +61,8 @@ def deploy(
 ) -> None:
     """Deploy every stack, and bootstrap the account first if that was not done before.
 
+    A deployment with the same log waits until this one has ended.
+
     Parameters
     ----------
     context
@@ -73,7 +79,12 @@ def deploy(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     settings = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
-    with log.open("wb"):  # a new log for each deployment
+
+    def say_waiting() -> None:
+        progress("waiting for another deployment to end")
+
+    with exclusive(log.parent / ".deployment.lock", say_waiting):
+        log.write_bytes(b"")  # a new log for each deployment
         if not _is_bootstrapped(target):
             progress("bootstrapping the account for CDK")
             # Runs outside the repository: inside it, cdk would synthesise the app first.
@@ -153,6 +164,7 @@ def _cdk(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         try:
@@ -165,10 +177,22 @@ def _cdk(
                         stack = found["stack"].rsplit("-", 1)[-1]
                         progress(f"{stack}: {found['done']} of {found['all']} resources")
         except BaseException:
-            process.terminate()
+            _end(process)
             raise
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
         raise DeploymentError(
             f"cdk {arguments[0]} failed:\n{tail}\n", where="deploy", fix=f"Read the log: {log}"
         )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End cdk with every process it started: it runs in a session of its own."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        pass  # it gets SIGKILL like those of its processes that are left
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -147,7 +147,7 @@ def test_artifacts_outlive_crashes_and_down_but_not_clean(
     )
     stack = up(settings, say)
     run = log_artifact(stack, "durable", monkeypatch)
-    for name in ("localstack", "seaweedfs"):
+    for name in ("localstack", "seaweedfs", "postgres"):
         kill(stack, name)
         with pytest.raises(StackNotRunningError, match="ended unexpectedly"):
             running_stack(settings)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
-from local.postgres import locate, password
+from local.postgres import end_leftovers, locate, password
 from local.process import ServiceError
 from local.settings import Paths, Settings
 
@@ -48,3 +51,19 @@ def test_root_closed_off_from_others_keeps_the_database_elsewhere(settings: Sett
 def test_environment_without_postgres_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="has no PostgreSQL in it"):
         locate(Settings(Paths(root=tmp_path, state=tmp_path)))
+
+
+@pytest.mark.parametrize("then", ["pass", "time.sleep(60)"])
+def test_processes_of_a_killed_postgresql_end_before_the_next_starts(
+    tmp_path: Path, then: str
+) -> None:
+    (tmp_path / "postmaster.pid").write_text("1\n")
+    program = f"import time; print(flush=True); time.sleep(0.2); {then}"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE
+    ) as left:
+        assert left.stdout is not None
+        left.stdout.readline()
+        end_leftovers(tmp_path, seconds=1)
+        assert not psutil.pid_exists(left.pid)
+    assert not (tmp_path / "postmaster.pid").exists()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import socket
+import tempfile
+from pathlib import Path
 
 from local import seaweedfs
 from local.ports import pick
 from local.settings import Paths, Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_all_ports_are_given_and_differ(tmp_path: Path) -> None:
@@ -43,3 +43,26 @@ def test_start_forgets_earlier_masters_and_no_data(tmp_path: Path) -> None:
 def test_nothing_listening_takes_no_objects(tmp_path: Path) -> None:
     credentials = seaweedfs.credentials(Settings(Paths(tmp_path, tmp_path)))
     assert not seaweedfs.takes_objects(f"http://127.0.0.1:{pick(None)}", credentials, "bucket")
+
+
+def test_only_sockets_of_runs_that_have_ended_are_deleted() -> None:
+    with tempfile.TemporaryDirectory() as name:  # a short path, as a socket needs
+        folder = Path(name)
+        sockets = {
+            part: folder / f"seaweedfs-{part}-grpc-1.sock" for part in ("filer", "s3", "volume")
+        }
+        for path in sockets.values():
+            with socket.socket(socket.AF_UNIX) as ended:
+                ended.bind(str(path))
+        if os.geteuid() == 0:
+            os.chown(sockets["volume"], 65_534, 65_534)
+        sockets["s3"].unlink()
+        (folder / "another-grpc-1.sock").touch()
+        with socket.socket(socket.AF_UNIX) as running:
+            running.bind(str(sockets["s3"]))
+            running.listen()
+            seaweedfs.remove_sockets(folder)
+        left = {path.name for path in folder.iterdir()}
+    kept = {"another-grpc-1.sock", sockets["s3"].name}
+    others = {sockets["volume"].name} if os.geteuid() == 0 else set()
+    assert left == kept | others

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from cli.shared import cdk_deployment
+from cli.shared.cdk_deployment import DeploymentError, deploy
+from cli.shared.target import Target
+from local.files import exclusive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CDK = """#!/bin/sh
+trap 'echo refuses to end' TERM
+sleep 60 &
+echo $$ $! > "$0.pids"
+echo "Evergreen-dev-Storage |  1/20 | CREATE_COMPLETE"
+wait; sleep 60
+"""
+
+
+@pytest.fixture
+def target() -> Target:
+    return Target("dev", {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"})
+
+
+@pytest.fixture(autouse=True)
+def cdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Replace cdk by a program that starts another one and does not end by itself.
+
+    The account counts as bootstrapped, so that none is asked.
+    """
+    program = tmp_path / "node_modules/.bin/cdk"
+    program.parent.mkdir(parents=True)
+    program.write_text(CDK)
+    program.chmod(0o755)
+    monkeypatch.setattr(cdk_deployment, "APP_FOLDER", tmp_path)
+    monkeypatch.setattr(cdk_deployment, "_is_bootstrapped", lambda _: True)
+    monkeypatch.setattr(cdk_deployment, "_SECONDS_TO_END", 0.2)
+
+
+def test_an_interrupted_deployment_leaves_no_process(target: Target, tmp_path: Path) -> None:
+    said = []
+
+    def interrupted(what: str) -> None:
+        said.append(what)
+        if "resources" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(target, {}, tmp_path / "logs/deploy.log", interrupted)
+    assert said[-1] == "Storage: 1 of 20 resources"
+    pids = [int(pid) for pid in (tmp_path / "node_modules/.bin/cdk.pids").read_text().split()]
+    assert len(pids) == 2
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], 5)
+    assert alive == []
+
+
+def test_a_second_deployment_waits_for_the_first(target: Target, tmp_path: Path) -> None:
+    (tmp_path / "node_modules/.bin/cdk").write_text("#!/bin/sh\n")
+    log, said, waits = tmp_path / "logs/deploy.log", [], threading.Event()
+
+    def progress(what: str) -> None:
+        said.append(what)
+        waits.set()
+
+    log.parent.mkdir()
+    with exclusive(log.parent / ".deployment.lock", pytest.fail):
+        second = threading.Thread(target=deploy, args=(target, {}, log, progress))
+        second.start()
+        assert waits.wait(10)
+    second.join(10)
+    assert said == ["waiting for another deployment to end", "synthesising"]
+
+
+def test_a_failure_comes_with_the_end_of_the_output(target: Target, tmp_path: Path) -> None:
+    (tmp_path / "node_modules/.bin/cdk").write_text("#!/bin/sh\necho no space left; exit 3\n")
+    with pytest.raises(DeploymentError, match="no space left"):
+        deploy(target, {}, tmp_path / "logs/deploy.log", lambda _: None)
