@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from cli.shared.deployed_registry import registry_of
-from evergreen.bundle.store import load_bundle
+from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
@@ -126,17 +126,19 @@ def promote_by_hand(
     say("comparing it with the champion" if pointer else "measuring it")
     rows = load_dataset(context.storage, name, registered.dataset_id)
     candidate = candidate_pointer(registered, promoted_at=utc_now())
+    challenger = load_bundles(context.storage, candidate)
     comparison = compare(
         definition,
         rows_of(rows, HOLDOUT),
-        champion=load_bundle(context.storage, pointer) if pointer else None,
-        challenger=load_bundle(context.storage, candidate),
+        champion=load_bundles(context.storage, pointer).judged if pointer else None,
+        challenger=challenger.judged,
         training=rows_of(rows, TRAIN),
         champion_training=_trained_on(context, name, pointer),
     )
     if pointer:
         reason = f"promoted by hand; {comparison.reason}"
         comparison = comparison.model_copy(update={"decision": "promote", "reason": reason})
+    comparison = comparison.then_serves(challenger.serves)
     context.registry.log_comparison(registered, comparison, utc_now())
     say("promoting")
     return promote(context, name, version, comparison)

@@ -7,6 +7,7 @@ with all numbers and plots goes to the challenger's run in MLflow.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
-from evergreen.bundle.store import load_bundle
+from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.datasets.store import load_dataset
@@ -55,13 +56,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     storage = clients.storage(settings().bucket, LONG)
     rows = load_dataset(storage, definition.name, request.dataset_id)
     at = utc_now()
+    challenger = load_bundles(storage, candidate_pointer(registered, promoted_at=at))
     evaluation = evaluate(
         definition,
         rows_of(rows, HOLDOUT),
         training=rows_of(rows, TRAIN),
-        champion=load_bundle(storage, pointer) if pointer else None,
+        champion=load_bundles(storage, pointer).judged if pointer else None,
         champion_training=_trained_on(storage, pointer, definition.name),
-        challenger=load_bundle(storage, candidate_pointer(registered, promoted_at=at)),
+        challenger=challenger.judged,
+    )
+    evaluation = replace(
+        evaluation, comparison=evaluation.comparison.then_serves(challenger.serves)
     )
     champion = pointer.version if pointer else None
     context = EvaluationContext(

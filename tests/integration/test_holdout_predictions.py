@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evergreen.bundle.predictor import Predictor
-from evergreen.bundle.store import delete_bundle
+from evergreen.bundle.store import delete_bundle, load_bundles
+from evergreen.clock import utc_now
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, rows_of
 from evergreen.datasets.store import load_dataset
+from evergreen.release.promotion import candidate_pointer
 
 if TYPE_CHECKING:
     from tests.support.retraining_bench import Bench
@@ -29,7 +31,10 @@ def test_a_version_has_its_answers_on_rows_it_was_never_trained_on(bench: Bench)
     rows = rows_of(load_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
     assert answers["label"].to_pylist() == rows[definition.target].to_pylist()
     assert answers["timestamp"].to_pylist() == rows["timestamp"].to_pylist()
-    said = Predictor(challenger.bundle).predict(to_columns(definition, rows))
+    registered = bench.context.registry.find(definition.name, challenger.version)
+    bundles = load_bundles(storage, candidate_pointer(registered, promoted_at=utc_now()))
+    assert bundles.serving == challenger.bundle != bundles.judged
+    said = Predictor(bundles.judged).predict(to_columns(definition, rows))
     assert answers["model_output"].to_pylist() == [str(label) for label in said.outputs]
     assert answers["confidence"].to_pylist() == said.confidences
     delete_bundle(storage, definition.name, challenger.version)

@@ -33,8 +33,7 @@ from evergreen.evaluation.evaluate import compare, scores_of
 from evergreen.lake.reader import Lake
 from evergreen.lake.tables import LABELS
 from evergreen.production import ProductionPointer
-from evergreen.training.onnx_export import export_bundle
-from evergreen.training.trainer import fit
+from evergreen.training.refit import fit_bundles
 from evergreen.training.window import choose_window
 from tests.support.lake_tables import catalog_in
 
@@ -61,10 +60,11 @@ LOOP = (CHECK, BUILD, TRAIN_MODEL, EVALUATE)
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A trained model: its bundle, what it was trained on, its metric on the holdout, and what it
-    answers there."""
+    """A trained model: the bundle that serves, and the one that is judged, with its data set, its
+    metric on the holdout, and what it answers there."""
 
     bundle: Bundle
+    judged: Bundle
     dataset_id: str
     metric: float
     holdout: bytes
@@ -95,16 +95,14 @@ class Workshop:
         if dataset_id not in self.versions:
             began = time.process_time()
             definition = self.series.definition
-            estimator = fit(definition, self.series.trainer, rows)
-            training = rows_of(rows, TRAIN)
-            bundle = export_bundle(
-                estimator, definition, to_columns(definition, training), dataset_id
-            )
-            held_out = rows_of(rows, HOLDOUT)
-            scores = scores_of(definition, bundle, held_out, training=training)
-            predictions = Predictor(bundle).predict(to_columns(definition, held_out))
+            bundles = fit_bundles(definition, self.series.trainer, rows, dataset_id).bundles
+            training, held_out = (rows_of(rows, split) for split in (TRAIN, HOLDOUT))
+            scores = scores_of(definition, bundles.judged, held_out, training=training)
+            predictions = Predictor(bundles.judged).predict(to_columns(definition, held_out))
             answers = to_holdout_file(definition, held_out, predictions)
-            version = Version(bundle, dataset_id, scores[definition.metric], answers)
+            version = Version(
+                bundles.serving, bundles.judged, dataset_id, scores[definition.metric], answers
+            )
             self.versions[dataset_id] = version, time.process_time() - began
         return self.versions[dataset_id]
 
@@ -261,8 +259,8 @@ class Deployment:
                 self.series.definition,
                 rows_of(rows, HOLDOUT),
                 training=rows_of(rows, TRAIN),
-                champion=self.champion.bundle,
-                challenger=challenger.bundle,
+                champion=self.champion.judged,
+                challenger=challenger.judged,
             )
 
     def promote(self, version: Version) -> None:

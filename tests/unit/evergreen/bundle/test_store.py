@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +11,10 @@ from evergreen.bundle.store import (
     Bundle,
     Signature,
     TrainedFeature,
+    VersionBundles,
     delete_bundle,
     load_bundle,
+    load_bundles,
     save_bundle,
 )
 from evergreen.errors import BundleError
@@ -119,3 +122,27 @@ def test_a_bundle_for_other_features_does_not_fit(features: Any) -> None:
     )
     with pytest.raises(BundleError, match="the rows are for"):
         BUNDLE.check_fits(ModelDefinition.model_validate({**shape, "features": features}))
+
+
+def test_what_is_judged_is_kept_beside_what_serves(
+    storage: Storage, pointer: ProductionPointer
+) -> None:
+    assert load_bundles(storage, pointer) == VersionBundles(BUNDLE, BUNDLE)
+    judged = replace(BUNDLE, onnx=b"judged")
+    uri, sha256 = save_bundle(storage, "m", BUNDLE, judged=judged, serves="fitted on all rows")
+    both = pointer.model_copy(update={"bundle_uri": uri, "sha256": sha256})
+    assert load_bundle(storage, both) == BUNDLE
+    assert load_bundles(storage, both) == VersionBundles(BUNDLE, judged, "fitted on all rows")
+    assert {item.key for item in storage.list("bundles/")} == {
+        f"bundles/m/7/{name}"
+        for name in (
+            *("model.onnx", "signature.json", "manifest.json"),
+            *("judged/model.onnx", "judged/signature.json"),
+        )
+    }
+    storage.put("bundles/m/7/judged/model.onnx", b"altered")
+    assert load_bundle(storage, both) == BUNDLE
+    with pytest.raises(BundleError, match="SHA-256"):
+        load_bundles(storage, both)
+    delete_bundle(storage, "m", "7")
+    assert list(storage.list("bundles/")) == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.bundle.store import load_bundle
+from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
 from evergreen.datasets.splitting import split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
@@ -72,7 +72,11 @@ def test_from_rows_to_production_in_the_data_bucket(
     promote(context, name, "1", comparison())
     pointer = context.production.read(name)
     assert pointer is not None
-    assert load_bundle(storage, pointer).version == "1"
+    bundles = load_bundles(storage, pointer)
+    assert (bundles.serving.version, bundles.judged.version) == ("1", "1")
+    assert bundles.serving != bundles.judged
+    assert bundles.serves == "the same recipe fitted on all 200 rows serves"
+    assert registry.notes(run.run_id)["serves"] == bundles.serves
     assert registry.with_alias(name, CHAMPION) == "1"
     assert registry.in_stage(name) == ["1"]
     with pytest.raises(NotEnoughDataError, match="no new rows"):

@@ -1,8 +1,10 @@
 """The bundle store: the artefact that serves, as files with a SHA-256 each, without pickle.
 
 A bundle has three files at ``bundles/<model>/<version>/``: ``model.onnx``, ``signature.json`` and
-``manifest.json``. The manifest has the hashes of the other two. The production pointer has the hash
-of the manifest, so one hash verifies all files.
+``manifest.json``. If the model that serves is not the one that is compared
+(:mod:`evergreen.training.refit`), the folder ``judged/`` has the first two files of the latter. The
+manifest has the hashes of all the others. The production pointer has the hash of the manifest, so
+one hash verifies all files.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ONNX = "model.onnx"
 _SIGNATURE = "signature.json"
 _MANIFEST = "manifest.json"
+_JUDGED = "judged/"
 
 
 class TrainedFeature(BaseModel):
@@ -83,6 +86,10 @@ class _Manifest(BaseModel):
     model: str
     version: str
     files: dict[str, str]
+    judged: dict[str, str] | None = None
+    """Hashes of the files below ``judged/``; None where the model that serves is the judged one."""
+    serves: str | None = None
+    """What serves, in words; None for versions that were made before there was a choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,26 @@ class Bundle:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class VersionBundles:
+    """The two bundles of a version.
+
+    Parameters
+    ----------
+    serving
+        What answers, and what the shadow stage scores.
+    judged
+        What is compared: it has not seen its holdout. Often the same as ``serving``.
+    serves
+        What ``serving`` was fitted on, in words; None for versions that were made before there was
+        a choice.
+    """
+
+    serving: Bundle
+    judged: Bundle
+    serves: str | None = None
+
+
 def bundle_key(model: str, version: str) -> str:
     """Return the prefix of a bundle's files, with the slash.
 
@@ -135,23 +162,43 @@ def bundle_key(model: str, version: str) -> str:
     return f"bundles/{model}/{version}/"
 
 
-def save_bundle(storage: Storage, model: str, bundle: Bundle) -> tuple[str, str]:
+def save_bundle(
+    storage: Storage,
+    model: str,
+    bundle: Bundle,
+    *,
+    judged: Bundle | None = None,
+    serves: str | None = None,
+) -> tuple[str, str]:
     """Write a bundle and return its URI and the SHA-256 of its manifest.
 
     The manifest is written last, so a bundle with a manifest is complete.
+
+    Parameters
+    ----------
+    judged
+        The model that is compared, where it is another one; of the same version.
+    serves
+        What serves, in words.
     """
     key = bundle_key(model, bundle.version)
-    files = pack(bundle)
-    for name, body in files.items():
-        storage.put(key + name, body)
     manifest = _Manifest(
         model=model,
         version=bundle.version,
-        files={name: _sha256(body) for name, body in files.items()},
+        files=_put_files(storage, key, bundle),
+        judged=None if judged is None else _put_files(storage, key + _JUDGED, judged),
+        serves=serves,
     )
     body = manifest.model_dump_json(indent=2).encode()
     storage.put(key + _MANIFEST, body)
     return storage.uri(key), _sha256(body)
+
+
+def _put_files(storage: Storage, key: str, bundle: Bundle) -> dict[str, str]:
+    files = pack(bundle)
+    for name, body in files.items():
+        storage.put(key + name, body)
+    return {name: _sha256(body) for name, body in files.items()}
 
 
 def pack(bundle: Bundle) -> dict[str, bytes]:
@@ -200,11 +247,23 @@ def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bu
         If the bundle is in another bucket, incomplete, altered, or of another version.
     """
     key, manifest = _manifest_of(storage, pointer)
-    return Bundle(
-        version=manifest.version,
-        signature=_signature(key, _verified(storage, key + _SIGNATURE, manifest.files[_SIGNATURE])),
-        onnx=_verified(storage, key + _ONNX, manifest.files[_ONNX]),
-    )
+    return _bundle(storage, key, manifest.version, manifest.files)
+
+
+def load_bundles(storage: Storage, pointer: ProductionPointer) -> VersionBundles:
+    """Read what serves and what is compared of the version that a pointer names.
+
+    Raises
+    ------
+    BundleError
+        As :func:`load_bundle` does, for either.
+    """
+    key, manifest = _manifest_of(storage, pointer)
+    serving = _bundle(storage, key, manifest.version, manifest.files)
+    if manifest.judged is None:
+        return VersionBundles(serving, serving, manifest.serves)
+    judged = _bundle(storage, key + _JUDGED, manifest.version, manifest.judged)
+    return VersionBundles(serving, judged, manifest.serves)
 
 
 def stored_bundle(storage: Storage, model: str, version: str) -> tuple[str, str]:
@@ -255,9 +314,22 @@ def _manifest_of(
         manifest = _Manifest.model_validate(json.loads(body))
     except ValueError as error:  # pydantic's errors are ValueErrors too
         raise BundleError(f"not readable: {error}", where=key) from error
-    if manifest.version != pointer.version or manifest.files.keys() != {_ONNX, _SIGNATURE}:
+    complete = all(
+        files.keys() == {_ONNX, _SIGNATURE}
+        for files in (manifest.files, manifest.judged)
+        if files is not None
+    )
+    if manifest.version != pointer.version or not complete:
         raise BundleError(f"its manifest is not that of version {pointer.version}", where=key)
     return key, manifest
+
+
+def _bundle(storage: Storage, key: str, version: str, files: Mapping[str, str]) -> Bundle:
+    return Bundle(
+        version=version,
+        signature=_signature(key, _verified(storage, key + _SIGNATURE, files[_SIGNATURE])),
+        onnx=_verified(storage, key + _ONNX, files[_ONNX]),
+    )
 
 
 def _signature(key: str, body: bytes) -> Signature:

@@ -64,5 +64,13 @@ class Comparison(BaseModel):
     """In how many it was compared in a way that could have refused it."""
     champion: str | None = None
     """The version that was in production then."""
+    serves: str | None = None
+    """What serves after a promotion, in words: the judged model, or the same recipe fitted on all
+    rows. None for versions that were made before there was a choice."""
     report_uri: str | None = None
     """Where the report with all segments and the pictures is, once there is one."""
+
+    def then_serves(self, serves: str | None) -> Comparison:
+        """Return the comparison with what serves after a promotion; its reason says so too."""
+        told = f"{self.reason}; {serves}" if serves and self.decision == "promote" else self.reason
+        return self.model_copy(update={"serves": serves, "reason": told})

@@ -104,9 +104,10 @@ def evaluate(
         The labelled rows both are judged on: the holdout of the challenger's data set; a time
         series' as the data set orders them.
     champion
-        The bundle that serves now, or None.
+        The judged bundle of the version that serves now, or None. What serves has seen its own
+        holdout, and the challenger's judged bundle has not: so both are compared without it.
     challenger
-        The bundle that may replace it.
+        The judged bundle of the version that may replace it.
     training, champion_training
         The rows each was trained on, if known: they tell whether the holdout was among them, and
         the challenger's give a time series' MASE its scale.

@@ -79,6 +79,9 @@ class DecisionEvent(Event):
     """Protected segments that speak most against the challenger, at most five."""
     segments_judged: int = 0
     """Protected segments with enough rows to refuse the challenger."""
+    serves: str | None = None
+    """What serves after a promotion, in words: the judged model, or the same recipe fitted on all
+    rows; null for versions that were made before there was a choice."""
     report_uri: str | None = None
     """URI of the evaluation report."""
 

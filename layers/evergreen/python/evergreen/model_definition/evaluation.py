@@ -38,6 +38,11 @@ class Evaluation(Strict):
     min_labelled_rows: int = Field(default=1000, ge=20)
     """Fewest labelled rows since the champion's data set that allow a comparison. With fewer, a
     retraining is skipped (``Retraining Skipped``)."""
+    refit: bool = True
+    """Whether the recipe is fitted once more on training rows and holdout together, and that model
+    serves. The comparison is between models that have not seen their holdout. Training then takes
+    about twice as long. Without it, the newest rows are never learnt, and the judged model serves.
+    """
     segments: tuple[str, ...] = ()
     """Names of features whose values are segments of the traffic (of a number: its quarters). A
     challenger that is clearly worse in one of them is not promoted. A feature in

@@ -46,6 +46,7 @@ MODEL_ARTIFACT = "model"
 _MAX_PARAMS = 100
 _MAX_PARAM_LENGTH = 500
 _ARCHIVED_AT = "archived_at"
+_SERVES = "serves"
 
 
 class Registry(RegistryReader):
@@ -197,11 +198,15 @@ class Registry(RegistryReader):
             self._client.set_registered_model_alias(model, CHALLENGER, version)
             return version
 
-    def attach_bundle(self, model: str, version: str, uri: str, sha256: str) -> None:
-        """Write the URI of the version's bundle and the SHA-256 of its manifest."""
+    def attach_bundle(
+        self, model: str, version: str, uri: str, sha256: str, serves: str | None = None
+    ) -> None:
+        """Write the URI of the version's bundle, the SHA-256 of its manifest, and what serves."""
         with explained(f"{model} {version}"):
             self._client.set_model_version_tag(model, version, BUNDLE_URI, uri)
             self._client.set_model_version_tag(model, version, BUNDLE_SHA256, sha256)
+            if serves:
+                self._client.set_model_version_tag(model, version, _SERVES, serves)
 
     def set_production(self, model: str, version: str, previous: str | None) -> None:
         """Mark ``version`` as the one in production; a second call changes nothing.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evergreen.bundle.store import delete_bundle, load_bundle
+from evergreen.bundle.store import delete_bundle, load_bundles
 from evergreen.datasets.store import delete_dataset
 from evergreen.errors import OutdatedComparisonError, RegistryError
 from evergreen.production import ProductionPointer
@@ -55,7 +55,7 @@ def promote(
 ) -> DecisionRecord:
     """Put a challenger into production.
 
-    Order: verify the bundle, write the pointer (now the challenger serves, and the shadow slot is
+    Order: verify the bundles, write the pointer (now the challenger serves, and the shadow slot is
     empty), update MLflow, record the decision, send the event, link the decision to run and
     version. A repeated call skips finished steps, so there is one record. Only the event may be
     sent twice.
@@ -102,7 +102,7 @@ def promote(
             metric=comparison.metric_challenger if comparison else None,
             previous=pointer.version if pointer else None,
         )
-        load_bundle(context.storage, pointer)
+        load_bundles(context.storage, pointer)
         context.production.write(model, pointer)
     context.registry.set_production(model, version, pointer.previous)
     record = DecisionRecord(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow.sklearn
-import pyarrow.compute as pc
 import sklearn
 
 from evergreen.bundle.predictor import Predictor
@@ -17,15 +16,14 @@ from evergreen.datasets.holdout_predictions import to_holdout_file
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.evaluation.evaluate import scores_of
-from evergreen.registry.registration import Challenger, keep_bundle, register_challenger
+from evergreen.registry.registration import Challenger, keep_bundles, register_challenger
 from evergreen.registry.writer import MODEL_ARTIFACT
-from evergreen.training.onnx_export import export_bundle
 from evergreen.training.recency import require_weights_taken
-from evergreen.training.trainer import fit, load_trainer
+from evergreen.training.refit import Fitted, fit_bundles
+from evergreen.training.trainer import load_trainer
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from sklearn.base import BaseEstimator
 
     from evergreen.bundle.store import Bundle
     from evergreen.clock import Clock
@@ -61,11 +59,12 @@ def train(
 ) -> TrainedRun:
     """Fit a challenger and store all its parts in one MLflow run.
 
-    The run has parameters, metrics, the data set's id, the scikit-learn model (skops, no pickle),
-    the files of its bundle, and its predictions on the holdout. The bundle's predictions were
-    compared with the estimator's. The run is finished only when all parts are there. It registers
-    nothing: see
-    :mod:`evergreen.registry.registration`.
+    The recipe is fitted on the training rows, and for serving once more on all rows
+    (:mod:`evergreen.training.refit`). The run has parameters, metrics, the data set's id, the
+    scikit-learn model that serves (skops, no pickle), the files of both bundles, and the judged
+    one's predictions on the holdout. The predictions of each bundle were compared with its
+    estimator's. The run is finished only when all parts are there, so after an interruption both
+    are fitted again. It registers nothing: see :mod:`evergreen.registry.registration`.
 
     Parameters
     ----------
@@ -90,20 +89,17 @@ def train(
     about = run_tags(folder, manifest.dataset_id)
     run_id = registry.start_run(definition.name, manifest.dataset_id, about)
     try:
-        estimator = fit(definition, trainer, table)
-        registry.log_params(run_id, _parameters(estimator, manifest))
-        training = rows_of(table, TRAIN)
-        bundle = export_bundle(estimator, definition, to_columns(definition, training), run_id)
-        bundle = with_label_range(bundle, training[definition.target])
+        fitted = fit_bundles(definition, trainer, table, run_id)
+        registry.log_params(run_id, _parameters(fitted, manifest))
+        judged, training = fitted.bundles.judged, rows_of(table, TRAIN)
         metrics = {
             f"{split}_{name}": value
             for split in (TRAIN, HOLDOUT)
             if (rows := rows_of(table, split)).num_rows
-            for name, value in scores_of(definition, bundle, rows, training=training).items()
+            for name, value in scores_of(definition, judged, rows, training=training).items()
         }
         registry.log_metrics(run_id, metrics, clock())
-        holdout_file = _on_holdout(definition, bundle, table)
-        _upload(estimator, bundle, holdout_file, run_id, registry)
+        _upload(fitted, _on_holdout(definition, judged, table), run_id, registry)
     except Exception:
         registry.end_run(run_id, failed=True)
         raise
@@ -168,40 +164,29 @@ def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
     return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
 
 
-def with_label_range(bundle: Bundle, labels: pa.ChunkedArray) -> Bundle:
-    """Note in a bundle which labels it was trained on, where they are numbers."""
-    if bundle.signature.task == "classification":
-        return bundle
-    span = pc.min_max(labels).as_py()
-    found = (float(span["min"]), float(span["max"]))
-    signature = bundle.signature.model_copy(update={"label_range": found})
-    return replace(bundle, signature=signature)
-
-
 def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> bytes:
     rows = rows_of(table, HOLDOUT)
     predictions = Predictor(bundle).predict(to_columns(definition, rows))
     return to_holdout_file(definition, rows, predictions)
 
 
-def _upload(
-    estimator: BaseEstimator, bundle: Bundle, holdout_file: bytes, run_id: str, registry: Registry
-) -> None:
+def _upload(fitted: Fitted, holdout_file: bytes, run_id: str, registry: Registry) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model"
         # Requirements are named, not inferred: inferring them loads the model in a new process.
         mlflow.sklearn.save_model(
-            estimator,
+            fitted.estimator,
             str(saved),
             serialization_format="skops",
             skops_trusted_types=SKOPS_TRUSTED_TYPES,
             pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
         )
         registry.upload(run_id, saved, MODEL_ARTIFACT)
-        keep_bundle(bundle, holdout_file, run_id, Path(scratch), registry)
+        keep_bundles(fitted.bundles, holdout_file, run_id, Path(scratch), registry)
 
 
-def _parameters(estimator: BaseEstimator, manifest: DatasetManifest) -> dict[str, object]:
+def _parameters(fitted: Fitted, manifest: DatasetManifest) -> dict[str, object]:
+    estimator, serves = fitted.estimator, fitted.bundles.serves
     settings = {
         name: value
         for name, value in estimator.get_params().items()
@@ -212,6 +197,7 @@ def _parameters(estimator: BaseEstimator, manifest: DatasetManifest) -> dict[str
         "train_rows": manifest.train_rows,
         "holdout_rows": manifest.holdout_rows,
         **({"training_window": manifest.window.reason} if manifest.window else {}),
+        **({"serves": serves} if serves else {}),
         "estimator": type(estimator).__name__,
         **settings,
     }
