@@ -16,7 +16,7 @@ app.include_router(router)
 _adapted = adapt(app)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway, and write its metrics once."""
     recorder = Recorder(NO_MODEL)

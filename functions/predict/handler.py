@@ -18,7 +18,7 @@ _adapted = adapt(app)
 _watch = ServiceWatch()
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway, and write its metrics once."""
     metrics = recorder()

@@ -45,14 +45,33 @@ _UNUSED_ARROW = (
     "libarrow_s3.*",
     "_s3fs.*",
 )
-# PyIceberg needs these for its command line, its Hive catalogue and the printing of tables.
+# ONNX Runtime needs its tools, and protobuf for them, only to change models. NumPy needs f2py to
+# build extensions from Fortran. Of Powertools our functions use the logger. PyIceberg needs the
+# others for its command line, its Hive catalogue and the printing of tables.
 # zstandard needs its second build only outside CPython.
 _UNUSED_PACKAGES = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
     "click",
     "fb303",
+    "google/protobuf",
     "hive_metastore",
     "markdown_it",
     "mdurl",
+    "numpy/f2py",
+    "onnxruntime/backend",
+    "onnxruntime/datasets",
+    "onnxruntime/quantization",
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
     "pygments",
     "rich",
     "zstandard/_cffi.*",

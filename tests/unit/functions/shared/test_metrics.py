@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from evergreen.metrics.catalog import DIMENSIONS, SPECS, Metric
 from evergreen_lambda_executor.metrics import read_line
 from functions.shared.metrics import Recorder, ServiceWatch
 from tests.support.gateway_events import Context
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTEXT: Any = Context()
 
@@ -114,6 +118,24 @@ def test_any_class_is_a_dimension_that_cloudwatch_takes(text: str) -> None:
     assert line.count("\n") == 1
 
 
+def test_more_values_than_a_line_may_have_get_further_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recorder = Recorder("bus")
+    for number in range(250):
+        recorder.record(Metric.BATCH_SIZE, number)
+    recorder.record(Metric.HEALTHY, 1)
+    for endpoint in ("/a", "/b"):
+        for number in range(101):
+            recorder.record(Metric.RESPONSE_TIME, number, endpoint)
+    recorder.flush()
+    lines = [json.loads(line) for line in written(capsys)]
+    assert [len(line.get("BatchSize", [])) for line in lines] == [100, 100, 50, 0]
+    times = [(line["endpoint"], len(line["ResponseTime"])) for line in lines]
+    assert times == [("/a", 100), ("/a", 1), ("/b", 100), ("/b", 1)]
+    assert sum(map(sum, (line.get("Healthy", []) for line in lines))) == 1
+
+
 def test_every_second_dimension_is_explained() -> None:
     assert {spec.by for spec in SPECS if spec.by} == set(DIMENSIONS)
 
@@ -131,6 +153,18 @@ def test_an_environment_is_new_once(capsys: pytest.CaptureFixture[str]) -> None:
     limit = CONTEXT.memory_limit_in_mb * 2**20
     assert first["MemoryUtilization"][0] == pytest.approx(first["MemoryUsed"][0] * 1e8 / limit)
     assert {*first} >= {"DiskRead", "DiskWritten"}
+
+
+def test_what_goes_to_disk_is_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    recorder = Recorder("bus")
+    with ServiceWatch().watch(recorder, CONTEXT), (tmp_path / "file").open("wb") as file:
+        file.write(b"x" * 2**20)
+        file.flush()
+        os.fsync(file.fileno())
+    recorder.flush()
+    (line,) = map(json.loads, written(capsys))
+    # A file system in memory writes nothing; all others at least what was written.
+    assert line["DiskWritten"][0] in {0, *range(2**20, 2**21)}
 
 
 def test_an_invocation_that_fails_is_watched_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,7 @@ def choose_classes(
     if threshold is not None:
         return np.asarray(probabilities[:, 1] >= threshold - TIE, dtype=np.intp)
     highest = probabilities.max(axis=1, keepdims=True)
-    return np.argmax(probabilities >= highest - TIE, axis=1)
+    return np.asarray((probabilities >= highest - TIE).argmax(axis=1))
 
 
 def near_tie(

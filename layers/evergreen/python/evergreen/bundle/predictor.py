@@ -163,7 +163,8 @@ def closed_categories(signature: Signature) -> dict[str, frozenset[str]]:
 
 
 def _in_range(probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    return np.clip(np.asarray(probabilities, dtype=np.float64), 0.0, 1.0)
+    # np.clip gives the same, and takes ten times as long for one row.
+    return np.minimum(np.maximum(np.asarray(probabilities, dtype=np.float64), 0.0), 1.0)
 
 
 def _labels(bundle: Bundle) -> dict[str, Label] | None:

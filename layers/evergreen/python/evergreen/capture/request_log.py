@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,7 @@ from evergreen.capture.lines import to_lines, to_raw
 from evergreen.clock import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from evergreen.model_definition import ModelDefinition
@@ -77,6 +78,7 @@ class RequestLogWriter:
         self._definition = definition
         redact = frozenset(definition.request_log.redact)
         self._names = [name for name in definition.features if name not in redact]
+        self._whole = len(self._names) == len(definition.features)
         # A class with a field for each feature is encoded several times as fast as a dictionary.
         # A feature may have a name that is no name in Python.
         fields = {f"feature_{number}": name for number, name in enumerate(self._names)}
@@ -94,6 +96,7 @@ class RequestLogWriter:
         outputs: Sequence[Any],
         confidences: Sequence[float] | None,
         metadata: Mapping[str, Any],
+        rows: Sequence[msgspec.Struct] | None = None,
     ) -> bytes:
         """Return one line for each row of a request.
 
@@ -107,6 +110,9 @@ class RequestLogWriter:
             One per row; ``confidences`` is None for tasks that have none.
         metadata
             Further fields to keep; ``schema_version`` is added.
+        rows
+            The same values as ``written``, as objects with the features in the model's order, if
+            the caller has them. They are written as they are, where no feature is redacted.
 
         Raises
         ------
@@ -117,8 +123,7 @@ class RequestLogWriter:
         definition, moment = self._definition, to_text(timestamp)
         scores = [None] * count if confidences is None else confidences
         about = to_raw({**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION})
-        columns = [written[name] for name in self._names]
-        rows = zip(*columns, strict=True) if columns else [()] * count
+        inputs = rows if rows is not None and self._whole else self._objects(written, count)
         return to_lines(
             [
                 LoggedRow(
@@ -128,13 +133,21 @@ class RequestLogWriter:
                     definition.name,
                     model_version,
                     definition.task,
-                    self._inputs(*row),
+                    row,
                     output,
                     score,
                     about,
                 )
                 for number, (row, output, score) in enumerate(
-                    zip(rows, outputs, scores, strict=True)
+                    zip(inputs, outputs, scores, strict=True)
                 )
             ]
         )
+
+    def _objects(
+        self, written: Mapping[str, Sequence[Any]], count: int
+    ) -> Iterable[msgspec.Struct]:
+        columns = [written[name] for name in self._names]
+        if not columns:
+            return [self._inputs()] * count
+        return starmap(self._inputs, zip(*columns, strict=True))

@@ -59,7 +59,8 @@ class QualityCheck:
         for name, known in self._known.items():
             values = columns[name].tolist()
             missing += values.count(MISSING_CATEGORY)
-            unseen += sum(value not in known for value in values)
+            if not known.issuperset(values):
+                unseen += sum(value not in known for value in values)
         return QualityCounts(missing, out_of_range, unseen)
 
     def explain(self, columns: Columns, found: QualityCounts) -> list[str]:

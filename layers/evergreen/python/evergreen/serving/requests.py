@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from evergreen.capture.request_log import MAX_ROWS
-from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY, Columns
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 from evergreen.serving.binary_tensors import read_binary
-from evergreen.serving.bodies import read_json, read_text, refusal
+from evergreen.serving.bodies import MAX_BYTES, read_json, read_text, refusal
+from evergreen.serving.column_encoder import ColumnEncoder
+from evergreen.serving.quick_rows import QuickReader, QuickRows
 from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
 from evergreen.serving.request_options import (
     binary_outputs,
@@ -29,15 +28,17 @@ from evergreen.serving.request_options import (
 )
 from evergreen.serving.tensors import read_tensors, without_nan
 from evergreen.serving.text_rows import read_csv, read_json_lines
-from evergreen.serving.value_faults import FLOAT32_END, JSON_TYPES, fault
+from evergreen.serving.value_faults import fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import msgspec
+
+    from evergreen.columns import Columns
     from evergreen.model_definition import ModelDefinition
 
 _NAN = b"NaN"
-_NONE = frozenset({type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class PredictionRequest:
         Names of the outputs to be sent as raw bytes (Open Inference Protocol).
     warnings
         What of the request was passed over, in words.
+    rows
+        The rows as objects in the form of the request log, if the body had them so.
     """
 
     columns: Columns
@@ -73,6 +76,7 @@ class PredictionRequest:
     probabilities: bool = False
     binary: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    rows: Sequence[msgspec.Struct] | None = None
 
     @property
     def size(self) -> int:
@@ -100,15 +104,8 @@ class RequestReader:
         self._features = definition.features
         self._names = list(definition.features)
         self._types: dict[str, str] = {n: f.type for n, f in definition.features.items()}
-        self._allowed = {
-            name: JSON_TYPES[feature.type] | (_NONE if feature.nullable else frozenset())
-            for name, feature in definition.features.items()
-        }
-        self._numeric = definition.numeric_features
-        self._category = definition.category_features
-        self._whole = [
-            index for index, name in enumerate(self._numeric) if self._types[name] == "integer"
-        ]
+        self._encoder = ColumnEncoder(definition, closed)
+        self._quick = QuickReader(definition.features)
 
     def read(
         self, body: bytes, *, nan: bool = False, ignore_others: bool = False
@@ -127,6 +124,9 @@ class RequestReader:
         RequestError
             400 not JSON, 413 too large, 422 not fitting the model, with the path of each fault.
         """
+        quick = self._quick.read(body) if len(body) <= MAX_BYTES else None
+        if quick is not None and (request := self._quick_request(quick)) is not None:
+            return request
         content = json_object(read_json(body, nan=nan))
         given = [key for key in FORMS if key in content]
         if len(given) != 1:
@@ -202,6 +202,23 @@ class RequestReader:
             binary=binary_outputs(asked, wanted=bool(parameters.get("binary_data_output"))),
         )
 
+    def _quick_request(self, quick: QuickRows) -> PredictionRequest | None:
+        """Return the request, or None if any of it does not fit."""
+        columns = self._encoder.encode(quick.columns) if len(quick.rows) <= MAX_ROWS else None
+        if columns is None:
+            return None
+        try:
+            return PredictionRequest(
+                columns,
+                quick.columns,
+                read_metadata(quick.content.get("metadata"), "metadata"),
+                read_id(quick.content.get("id")),
+                warnings=tuple(unused_parameters(quick.content.get("params"))),
+                rows=quick.rows,
+            )
+        except RequestError:
+            return None
+
     def _request(
         self, table: Table, content: dict[str, Any], metadata: Mapping[str, Any]
     ) -> PredictionRequest:
@@ -210,7 +227,8 @@ class RequestReader:
         if table.size > MAX_ROWS:
             raise RequestError(413, f"{table.size} rows; at most {MAX_ROWS} are taken at a time")
         written = {name: self._present(name, table.columns[name]) for name in self._names}
-        columns = None if table.faults else self._encode(written)
+        fits = not table.faults and self._encoder.have_their_types(written)
+        columns = self._encoder.encode(written) if fits else None
         if columns is None:
             raise self._explain(table)
         warnings = [f"{name} is no feature of this model and was ignored" for name in table.ignored]
@@ -227,45 +245,6 @@ class RequestReader:
         if self._features[name].nullable and ABSENT in values:
             return [None if value is ABSENT else value for value in values]
         return values
-
-    def _encode(self, written: dict[str, Any]) -> Columns | None:
-        """Return the columns, or None if any value does not fit."""
-        for name, values in written.items():
-            if not self._allowed[name].issuperset(map(type, values)):
-                return None
-        numbers = self._encode_numbers(written)
-        texts = self._encode_categories(written)
-        if numbers is None or texts is None:
-            return None
-        encoded = numbers | texts
-        return {name: encoded[name] for name in self._names}
-
-    def _encode_numbers(self, written: dict[str, Any]) -> Columns | None:
-        if not self._numeric:
-            return {}
-        try:
-            exact = np.array([written[name] for name in self._numeric], dtype=np.float64)
-        except OverflowError:  # an integer too large for a float
-            return None
-        if (np.abs(exact) >= FLOAT32_END).any():
-            return None
-        whole = exact[self._whole]
-        if ((np.trunc(whole) != whole) & ~np.isnan(whole)).any():
-            return None
-        if (np.abs(whole) > MAX_WHOLE).any():
-            return None
-        return dict(zip(self._numeric, exact.astype(np.float32), strict=True))
-
-    def _encode_categories(self, written: dict[str, Any]) -> Columns | None:
-        encoded: Columns = {}
-        for name in self._category:
-            values = [MISSING_CATEGORY if value is None else value for value in written[name]]
-            if MISSING_CATEGORY in values and not self._features[name].nullable:
-                return None
-            if name in self._closed and not self._closed[name].issuperset(values):
-                return None
-            encoded[name] = np.array(values, dtype=object)
-        return encoded
 
     def _explain(self, table: Table) -> RequestError:
         faults = list(table.faults)

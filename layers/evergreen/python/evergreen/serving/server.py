@@ -123,6 +123,7 @@ class PredictionService:
                 request_id=answer.request_id,
                 model_version=version,
                 written=request.written,
+                rows=request.rows,
                 outputs=answered.outputs,
                 confidences=answered.confidences,
                 metadata={**about, "role": role, "inference_ms": round(took, 3), **more},
@@ -156,12 +157,14 @@ class PredictionService:
 
 
 def _require_finite(predictions: Predictions, version: str) -> None:
-    for values in (predictions.outputs, predictions.confidences or ()):
-        for row, value in enumerate(values):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise PredictionError(
-                    f"row {row} got {value}, which is no finite number", where=version
-                )
+    outputs = predictions.outputs
+    numbers: Any = outputs if isinstance(outputs[0], float) else ()
+    for values in (numbers, predictions.confidences or ()):
+        if not all(map(math.isfinite, values)):
+            row, value = next(each for each in enumerate(values) if not math.isfinite(each[1]))
+            raise PredictionError(
+                f"row {row} got {value}, which is no finite number", where=version
+            )
 
 
 def _probabilities(champion: Champion, request: PredictionRequest) -> list[list[float]] | None:
