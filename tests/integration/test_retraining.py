@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from evergreen.bundle.predictor import Predictor
-from evergreen.bundle.store import load_bundle
+from evergreen.bundle.store import load_bundle, load_bundles
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.schema import to_columns
@@ -33,6 +33,7 @@ from evergreen.training.window import choose_window
 from tests.support.retraining_bench import START, Bench, comparison, make_rows
 
 if TYPE_CHECKING:
+    from evergreen.bundle.store import Bundle
     from evergreen.datasets.store import DatasetManifest
     from evergreen.model_definition import ModelDefinition
     from evergreen.registry.registration import Challenger
@@ -128,6 +129,13 @@ def test_a_challenger_gets_the_champions_rows_and_is_judged_on_new_ones_only(ben
         build_dataset(storage, few, definition, pointer, clock=utc_now)
 
 
+def judged(bench: Bench, challenger: Challenger) -> Bundle:
+    """Return the bundle that has not seen its holdout."""
+    registered = bench.context.registry.find(bench.definition.name, challenger.version)
+    pointer = candidate_pointer(registered, promoted_at=utc_now())
+    return load_bundles(bench.context.storage, pointer).judged
+
+
 def test_after_the_world_has_turned_a_challenger_is_trained_on_the_new_one_and_wins(
     bench: Bench,
 ) -> None:
@@ -147,7 +155,7 @@ def test_after_the_world_has_turned_a_challenger_is_trained_on_the_new_one_and_w
         )
         trained = bench.train(manifest)
         holdout = rows_of(load_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
-        return manifest, trained, scores_of(definition, trained.bundle, holdout)["f1"]
+        return manifest, trained, scores_of(definition, judged(bench, trained), holdout)["f1"]
 
     everything, _, poor = challenger(None)
     assert (everything.train_rows, everything.window) == (600, None)
