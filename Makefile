@@ -87,8 +87,8 @@ check: setup synth-check ## run the linters, the type checker, the import contra
 synth-check: setup $(state)/cfn-lint/.done ## check the templates of each kind of deployment: cdk-nag, quotas, cfn-lint
 	@$(bin)/python -m tests.synth_check
 
-bench-loop: setup ## replay whole series under five retraining policies (QUICK=1: fewer rows)
-	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick)
+bench-loop: setup ## replay whole series under several retraining policies (QUICK=1, ONCE=1)
+	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick) $(if $(ONCE),--part once)
 
 chaos: setup ## kill and refuse everything during 10,000 requests, and count the rows
 	@CHAOS_REQUESTS=10000 $(bin)/python -m pytest tests/end_to_end/test_chaos.py

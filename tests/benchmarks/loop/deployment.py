@@ -11,160 +11,40 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.builder import build_dataset
-from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
-from evergreen.datasets.schema import to_columns
+from evergreen.datasets.holdout_predictions import holdout_key
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
-from evergreen.drift.check import run_check
+from evergreen.drift import check
 from evergreen.errors import NotEnoughDataError
-from evergreen.evaluation.evaluate import compare, scores_of
-from evergreen.lake.reader import Lake
-from evergreen.lake.tables import LABELS
+from evergreen.evaluation.evaluate import compare
 from evergreen.production import ProductionPointer
-from evergreen.training.refit import fit_bundles
 from evergreen.training.window import choose_window
-from tests.support.lake_tables import catalog_in
+from tests.benchmarks.loop.recorded_lake import RecordedLake, logged
+from tests.benchmarks.loop.workshop import Unjudged, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-    from datetime import datetime
-    from typing import Any
+    from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from evergreen.bundle.store import Bundle
     from evergreen.datasets.store import DatasetManifest
     from evergreen.drift.check import CheckResult
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.lake.tables import TableKind
-    from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage
-    from tests.benchmarks.loop.series import Series
+    from tests.benchmarks.loop.workshop import Workshop
 
 CHECK, BUILD, TRAIN_MODEL, EVALUATE, SERVE = "check", "dataset", "train", "evaluate", "serve"
 LOOP = (CHECK, BUILD, TRAIN_MODEL, EVALUATE)
 """The stations that are Lambdas of the loop; serving is paid for whatever the policy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A trained model: the bundle that serves, and the one that is judged, with its data set, its
-    metric on the holdout, and what it answers there."""
-
-    bundle: Bundle
-    judged: Bundle
-    dataset_id: str
-    metric: float
-    holdout: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a model answers to n rows, and how sure it is."""
-
-    outputs: NDArray[np.object_]
-    confidences: pa.Array
-
-
-@dataclass
-class Workshop:
-    """Trains and predicts for every policy of a series, each data set and each period once.
-
-    Training is deterministic, so what one policy trained another one may take: it is charged the
-    seconds that were measured then.
-    """
-
-    series: Series
-    versions: dict[str, tuple[Version, float]] = field(default_factory=dict)
-    answers: dict[tuple[str, int], tuple[Answers, float]] = field(default_factory=dict)
-
-    def train(self, dataset_id: str, rows: pa.Table) -> tuple[Version, float]:
-        """Return the model of a data set, and the seconds it took to train and export."""
-        if dataset_id not in self.versions:
-            began = time.process_time()
-            definition = self.series.definition
-            bundles = fit_bundles(definition, self.series.trainer, rows, dataset_id).bundles
-            training, held_out = (rows_of(rows, split) for split in (TRAIN, HOLDOUT))
-            scores = scores_of(definition, bundles.judged, held_out, training=training)
-            predictions = Predictor(bundles.judged).predict(to_columns(definition, held_out))
-            answers = to_holdout_file(definition, held_out, predictions)
-            version = Version(
-                bundles.serving, bundles.judged, dataset_id, scores[definition.metric], answers
-            )
-            self.versions[dataset_id] = version, time.process_time() - began
-        return self.versions[dataset_id]
-
-    def answer(self, version: Version, period: int) -> tuple[Answers, float]:
-        """Return what a model answers to a period's rows, and the seconds it took."""
-        key = version.dataset_id, period
-        if key not in self.answers:
-            began = time.process_time()
-            columns = to_columns(self.series.definition, self.table(period))
-            found = Predictor(version.bundle).predict(columns)
-            outputs = self._as_text(found.outputs)
-            unknown = pa.nulls(len(outputs))
-            confidences = pa.array(found.confidences or unknown, pa.float64())
-            answers = Answers(np.array(outputs, dtype=object), confidences)
-            self.answers[key] = answers, time.process_time() - began
-        return self.answers[key]
-
-    def ground_truth(self, period: int) -> NDArray[np.object_]:
-        """Return a period's outcomes, as answers are given."""
-        values = self.table(period)[self.series.definition.target].to_pylist()
-        return np.array(self._as_text(values), dtype=object)
-
-    def table(self, period: int) -> pa.Table:
-        """Return a period's rows."""
-        rows = self.series.between(*self.series.periods[period])
-        return pa.Table.from_pandas(rows, preserve_index=False)
-
-    def _as_text(self, outcomes: Sequence[object]) -> list[Any]:
-        classes = self.series.definition.task == "classification"
-        return [str(outcome) if classes else outcome for outcome in outcomes]
-
-
-class RecordedLake(Lake):
-    """The request log of a replay: what was served, and of that what is labelled by now."""
-
-    def __init__(self, storage: Storage, deployment: Deployment) -> None:
-        super().__init__(storage, catalog_in(storage), clock=lambda: deployment.now)
-        self._served: list[pa.Table] = []
-
-    def serve(self, table: pa.Table) -> None:
-        """Add answered rows with their label and the moment it comes in."""
-        self._served.append(table)
-
-    def batches(
-        self,
-        kind: TableKind,
-        definition: ModelDefinition,
-        start: datetime,
-        end: datetime,
-        columns: Collection[str] | None = None,
-    ) -> Iterator[pa.Table]:
-        """Yield what was served, or the outcomes that came in, within ``start <= moment < end``."""
-        schema = kind.schema(definition, columns)
-        # A reader looks ahead for clocks that differ; here there is one clock, and a future.
-        end = min(end, self._clock() + timedelta(seconds=1))
-        for rows in self._served:
-            if kind is LABELS:
-                came_in = rows["observed_at"]
-                table = rows.drop_columns(["timestamp"]).append_column("timestamp", came_in)
-            else:
-                table = rows
-            yield _within(table, "timestamp", start, end).select(schema.names).cast(schema)
 
 
 class Deployment:
@@ -182,10 +62,13 @@ class Deployment:
         self.workshop = workshop
         self.series = workshop.series
         self.now = self.series.bounds[0]
+        self.champion: Version | Unjudged
         self.storage = storage
-        self.lake = RecordedLake(self.storage, self)
+        self.lake = RecordedLake(self.storage, lambda: self.now)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
+        self.served: list[tuple[str, NDArray[np.object_]]] = []
+        """For each period so far, who answered, and what."""
         self._begin()
         self.seconds.clear()
         self.calls.clear()
@@ -194,16 +77,21 @@ class Deployment:
         """Answer a period's rows with the champion, log them, and let the period pass."""
         answers, seconds = self.workshop.answer(self.champion, period)
         self.seconds[SERVE] += seconds
-        self.lake.serve(self._logged(period, answers))
+        name = self.champion.dataset_id
+        self.served.append((name, answers.outputs))
+        self.lake.serve(logged(self.workshop, period, name, answers))
         self.now = self.series.periods[period][1]
         return answers.outputs
 
     def check(self) -> CheckResult:
-        """Check the newest window, as the scheduled function does."""
+        """Check the newest window, as the scheduled function does, but draw no report.
+
+        Drawing it for nobody to look at takes most of a check's time, and decides nothing.
+        """
         period = max((start, end) for start, end in self.series.periods if end <= self.now)
         start = min(period[0], self.now - self.series.window)
-        with self.timed(CHECK):
-            return run_check(
+        with self.timed(CHECK), patch.object(check, "render_report", return_value=""):
+            return check.run_check(
                 self.series.definition,
                 self.pointer,
                 self.lake,
@@ -251,8 +139,23 @@ class Deployment:
         self.calls[TRAIN_MODEL] += 1
         return version
 
+    def train_on_all(self, *, choose: bool = False) -> Unjudged:
+        """Train a model of every row whose outcome is known, without a holdout."""
+        version, seconds = self.workshop.train_on_all(self.now, choose=choose)
+        self.seconds[TRAIN_MODEL] += seconds
+        self.calls[TRAIN_MODEL] += 1
+        return version
+
+    def training_rows(self) -> pa.Table:
+        """Return the rows that the champion was trained on."""
+        if isinstance(self.champion, Unjudged):
+            return self.champion.rows
+        model = self.series.definition.name
+        return load_dataset(self.storage, model, self.champion.dataset_id, split=TRAIN)
+
     def compare(self, challenger: Version) -> Comparison:
         """Compare it with the champion on the holdout of its data set."""
+        assert isinstance(self.champion, Version)
         rows = load_dataset(self.storage, self.series.definition.name, challenger.dataset_id)
         with self.timed(EVALUATE):
             return compare(
@@ -263,11 +166,13 @@ class Deployment:
                 challenger=challenger.judged,
             )
 
-    def promote(self, version: Version) -> None:
+    def promote(self, version: Version | Unjudged) -> None:
         """Point production at a version."""
         model = self.series.definition.name
-        self.storage.put(holdout_key(model, version.dataset_id), version.holdout)
         self.champion = version
+        if isinstance(version, Unjudged):
+            return  # whoever deploys it asks neither the drift check nor the comparison
+        self.storage.put(holdout_key(model, version.dataset_id), version.holdout)
         self.pointer = ProductionPointer(
             version=version.dataset_id,
             bundle_uri=self.storage.uri(bundle_key(model, version.dataset_id)),
@@ -301,36 +206,3 @@ class Deployment:
             clock=lambda: self.now,
         )
         self.promote(self.train(manifest))
-
-    def _logged(self, period: int, answers: Answers) -> pa.Table:
-        rows = self.workshop.table(period)
-        count = rows.num_rows
-        classes = self.series.definition.task == "classification"
-        kind = pa.string() if classes else pa.float64()
-        labels = self.workshop.ground_truth(period)
-        delay = pa.scalar(self.series.label_delay, pa.duration("us"))
-        known = pc.add(rows["timestamp"], delay)
-        columns = {
-            "timestamp": rows["timestamp"],
-            "request_id": pa.array([f"{period}-{number}" for number in range(count)]),
-            "row": pa.array(np.zeros(count, np.int64)),
-            "model_version": pa.array([self.champion.dataset_id] * count),
-            "role": pa.array(["champion"] * count),
-            "model_output": pa.array(answers.outputs.tolist(), kind),
-            "confidence": answers.confidences,
-            **{
-                name: rows[name].cast(pa.float64() if feature.is_numeric else pa.string())
-                for name, feature in self.series.definition.features.items()
-            },
-            "input_data": pa.nulls(count, pa.string()),
-            "metadata": pa.nulls(count, pa.string()),
-            "label": pa.array(labels.tolist(), kind),
-            "observed_at": known,
-        }
-        return pa.table(columns)
-
-
-def _within(rows: pa.Table, column: str, start: datetime, end: datetime) -> pa.Table:
-    times = rows[column]
-    low, high = (pa.scalar(moment, times.type) for moment in (start, end))
-    return rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))

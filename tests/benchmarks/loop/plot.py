@@ -1,4 +1,4 @@
-"""The picture: the metric of each policy over time, one panel per series."""
+"""The pictures: ours against the calendars, and the metric of each policy over time."""
 
 from __future__ import annotations
 
@@ -11,30 +11,65 @@ import numpy as np
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
-    from tests.benchmarks.loop.report import Replayed
+    from tests.benchmarks.loop.replayed import Replayed
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart.
 _LOOKS: dict[str, dict[str, Any]] = {
     "never": {"color": "#999999", "linestyle": ":"},
-    "always": {"color": "#0072B2", "linestyle": "-"},
+    "calendar": {"color": "#0072B2", "linestyle": "-"},
     "naive": {"color": "#E69F00", "linestyle": "--"},
     "oracle": {"color": "#CC79A7", "linestyle": "-."},
     "ours": {"color": "#009E73", "linestyle": "-", "linewidth": 2.4},
 }
 
 
-def to_svg(replayed: list[Replayed]) -> str:
-    """Return the picture as SVG; the same numbers give the same bytes."""
+def to_overview(replayed: Sequence[Replayed]) -> str:
+    """Return ours against the better calendar, one line per series, as SVG."""
+    settings: Any = {"svg.hashsalt": "evergreen", "svg.fonttype": "path", "font.size": 9}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=(10, 0.34 * len(replayed) + 1.4), layout="constrained")
+        panel = figure.subplots()
+        for place, one in enumerate(reversed(replayed)):
+            found = one.ours_against(one.strongest)
+            base = one.outcomes[one.strongest].value
+            low, value, high = (100 * part / base for part in (found.low, found.value, found.high))
+            color = "#009E73" if found.within_noise else "#D55E00"
+            panel.plot([low, high], [place, place], color=color, linewidth=2)
+            panel.plot([value], [place], marker="o", color=color)
+        names = [
+            f"{one.series.name}: {one.outcomes['ours'].retrainings} of "
+            f"{one.outcomes['calendar'].retrainings} retrainings"
+            for one in reversed(replayed)
+        ]
+        panel.set_yticks(range(len(names)), names)
+        panel.axvline(0, color="black", linewidth=0.8)
+        panel.axvline(-2, color="black", linewidth=0.8, linestyle=":")
+        panel.set_xscale("symlog", linthresh=5)
+        panel.set_xlabel(
+            "ours against the better calendar, % of its metric (right is better; dotted: -2 %)"
+        )
+        panel.grid(alpha=0.3, axis="x")
+        return _as_text(figure)
+
+
+def to_svg(replayed: Sequence[Replayed]) -> str:
+    """Return the months of each series as SVG; the same numbers give the same bytes."""
     settings: Any = {"svg.hashsalt": "evergreen", "svg.fonttype": "path", "font.size": 9}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(10, 3.0 * len(replayed)), layout="constrained")
         panels = figure.subplots(len(replayed), 1, squeeze=False)[:, 0]
         for panel, one in zip(panels, replayed, strict=True):
             _draw(panel, one)
-        page = io.StringIO()
-        figure.savefig(page, format="svg", metadata={"Date": None})
+        return _as_text(figure)
+
+
+def _as_text(figure: Figure) -> str:
+    page = io.StringIO()
+    figure.savefig(page, format="svg", metadata={"Date": None})
     return "".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines())
 
 

@@ -1,31 +1,25 @@
-"""When to retrain, and whether to keep what comes of it: five answers, and one beside them.
+"""When to retrain, and whether to keep what comes of it: the shipped answer, and others.
 
-All of them start from the same first champion. Those that others use train on all rows that there
-is room for; ours, and who is to be its upper bound, on those that the shipped library chooses.
+All of them start from the same first champion.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from evergreen.datasets.splitting import TRAIN, rows_of
-from evergreen.datasets.store import load_dataset
-from evergreen.training.trainer import to_features
 from tests.benchmarks.loop.deployment import CHECK
+from tests.benchmarks.loop.rivals import adwin_alarm, errors_of_champion, evidently_share
 from tests.benchmarks.loop.scoring import gain, score, sums_of
 
-with warnings.catch_warnings(action="ignore"):  # about names that its own dependencies deprecate
-    from evidently import Report
-    from evidently.presets import DataDriftPreset
-
 if TYPE_CHECKING:
-    from tests.benchmarks.loop.deployment import Deployment, Version, Workshop
+    from tests.benchmarks.loop.deployment import Deployment
+    from tests.benchmarks.loop.workshop import Unjudged, Version, Workshop
 
 FEWEST_ROWS = 20
-"""Whoever deploys without judging needs no holdout to speak of."""
+"""Whoever deploys without judging needs no holdout to speak of. With fewer rows in a window, no
+other tool is asked whether they drifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class Step:
     """What a policy did at the end of a period."""
 
     trained: bool = False
-    promoted: Version | None = None
+    promoted: Version | Unjudged | None = None
     reason: str = ""
 
 
@@ -58,17 +52,38 @@ def always(deployment: Deployment, _period: int, *, all_rows: bool = True) -> St
     return Step(trained=True, promoted=deployment.train(manifest), reason="always")
 
 
+def calendar(deployment: Deployment, period: int, *, choose: bool = False) -> Step:
+    """Retrain every period on all labelled rows, holding nothing out, and deploy it unjudged."""
+    start = deployment.series.periods[period][0]
+    delay = deployment.series.label_delay
+    if deployment.series.between(start - delay, deployment.now - delay).empty:
+        return Step(reason="no new labelled rows")
+    return Step(trained=True, promoted=deployment.train_on_all(choose=choose), reason="calendar")
+
+
 def naive(deployment: Deployment, period: int) -> Step:
-    """Retrain and deploy whenever Evidently, left to its defaults, says that the data drifted."""
+    """Do as the calendar does whenever Evidently, left to its defaults, sees drift."""
+    definition, series = deployment.series.definition, deployment.series
+    start, end = series.periods[period]
+    window = deployment.lake.predictions(definition, min(start, end - series.window), end)
+    if window.num_rows < FEWEST_ROWS:
+        return Step(reason=f"{window.num_rows} rows")
     with deployment.timed(CHECK):
-        share, limit = _evidently_share(deployment, period)
+        share, limit = evidently_share(definition, deployment.training_rows(), window)
     reason = f"{share:.0%} of the columns drifted, the limit is {limit:.0%}"
     if share < limit:
         return Step(reason=reason)
-    manifest = deployment.build(min_rows=FEWEST_ROWS, all_rows=True)
-    if manifest is None:
-        return Step(reason=f"{reason}; too few labelled rows")
-    return Step(trained=True, promoted=deployment.train(manifest), reason=reason)
+    return Step(trained=True, promoted=deployment.train_on_all(), reason=reason)
+
+
+def adwin(deployment: Deployment, _period: int) -> Step:
+    """Do as the calendar does whenever ADWIN sees that the champion's errors have changed."""
+    with deployment.timed(CHECK):
+        alarm = adwin_alarm(errors_of_champion(deployment))
+    if not alarm:
+        return Step(reason="no change of the errors")
+    reason = "the errors have changed"
+    return Step(trained=True, promoted=deployment.train_on_all(), reason=reason)
 
 
 def ours(deployment: Deployment, _period: int) -> Step:
@@ -97,45 +112,43 @@ def oracle(deployment: Deployment, period: int) -> Step:
     return Step(trained=True, promoted=challenger if won else None, reason="afterwards")
 
 
-POLICIES: dict[str, Policy] = {
+BEATEN = ("calendar", "calendar, our window")
+"""The strongest that can be had without judging: nobody knows beforehand which of the two it is."""
+REPLAYED: dict[str, Policy] = {
     "never": never,
+    "calendar": calendar,
+    "calendar, our window": partial(calendar, choose=True),
     "always": always,
+    "always, our window": partial(always, all_rows=False),
     "naive": naive,
+    "adwin": adwin,
     "ours": ours,
     "oracle": oracle,
 }
-CHOSEN = "always, our window"
-"""Like ``always``, but on the rows that ours would train on: what choosing them alone is worth."""
-REPLAYED = POLICIES | {CHOSEN: partial(always, all_rows=False)}
+_SLOW = ("always", "always, our window", "oracle")
 
 
-def better(workshop: Workshop, one: Version, other: Version, period: int) -> bool:
+def policies_of(settings: str, *, quick: bool) -> tuple[str, ...]:
+    """Return the policies that a series is replayed under, by its settings.
+
+    A quick run leaves out those that no promise is about where nobody chose the settings.
+    """
+    short = quick and settings == "default"
+    return tuple(name for name in REPLAYED if not (short and name in _SLOW))
+
+
+def better(
+    workshop: Workshop, one: Version | Unjudged, other: Version | Unjudged, period: int
+) -> bool:
     """Say whether one model does better in a period than another."""
     metric, ground_truth = workshop.series.definition.metric, workshop.ground_truth(period)
     scores = [
         score(
             metric,
-            sums_of(metric, ground_truth, workshop.answer(version, period)[0].outputs).sum(axis=0),
+            sums_of(
+                metric, ground_truth, workshop.answer(version, period)[0].outputs, workshop.positive
+            ).sum(axis=0),
         )
         for version in (one, other)
     ]
     return bool(gain(metric, *scores) > 0)
-
-
-def _evidently_share(deployment: Deployment, period: int) -> tuple[float, float]:
-    definition, series = deployment.series.definition, deployment.series
-    reference = load_dataset(
-        deployment.storage, definition.name, deployment.pointer.reference_dataset_id
-    )
-    start, end = series.periods[period]
-    window = deployment.lake.predictions(definition, min(start, end - series.window), end)
-    with warnings.catch_warnings(action="ignore"):
-        found = (
-            Report([DataDriftPreset()])
-            .run(
-                to_features(definition, window),
-                to_features(definition, rows_of(reference, TRAIN)),
-            )
-            .dict()["metrics"][0]
-        )
-    return float(found["value"]["share"]), float(found["config"]["drift_share"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tests.benchmarks.loop.deployment import Workshop
+    from tests.benchmarks.loop.workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Period:
     start: datetime
     rows: int
     value: float
-    """The metric of what was answered."""
+    """The metric of what was answered; NaN if nothing was."""
     trained: bool
     promoted: bool
     wrong: bool
@@ -66,6 +66,11 @@ class Outcome:
     def promotions(self) -> int:
         """How many of them were deployed."""
         return sum(period.promoted for period in self.periods)
+
+    @property
+    def refusals(self) -> int:
+        """How many of them were not."""
+        return self.retrainings - self.promotions
 
     @property
     def wrong_promotions(self) -> int:
@@ -105,7 +110,8 @@ def _replay(
     sums = []
     for number, (start, _) in enumerate(series.periods):
         answers = deployment.serve(number)
-        sums.append(sums_of(metric, workshop.ground_truth(number), answers))
+        truth = workshop.ground_truth(number)
+        sums.append(sums_of(metric, truth, answers, workshop.positive))
         trained = promoted = wrong = False
         reason = "the last period"
         if number + 1 < len(series.periods):
@@ -114,7 +120,7 @@ def _replay(
             if step.promoted is not None:
                 wrong = better(workshop, deployment.champion, step.promoted, number + 1)
                 deployment.promote(step.promoted)
-        value = float(score(metric, sums[-1].sum(axis=0)))
+        value = float(score(metric, sums[-1].sum(axis=0))) if len(answers) else float("nan")
         periods.append(Period(start, len(answers), value, trained, promoted, wrong, reason))
         told()
     return Outcome(

@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
@@ -17,28 +18,54 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.benchmarks.loop import streams
-from tests.benchmarks.loop.deployment import Workshop
-from tests.benchmarks.loop.policies import REPLAYED
+from tests.benchmarks.loop.kept import kept
+from tests.benchmarks.loop.policies import policies_of
+from tests.benchmarks.loop.public.catalogue import PUBLIC
+from tests.benchmarks.loop.public.cutting import series_of
+from tests.benchmarks.loop.public.halves import half_of
 from tests.benchmarks.loop.replay import replay
-from tests.benchmarks.loop.report import Replayed
+from tests.benchmarks.loop.replayed import Replayed
 from tests.benchmarks.loop.series import flights, ridership
+from tests.benchmarks.loop.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from rich.console import Console
+    from sklearn.base import BaseEstimator
 
-    from tests.benchmarks.loop.replay import Outcome
     from tests.benchmarks.loop.series import Series
 
+Told = tuple[str, int]
+"""Name of a series, and how many periods it will have under all policies; 0 when one is over."""
 
-def all_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
-    """Return what makes each series, by name."""
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is replayed.
+
+    Parameters
+    ----------
+    series
+        Names.
+    policies
+        Names; all that the kind of run has if empty.
+    quick
+        Whether fewer rows, periods and policies will do.
+    """
+
+    series: tuple[str, ...]
+    policies: tuple[str, ...]
+    quick: bool
+
+
+def own_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
+    """Return what makes each series that settings were chosen on, by name."""
     share = 0.1 if quick else 1.0
     years = range(2001, 2006) if quick else range(2001, 2017)
     return {
@@ -53,24 +80,43 @@ def all_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
     }
 
 
-def replay_all(name: str, quick: bool, done: Queue[str]) -> dict[str, Outcome]:
-    """Replay one series under every policy; put its name into ``done`` after each period."""
+def all_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
+    """Return what makes each series, by name."""
+    public = {name: partial(series_of, table, quick=quick) for name, table in PUBLIC.items()}
+    return own_series(quick=quick) | public
+
+
+def names_of(part: str) -> tuple[str, ...]:
+    """Return the names of a part: ``seen``, ``once``, or ``own`` for those with own settings."""
+    if part == "own":
+        return tuple(own_series(quick=True))
+    return tuple(name for name in PUBLIC if half_of(name) == part)
+
+
+def replay_one(name: str, plan: Plan, done: Queue[Told]) -> Replayed:
+    """Replay one series under every policy, and tell ``done`` after each period."""
     # The terminal's Ctrl-C reaches every process; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread: data this small waits for threads longer than it computes.
     with threadpool_limits(1):
-        workshop = Workshop(all_series(quick=quick)[name]())
-        return {policy: replay(workshop, policy, partial(done.put, name)) for policy in REPLAYED}
+        series = all_series(quick=plan.quick)[name]()
+        policies = plan.policies or policies_of(series.settings, quick=plan.quick)
+        done.put((name, len(series.periods) * len(policies)))
+        workshop, told = Workshop(series), partial(done.put, (name, 0))
+        outcomes = {
+            one: kept(name, one, quick=plan.quick, make=partial(replay, workshop, one, told))
+            for one in policies
+        }
+        # A trainer that was loaded from a file cannot be sent to another process.
+        return Replayed(replace(series, trainer=_no_trainer), outcomes)
 
 
-def run(*, quick: bool, workers: int, console: Console) -> list[Replayed]:
+def run(plan: Plan, *, workers: int, console: Console) -> list[Replayed]:
     """Replay each series under each policy, and show how far it is."""
-    makers = all_series(quick=quick)
-    series = {name: make() for name, make in makers.items()}
     spawn = multiprocessing.get_context("spawn")
     columns: list[Any] = [
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+        TimeElapsedColumn(),
     ]
     with (
         spawn.Manager() as manager,
@@ -78,11 +124,8 @@ def run(*, quick: bool, workers: int, console: Console) -> list[Replayed]:
         Progress(*columns, console=console) as progress,
     ):
         done = manager.Queue()
-        tasks = {
-            name: progress.add_task(name, total=len(one.periods) * len(REPLAYED))
-            for name, one in series.items()
-        }
-        futures = {name: pool.submit(replay_all, name, quick, done) for name in series}
+        futures = {name: pool.submit(replay_one, name, plan, done) for name in plan.series}
+        tasks = {name: progress.add_task(name, total=None, start=False) for name in plan.series}
         try:
             while not all(future.done() for future in futures.values()):
                 _show(progress, tasks, done)
@@ -90,9 +133,18 @@ def run(*, quick: bool, workers: int, console: Console) -> list[Replayed]:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-        return [Replayed(series[name], futures[name].result()) for name in series]
+        return [futures[name].result() for name in plan.series]
 
 
-def _show(progress: Progress, tasks: dict[str, TaskID], done: Queue[str]) -> None:
+def _show(progress: Progress, tasks: dict[str, TaskID], done: Queue[Told]) -> None:
     with suppress(Empty):
-        progress.advance(tasks[done.get(timeout=1)])
+        name, total = done.get(timeout=1)
+        if total:
+            progress.start_task(tasks[name])
+            progress.update(tasks[name], total=total)
+        else:
+            progress.advance(tasks[name])
+
+
+def _no_trainer(features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
+    raise NotImplementedError(f"{target.name} of {len(features)} rows: replayed already")

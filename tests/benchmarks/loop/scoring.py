@@ -29,15 +29,18 @@ class Difference:
 
 
 def sums_of(
-    metric: str, ground_truth: NDArray[np.object_], answers: NDArray[np.object_]
+    metric: str,
+    ground_truth: NDArray[np.object_],
+    answers: NDArray[np.object_],
+    positive: str | None = None,
 ) -> NDArray[np.float64]:
     """Return for each of n rows what its metric is made of, shape (n, 2).
 
-    F1 of the positive class (the last in sorted order) is ``2 * first / second`` of the sums, RMSE
-    the root of ``first / second``.
+    F1 of the positive class (without it, the last in sorted order) is ``2 * first / second`` of the
+    sums, RMSE the root of ``first / second``.
     """
     if metric == "f1":
-        positive = max(ground_truth)
+        positive = max(ground_truth) if positive is None else positive
         true, said = ground_truth == positive, answers == positive
         return np.column_stack([true & said, true.astype(int) + said]).astype(np.float64)
     squares = (ground_truth.astype(np.float64) - answers.astype(np.float64)) ** 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cli.shared.examples import find_example
 from evergreen.model_definition import Schedule
@@ -44,6 +44,12 @@ class Series:
         How far back a check looks; a period, if that is longer.
     block
         Rows within so long are not independent: they are drawn together when noise is estimated.
+    split
+        ``seen`` if it may be looked at while the loop is worked on, ``once`` if it is run once.
+    settings
+        ``default``, or ``own`` if some were chosen with the series in view.
+    quiet
+        Whether it is known that nothing drifts.
     """
 
     name: str
@@ -55,6 +61,9 @@ class Series:
     label_delay: timedelta
     window: timedelta
     block: timedelta
+    split: Literal["seen", "once"] = "seen"
+    settings: Literal["default", "own"] = "own"
+    quiet: bool = False
 
     @property
     def periods(self) -> list[tuple[datetime, datetime]]:

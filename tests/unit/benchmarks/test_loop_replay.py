@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -17,12 +18,16 @@ from sklearn.pipeline import Pipeline
 
 from evergreen.datasets.store import load_dataset
 from evergreen.model_definition import ModelDefinition
-from tests.benchmarks.loop.deployment import Deployment, Workshop
-from tests.benchmarks.loop.plot import to_svg
-from tests.benchmarks.loop.policies import CHOSEN, POLICIES, REPLAYED, Step, better
+from tests.benchmarks.loop.deployment import Deployment
+from tests.benchmarks.loop.own import CHOSEN, promises_of_own
+from tests.benchmarks.loop.plot import to_overview, to_svg
+from tests.benchmarks.loop.policies import REPLAYED, Step, better, calendar, naive, policies_of
+from tests.benchmarks.loop.records import to_json
 from tests.benchmarks.loop.replay import replay
-from tests.benchmarks.loop.report import Replayed, to_json, to_page
+from tests.benchmarks.loop.replayed import Replayed
+from tests.benchmarks.loop.report import to_page
 from tests.benchmarks.loop.series import Series, month_starts
+from tests.benchmarks.loop.workshop import Workshop
 from tests.support.folder_bucket import Folder
 
 if TYPE_CHECKING:
@@ -110,7 +115,7 @@ def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed: Repla
     promoted = [period for period in ours.periods if period.promoted]
     assert [period.wrong for period in promoted] == [False]
     assert ours.periods[-1].value > 0.8 > never.periods[-1].value
-    assert replayed.promises["not worse than never"]
+    assert promises_of_own(replayed)["not worse than never"]
 
 
 def test_who_looks_back_as_far_as_it_helps_learns_faster_and_what_it_costs_is_counted(
@@ -172,25 +177,110 @@ def test_nobody_is_trained_on_an_outcome_that_was_not_known_yet(tmp_path: Path) 
         deployment.promote(deployment.train(manifest))
 
 
+def test_the_calendar_learns_from_every_row_whose_outcome_is_known_and_holds_nothing_out(
+    tmp_path: Path,
+) -> None:
+    deployment = Deployment(Workshop(tiny_series()), Folder(tmp_path))
+    series = deployment.series
+    deployment.serve(0)
+    step = calendar(deployment, 0)
+    assert step.promoted is not None
+    deployment.promote(step.promoted)
+    rows = deployment.training_rows()
+    assert rows.num_rows == len(series.between(None, deployment.now - series.label_delay))
+    answers = deployment.serve(1)
+    assert set(answers) <= {"0", "1"}
+
+
+def test_where_no_outcome_came_in_the_calendar_trains_nothing(tmp_path: Path) -> None:
+    deployment = Deployment(Workshop(with_a_gap()), Folder(tmp_path))
+    deployment.serve(0)
+    assert calendar(deployment, 0).trained
+    deployment.serve(1)
+    assert not calendar(deployment, 1).trained
+
+
+def test_nobody_fails_on_a_month_without_rows(tmp_path: Path) -> None:
+    deployment = Deployment(Workshop(with_a_gap()), Folder(tmp_path))
+    for period in range(2):
+        deployment.serve(period)
+    assert naive(deployment, 1) == Step(reason="0 rows")
+    outcome = replay(Workshop(with_a_gap()), "ours", lambda: None)
+    assert [period.rows > 0 for period in outcome.periods] == [True, False, True, True]
+
+
+def with_a_gap() -> Series:
+    """The tiny series without the rows of March, of which two days' outcomes would be known."""
+    series = tiny_series()
+    (start, end), times = series.periods[1], series.rows["timestamp"]
+    kept = (times < start - series.label_delay) | (times >= end)
+    return replace(series, rows=series.rows[kept].reset_index(drop=True))
+
+
+def test_adwin_notices_the_turn_once_its_outcomes_are_known(replayed: Replayed) -> None:
+    trained = [period.trained for period in replayed.outcomes["adwin"].periods]
+    assert trained[:2] == [False, True]
+
+
+def test_a_quick_run_leaves_out_what_no_promise_is_about() -> None:
+    assert policies_of("own", quick=True) == policies_of("default", quick=False) == tuple(REPLAYED)
+    left_out = set(REPLAYED) - set(policies_of("default", quick=True))
+    assert left_out == {"always", "always, our window", "oracle"}
+
+
 def test_the_record_has_one_line_for_each_series_and_policy(replayed: Replayed) -> None:
     lines = json.loads(to_json([replayed]))
-    assert [line["policy"] for line in lines] == list(POLICIES)
+    assert [line["policy"] for line in lines] == list(REPLAYED)
     wanted = "series policy metric value retrainings promotions wrong_promotions seconds"
     for line in lines:
         assert list(line)[:8] == wanted.split()
         assert line["lambda_seconds"] <= line["seconds"]
+        assert line["refusals"] == line["retrainings"] - line["promotions"]
+        assert (line["split"], line["settings"]) == ("seen", "own")
         assert len(line["periods"]) == 4
 
 
-def test_the_page_says_how_it_came_about_and_names_every_policy(replayed: Replayed) -> None:
-    page = to_page([replayed], "quick", "loop.svg")
-    assert "`QUICK=1 make bench-loop`" in page
-    assert "](loop.svg)" in page
+def test_a_month_without_rows_has_no_value_in_the_record(replayed: Replayed) -> None:
+    outcome = replay(Workshop(with_a_gap()), "never", lambda: None)
+    found = json.loads(to_json([replace(replayed, outcomes={"never": outcome})]))
+    assert [period["value"] is None for period in found[0]["periods"]] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.fixture(scope="module")
+def public(replayed: Replayed) -> Replayed:
+    return replace(replayed, series=replace(replayed.series, name="theirs", settings="default"))
+
+
+def test_the_page_says_how_it_came_about_and_names_every_policy(
+    replayed: Replayed, public: Replayed
+) -> None:
+    page = to_page([replayed, public], "", "quick")
+    assert "`python -m tests.benchmarks.loop --part own --quick`" in page
     for policy, outcome in replayed.outcomes.items():
         assert f"| {policy} | {outcome.value:.4f} | {outcome.retrainings} |" in page
+    promises, rest = page.split("## How it was measured")
+    assert promises.count("| yes |") + promises.count("| **no** |") == 4
+    assert "once has **not been run yet**" in promises
+    assert "| theirs, f1 |" in rest
 
 
-def test_the_picture_is_the_same_for_the_same_numbers(replayed: Replayed) -> None:
-    picture = to_svg([replayed])
-    assert ET.fromstring(picture).tag.endswith("svg")
-    assert picture == to_svg([replayed])
+def test_what_was_not_run_this_time_stays_on_the_page(replayed: Replayed, public: Replayed) -> None:
+    first = to_page([replayed, public], "", "quick")
+    unseen = replace(public, series=replace(public.series, name="unseen", split="once"))
+    second = to_page([unseen], first, "full")
+    assert "not been run yet" not in second
+    for part in ("--part seen --quick", "--part own --quick", "--part once"):
+        assert f"`python -m tests.benchmarks.loop {part}`" in second
+    assert to_page([replayed, public], second, "quick") == second
+
+
+def test_the_pictures_are_the_same_for_the_same_numbers(replayed: Replayed) -> None:
+    for draw in (to_svg, to_overview):
+        picture = draw([replayed])
+        assert ET.fromstring(picture).tag.endswith("svg")
+        assert picture == draw([replayed])

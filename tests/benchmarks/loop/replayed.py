@@ -1,0 +1,58 @@
+"""A series and what came of it under each policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.benchmarks.loop.policies import BEATEN
+from tests.benchmarks.loop.scoring import Difference, difference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.benchmarks.loop.replay import Outcome
+    from tests.benchmarks.loop.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A series and what came of it under each policy, by name."""
+
+    series: Series
+    outcomes: Mapping[str, Outcome]
+    _differences: dict[str, Difference] = field(default_factory=dict, init=False, repr=False)
+
+    def ours_against(self, policy: str) -> Difference:
+        """Return by how much ours is better than another policy."""
+        if policy not in self._differences:
+            self._differences[policy] = self._against(policy)
+        return self._differences[policy]
+
+    def _against(self, policy: str) -> Difference:
+        series, ours = self.series, self.outcomes["ours"]
+        rows = series.between(series.bounds[0], series.bounds[-1])
+        since = (rows["timestamp"] - series.bounds[0]).dt.total_seconds().to_numpy()
+        blocks = (since // series.block.total_seconds()).astype(np.int64)
+        return difference(ours.metric, ours.sums, self.outcomes[policy].sums, blocks)
+
+    @property
+    def strongest(self) -> str:
+        """The better of the two that retrain by the calendar."""
+        values = {policy: self.outcomes[policy].value for policy in BEATEN}
+        choose = max if self.outcomes["ours"].metric == "f1" else min
+        return choose(values, key=lambda policy: values[policy])
+
+    @property
+    def loss(self) -> float:
+        """By which share of its metric ours is worse than the strongest; negative if better."""
+        return -self.ours_against(self.strongest).value / self.outcomes[self.strongest].value
+
+    @property
+    def drifts_all_the_time(self) -> bool:
+        """Whether two thirds of what the calendar deploys is better than what it replaces."""
+        calendar = self.outcomes["calendar"]
+        right = calendar.promotions - calendar.wrong_promotions
+        return 3 * right >= 2 * max(calendar.promotions, 1)

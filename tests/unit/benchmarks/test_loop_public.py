@@ -1,0 +1,120 @@
+"""How tables of other people are cut, and what may be run when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.benchmarks.loop.__main__ import main
+from tests.benchmarks.loop.public import cutting
+from tests.benchmarks.loop.public.catalogue import PUBLIC
+from tests.benchmarks.loop.public.cutting import Public, bounds_of, series_of, thin, window_of
+from tests.benchmarks.loop.public.forecasts import past_of
+from tests.benchmarks.loop.public.halves import half_of
+from tests.benchmarks.loop.running import names_of
+
+
+def times(first: str, last: str, every: str) -> pd.Series:
+    return pd.Series(pd.date_range(first, last, freq=every, tz="UTC").as_unit("us"))
+
+
+def test_each_series_is_in_the_half_that_its_name_says() -> None:
+    seen = {name for name in PUBLIC if half_of(name) == "seen"}
+    once = set(names_of("once"))
+    assert seen | once == set(PUBLIC)
+    assert seen == set(names_of("seen"))
+    # Written down before any was replayed.
+    assert sorted(once) == [
+        *("beijing_haze", "births_usa", "bitcoin_transactions", "houses_texas", "page_views"),
+        *("parking_birmingham", "pizza_sizes", "rain_innsbruck", "solar_power", "visits_quiet_2"),
+        "wind_power",
+    ]
+
+
+@pytest.mark.parametrize("half", ["seen", "once"])
+def test_a_half_has_forecasts_tables_and_a_world_in_which_nothing_drifts(half: str) -> None:
+    there = [public for public in PUBLIC.values() if half_of(public.name) == half]
+    assert {public.task for public in there} == {"classification", "regression", "time_series"}
+    assert any(public.quiet for public in there)
+    assert all(public.source for public in there)
+
+
+def test_what_was_not_run_yet_is_not_run_by_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--series", "pizza_sizes"])
+    assert "say --part once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("last", "days", "count"),
+    [("2020-12-30", 7, 41), ("2023-12-30", 30.4, 37), ("2039-12-30", 91.3, 63)],
+)
+def test_long_series_have_long_periods(last: str, days: float, count: int) -> None:
+    bounds = bounds_of(times("2020-01-01", last, "D"))
+    assert len(bounds) - 1 == count
+    assert (bounds[-1] - bounds[0]) / count / timedelta(days=1) == pytest.approx(days, rel=0.02)
+
+
+def test_the_first_fifth_is_known_before_the_first_period() -> None:
+    assert bounds_of(times("2020-01-01", "2024-12-31", "D"))[0] == datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def test_forecasts_are_thinned_evenly_and_tables_by_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutting, "MOST_ROWS", 40)
+    rows = pd.DataFrame({"timestamp": times("2020-01-01", "2020-04-09", "D")})
+    even, step = thin(rows, in_order=True)
+    assert (step, len(even)) == (3, 34)
+    assert set(even["timestamp"].diff().dropna()) == {pd.Timedelta(days=3)}
+    drawn, _ = thin(rows, in_order=False)
+    assert len(drawn) == 40
+    assert drawn["timestamp"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(drawn, thin(rows, in_order=False)[0])
+
+
+def test_a_check_looks_back_to_twice_the_rows_it_needs() -> None:
+    days = times("2020-01-01", "2021-12-31", "D")
+    bounds = tuple(datetime(2020, month, 1, tzinfo=UTC) for month in range(1, 13))
+    # 31 rows in the middle month, of 400 that are wanted: 13 months.
+    assert window_of(days, bounds) == 13 * (bounds[-1] - bounds[0]) / 11
+    hours = times("2020-01-01", "2020-12-31", "h")
+    assert window_of(hours, bounds) == (bounds[-1] - bounds[0]) / 11
+
+
+def test_a_forecast_knows_nothing_of_the_time_after_it_is_made() -> None:
+    index = pd.date_range("2020-01-01", periods=20, freq="D", tz="UTC").as_unit("us")
+    values = pd.Series(np.arange(20.0), index=index)
+    values.iloc[12] = np.nan
+    rows = past_of(values, 2, (2, 3, 7), 7, ("weekday",))
+    made = (rows["timestamp"] - index[0]).dt.days
+    assert (rows["value"] == made + 2).all()
+    assert (rows["before_2"].dropna() <= made[rows["before_2"].notna()]).all()
+    assert (rows["before_7"] == rows["value"] - 7).all()
+    assert rows["weekday"].iloc[0] == index[7].weekday()
+    # Neither what has no outcome nor what has no baseline is asked for.
+    assert sorted(rows["value"]) == [*range(7, 12), *range(13, 19)]
+
+
+def test_all_but_what_the_table_is_stays_at_its_default() -> None:
+    public = Public(
+        "made_up",
+        "Nothing.",
+        "nobody",
+        "time_series",
+        "value",
+        {"before": "float", "kind": "category", "sometimes": "float?"},
+        timedelta(days=8),
+        lambda: pd.DataFrame({"timestamp": times("2020-01-01", "2021-12-31", "D"), "value": 1.0}),
+        {"horizon": 7, "seasonal_naive": "before"},
+    )
+    series = series_of(public, quick=False)
+    definition = series.definition
+    assert definition.features["sometimes"].nullable
+    assert not definition.features["kind"].nullable
+    told = {"name", "task", "target", "features", "forecast", "drift"}
+    assert definition.model_dump(exclude_defaults=True).keys() == told
+    assert definition.drift.model_dump(exclude_defaults=True).keys() == {"schedules"}
+    assert (series.settings, series.split) == ("default", half_of("made_up"))
+    assert len(series_of(public, quick=True).periods) <= cutting.QUICK_PERIODS
