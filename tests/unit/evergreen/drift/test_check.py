@@ -221,6 +221,7 @@ CONTRACT = {
     "decision": {
         *("verdict", "outcome", "start_retraining", "triggers", "drifted_features", "budget_left"),
         *("goal", "goal_version", "goal_since", "goal_tried", "goal_against", "reason"),
+        *("drift_since", "drift_tried", "drift_features_tried"),
     },
 }
 

@@ -133,6 +133,13 @@ class DriftDecision(_Frozen):
     """When a challenger was last trained to regain it, before this check."""
     goal_against: str | None = None
     """The version that was champion at that time."""
+    drift_since: datetime | None = None
+    """Start of the first window in which this version's inputs had drifted; see
+    :mod:`evergreen.drift.policy.memory`."""
+    drift_tried: datetime | None = None
+    """When drift last started a retraining that did not replace this version."""
+    drift_features_tried: tuple[str, ...] = ()
+    """The features that had drifted at these retrainings."""
     reason: str
 
 

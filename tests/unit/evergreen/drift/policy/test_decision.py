@@ -148,7 +148,7 @@ def test_backoff_after_a_challenger_lost() -> None:
     assert due.start_retraining
 
 
-def test_drift_has_no_backoff() -> None:
+def test_drift_that_was_not_tried_has_no_backoff() -> None:
     lost = decided(NOON - DAY, **TRIED | {"goal_against": "1"})
     about = context(NOON - 0.6 * DAY)
     decision = conclude(features("a"), performance=FALLEN, about=about, history=[lost], **LIMITED)
@@ -156,6 +156,62 @@ def test_drift_has_no_backoff() -> None:
     only = LIMITED | {"on": ("performance",)}
     decision = conclude(features("a"), performance=FALLEN, about=about, history=[lost], **only)
     assert decision.outcome == "backoff"
+
+
+def after_lost_drift(at: datetime, *drifted: str, **fields: Any) -> DriftDecision:
+    """Return the decision after a retraining for a drift of ``a`` that lost: 1 day of drift."""
+    lost = decided(NOON, started=True, drifted_features=("a",), drift_since=NOON - DAY)
+    policy = {name: fields.pop(name) for name in ("on",) if name in fields}
+    return conclude(features(*drifted), history=[lost], about=context(at), **fields, **policy)
+
+
+def test_backoff_after_a_drift_whose_challenger_lost() -> None:
+    early, due = (after_lost_drift(NOON + part * DAY, "a") for part in (0.7, 0.75))
+    assert (early.outcome, early.triggers) == ("backoff", ("data_drift",))
+    assert "the last challenger lost, the next is worth a try at 2026-03-02 06:00" in early.reason
+    assert due.outcome == "retraining_starts"
+    assert (early.drift_since, early.drift_tried) == (NOON - DAY, NOON)
+    assert early.drift_features_tried == ("a",)
+
+
+def test_drift_of_another_kind_need_not_wait() -> None:
+    assert after_lost_drift(NOON + DAY / 2, "a", "b").start_retraining
+    assert after_lost_drift(NOON + DAY / 2, "b").start_retraining
+    joint = after_lost_drift(NOON + DAY / 2, multivariate=jointly(drifted=True))
+    assert joint.outcome == "backoff"  # the joint test names no feature that is new
+
+
+def test_a_metric_that_has_fallen_ends_the_wait_of_drift() -> None:
+    for on in (("data_drift",), BOTH):
+        decision = after_lost_drift(NOON + DAY / 2, "a", performance=FALLEN, on=on)
+        assert decision.start_retraining, on
+    well = after_lost_drift(NOON + DAY / 2, "a", performance=measured(0.5, 0.5), on=BOTH)
+    assert well.outcome == "backoff"
+
+
+def test_drift_and_a_lost_goal_wait_for_the_earlier_of_both() -> None:
+    lost = decided(
+        NOON,
+        (*BOTH,),
+        started=True,
+        drifted_features=("a",),
+        drift_since=NOON - 2 * DAY,
+        goal=0.5,
+        goal_version="1",
+        goal_since=NOON - DAY,
+    )
+    decisions = [
+        conclude(
+            features("a"),
+            performance=FALLEN,
+            history=[lost],
+            about=context(NOON + part * DAY),
+            on=BOTH,
+        )
+        for part in (0.5, 0.8)
+    ]
+    assert [decision.outcome for decision in decisions] == ["backoff", "retraining_starts"]
+    assert "at 2026-03-02 06:00" in decisions[0].reason
 
 
 def test_budget_spent() -> None:

@@ -15,10 +15,12 @@ from evergreen.drift.log import DriftDecision
 from evergreen.drift.policy.budget import budget_at
 from evergreen.drift.policy.consecutive import windows_in_a_row
 from evergreen.drift.policy.goal import goal_at
+from evergreen.drift.policy.memory import memory_at
 from evergreen.drift.policy.severity import LARGE_LOSS, performance_severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.log import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     )
     from evergreen.drift.policy.budget import Budget
     from evergreen.drift.policy.goal import GoalStatus
+    from evergreen.drift.policy.memory import DriftMemory
     from evergreen.events import Trigger
     from evergreen.model_definition import Drift, Retraining
 
@@ -39,6 +42,7 @@ class _Situation:
     """What the conditions of the table look at."""
 
     context: CheckContext
+    univariate: UnivariateResult
     multivariate: MultivariateTest
     performance: PerformanceTest | None
     drift: Drift
@@ -47,6 +51,7 @@ class _Situation:
     """Decisions of earlier checks, oldest first."""
     budget: Budget
     goal: GoalStatus
+    memory: DriftMemory
     triggers: tuple[Trigger, ...]
 
     @property
@@ -59,6 +64,24 @@ class _Situation:
         """Whether one more challenger is to be trained, although the goal is regained."""
         regained = self.goal.state == "goal_regained" and self.goal.asks_for_challenger
         return regained and "performance" in self.retraining.on
+
+    @property
+    def backoff_until(self) -> datetime | None:
+        """When the next challenger is worth a try; None if one of the reasons need not wait."""
+        if self.goal_regained or not self.enabled:
+            return None
+        waits = [self._wait_of(trigger) for trigger in self.enabled]
+        known = [wait for wait in waits if wait is not None]
+        return min(known) if len(known) == len(waits) else None
+
+    def _wait_of(self, trigger: Trigger) -> datetime | None:
+        if trigger == "performance":
+            return self.goal.backoff_until
+        fallen = self.performance is not None and self.performance.drifted
+        if fallen and "performance" not in self.retraining.on:
+            return None  # the drift does harm now, and nothing else answers it
+        now, drifted = self.context.timestamp, self.univariate.drifted_features
+        return self.memory.backoff_until(now, drifted)
 
     @property
     def windows_in_a_row(self) -> int:
@@ -119,8 +142,21 @@ def decide(
     budget = budget_at(context.timestamp, retraining, last, last_was_skipped=last_was_skipped)
     goal = goal_at(context, performance, last, last_was_skipped=last_was_skipped)
     triggers = _triggers(univariate, multivariate, performance, goal)
+    memory = memory_at(
+        context, last, drifted="data_drift" in triggers, last_was_skipped=last_was_skipped
+    )
     situation = _Situation(
-        context, multivariate, performance, drift, retraining, earlier, budget, goal, triggers
+        context=context,
+        univariate=univariate,
+        multivariate=multivariate,
+        performance=performance,
+        drift=drift,
+        retraining=retraining,
+        earlier=earlier,
+        budget=budget,
+        goal=goal,
+        memory=memory,
+        triggers=triggers,
     )
     outcome, why = next(_rows(situation))
     if outcome == "insufficient_data":
@@ -130,6 +166,7 @@ def decide(
             start_retraining=False,
             budget_left=budget.left,
             **goal.to_record(),
+            **memory.to_record(),
             reason=why,
         )
     starts = outcome == "retraining_starts"
@@ -142,6 +179,7 @@ def decide(
         drifted_features=univariate.drifted_features,
         budget_left=budget.after(started=starts),
         **goal.to_record(),
+        **memory.to_record(),
         reason=f"{found}; {why if starts else f'no retraining: {why}'}",
     )
 
@@ -172,7 +210,7 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
         why = f"one was started {_short(since)} ago, the cooldown is {_short(cooldown)}"
         yield "cooldown", why
 
-    if now.enabled == ("performance",) and (moment := now.goal.backoff_until) is not None:
+    if (moment := now.backoff_until) is not None:
         why = f"the last challenger lost, the next is worth a try at {moment:%Y-%m-%d %H:%M}"
         yield "backoff", why
 

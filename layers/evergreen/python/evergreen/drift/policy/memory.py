@@ -1,0 +1,100 @@
+"""The memory of data drift: what came of the retrainings that it started.
+
+Inputs move with every season, and not each move makes a model worse. A retraining for a drift that
+does no harm ends in a refusal. The drift stays, so without a memory each check would start the
+next. So after a lost challenger the same drift has to wait, longer each time, until there are
+nearly twice as many rows of the drifted world. The memory is written into each decision and read
+back by the next check. It belongs to a version: a promotion ends it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from evergreen.drift.policy.goal import BACKOFF_FACTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from evergreen.drift.log import CheckContext, DriftDecisionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DriftMemory:
+    """What is known about the drift of a version.
+
+    Parameters
+    ----------
+    since
+        Start of the first window in which the version's inputs had drifted; None if none had.
+    tried
+        When drift last started a retraining that did not replace the version; None if none did.
+    features
+        The features that had drifted whenever it did. No other kind of drift was tried.
+    """
+
+    since: datetime | None = None
+    tried: datetime | None = None
+    features: frozenset[str] = frozenset()
+
+    def backoff_until(self, now: datetime, drifted: Sequence[str]) -> datetime | None:
+        """Return when this drift is worth the next retraining; None if it is now.
+
+        Parameters
+        ----------
+        now
+            When the check is made.
+        drifted
+            The features that have drifted. One that had not at any of the lost retrainings makes it
+            another drift, which has not been tried.
+        """
+        if self.since is None or self.tried is None or not self.features.issuperset(drifted):
+            return None
+        moment = self.since + BACKOFF_FACTOR * (self.tried - self.since)
+        return moment if now < moment else None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the fields of the decision that the next check reads back."""
+        return {
+            "drift_since": self.since,
+            "drift_tried": self.tried,
+            "drift_features_tried": tuple(sorted(self.features)),
+        }
+
+
+def memory_at(
+    context: CheckContext,
+    last: DriftDecisionRecord | None,
+    *,
+    drifted: bool,
+    last_was_skipped: bool,
+) -> DriftMemory:
+    """Return the memory at the time of a check.
+
+    Parameters
+    ----------
+    context
+        What the check looked at.
+    last
+        The decision of the check before, of whichever schedule.
+    drifted
+        Whether this check found data drift.
+    last_was_skipped
+        Whether the retraining that the last check started was skipped; then no challenger was
+        trained.
+    """
+    memory = DriftMemory()
+    if last is not None and last.model_version == context.model_version:
+        known = frozenset(last.drift_features_tried)
+        memory = DriftMemory(last.drift_since, last.drift_tried, known)
+        if last.start_retraining and "data_drift" in last.triggers and not last_was_skipped:
+            memory = DriftMemory(
+                last.drift_since or last.window_start,
+                last.timestamp,
+                known.union(last.drifted_features),
+            )
+    if drifted and memory.since is None:
+        return replace(memory, since=context.window_start)
+    return memory
