@@ -25,7 +25,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests check synth-check bench-loop bench-drift bench-log estimators chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -104,6 +104,9 @@ bench-drift: setup ## compare the drift check with other tools (QUICK=1: under t
 
 bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes)
 	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick)
+
+bench-serving: setup ## measure answers and cold starts (QUICK=1: under 5 minutes)
+	@$(bin)/python -m tests.benchmarks.serving $(if $(QUICK),--quick)
 
 estimators: setup ## try every estimator and write the tables of docs/estimators.md
 	@$(bin)/python -m tests.benchmarks.estimators

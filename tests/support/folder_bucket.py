@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Folder(Storage):
     """Storage in a folder instead of a bucket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("bucket", cast("S3Client", None))
+    def __init__(self, path: Path, name: str = "bucket") -> None:
+        super().__init__(name, cast("S3Client", None))
         self._path = path
 
     def put(self, key: str, body: bytes) -> None:

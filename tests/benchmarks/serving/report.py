@@ -1,0 +1,79 @@
+"""Writes docs/performance.md from the numbers of serving.json: nothing in it is written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Entry = Mapping[str, Any]
+
+_TEXT = Path(__file__).with_name("report.md")
+
+
+def render(found: Mapping[str, Any]) -> str:
+    """Write the page from the numbers of ``serving.json``."""
+    again = "QUICK=1 make bench-serving" if found["run"] == "quick" else "make bench-serving"
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    parts = {
+        "RUN": f"Measured on {found['date']} by `{again}`, with {versions}. {_machine(found)}",
+        "ANSWERS": _answers(found["in_process"]),
+        "STAGES": _stages(found["in_process"]),
+        "COLD": _cold(found["cold"]),
+        "UNZIPPED": f"{found['unzipped_mb']:.1f}",
+    }
+    text = _TEXT.read_text()
+    for name, part in parts.items():
+        text = text.replace(f"@{name}@", part)
+    return text
+
+
+def _machine(found: Mapping[str, Any]) -> str:
+    cores, others = found["cores"], found["others"]
+    busy = f"It had {cores} cores, and a load of {others:.1f} from other work when the run began"
+    return f"{busy}: a shared machine." if others > 0.5 else f"It had {cores} cores to itself."
+
+
+def _answers(entries: Sequence[Entry]) -> str:
+    lines = [
+        "| model | rows | median | 99th percentile | floor | floor without log | of the floor |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {entry['model']} | {entry['rows']:,} | {_ms(entry['p50_us'])} | "
+        f"{_ms(entry['p99_us'])} | {_ms(entry['floor_us'])} | {_ms(entry['unlogged_us'])} | "
+        f"{entry['p50_us'] / entry['floor_us']:.2f}x |"
+        for entry in entries
+    ]
+    return "\n".join(lines)
+
+
+def _stages(entries: Sequence[Entry]) -> str:
+    stages = list(entries[0]["stages_us"])
+    lines = [
+        f"| model | rows | {' | '.join(stages)} |",
+        "|---" * (len(stages) + 2) + "|",
+    ]
+    lines += [
+        f"| {entry['model']} | {entry['rows']:,} | "
+        + " | ".join(_ms(entry["stages_us"][stage]) for stage in stages)
+        + " |"
+        for entry in entries
+    ]
+    return "\n".join(lines)
+
+
+def _cold(entries: Sequence[Entry]) -> str:
+    ours = next(float(each["ms"]) for each in entries if each["variant"] == "evergreen")
+    lines = ["| | milliseconds | Evergreen takes |", "|---|---|---|"]
+    lines += [
+        f"| {each['variant']} | {each['ms']:,.0f} | {ours / each['ms']:.2f}x of it |"
+        for each in entries
+    ]
+    return "\n".join(lines)
+
+
+def _ms(microseconds: float) -> str:
+    return f"{microseconds / 1000:.2f} ms"
