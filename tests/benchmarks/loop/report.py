@@ -8,7 +8,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.loop.own import section, verdicts
+from tests.benchmarks.loop.policies import REPLAYED
 from tests.benchmarks.loop.promises import promises_of
+from tests.benchmarks.loop.public.catalogue import PUBLIC
+from tests.benchmarks.loop.public.halves import half_of
 from tests.benchmarks.loop.records import MEMORY_GB
 from tests.benchmarks.loop.streams import SEED
 from tests.benchmarks.loop.tables import signed, table, yes
@@ -54,7 +57,9 @@ def to_page(replayed: Sequence[Replayed], before: str, kind: str) -> str:
     }
     if seen := parts["seen"]:
         picture = f"![Ours against the better calendar, by series]({PICTURES[0]})"
-        blocks["seen"] = _joined(promise_table(seen), picture, in_three_sentences(seen))
+        blocks["seen"] = _joined(
+            promise_table(seen), picture, in_three_sentences(seen), *_left_out(seen)
+        )
         blocks["series"] = _joined(public_table(seen), _made("seen", kind))
     if once := parts["once"]:
         about = "The half that is run once:"
@@ -73,6 +78,14 @@ def to_page(replayed: Sequence[Replayed], before: str, kind: str) -> str:
 
 def _joined(*parts: str) -> str:
     return "\n\n".join(part.strip() for part in parts)
+
+
+def _left_out(replayed: Sequence[Replayed]) -> list[str]:
+    """Return a sentence about the series of a half that were not run, if there are any."""
+    names, half = {one.series.name for one in replayed}, replayed[0].series.split
+    missing = [name for name in PUBLIC if half_of(name) == half and name not in names]
+    named = ", ".join(f"`{name}`" for name in missing)
+    return [f"**Not replayed yet**: {named}. What is said above is without them."] if named else []
 
 
 def _made(part: str, kind: str) -> str:
@@ -116,14 +129,15 @@ def in_three_sentences(replayed: Sequence[Replayed]) -> str:
 
 def public_table(replayed: Sequence[Replayed]) -> str:
     """Return what came of each series under each policy."""
-    policies = [name for name in replayed[0].outcomes if name != "ours"]
+    run = {name for one in replayed for name in one.outcomes}
+    policies = [name for name in REPLAYED if name in run and name != "ours"]
     rows = []
     for one in replayed:
         ours = one.outcomes["ours"]
         rows.append(
             [
                 f"{one.series.name}, {ours.metric}",
-                *(_value(one.outcomes[name].value) for name in policies),
+                *(_of(one, name) for name in policies),
                 f"**{_value(ours.value)}**",
                 _counts(one),
                 signed(one.ours_against(one.strongest)),
@@ -141,6 +155,10 @@ def public_table(replayed: Sequence[Replayed]) -> str:
         for one in replayed
     )
     return f"{table(head, rows)}\n\n{about}"
+
+
+def _of(one: Replayed, policy: str) -> str:
+    return _value(one.outcomes[policy].value) if policy in one.outcomes else "not run"
 
 
 def _counts(one: Replayed) -> str:

@@ -267,6 +267,7 @@ def test_the_page_says_how_it_came_about_and_names_every_policy(
     assert promises.count("| yes |") + promises.count("| **no** |") == 4
     assert "once has **not been run yet**" in promises
     assert "| theirs, f1 |" in rest
+    assert "**Not replayed yet**: `pedestrians_auckland`" in promises
 
 
 def test_what_was_not_run_this_time_stays_on_the_page(replayed: Replayed, public: Replayed) -> None:
