@@ -140,11 +140,12 @@ class OnceAround:
             for period in self.example.replayed:
                 periods.append(self.example.period_name(period))
                 rows = self.example.load((period,), self.example.fraction)
+                replayed = utc_now()
                 rows_served += self._replay(api, rows, periods[-1])
-                execution = self._retraining(utc_now())
-                executions += [execution] if execution else []
-                if execution and execution.promoted:
-                    self._until_serving(api, str(execution.output["challenger"]))
+                executions += self._retrainings(replayed, utc_now())
+                promoted = [each for each in executions if each.promoted]
+                if promoted:
+                    self._until_serving(api, str(promoted[-1].output["challenger"]))
                     self._ask(api, rows)
                     break
         rows_logged = self._count(began, rows_served)
@@ -213,17 +214,28 @@ class OnceAround:
         self.steps.note(f"{done.rows:,} rows served, {done.labels:,} labels sent")
         return done.rows
 
-    def _retraining(self, since: datetime) -> Execution | None:
-        """Wait for the drift check of the replayed rows and for the retraining it starts."""
+    def _retrainings(self, began: datetime, ended: datetime) -> list[Execution]:
+        """Wait for the drift checks of the replayed rows and for the retrainings they start.
+
+        Parameters
+        ----------
+        began, ended
+            When the replay began and ended. The schedule knows nothing of it: a check may fall
+            between, see a part of the rows and start a retraining.
+        """
         with self.steps.step("drift", "Wait for the scheduled drift check") as say:
-            check = self._loop(say).wait_for_check(since)
-        self.steps.note(f"{check.verdict}: {check.reason}")
-        if not check.start_retraining:
-            return None
+            checks = self._loop(say).wait_for_checks(began, ended)
+        for check in checks:
+            part = "" if check.window_end >= ended else "a part of the rows: "
+            self.steps.note(f"{part}{check.verdict}: {check.reason}")
+        requested = sum(check.start_retraining for check in checks)
+        if not requested:
+            return []
         with self.steps.step("retraining", "Train a challenger, compare it on the holdout") as say:
-            execution = self._loop(say).wait_for_execution(check.timestamp)
-        self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
-        return execution
+            executions = self._loop(say).wait_for_executions(began, requested)
+        for execution in executions:
+            self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
+        return executions
 
     def _ask(self, api: Api, rows: pd.DataFrame) -> None:
         form = split_form(self.definition, rows.head(1))

@@ -20,7 +20,7 @@ from evergreen.errors import EvergreenError
 from evergreen.production import Production
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from cli.shared.target import Target
@@ -92,8 +92,19 @@ class Loop:
 
         self._poll(serving, seconds, f"the API does not serve version {version}")
 
-    def wait_for_check(self, since: datetime, *, seconds: float = 300) -> DriftDecisionRecord:
-        """Wait for a drift check whose window ends after ``since``, and return its decision.
+    def wait_for_checks(
+        self, since: datetime, until: datetime, *, seconds: float = 300
+    ) -> list[DriftDecisionRecord]:
+        """Wait for a drift check that sees all rows up to a moment; return the checks so far.
+
+        A schedule starts the checks, so one may have seen a part of the rows before.
+
+        Parameters
+        ----------
+        since
+            When the rows began to come in.
+        until
+            When the last of them had come in: the last check's window does not end before.
 
         Raises
         ------
@@ -102,40 +113,53 @@ class Loop:
         """
         storage = self.target.storage
 
-        def decision() -> DriftDecisionRecord | None:
+        def checks() -> list[DriftDecisionRecord] | None:
             self.tick("waiting for the scheduled drift check")
             found = read_drift_decisions(storage, self.model, since, utc_now())
-            return next((item for item in found if item.window_end >= since), None)
+            return found if any(item.window_end >= until for item in found) else None
 
-        return self._poll(decision, seconds, "no drift check ran")
+        return self._poll(checks, seconds, "no drift check ran")
 
-    def wait_for_execution(self, since: datetime, *, seconds: float = 600) -> Execution:
-        """Wait for the first execution that started after ``since`` and was not skipped.
+    def wait_for_executions(
+        self, since: datetime, requested: int, *, seconds: float = 600
+    ) -> list[Execution]:
+        """Wait for the model's executions since a moment, and return those that decided.
+
+        Parameters
+        ----------
+        since
+            Executions that started before do not count.
+        requested
+            How many were requested. Those that were skipped, because another one ran, count too.
 
         Raises
         ------
         LoopError
-            If no execution has ended within ``seconds``, or one has failed.
+            If fewer have started or one still runs after ``seconds``, or if one has failed.
         """
         client = self.target.client("stepfunctions")
         machine = self.target.output("StateMachineArn")
 
-        def execution() -> Execution | None:
+        def executions() -> list[Execution] | None:
             pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
             started = [
-                item for page in pages for item in page["executions"] if item["startDate"] >= since
+                client.describe_execution(executionArn=item["executionArn"])
+                for page in pages
+                for item in page["executions"]
+                if item["startDate"] >= since
             ]
-            for item in sorted(started, key=lambda item: item["startDate"]):
-                if item["status"] == "RUNNING":
-                    self.tick(f"{self._state(client, item['executionArn'])}")
-                    return None
-                found = self._execution(client, item["executionArn"])
-                if "decision" in found.output:
-                    return found
-            self.tick("waiting for the state machine to start")
-            return None
+            ours = [item for item in started if _model_of(item) == self.model]
+            running = [item for item in ours if item["status"] == "RUNNING"]
+            if running:
+                self.tick(f"{self._state(client, running[0]['executionArn'])}")
+                return None
+            if len(ours) < requested:
+                self.tick("waiting for the state machine to start")
+                return None
+            ended = [_ended(item) for item in sorted(ours, key=lambda item: item["startDate"])]
+            return [item for item in ended if "decision" in item.output]
 
-        return self._poll(execution, seconds, "no execution of the state machine ended")
+        return self._poll(executions, seconds, "no execution of the state machine ended")
 
     def rows_logged(self, since: datetime, note: str) -> int:
         """Count the champion's rows in the log whose metadata contain ``note``, each row once."""
@@ -187,16 +211,6 @@ class Loop:
         return found
 
     @staticmethod
-    def _execution(client: Any, arn: str) -> Execution:  # noqa: ANN401 - a boto3 client
-        answer = client.describe_execution(executionArn=arn)
-        if answer["status"] != "SUCCEEDED":
-            raise LoopError(
-                f"{answer['status'].lower()}: {answer.get('error')}: {answer.get('cause')}",
-                where=arn,
-            )
-        return Execution(arn, json.loads(answer["output"]))
-
-    @staticmethod
     def _state(client: Any, arn: str) -> str:  # noqa: ANN401 - a boto3 client
         events = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=20)
         entered = [
@@ -205,3 +219,19 @@ class Loop:
             if "stateEnteredEventDetails" in event
         ]
         return f"state machine: {entered[0]}" if entered else "state machine: starting"
+
+
+def _model_of(execution: Mapping[str, Any]) -> str:
+    """Return the model that an execution is about: of the event, or of a start by hand."""
+    given = json.loads(execution["input"])
+    return str(given.get("detail", given)["model"])
+
+
+def _ended(execution: Mapping[str, Any]) -> Execution:
+    arn = execution["executionArn"]
+    if execution["status"] != "SUCCEEDED":
+        raise LoopError(
+            f"{execution['status'].lower()}: {execution.get('error')}: {execution.get('cause')}",
+            where=arn,
+        )
+    return Execution(arn, json.loads(execution["output"]))
