@@ -1,12 +1,17 @@
-"""The deployed loop with the other two examples: a regression and a time series."""
+"""The deployed loop with the other two examples: a regression and a time series.
+
+The challenger of the regression goes through the shadow before it is promoted.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
@@ -16,10 +21,13 @@ from evergreen.clock import utc_now
 from evergreen.drift.log import read_drift_decisions
 from evergreen.evaluation.report import ARTIFACT, REPORT_DATA, REPORT_PAGE
 from evergreen.production import Production
-from tests.support.executions import statuses_since
+from evergreen.release.decision_log import read_decision_records
+from tests.support.executions import states_entered, statuses_since
+from tests.support.shadow_stage import SHADOWED, shadow_stage
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any
 
     from cli.shared.target import Target
 
@@ -41,19 +49,28 @@ PICTURES = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One run of the loop of one model, and its start."""
+    """One run of the loop of one model, its start, and the rows that its shadow scored."""
 
     model: str
     began: datetime
     summary: Summary
+    in_the_shadow: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module", params=sorted(STORIES))
-def once(request: pytest.FixtureRequest, deployed: Target) -> Round:
-    began = utc_now()
-    with Steps() as steps:
-        around = OnceAround(deployed, STORIES[request.param], steps)
-        return Round(request.param, began, around.run())
+def once(
+    request: pytest.FixtureRequest, deployed: Target, tmp_path_factory: pytest.TempPathFactory
+) -> Round:
+    model, began = request.param, utc_now()
+    with ExitStack() as stack:
+        stage = None
+        if model == SHADOWED:
+            stage = stack.enter_context(shadow_stage(deployed, tmp_path_factory.mktemp("shadow")))
+            stack.enter_context(stage.asked_all_the_time())
+        steps = stack.enter_context(Steps())
+        summary = OnceAround(deployed, STORIES[model], steps).run()
+        rows = stage.rows(began, "shadow") if stage else []
+    return Round(model, began, summary, rows)
 
 
 def test_every_row_served_is_in_the_log(once: Round) -> None:
@@ -117,3 +134,25 @@ def test_the_api_answers_with_the_version_in_production(once: Round, deployed: T
     assert answer["confidences"] is None
     [prediction] = answer["predictions"]
     assert isinstance(prediction, float)
+
+
+def test_a_challenger_goes_through_the_shadow_before_it_is_promoted_if_the_model_says_so(
+    once: Round, deployed: Target
+) -> None:
+    records = read_decision_records(deployed.storage, once.model)
+    (last,) = [item for item in records if item.decided_at > once.began and item.execution]
+    entered = states_entered(deployed, last.execution or "")
+    if once.model != SHADOWED:
+        assert "Put it into the shadow" not in entered
+        assert once.in_the_shadow == []
+        return
+    pointer = Production(deployed.stage, deployed.client("ssm")).read(once.model)
+    assert pointer is not None
+    assert pointer.shadow is None
+    assert last.challenger == pointer.version
+    assert "in the shadow it kept up for" in last.reason
+    assert entered.index("Evaluate both") < entered.index("Put it into the shadow")
+    assert entered.index("Compare in the shadow") < entered.index("Promote the challenger")
+    shadowed = [row for row in once.in_the_shadow if row["model_version"] == pointer.version]
+    assert len(shadowed) >= 40
+    assert np.isfinite([row["model_output"] for row in shadowed]).all()

@@ -19,3 +19,15 @@ def statuses_since(deployed: Target, began: datetime) -> set[str]:
     )
     executions = [item for page in pages for item in page["executions"]]
     return {item["status"] for item in executions if item["startDate"] >= began}
+
+
+def states_entered(deployed: Target, execution: str) -> list[str]:
+    """Return the names of the states that an execution entered, in order."""
+    client = deployed.client("stepfunctions")
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for page in pages
+        for event in page["events"]
+        if "stateEnteredEventDetails" in event
+    ]
