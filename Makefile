@@ -18,14 +18,14 @@ export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
 quick_tests := tests/unit tests/infrastructure
-# Tests of the services themselves. They run with the end-to-end tests, so that both halves take alike.
+# Tests of the services themselves: they start the services that they need, and deploy nothing.
 service_tests := $(wildcard local/*/tests) \
   $(addprefix tests/integration/,test_local_stack.py test_seaweedfs.py)
 
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -53,39 +53,42 @@ apt: ## install what the tests need from apt: Prometheus, Alertmanager, node exp
 	  echo "Missing, and the tests that need them will fail:$$missing" >&2; \
 	  echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends$$missing" >&2; fi
 
-# The checks keep one core busy for minutes where mypy has no cache, so the quick tests run beside them.
+# Tests on a stack wait much of their time: for a schedule, a buffer, a service. What only computes
+# runs beside them and takes the time that they leave (`nice`). On your own emulator (AWS_ENDPOINT_URL)
+# all run one after the other: no model is promoted yet when the integration tests begin.
 test: setup apt ## run every check and every test
-	@$(MAKE) -j2 check quick-tests
-	@$(MAKE) -j$(if $(AWS_ENDPOINT_URL),1,2) integration-tests end-to-end-tests
+	@$(MAKE) -j$(if $(AWS_ENDPOINT_URL),1,5) patient="nice -n 19" \
+	  integration-tests end-to-end-tests service-tests check quick-tests
 
 # Needs neither LocalStack nor a network. The coverage is printed and is no gate.
 pr: setup ## run what a pull request needs: check, unit and infrastructure tests, coverage
 	@$(MAKE) -j2 check quick-tests coverage="--cov --cov-report=term"
 
 quick-tests: setup ## run the unit and infrastructure tests
-	@$(bin)/python -m pytest $(quick_tests) -n 2 --dist loadgroup $(coverage)
+	@$(patient) $(bin)/python -m pytest $(quick_tests) -n 2 --dist loadgroup $(coverage)
 
 # The tests of the local services use the environments and do not build them.
 environments: setup ## build the environments of the local services and functions
 	@$(bin)/python -m local.environments
 
-# Both wait much of their time, so each starts a stack of its own and they run at the same time. On
-# your own emulator (AWS_ENDPOINT_URL) they run one after the other: no model is promoted yet when the
-# integration tests begin.
+# The integration and the end-to-end tests have a stack each.
 integration-tests: environments apt ## run the tests of parts of the deployed app
 	@$(bin)/python -m pytest tests/integration $(addprefix --ignore=,$(service_tests))
 
-end-to-end-tests: environments apt ## run the tests of the whole loop and of the local services
-	@$(bin)/python -m pytest $(service_tests) tests/end_to_end
+end-to-end-tests: environments apt ## run the tests of the whole loop
+	@$(bin)/python -m pytest tests/end_to_end
+
+service-tests: environments ## run the tests of the local services
+	@$(bin)/python -m pytest $(service_tests)
 
 check: setup synth-check ## run the linters, the type checker, the import contracts, synth-check
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
-	@$(bin)/mypy
+	@$(patient) $(bin)/mypy
 	@$(bin)/lint-imports
 
 synth-check: setup $(state)/cfn-lint/.done ## check the templates of each kind of deployment: cdk-nag, quotas, cfn-lint
-	@$(bin)/python -m tests.synth_check
+	@$(patient) $(bin)/python -m tests.synth_check
 
 bench-loop: setup ## replay whole series under several retraining policies (QUICK=1, ONCE=1)
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick) $(if $(ONCE),--part once)
