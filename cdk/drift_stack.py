@@ -82,6 +82,7 @@ class DriftStack(Stack):
         access.read_signatures(check.role, storage)
         access.grant_write(check.role, storage, "drift/")
         access.read_pointers(check.role, storage)
+        access.see_retrainings(check.role, storage)
         access.put_events(check.role, storage)
         # A failed check is tried once more. If that fails too, the next scheduled check follows.
         lambda_.EventInvokeConfig(

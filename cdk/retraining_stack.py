@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
@@ -78,7 +77,7 @@ class RetrainingStack(Stack):
                 layer="lake",
                 environment={"EVERGREEN_SAGEMAKER": str(on_sagemaker).lower()},
             ),
-            "take_lock": self._take_lock(storage, name),
+            "take_lock": self._take_lock(storage),
             "set_shadow": PythonFunction(
                 self, "SetShadow", storage, folder="set_shadow", layer="lake"
             ),
@@ -112,20 +111,11 @@ class RetrainingStack(Stack):
         for folder, function in self.functions.items():
             CfnOutput(self, f"{camel_case(folder)}FunctionName", value=function.function_name)
 
-    def _take_lock(self, storage: StorageStack, state_machine: str) -> PythonFunction:
+    def _take_lock(self, storage: StorageStack) -> PythonFunction:
         lock = PythonFunction(self, "TakeLock", storage, folder="take_lock", layer="lake")
-        access.grant_read(lock.role, storage, "locks/")
-        access.grant_write(lock.role, storage, "locks/")
         # It takes over the lock of an execution that no longer runs.
-        executions = self.format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{state_machine}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        lock.role.add_to_policy(
-            iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
-        )
+        access.see_retrainings(lock.role, storage)
+        access.grant_write(lock.role, storage, "locks/")
         return lock
 
     def _worker(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 
 if TYPE_CHECKING:
@@ -40,6 +41,20 @@ def grant_delete(role: iam.Role, storage: StorageStack, *prefixes: str) -> None:
 def put_events(role: iam.Role, storage: StorageStack) -> None:
     """Let ``role`` put events on Evergreen's bus."""
     storage.bus.grant_put_events_to(role)
+
+
+def see_retrainings(role: iam.Role, storage: StorageStack) -> None:
+    """Let ``role`` see which execution retrains a model, and whether it still runs."""
+    grant_read(role, storage, "locks/")
+    executions = storage.format_arn(
+        service="states",
+        resource="execution",
+        resource_name=f"{storage.deployment.settings.name('train-evaluate-promote')}:*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
+    )
 
 
 def read_signatures(role: iam.Role, storage: StorageStack) -> None:

@@ -21,6 +21,8 @@ from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.events import Events
 from evergreen.metrics.catalog import Metric
 from evergreen.model_definition import ModelDefinition, Period, find_definition
+from evergreen.release import executions
+from evergreen.release.retraining_lock import is_retraining
 from evergreen.storage import Storage
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.settings import settings
@@ -91,6 +93,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         end=end,
         clock=utc_now,
         report=request.report,
+        retraining_runs=is_retraining(storage, definition.name, _is_running),
     )
     episodes = update_episodes(storage, findings_of(result, definition, utc_now()))
     publish_metrics(result, episodes)
@@ -101,6 +104,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     events.put(finished)
     tell(storage, events, episodes)
     return answer
+
+
+def _is_running(execution: str) -> bool:
+    return executions.is_running(clients.aws_client("stepfunctions", LONG), execution)
 
 
 def _definition(model: str) -> ModelDefinition:

@@ -172,7 +172,7 @@ def test_compaction_writes_tables_and_what_it_sets_aside_and_nothing_else(aws: T
 
 def test_the_drift_check_reads_no_model(aws: Templates) -> None:
     assert keys_of(aws["Drift"], "CheckDriftRole", "s3:GetObject") == {
-        *("request-log/*", "labels/*", "datasets/*", "drift/*"),
+        *("request-log/*", "labels/*", "datasets/*", "drift/*", "locks/*"),
         "bundles/*/holdout_predictions.parquet*",
         "bundles/*/manifest.json*",
         "bundles/*/signature.json*",

@@ -16,7 +16,7 @@ from evergreen.drift.log import (
     to_record,
     window_id,
 )
-from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.decision import LatestRetraining, decide
 from evergreen.model_definition import Drift, Retraining
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def conclude(
     about: CheckContext | None = None,
     history: Sequence[DriftDecisionRecord] = (),
     skipped: bool = False,
+    runs: bool = False,
     **policy: Any,
 ) -> DriftDecision:
     """Return the policy's decision; by default nothing has drifted."""
@@ -128,5 +129,5 @@ def conclude(
         drift=Drift(min_rows=MIN_ROWS),
         retraining=Retraining(**policy),
         history=history,
-        last_was_skipped=skipped,
+        latest=LatestRetraining(was_skipped=skipped, runs=runs),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
 from evergreen.drift.log import CheckContext, DriftDecision
-from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.decision import LatestRetraining, decide
 from evergreen.model_definition import Drift, Feature, Retraining
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) ->
         drift=policy,
         retraining=Retraining(),
         history=[],
-        last_was_skipped=False,
+        latest=LatestRetraining(),
     )
 
 

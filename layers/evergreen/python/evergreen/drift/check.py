@@ -22,7 +22,7 @@ from evergreen.drift.log import (
     write_records,
 )
 from evergreen.drift.policy.consecutive import history_needed
-from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.decision import LatestRetraining, decide
 from evergreen.drift.report import render_report, report_key
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class CheckResult:
         return len({test.feature_name for test in tests if test.p_value is not None})
 
 
-def run_check(
+def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     definition: ModelDefinition,
     pointer: ProductionPointer,
     lake: Lake | QueriedWindow,
@@ -65,6 +65,7 @@ def run_check(
     end: datetime,
     clock: Clock,
     report: bool = False,
+    retraining_runs: bool = False,
 ) -> CheckResult:
     """Check one window of a model's traffic for drift, and write the result to the drift log.
 
@@ -89,6 +90,8 @@ def run_check(
         Gives the time of the check.
     report
         Write the HTML report even if nothing has drifted.
+    retraining_runs
+        Whether the model is being retrained, so that the check starts no second retraining.
 
     Raises
     ------
@@ -135,7 +138,7 @@ def run_check(
         drift=definition.drift,
         retraining=definition.retraining,
         history=history,
-        last_was_skipped=skipped,
+        latest=LatestRetraining(was_skipped=skipped, runs=retraining_runs),
     )
     page = None
     if report or decision.triggers:

@@ -21,6 +21,7 @@ DecisionOutcome = Literal[
     "nothing_moved",
     "trigger_not_enabled",
     "not_confirmed",
+    "retraining_runs",
     "cooldown",
     "backoff",
     "budget_spent",

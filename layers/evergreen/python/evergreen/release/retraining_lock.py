@@ -94,6 +94,12 @@ def read_lock(storage: Storage, model: str) -> RetrainingLock | None:
     return None if body is None else RetrainingLock.model_validate_json(body)
 
 
+def is_retraining(storage: Storage, model: str, is_running: Callable[[str], bool]) -> bool:
+    """Return whether an execution that still runs holds the model's lock."""
+    lock = read_lock(storage, model)
+    return lock is not None and is_running(lock.owner)
+
+
 def release_stale(storage: Storage, model: str, is_running: Callable[[str], bool]) -> bool:
     """Delete the lock of an execution that no longer runs; return whether there was one."""
     key = lock_key(model)

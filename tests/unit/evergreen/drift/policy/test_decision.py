@@ -108,6 +108,14 @@ def test_not_confirmed_says_how_many_windows_are_in_a_row() -> None:
     assert not conclude(features("a"), history=later, consecutive=3).start_retraining
 
 
+def test_no_second_retraining_is_asked_for_while_one_runs() -> None:
+    decision = conclude(features("a"), runs=True)
+    assert (decision.outcome, decision.start_retraining) == ("retraining_runs", False)
+    assert decision.verdict == "drift"
+    assert decision.reason.endswith("no retraining: the model is being retrained")
+    assert conclude(runs=True).outcome == "nothing_moved"
+
+
 def test_any_one_enabled_trigger_confirms() -> None:
     history = [decided(NOON - DAY, ("performance",), "no_drift")]
     decision = conclude(features("a"), performance=FALLEN, history=history, consecutive=2, on=BOTH)

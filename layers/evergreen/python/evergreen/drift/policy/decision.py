@@ -38,6 +38,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class LatestRetraining:
+    """What came of the retraining that was started last.
+
+    Parameters
+    ----------
+    was_skipped
+        Whether the one that the last check started was skipped, because too few rows were labelled
+        to judge a challenger on.
+    runs
+        Whether the model is being retrained: a second retraining would be skipped.
+    """
+
+    was_skipped: bool = False
+    runs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Situation:
     """What the conditions of the table look at."""
 
@@ -53,6 +70,7 @@ class _Situation:
     goal: GoalStatus
     memory: DriftMemory
     triggers: tuple[Trigger, ...]
+    retraining_runs: bool
 
     @property
     def enabled(self) -> tuple[Trigger, ...]:
@@ -116,7 +134,7 @@ def decide(
     drift: Drift,
     retraining: Retraining,
     history: Iterable[DriftDecisionRecord],
-    last_was_skipped: bool,
+    latest: LatestRetraining,
 ) -> DriftDecision:
     """Conclude a check: the verdict, the triggers, and whether a retraining starts.
 
@@ -130,20 +148,19 @@ def decide(
         The model's policy.
     history
         Decisions of earlier checks of the model, in any order.
-    last_was_skipped
-        Whether the retraining that the last of them started was skipped, because too few rows were
-        labelled to judge a challenger on.
+    latest
+        What came of the retraining that was started last.
     """
     earlier = sorted(
         (item for item in history if item.timestamp < context.timestamp),
         key=lambda item: item.timestamp,
     )
     last = earlier[-1] if earlier else None
-    budget = budget_at(context.timestamp, retraining, last, last_was_skipped=last_was_skipped)
-    goal = goal_at(context, performance, last, last_was_skipped=last_was_skipped)
+    budget = budget_at(context.timestamp, retraining, last, last_was_skipped=latest.was_skipped)
+    goal = goal_at(context, performance, last, last_was_skipped=latest.was_skipped)
     triggers = _triggers(univariate, multivariate, performance, goal)
     memory = memory_at(
-        context, last, drifted="data_drift" in triggers, last_was_skipped=last_was_skipped
+        context, last, drifted="data_drift" in triggers, last_was_skipped=latest.was_skipped
     )
     situation = _Situation(
         context=context,
@@ -157,6 +174,7 @@ def decide(
         goal=goal,
         memory=memory,
         triggers=triggers,
+        retraining_runs=latest.runs,
     )
     outcome, why = next(_rows(situation))
     if outcome == "insufficient_data":
@@ -205,14 +223,7 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     if in_a_row < consecutive and not now.goal_regained:
         yield "not_confirmed", f"{in_a_row} of {consecutive} windows in a row"
 
-    cooldown, since = now.retraining.cooldown, now.since_last_start
-    if since is not None and since < cooldown:
-        why = f"one was started {_short(since)} ago, the cooldown is {_short(cooldown)}"
-        yield "cooldown", why
-
-    if (moment := now.backoff_until) is not None:
-        why = f"the last challenger lost, the next is worth a try at {moment:%Y-%m-%d %H:%M}"
-        yield "backoff", why
+    yield from _waits(now)
 
     left = f"of the budget {now.budget.left or 0:.2f} retrainings are left"
     if not now.budget.covers(1):
@@ -223,6 +234,21 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
         yield "budget_reserved", why
 
     yield "retraining_starts", "retraining starts"
+
+
+def _waits(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
+    """Yield the rows of the table that wait for what an earlier retraining comes to."""
+    if now.retraining_runs:
+        yield "retraining_runs", "the model is being retrained"
+
+    cooldown, since = now.retraining.cooldown, now.since_last_start
+    if since is not None and since < cooldown:
+        why = f"one was started {_short(since)} ago, the cooldown is {_short(cooldown)}"
+        yield "cooldown", why
+
+    if (moment := now.backoff_until) is not None:
+        why = f"the last challenger lost, the next is worth a try at {moment:%Y-%m-%d %H:%M}"
+        yield "backoff", why
 
 
 def _triggers(
