@@ -54,7 +54,7 @@ def test_a_file_is_trained_on_and_judged_by_the_deployed_state_machine(
         serving = production.read(MODEL)
         assert serving is not None
         assert (serving.version, record.decision) == (record.challenger, "promote")
-        assert record.reason == "nothing was in production to compare with"
+        assert record.reason.startswith("nothing was in production to compare with; ")
         with Api.of(deployed) as api:
             Loop(deployed, example.definition).wait_until_serving(api, serving.version)
             answered = api.predict(MODEL, {"instances": [example_row(MODEL)]})
