@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.benchmarks.measured_page import fill_page
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,25 +18,13 @@ _COMPARED = ("duckdb", "polars")
 
 def render(found: Mapping[str, Any]) -> str:
     """Write the page from the numbers of ``log.json``."""
-    again = "QUICK=1 make bench-log" if found["run"] == "quick" else "make bench-log"
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     parts = {
-        "RUN": f"Measured on {found['date']} by `{again}`, with {versions}. {_machine(found)}",
         "COMPACTION": _compaction(found["compaction"]),
         "RATIOS": _ratios(found["compaction"]),
         "READ": _read(found["read"]),
         "ENCODING": _encoding(found),
     }
-    text = _TEXT.read_text()
-    for name, part in parts.items():
-        text = text.replace(f"@{name}@", part)
-    return text
-
-
-def _machine(found: Mapping[str, Any]) -> str:
-    cores, others = found["cores"], found["others"]
-    busy = f"It had {cores} cores, and a load of {others:.1f} from other work when the run began"
-    return f"{busy}: a shared machine." if others > 0.5 else f"It had {cores} cores to itself."
+    return fill_page(_TEXT, found, "bench-log", parts)
 
 
 def _compaction(entries: Sequence[Entry]) -> str:

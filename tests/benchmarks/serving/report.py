@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.benchmarks.measured_page import fill_page
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -15,25 +17,13 @@ _TEXT = Path(__file__).with_name("report.md")
 
 def render(found: Mapping[str, Any]) -> str:
     """Write the page from the numbers of ``serving.json``."""
-    again = "QUICK=1 make bench-serving" if found["run"] == "quick" else "make bench-serving"
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     parts = {
-        "RUN": f"Measured on {found['date']} by `{again}`, with {versions}. {_machine(found)}",
         "ANSWERS": _answers(found["in_process"]),
         "STAGES": _stages(found["in_process"]),
         "COLD": _cold(found["cold"]),
         "UNZIPPED": f"{found['unzipped_mb']:.1f}",
     }
-    text = _TEXT.read_text()
-    for name, part in parts.items():
-        text = text.replace(f"@{name}@", part)
-    return text
-
-
-def _machine(found: Mapping[str, Any]) -> str:
-    cores, others = found["cores"], found["others"]
-    busy = f"It had {cores} cores, and a load of {others:.1f} from other work when the run began"
-    return f"{busy}: a shared machine." if others > 0.5 else f"It had {cores} cores to itself."
+    return fill_page(_TEXT, found, "bench-serving", parts)
 
 
 def _answers(entries: Sequence[Entry]) -> str:
