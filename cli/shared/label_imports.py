@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cli.shared.progress import Steps
     from cli.shared.target import Target
-    from evergreen.bundle.store import Signature
+    from evergreen.bundle.content import Signature
     from evergreen.capture.label_files import LabelFile
     from evergreen.lake.import_outcome import ImportOutcome
     from evergreen.lake.label_import import ImportProgress

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from evergreen.model_definition import ModelDefinition
 
 MAX_CHECKED_ROWS = 20_000

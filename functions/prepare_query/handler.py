@@ -19,8 +19,8 @@ from evergreen.aws import LONG
 from evergreen.bundle.served import served_definition, with_known_labels
 from evergreen.bundle.store import read_signature
 from evergreen.clock import to_text, utc_now
+from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.new_rows import labelled_since, prepare_new_rows
-from evergreen.datasets.store import read_manifest
 from evergreen.drift.window_query import window_query
 from evergreen.errors import NoProductionModelError
 from evergreen.lake.query_places import USED_ROWS, output_prefix, used_rows_prefix

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
-from evergreen.datasets.store import load_dataset, read_manifest
+from evergreen.datasets.manifest import read_manifest
+from evergreen.datasets.store import load_dataset
 from evergreen.model_definition import find_definition
 from evergreen.training.train import TrainedRun, find_trained, train
 from functions.shared import clients

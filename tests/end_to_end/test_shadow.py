@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from cli.shared.demo_steps import Story
 from cli.shared.manual_release import release_context_of, train_and_promote
-from evergreen.bundle.store import Bundle
+from evergreen.bundle.content import Bundle
 from tests.support.shadow_stage import SHADOWED, Stage, shadow_stage
 
 if TYPE_CHECKING:

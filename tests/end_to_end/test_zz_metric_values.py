@@ -28,6 +28,7 @@ BATCHES = [1, 2, 3, 5] * 8
 REFUSED = 5
 REQUESTS = len(BATCHES) + REFUSED
 ROWS = sum(BATCHES)
+STATUS_TRIES = 5
 PREDICT, GROUND_TRUTH = "/models/{model}/predict", "/models/{model}/ground-truth"
 WANTED: dict[tuple[Metric, str | None], float] = {
     (Metric.REQUESTS, None): REQUESTS,
@@ -146,11 +147,21 @@ def test_the_status_page(http: httpx.Client, traffic: Traffic) -> None:
 
 def shown_rows(http: httpx.Client, since: datetime) -> float:
     """The predicted rows since a minute, as the page draws them."""
-    status = http.get("/status", params={"span": "1h"}).json()
-    (model,) = [each for each in status["models"] if each["name"] == MODEL]
+    (model,) = [each for each in read_status(http)["models"] if each["name"] == MODEL]
     chart = model["traffic"]
     assert chart["metric"] == Metric.PREDICTIONS
     start = datetime.fromisoformat(chart["start"]).astimezone(UTC)
     period = timedelta(seconds=chart["period_seconds"])
     values = enumerate(chart["values"])
     return sum(value or 0 for number, value in values if start + number * period >= since)
+
+
+def read_status(http: httpx.Client) -> dict[str, Any]:
+    """The status; 503 is asked again, as the page does: on a busy machine AWS can be too slow."""
+    for _ in range(STATUS_TRIES):
+        answer = http.get("/status", params={"span": "1h"})
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+    assert answer.status_code == httpx.codes.OK, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

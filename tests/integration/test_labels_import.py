@@ -13,7 +13,8 @@ import pytest
 
 from cli.shared.examples import MODELS
 from cli.shared.target import Target
-from evergreen.bundle.store import Bundle, Signature, save_bundle
+from evergreen.bundle.content import Bundle, Signature
+from evergreen.bundle.store import save_bundle
 from evergreen.capture.ground_truth import labels_landing_prefix
 from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
 from evergreen.clock import utc_now

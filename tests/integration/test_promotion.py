@@ -6,7 +6,8 @@ import pytest
 
 from evergreen.bundle.store import load_bundle
 from evergreen.clock import utc_now
-from evergreen.datasets.store import folder_key, load_dataset
+from evergreen.datasets.manifest import folder_key
+from evergreen.datasets.store import load_dataset
 from evergreen.errors import BundleError, OutdatedComparisonError, RegistryError
 from evergreen.production import ShadowSlot
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS

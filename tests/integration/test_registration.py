@@ -25,7 +25,7 @@ from tests.support.retraining_bench import TRAINING, Bench, Interrupted, interru
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.registry.registration import Challenger
     from evergreen.release.context import ReleaseContext
     from evergreen.training.train import TrainedRun

@@ -14,9 +14,10 @@ from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundle, load_bundles
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
+from evergreen.datasets.manifest import folder_key, read_manifest
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
-from evergreen.datasets.store import folder_key, load_dataset, read_manifest, write_dataset
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import (
     BundleError,
     EvergreenError,
@@ -33,8 +34,8 @@ from evergreen.training.window import choose_window
 from tests.support.retraining_bench import START, Bench, comparison, make_rows
 
 if TYPE_CHECKING:
-    from evergreen.bundle.store import Bundle
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.bundle.content import Bundle
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.model_definition import ModelDefinition
     from evergreen.registry.registration import Challenger
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow.tracking import MlflowClient
 
-from evergreen.bundle.store import Bundle, Signature, save_bundle
+from evergreen.bundle.content import Bundle, Signature
+from evergreen.bundle.store import save_bundle
 from evergreen.clock import to_text, utc_now
-from evergreen.datasets.store import folder_key
+from evergreen.datasets.manifest import folder_key
 from evergreen.evaluation.comparison import Comparison
 from evergreen.events import Events
 from evergreen.production import ProductionPointer, ShadowSlot

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.registry.registration import Challenger
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from cdk.constructs.building.assets import archive
 from cdk.constructs.building.function_code import build_function
 from cli.shared.demo_steps import MODELS, example_row
 from cli.shared.manual_release import release_context_of
-from evergreen.bundle.store import Bundle, load_bundle, save_bundle
+from evergreen.bundle.store import load_bundle, save_bundle
 from evergreen.clock import utc_now
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.shared.target import Target
+    from evergreen.bundle.content import Bundle
 
 SHADOWED = "flight_duration"
 """The model that gets a shadow stage."""

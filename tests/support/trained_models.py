@@ -13,13 +13,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from evergreen.bundle.store import Bundle, save_bundle
+from evergreen.bundle.store import save_bundle
 from evergreen.model_definition import ModelDefinition
 from evergreen.production import Production, ProductionPointer
 from evergreen.training.onnx_export import export_bundle
 from tests.support.fixed_clock import NOW
 
 if TYPE_CHECKING:
+    from evergreen.bundle.content import Bundle
     from evergreen.columns import Columns
     from evergreen.storage import Storage
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.drift.check import CheckResult
     from evergreen.evaluation.comparison import Comparison
     from evergreen.storage import Storage

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from tests.benchmarks.loop.series import Series
 
 

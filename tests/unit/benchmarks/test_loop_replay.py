@@ -33,7 +33,7 @@ from tests.support.folder_bucket import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
 
 NAMES = ["first", "second"]
 DEFINITION = ModelDefinition.model_validate(

@@ -9,7 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from evergreen.bundle.store import Bundle, Signature, save_bundle
+from evergreen.bundle.content import Bundle, Signature
+from evergreen.bundle.store import save_bundle
 from evergreen.clock import utc_now
 from evergreen.errors import CompactionError
 from evergreen.metrics.catalog import SPECS, Metric

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlglot
 
-from evergreen.bundle.store import Bundle, Signature, TrainedFeature, save_bundle
+from evergreen.bundle.content import Bundle, Signature, TrainedFeature
+from evergreen.bundle.store import save_bundle
 from evergreen.clock import to_text, utc_now
 from evergreen.datasets.store import write_dataset
 from evergreen.errors import NoProductionModelError, OutdatedQueryError

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evergreen.bundle.content import Bundle
 from evergreen.bundle.predictor import Predictor
-from evergreen.bundle.store import Bundle
 from evergreen.errors import BundleError
 from evergreen.serving.data_quality import QualityCheck
 from tests.support.trained_models import DEFINITION, bundle, frame, pipeline, training_columns

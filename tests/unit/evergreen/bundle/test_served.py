@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from evergreen.bundle.content import Signature, TrainedFeature
 from evergreen.bundle.served import served_definition, with_known_labels
-from evergreen.bundle.store import Signature, TrainedFeature
 from evergreen.model_definition import GroundTruth, ModelDefinition
 from evergreen.training.onnx_export import export_bundle
 from tests.support.trained_models import DEFINITION, pipeline, training_columns

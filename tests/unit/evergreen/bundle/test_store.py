@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.bundle.store import (
-    Bundle,
-    Signature,
-    TrainedFeature,
-    VersionBundles,
-    delete_bundle,
-    load_bundle,
-    load_bundles,
-    save_bundle,
-)
+from evergreen.bundle.content import Bundle, Signature, TrainedFeature, VersionBundles
+from evergreen.bundle.store import delete_bundle, load_bundle, load_bundles, save_bundle
 from evergreen.errors import BundleError
-from evergreen.model_definition import ModelDefinition
 from evergreen.production import ProductionPointer
 from tests.support.fixed_clock import NOW
 
@@ -105,23 +96,6 @@ def test_deleting_leaves_other_versions(storage: Storage, pointer: ProductionPoi
     save_bundle(storage, "m", Bundle("70", BUNDLE.signature, b"other"))
     delete_bundle(storage, "m", "7")
     assert {each.key.rsplit("/", 1)[0] for each in storage.list("")} == {"bundles/m/70"}
-
-
-@pytest.mark.parametrize(
-    "features",
-    [
-        {"b": {"type": "float"}},
-        {"a": {"type": "integer"}},
-        {"a": {"type": "float"}, "b": {"type": "float"}},
-    ],
-)
-def test_a_bundle_for_other_features_does_not_fit(features: Any) -> None:
-    shape = {"name": "m", "task": "regression", "target": "y"}
-    BUNDLE.check_fits(
-        ModelDefinition.model_validate({**shape, "features": {"a": {"type": "float"}}})
-    )
-    with pytest.raises(BundleError, match="the rows are for"):
-        BUNDLE.check_fits(ModelDefinition.model_validate({**shape, "features": features}))
 
 
 def test_what_is_judged_is_kept_beside_what_serves(

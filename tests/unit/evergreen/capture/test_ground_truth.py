@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.bundle.store import Signature
+from evergreen.bundle.content import Signature
 from evergreen.capture.ground_truth import MAX_LABELS, label_records, parse_labels
 from evergreen.capture.request_log import MAX_ROWS, is_request_id, new_request_id
 from evergreen.errors import MAX_FIELD_ERRORS, RequestError

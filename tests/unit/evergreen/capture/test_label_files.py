@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evergreen.bundle.store import Signature
+from evergreen.bundle.content import Signature
 from evergreen.capture.label_files import MAX_LINE_BYTES, FilePlace, LabelFile, LabelFileError
 from evergreen.capture.label_values import LabelLines
 from evergreen.errors import FieldError

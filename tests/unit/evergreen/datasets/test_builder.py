@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 
 from evergreen.clock import to_text
 from evergreen.datasets.builder import build_dataset
+from evergreen.datasets.manifest import TrainingWindow, read_manifest
+from evergreen.datasets.overlap import rows_in_common
 from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
-from evergreen.datasets.store import (
-    TrainingWindow,
-    load_dataset,
-    read_manifest,
-    rows_in_common,
-    write_dataset,
-)
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import NotEnoughDataError
 from evergreen.lake.reader import CLOCK_SKEW, Lake
 from evergreen.lake.tables import LABELS, REQUEST_LOG

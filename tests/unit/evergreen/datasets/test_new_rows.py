@@ -34,7 +34,7 @@ from tests.support.query_files import unloaded
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
 
 HOUR = timedelta(hours=1)
 THEN = START + 40 * HOUR

@@ -10,14 +10,9 @@ import pyarrow.compute as pc
 import pytest
 
 from evergreen.datasets import store
+from evergreen.datasets.manifest import DatasetManifest, folder_key
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, split_rows
-from evergreen.datasets.store import (
-    DatasetManifest,
-    folder_key,
-    load_dataset,
-    read_dataset,
-    write_dataset,
-)
+from evergreen.datasets.store import load_dataset, read_dataset, write_dataset
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import ModelDefinition
 from tests.support.folder_bucket import Folder

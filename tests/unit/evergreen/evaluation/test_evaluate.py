@@ -24,7 +24,7 @@ from tests.support.trained_models import DEFINITION, frame, signal, training_col
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ON_TIME, LATE, EARLY = "0 on time", "1 late", "2 early"

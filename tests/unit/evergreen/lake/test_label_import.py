@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evergreen.bundle.store import Signature
+from evergreen.bundle.content import Signature
 from evergreen.capture.label_files import LabelFile
 from evergreen.capture.refusals import Refusals
 from evergreen.capture.request_log import new_request_id

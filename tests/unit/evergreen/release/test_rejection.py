@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evergreen.clock import to_text
-from evergreen.datasets.store import folder_key
+from evergreen.datasets.manifest import folder_key
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.release.promotion import promote, reject
 from tests.support.fixed_clock import NOW

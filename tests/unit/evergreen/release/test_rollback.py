@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.datasets.store import folder_key
+from evergreen.datasets.manifest import folder_key
 from evergreen.errors import BundleError, NoProductionModelError, RegistryError
 from evergreen.release.context import ReleaseContext, RollbackContext
 from evergreen.release.decision_log import decision_key, read_decision_records

@@ -15,7 +15,8 @@ import pytest
 from evergreen.capture.request_log import new_request_id
 from evergreen.clock import to_text
 from evergreen.datasets.holdout_predictions import holdout_key
-from evergreen.datasets.store import load_dataset, read_manifest, write_dataset
+from evergreen.datasets.manifest import read_manifest
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.lake import erasure as lake_erasure
 from evergreen.lake.compaction import compact
 from evergreen.lake.erased_rows import ErasedRows

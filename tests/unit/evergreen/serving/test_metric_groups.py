@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.bundle.store import Signature
+from evergreen.bundle.content import Signature
 from evergreen.serving.metric_groups import (
     MAX_COUNTED_CLASSES,
     MAX_RANGES,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from evergreen.bundle.content import TrainedFeature
 from evergreen.bundle.predictor import Predictions
-from evergreen.bundle.store import TrainedFeature, load_bundle, save_bundle
+from evergreen.bundle.store import load_bundle, save_bundle
 from evergreen.clock import to_text
 from evergreen.errors import (
     BundleError,

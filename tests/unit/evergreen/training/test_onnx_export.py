@@ -47,7 +47,7 @@ from tests.support.trained_models import (
 )
 
 if TYPE_CHECKING:
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from evergreen.columns import Columns
 
 NUMBERS = ["wind", "stops", "express"]

@@ -13,8 +13,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from evergreen.bundle.content import Bundle, Signature
 from evergreen.bundle.predictor import Predictor
-from evergreen.bundle.store import Bundle, Signature
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, rows_of, with_split
 from evergreen.errors import NotEnoughDataError

@@ -14,7 +14,7 @@ from evergreen.errors import BundleError, PredictionError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from evergreen.bundle.store import Bundle, Signature
+    from evergreen.bundle.content import Bundle, Signature
     from evergreen.columns import Columns
 
 # A Lambda of 1,769 MB has one virtual CPU. More threads only wait for each other.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evergreen.model_definition import Evaluation, Feature, GroundTruth
 
 if TYPE_CHECKING:
-    from evergreen.bundle.store import Signature, TrainedFeature
+    from evergreen.bundle.content import Signature, TrainedFeature
     from evergreen.model_definition import ModelDefinition
 
 MARGIN = 10

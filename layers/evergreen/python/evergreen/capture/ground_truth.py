@@ -16,7 +16,7 @@ from evergreen.clock import from_text, to_text
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
 
 if TYPE_CHECKING:
-    from evergreen.bundle.store import Signature
+    from evergreen.bundle.content import Signature
     from evergreen.model_definition import GroundTruth, ModelDefinition
 
 MAX_LABELS = 5000

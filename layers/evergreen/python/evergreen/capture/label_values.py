@@ -23,7 +23,7 @@ from evergreen.errors import FieldError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from evergreen.bundle.store import Signature
+    from evergreen.bundle.content import Signature
     from evergreen.model_definition import ModelDefinition
 
 SAGEMAKER = "groundTruthData"

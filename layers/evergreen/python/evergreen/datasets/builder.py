@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.clock import to_text
+from evergreen.datasets.manifest import DatasetManifest, FromLog, LabelDelay, read_manifest
 from evergreen.datasets.new_rows import (
     check_enough,
     new_rows_in_log,
@@ -18,14 +19,7 @@ from evergreen.datasets.new_rows import (
 )
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows, with_split
-from evergreen.datasets.store import (
-    DatasetManifest,
-    FromLog,
-    LabelDelay,
-    load_dataset,
-    read_manifest,
-    write_dataset,
-)
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import NotEnoughDataError
 from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.tables import TIMESTAMP_TYPE
@@ -34,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evergreen.clock import Clock
-    from evergreen.datasets.store import TrainingWindow
+    from evergreen.datasets.manifest import TrainingWindow
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer

@@ -14,21 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.datasets.holdout_predictions import HOLDOUT_FILE
+from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.schema import KEY, TIMESTAMP
-from evergreen.datasets.store import (
-    dataset_ids,
-    delete_replaced,
-    load_dataset,
-    read_manifest,
-    replace_rows,
-)
+from evergreen.datasets.store import dataset_ids, delete_replaced, load_dataset, replace_rows
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.lake.erased_rows import ErasedRows
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage

@@ -25,7 +25,7 @@ from evergreen.lake.tables import TIMESTAMP_TYPE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.lake.query_output import QueryOutput
     from evergreen.lake.reader import Lake
     from evergreen.lake.sql import SqlTables

@@ -10,109 +10,38 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from evergreen.clock import to_text
-from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise, to_parquet
+from evergreen.datasets.manifest import (
+    DATA_FILE,
+    MANIFEST_FILE,
+    DatasetManifest,
+    FromLog,
+    TrainingWindow,
+    folder_key,
+    read_manifest,
+)
+from evergreen.datasets.schema import SPLIT, TIMESTAMP, normalise, to_parquet
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
     from typing import IO
 
     from evergreen.clock import Clock
     from evergreen.model_definition import ModelDefinition
     from evergreen.storage import Storage
 
-_DATA = "data.parquet"
-_MANIFEST = "manifest.json"
 _BATCH_ROWS = 65_536
 _COPIED_BYTES = 8 * 1024 * 1024
 """The size of the parts in which a file is copied; each is one request."""
-
-
-class LabelDelay(BaseModel):
-    """Seconds from a prediction to the moment its label was observed, over some rows."""
-
-    model_config = ConfigDict(frozen=True)
-
-    median: float
-    p95: float
-    max: float
-
-
-class TrainingWindow(BaseModel):
-    """How far back training looks."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rows: int
-    """The number of newest rows that are trained on."""
-    of: int
-    """The number of rows that there were."""
-    reason: str
-
-
-class DatasetManifest(BaseModel):
-    """The manifest of a data set: where its rows came from."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset_id: str
-    """``ds-`` and 16 hexadecimal digits of a SHA-256 over the rows and ``data_until``."""
-    model: str
-    rows: int
-    train_rows: int
-    holdout_rows: int
-    sources: tuple[str, ...]
-    first_timestamp: datetime
-    last_timestamp: datetime
-    data_until: datetime
-    """Ground truth that arrived at this time or later is in neither this data set nor the data sets
-    it was built from."""
-    log_from: datetime
-    """From this time on, rows come from the log and carry their key. Earlier rows are in the first
-    data set, which somebody put together by hand, or in none."""
-    class_balance: dict[str, float] | None
-    """Share of the rows in each class, for classification."""
-    label_delay: LabelDelay | None = None
-    """How long the ground truth of the new rows took; None if no row came from the log."""
-    corrected_labels: int = 0
-    """Number of rows of earlier data sets whose ground truth has changed. They have the newer
-    value."""
-    window: TrainingWindow | None = None
-    """The choice of the rows to train on, where several windows were compared."""
-    sha256: str
-    """SHA-256 of the file of rows."""
-    created_at: datetime
-    file: str = _DATA
-    """Name of the file of rows."""
-    erased_rows: int = 0
-    """Number of rows that were erased since, for a data subject's request."""
-
-
-@dataclass(frozen=True, slots=True)
-class FromLog:
-    """What a manifest says about rows of the request log."""
-
-    since: datetime
-    """Time from which the rows of the log carry their key."""
-    label_delay: LabelDelay
-    corrected_labels: int
-    """Number of rows whose target differs from that in the data set they were taken from."""
-
-
-def folder_key(model: str, dataset_id: str) -> str:
-    """Return the prefix below which the data set's two objects live, with the slash."""
-    return f"datasets/{model}/{dataset_id}/"
 
 
 def write_dataset(
@@ -184,25 +113,12 @@ def write_dataset(
         created_at=clock(),
     )
     folder = folder_key(definition.name, manifest.dataset_id)
-    storage.put(folder + _DATA, body)
+    storage.put(folder + DATA_FILE, body)
     # The first manifest stays: a data set in use must not change its data_until under its user.
-    written = storage.put_if_absent(folder + _MANIFEST, manifest.model_dump_json(indent=2).encode())
+    written = storage.put_if_absent(
+        folder + MANIFEST_FILE, manifest.model_dump_json(indent=2).encode()
+    )
     return manifest if written else read_manifest(storage, definition.name, manifest.dataset_id)
-
-
-def read_manifest(storage: Storage, model: str, dataset_id: str) -> DatasetManifest:
-    """Read a data set's manifest.
-
-    Raises
-    ------
-    EvergreenError
-        If there is no such data set.
-    """
-    key = folder_key(model, dataset_id) + _MANIFEST
-    body = storage.get(key)
-    if body is None:
-        raise EvergreenError("data set not found", where=storage.uri(key))
-    return DatasetManifest.model_validate_json(body)
 
 
 def read_dataset(
@@ -301,14 +217,14 @@ def replace_rows(
     )
     folder = folder_key(manifest.model, manifest.dataset_id)
     storage.put(folder + new.file, body)
-    storage.put(folder + _MANIFEST, new.model_dump_json(indent=2).encode())
+    storage.put(folder + MANIFEST_FILE, new.model_dump_json(indent=2).encode())
     return new
 
 
 def delete_replaced(storage: Storage, manifest: DatasetManifest) -> None:
     """Delete the files of a data set that its manifest does not name."""
     folder = folder_key(manifest.model, manifest.dataset_id)
-    named = {folder + manifest.file, folder + _MANIFEST}
+    named = {folder + manifest.file, folder + MANIFEST_FILE}
     keys = [item.key for item in storage.list(folder) if item.key not in named]
     storage.delete_all(keys)
 
@@ -317,57 +233,12 @@ def dataset_ids(storage: Storage, model: str) -> list[str]:
     """Return the ids of a model's data sets that have a manifest."""
     prefix = f"datasets/{model}/"
     keys = (item.key.removeprefix(prefix) for item in storage.list(prefix))
-    return [key.partition("/")[0] for key in keys if key.endswith(f"/{_MANIFEST}")]
+    return [key.partition("/")[0] for key in keys if key.endswith(f"/{MANIFEST_FILE}")]
 
 
 def delete_dataset(storage: Storage, model: str, dataset_id: str) -> None:
     """Delete a data set. It is no error if there is none."""
     storage.delete_below(folder_key(model, dataset_id))
-
-
-def rows_in_common(
-    definition: ModelDefinition, rows: pa.Table, others: pa.Table | None
-) -> int | None:
-    """Return how many of ``rows`` are among ``others``; None where the others are not known.
-
-    The key identifies a row of the request log. Timestamp and features identify a row that was put
-    together by hand.
-
-    Parameters
-    ----------
-    definition
-        The model that the rows are for.
-    rows, others
-        Rows of data sets.
-    """
-    if others is None:
-        return None
-    content = (TIMESTAMP, *definition.features)
-    return sum(
-        _count_in(mine, theirs, names)
-        for names, mine, theirs in zip(
-            (KEY, content), _by_origin(rows), _by_origin(others), strict=True
-        )
-    )
-
-
-def _by_origin(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return the rows of the request log, and those put together by hand."""
-    if not set(KEY) <= set(table.column_names):
-        return table.slice(0, 0), table
-    unlogged = pc.is_null(table[KEY[0]])
-    return table.filter(pc.invert(unlogged)), table.filter(unlogged)
-
-
-def _count_in(rows: pa.Table, others: pa.Table, names: Sequence[str]) -> int:
-    if not (rows.num_rows and others.num_rows):
-        return 0
-    known = set(_tuples(others, names))
-    return sum(row in known for row in _tuples(rows, names))
-
-
-def _tuples(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
-    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 def _class_balance(definition: ModelDefinition, rows: pa.Table) -> dict[str, float] | None:

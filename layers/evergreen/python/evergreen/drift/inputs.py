@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
+from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.store import read_dataset, read_manifest
+from evergreen.datasets.store import read_dataset
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
 from evergreen.drift.sampling import RowSample
 from evergreen.drift.window_query import DRIFT_ROW_CAP

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evergreen.datasets.store import rows_in_common
+from evergreen.datasets.overlap import rows_in_common
 from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import judge
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from evergreen.model_definition import ModelDefinition
 
 

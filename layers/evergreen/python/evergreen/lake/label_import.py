@@ -25,7 +25,7 @@ from evergreen.errors import FieldError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from evergreen.bundle.store import Signature
+    from evergreen.bundle.content import Signature
     from evergreen.capture.label_files import FileLine
     from evergreen.capture.refusals import Refusals
     from evergreen.clock import Clock

@@ -11,12 +11,22 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from evergreen.errors import RegistryError
+from evergreen.registry.entities import (
+    ArtifactEntity,
+    ExperimentEntity,
+    ModelEntity,
+    RunData,
+    RunEntity,
+    RunInfo,
+    VersionEntity,
+    VersionPage,
+)
 from evergreen.registry.places import REGISTRY_PREFIX
 
 if TYPE_CHECKING:
@@ -32,62 +42,6 @@ _READERS = 16
 _CONDITION = re.compile(
     r"(?P<field>name|run_id|attributes\.status|tags\.`[^`]+`)\s*=\s*'(?P<value>[^']*)'"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Experiment:
-    experiment_id: str
-    """The model's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class _RunInfo:
-    run_id: str
-    run_name: str
-    status: str
-    start_time: int
-    """Milliseconds since 1970, as all times here."""
-    artifact_uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class _RunData:
-    tags: dict[str, str]
-    params: dict[str, str]
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    info: _RunInfo
-    data: _RunData
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    name: str
-    version: str
-    run_id: str
-    source: str
-    creation_timestamp: int
-    tags: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    name: str
-    aliases: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Artifact:
-    path: str
-
-
-class _Page(list[_Version]):
-    """All versions that were asked for; there is never a second page."""
-
-    token = None
 
 
 class BucketTracking:
@@ -108,15 +62,15 @@ class BucketTracking:
         self._storage = storage
         self._clock = clock
 
-    def get_experiment_by_name(self, name: str) -> _Experiment:
+    def get_experiment_by_name(self, name: str) -> ExperimentEntity:
         """Return the experiment of a model; each model has one."""
-        return _Experiment(name)
+        return ExperimentEntity(name)
 
     def create_experiment(self, name: str, artifact_location: str | None = None) -> str:  # noqa: ARG002 - MLflow's
         """Return the id of a model's experiment."""
         return name
 
-    def create_run(self, experiment_id: str, run_name: str, tags: Mapping[str, str]) -> _Run:
+    def create_run(self, experiment_id: str, run_name: str, tags: Mapping[str, str]) -> RunEntity:
         """Open a run."""
         run_id = f"{experiment_id}-{uuid4().hex[:20]}"
         content = {
@@ -150,7 +104,7 @@ class BucketTracking:
         """Set a tag of a run."""
         self._change(_run_key(run_id), lambda run: run["tags"].update({key: value}))
 
-    def get_run(self, run_id: str) -> _Run:
+    def get_run(self, run_id: str) -> RunEntity:
         """Return a run."""
         return self._run(run_id, self._read(_run_key(run_id)))
 
@@ -160,7 +114,7 @@ class BucketTracking:
         filter_string: str = "",
         max_results: int = 1000,
         order_by: Iterable[str] = (),  # noqa: ARG002 - always the newest first
-    ) -> list[_Run]:
+    ) -> list[RunEntity]:
         """Return the runs of models with a status and tags, the newest first."""
         wanted = _conditions(filter_string)
         status = wanted.pop("attributes.status", None)
@@ -184,13 +138,13 @@ class BucketTracking:
         """Keep a dictionary as a JSON file of a run."""
         self._storage.put_json(_artifacts(run_id) + artifact_file, dictionary)
 
-    def list_artifacts(self, run_id: str, path: str = "") -> list[_Artifact]:
+    def list_artifacts(self, run_id: str, path: str = "") -> list[ArtifactEntity]:
         """Return the files and folders directly below the artifacts of a run, or below one."""
         inside = f"{path}/" if path else ""
         prefix = _artifacts(run_id) + inside
         keys = (item.key.removeprefix(prefix) for item in self._storage.list(prefix))
         names = dict.fromkeys(key.partition("/")[0] for key in keys)
-        return [_Artifact(inside + name) for name in names]
+        return [ArtifactEntity(inside + name) for name in names]
 
     def download_artifacts(self, run_id: str, path: str, dst_path: str) -> str:
         """Download a file or a folder of a run's artifacts, and return where it is now."""
@@ -216,34 +170,40 @@ class BucketTracking:
 
     def create_model_version(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str]
-    ) -> _Version:
+    ) -> VersionEntity:
         """Register a version under the next number that is free."""
         prefix = _versions(name)
         numbers = [int(Path(item.key).stem) for item in self._storage.list(prefix)]
         number = max(numbers, default=0) + 1
         while True:
-            made = _Version(name, str(number), run_id, source, self._milliseconds(), dict(tags))
+            made = VersionEntity(
+                name, str(number), run_id, source, self._milliseconds(), dict(tags)
+            )
             body = json.dumps(asdict(made), indent=2).encode()
             if self._storage.put_if_absent(_version_key(name, number), body):
                 return made
             number += 1
 
-    def get_model_version(self, name: str, version: str) -> _Version:
+    def get_model_version(self, name: str, version: str) -> VersionEntity:
         """Return a version."""
-        return _Version(**self._read(_version_key(name, version)))
+        return VersionEntity(**self._read(_version_key(name, version)))
 
     def delete_model_version(self, name: str, version: str) -> None:
         """Delete a version."""
         self._storage.delete(_version_key(name, version))
 
-    def search_model_versions(self, filter_string: str, page_token: str | None = None) -> _Page:  # noqa: ARG002 - there is one page
+    def search_model_versions(
+        self,
+        filter_string: str,
+        page_token: str | None = None,  # noqa: ARG002 - there is one page
+    ) -> VersionPage:
         """Return the versions of a model, or those that were made from a run."""
         wanted = _conditions(filter_string)
         run_id = wanted.get("run_id")
         model = wanted["name"] if run_id is None else _model_of(run_id)
         keys = [item.key for item in self._storage.list(_versions(model))]
-        found = (_Version(**content) for content in self._read_all(keys))
-        return _Page(each for each in found if run_id in (None, each.run_id))
+        found = (VersionEntity(**content) for content in self._read_all(keys))
+        return VersionPage(each for each in found if run_id in (None, each.run_id))
 
     def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
         """Set a tag of a version."""
@@ -253,11 +213,11 @@ class BucketTracking:
         """Remove a tag of a version; it is no error if there is none."""
         self._change(_version_key(name, version), lambda each: each["tags"].pop(key, None))
 
-    def search_registered_models(self, filter_string: str) -> list[_Model]:
+    def search_registered_models(self, filter_string: str) -> list[ModelEntity]:
         """Return the model of this name with its aliases; none if nothing was registered."""
         name = _conditions(filter_string)["name"]
         aliases = self._storage.get_json(_aliases_key(name))
-        return [] if aliases is None else [_Model(name, aliases)]
+        return [] if aliases is None else [ModelEntity(name, aliases)]
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
         """Let an alias name a version."""
@@ -270,17 +230,17 @@ class BucketTracking:
         """Remove an alias; it is no error if there is none."""
         self._change(_aliases_key(name), lambda aliases: aliases.pop(alias, None))
 
-    def _run(self, run_id: str, content: Mapping[str, Any]) -> _Run:
-        info = _RunInfo(
+    def _run(self, run_id: str, content: Mapping[str, Any]) -> RunEntity:
+        info = RunInfo(
             run_id=run_id,
             run_name=content["name"],
             status=content["status"],
             start_time=content["start_time"],
             artifact_uri=self._storage.uri(_artifacts(run_id)).removesuffix("/"),
         )
-        return _Run(info, _RunData(content["tags"], content["params"], content["metrics"]))
+        return RunEntity(info, RunData(content["tags"], content["params"], content["metrics"]))
 
-    def _runs(self, model: str) -> list[_Run]:
+    def _runs(self, model: str) -> list[RunEntity]:
         keys = [
             item.key
             for item in self._storage.list(f"{REGISTRY_PREFIX}{model}/runs/")

@@ -13,14 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evergreen.bundle.store import (
-    Bundle,
-    VersionBundles,
-    digest_of,
-    pack,
-    save_bundle,
-    unpack,
-)
+from evergreen.bundle.content import Bundle, VersionBundles, digest_of, pack, unpack
+from evergreen.bundle.store import save_bundle
 from evergreen.datasets.holdout_predictions import HOLDOUT_FILE, holdout_key
 from evergreen.errors import NotEnoughDataError, RegistryError
 from evergreen.registry.reader import DECISION_RECORD

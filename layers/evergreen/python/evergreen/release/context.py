@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evergreen.datasets.store import folder_key
+from evergreen.datasets.manifest import folder_key
 from evergreen.events import ChallengerRejected, ModelPromoted, ModelRolledBack
 from evergreen.release.decision_log import (
     DecisionRecord,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evergreen.bundle.store import load_bundle, stored_bundle
-from evergreen.datasets.store import folder_key, read_manifest
+from evergreen.datasets.manifest import folder_key, read_manifest
 from evergreen.errors import EvergreenError, NoProductionModelError, PointerError, RegistryError
 from evergreen.production import ProductionPointer
 from evergreen.release.context import decision_event, pointers_of, served_versions, was_served

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.bundle.store import bundle_key as bundle_folder
-from evergreen.datasets.store import folder_key as dataset_folder
+from evergreen.datasets.manifest import folder_key as dataset_folder
 from evergreen.errors import PointerError, RegistryError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from evergreen.columns import MISSING_CATEGORY
 
 if TYPE_CHECKING:
-    from evergreen.bundle.store import Signature
+    from evergreen.bundle.content import Signature
     from evergreen.columns import Columns
     from evergreen.model_definition import ModelDefinition
 

@@ -13,8 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evergreen.bundle.content import Signature
     from evergreen.bundle.predictor import Label
-    from evergreen.bundle.store import Signature
 
 MAX_COUNTED_CLASSES = 20
 MAX_RANGES = 10

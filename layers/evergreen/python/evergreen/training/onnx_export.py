@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from evergreen.bundle.content import Bundle, Signature, TrainedFeature
 from evergreen.bundle.labels import choose_classes, near_tie
 from evergreen.bundle.predictor import Predictor
-from evergreen.bundle.store import Bundle, Signature, TrainedFeature
 from evergreen.errors import BundleError, PredictionError
 from evergreen.training.conversion import Decided, to_onnx, without_decision
 from evergreen.training.probes import Probe, probes

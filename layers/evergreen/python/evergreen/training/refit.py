@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evergreen.bundle.store import VersionBundles
+from evergreen.bundle.content import VersionBundles
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split
 from evergreen.evaluation.bootstrap import resample_rmse
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer

@@ -25,9 +25,9 @@ from evergreen.training.trainer import load_trainer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from evergreen.clock import Clock
-    from evergreen.datasets.store import DatasetManifest
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.model_definition import ModelDefinition
     from evergreen.registry.writer import Registry
     from evergreen.storage import Storage

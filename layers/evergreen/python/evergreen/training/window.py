@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from evergreen.datasets.manifest import TrainingWindow
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
-from evergreen.datasets.store import TrainingWindow
 from evergreen.evaluation.evaluate import compare
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit
 
 if TYPE_CHECKING:
-    from evergreen.bundle.store import Bundle
+    from evergreen.bundle.content import Bundle
     from evergreen.evaluation.comparison import Comparison
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer
