@@ -35,7 +35,8 @@ def command(
 
     The oldest decision comes first. Both versions were compared on the same holdout, by the metric
     of the model's definition. "Metric" shows the value of the version that was in production, then
-    the value of the new version. P is the probability that the new version is better.
+    the value of the new version. P is the probability that the new version is better. "By" says
+    who decided: a retraining, an alarm, `evergreen doctor --fix`, or a person ("hand").
 
     --json prints more: the number of rows, the execution or alarm, and the decision record's key.
 
@@ -78,7 +79,7 @@ def _line(entry: HistoryEntry) -> Text:
     said = what.format(entry.version) + (against.format(entry.against) if entry.against else "")
     p = _number(entry.probability_better, 2)
     return Text(
-        _LINE.format(f"{entry.at:%Y-%m-%d %H:%M}", said, _metric(entry), p, _by(entry)), colour
+        _LINE.format(f"{entry.at:%Y-%m-%d %H:%M}", said, _metric(entry), p, entry.by or "–"), colour
     )
 
 
@@ -94,9 +95,3 @@ def _metric(entry: HistoryEntry) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _by(entry: HistoryEntry) -> str:
-    if entry.execution is None:
-        return "hand"
-    return "alarm" if ":alarm:" in entry.execution else "retraining"

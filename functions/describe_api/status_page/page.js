@@ -21,9 +21,9 @@
     insufficient_data: ["Too little data", "", "–"] };
   const EPISODES = { data_drift: "Data drift", performance: "Performance degraded" };
   const DECISIONS = {
-    promote: ["Promoted", "good", " against ", "retraining"],
-    reject: ["Rejected", "", " against ", "retraining"],
-    roll_back: ["Rolled back", "bad", " in place of ", "alarm"],
+    promote: ["Promoted", "good", " against "],
+    reject: ["Rejected", "", " against "],
+    roll_back: ["Rolled back", "bad", " in place of "],
   };
   const ms = (value) => (value < 10 ? value.toFixed(1) : number.format(value)) + " ms";
   const rows = (count) => number.format(count) + (count === 1 ? " row" : " rows");
@@ -203,15 +203,15 @@
   function showDecisions(part, decisions) {
     part.undecided.hidden = decisions.length > 0;
     const made = decisions.map((each) => {
-      const [text, tone, versus, decider] = DECISIONS[each.decision];
+      const [text, tone, versus] = DECISIONS[each.decision];
       const item = document.createElement("li"), head = document.createElement("div"), badge = document.createElement("span");
       head.className = "head";
       badge.className = "badge " + tone;
       badge.textContent = text;
       const by = document.createElement("span");
       by.className = "quiet";
-      const name = each.execution && (decider === "alarm" ? each.execution : each.execution.slice(0, 8));
-      by.append(...when("", each.decided_at, name ? ", by " + decider + " " + name : ", by hand"));
+      const name = { alarm: " " + each.execution, retraining: " " + (each.execution || "").slice(0, 8) }[each.by] || "";
+      by.append(...when("", each.decided_at, ", by " + (each.by === "doctor" ? "evergreen doctor" : each.by + name)));
       const what = document.createElement("span");
       what.textContent = "version " + each.challenger + (each.champion ? versus + each.champion : "");
       head.append(badge, what, by);

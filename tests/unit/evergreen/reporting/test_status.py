@@ -220,6 +220,7 @@ def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it(aws
     [shown] = deployment.read().decisions
     assert (shown.decision, shown.challenger, shown.champion) == ("roll_back", "1", "2")
     assert (shown.reason, shown.execution) == (made.reason, "LateServerErrors")
+    assert shown.by == "alarm"
     assert shown.comparison is None
 
 
@@ -241,6 +242,7 @@ def test_an_execution_is_named_without_its_account(aws: Account) -> None:
     deployment.decide(MINUTE, "2")
     model = deployment.read()
     assert model.decisions[0].execution == "name-of-it"
+    assert model.decisions[0].by == "retraining"
     assert "123456789012" not in model.model_dump_json()
 
 

@@ -47,7 +47,7 @@ class DecisionEvent(Event):
     reason: str
     """Why, in words."""
     execution: str | None
-    """ARN of the execution, or name of the alarm, that decided; null where a person did."""
+    """ARN of the execution or alarm that decided, or ``doctor``; null where a person did."""
     dataset_id: str
     """Id of the data set that the version was trained on."""
     run_id: str

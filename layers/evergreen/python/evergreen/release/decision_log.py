@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 Decision = Literal["promote", "reject", "roll_back"]
+Decider = Literal["hand", "doctor", "alarm", "retraining"]
+
+DOCTOR = "doctor"
+"""What `evergreen doctor --fix` records in the place of an execution."""
 
 
 class DecisionRecord(BaseModel):
@@ -38,7 +42,16 @@ class DecisionRecord(BaseModel):
     dataset_id: str
     run_id: str
     execution: str | None
-    """ARN of the execution, or name of the alarm, that decided; None if a person did."""
+    """ARN of the execution or alarm that decided, or :data:`DOCTOR`; None if a person did."""
+
+
+def decider(execution: str | None) -> Decider:
+    """Return who made a decision, from the ``execution`` of its record."""
+    if execution is None:
+        return "hand"
+    if execution == DOCTOR:
+        return "doctor"
+    return "alarm" if ":alarm:" in execution else "retraining"
 
 
 def decisions_prefix(model: str) -> str:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.release.decision_log import Decision, decision_record_key, read_decision_records
+from evergreen.release.decision_log import (
+    Decider,
+    Decision,
+    decider,
+    decision_record_key,
+    read_decision_records,
+)
 
 if TYPE_CHECKING:
     from evergreen.production import Production, ProductionPointer
@@ -37,7 +43,9 @@ class HistoryEntry(BaseModel):
     rows: int | None = None
     """Rows of the holdout."""
     execution: str | None = None
-    """ARN of the execution or alarm that decided; None if a person did."""
+    """ARN of the execution or alarm that decided, or ``doctor``; None if a person did."""
+    by: Decider | None = None
+    """Who decided; None without a decision record."""
     record: str | None = None
     """URI of the decision record."""
 
@@ -86,6 +94,7 @@ def _of_record(record: DecisionRecord, storage: Storage) -> HistoryEntry:
         probability_better=evidence.probability_better if evidence else None,
         rows=evidence.rows if evidence else None,
         execution=record.execution,
+        by=decider(record.execution),
         record=storage.uri(decision_record_key(record.model, record.decided_at, record.challenger)),
     )
 

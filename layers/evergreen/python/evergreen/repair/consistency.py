@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from evergreen.errors import PointerError
 from evergreen.registry.writer import CHALLENGER, CHAMPION, PREVIOUS
-from evergreen.release.decision_log import decision_record_key, read_decision_record
+from evergreen.release.decision_log import DOCTOR, decision_record_key, read_decision_record
 from evergreen.release.promotion import promote, reject
 from evergreen.release.retraining_lock import read_lock, release_stale
 from evergreen.release.rollback import roll_back
@@ -95,7 +95,7 @@ def find_inconsistencies(
                 model,
                 damage,
                 "put the last valid pointer back",
-                lambda: roll_back(context, model, damage),
+                lambda: roll_back(context, model, damage, execution=DOCTOR),
             )
         )
         return findings  # until it is repaired, nothing tells what else is needed
@@ -155,10 +155,12 @@ def _production(
 
     def complete() -> None:
         if pointer.rolled_back:
-            roll_back(context, model, record.reason if record else _LOST, to=version)
+            reason = record.reason if record else _LOST
+            roll_back(context, model, reason, to=version, execution=DOCTOR)
             return
         evidence = record.comparison if record else _evidence(context, model, version)
-        promote(context, model, version, evidence, reason=None if evidence else _LOST)
+        lost = None if evidence else _LOST
+        promote(context, model, version, evidence, reason=lost, execution=DOCTOR)
 
     done = "rollback" if pointer.rolled_back else "promotion"
     yield Inconsistency(model, what, f"complete the {done}", complete)
@@ -183,7 +185,12 @@ def _rejection(
         f"the rejection of version {version.version} was interrupted",
         "complete the rejection",
         lambda: reject(
-            context, model, version.version, evidence, reason=version.archived_reason or _LOST
+            context,
+            model,
+            version.version,
+            evidence,
+            reason=version.archived_reason or _LOST,
+            execution=DOCTOR,
         ),
     )
 

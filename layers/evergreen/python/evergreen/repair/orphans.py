@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from evergreen.bundle.store import delete_bundle
 from evergreen.datasets.store import delete_dataset
 from evergreen.release.context import served_versions
+from evergreen.release.decision_log import DOCTOR
 from evergreen.release.promotion import reject
 from evergreen.release.retraining_lock import read_lock
 
@@ -106,7 +107,7 @@ def remove_orphan(context: ReleaseContext, orphan: Orphan) -> None:
             if item.version == orphan.name
         )
         evidence = context.registry.comparison_of(run)
-        reject(context, orphan.model, orphan.name, evidence, reason=ABANDONED)
+        reject(context, orphan.model, orphan.name, evidence, reason=ABANDONED, execution=DOCTOR)
     elif orphan.kind == "bundle":
         delete_bundle(context.storage, orphan.model, orphan.name)
     elif orphan.kind == "data set":

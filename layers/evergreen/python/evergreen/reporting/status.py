@@ -14,7 +14,12 @@ from evergreen.events import Severity, Trigger, Verdict
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
 from evergreen.metrics.history import MetricHistory, Span, read_metric_history
-from evergreen.release.decision_log import Decision, latest_decision_records
+from evergreen.release.decision_log import (
+    Decider,
+    Decision,
+    decider,
+    latest_decision_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from evergreen.clock import Clock
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import Production, ProductionPointer
+    from evergreen.release.decision_log import DecisionRecord
     from evergreen.storage import Storage
 
 CHECKS = 8
@@ -111,7 +117,8 @@ class DecisionSummary(_View):
     reason: str
     comparison: ComparisonSummary | None
     execution: str | None
-    """Name of the execution or alarm that decided, or None where a person did."""
+    """Name of the execution or alarm that decided, or ``doctor``; None where a person did."""
+    by: Decider
 
     @field_validator("execution", mode="before")
     @classmethod
@@ -212,7 +219,12 @@ class StatusReader:
 
     def _decisions(self, name: str) -> tuple[DecisionSummary, ...]:
         records = latest_decision_records(self.storage, name, DECISIONS)
-        return tuple(DecisionSummary.model_validate(record) for record in records)
+        return tuple(_decided(record) for record in records)
+
+
+def _decided(record: DecisionRecord) -> DecisionSummary:
+    about = record.model_dump(exclude={"comparison"}) | {"comparison": record.comparison}
+    return DecisionSummary.model_validate(about | {"by": decider(record.execution)})
 
 
 @dataclass(frozen=True, slots=True)
