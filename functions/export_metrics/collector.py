@@ -4,19 +4,26 @@ CloudWatch stores sums of periods, but a Prometheus counter only grows. So a cou
 since midnight UTC. It grows through the day and starts again at 0. ``rate`` and ``increase`` handle
 this reset like the restart of a program. The same holds for a summary's ``_sum`` and ``_count``.
 Its quantiles cover the last five minutes; quantile 1 is the largest value.
+
+What CloudWatch does not answer in time is left out, and :data:`UNREAD` says so. A total is then
+missing and not 0, because Prometheus would take 0 for a restart.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import Metric as Family
 from prometheus_client.registry import Collector
 
 from evergreen.metrics.catalog import SPECS, Metric, MetricSpec
 from evergreen.metrics.cloudwatch import (
+    MAX_QUERIES,
     Series,
     SeriesStatistic,
     Window,
@@ -31,11 +38,18 @@ if TYPE_CHECKING:
 
     from evergreen.clock import Clock
 
+UNREAD = "evergreen_metrics_unread"
+"""Gauge with the label ``part``: 1 where CloudWatch did not answer for the part, else 0."""
+PARTS = ("list", "totals", "quantiles", "gauges", "seldom")
+"""The list of series, and the values that are read of it, in this order."""
+
 _TYPES = {"counter": "counter", "gauge": "gauge", "distribution": "summary"}
 # Minutes for the metrics of every request, hours for those of a daily drift check.
 _MINUTES = 5, timedelta(minutes=1)
 _HOURS = 26, timedelta(hours=1)
 _QUANTILES = 1, timedelta(minutes=5)
+
+_log = logging.getLogger(__name__)
 
 
 class CloudWatchCollector(Collector):
@@ -58,10 +72,16 @@ class CloudWatchCollector(Collector):
         self._clock = clock
         self._quantiles = {f"p{round(100 * each, 2):g}": f"{each:g}" for each in quantiles}
         self._quantiles["Maximum"] = "1"
+        self._listed: list[Series] = []
+        self.unread: set[str] = set()
+        """The parts that the newest collection could not read."""
 
     def collect(self) -> Iterator[Family]:
         """Yield one family for each metric, without samples if it has no data."""
-        found = sorted(_known(find_series(self._client)), key=lambda each: each.values)
+        self.unread = set()
+        with self._part("list"):  # without a new list, that of the last collection is used
+            self._listed = find_series(self._client)
+        found = sorted(_known(self._listed), key=lambda each: each.values)
         values = self._read(found)
         for spec in SPECS:
             family = _family(spec)
@@ -69,6 +89,30 @@ class CloudWatchCollector(Collector):
                 if series.spec is spec:
                     self._add(family, series, values)
             yield family
+        said = Family(UNREAD, "1 if CloudWatch did not answer for this part in time.", "gauge")
+        for part in PARTS:
+            said.add_sample(UNREAD, {"part": part}, float(part in self.unread))
+        yield said
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        """Read a part; if CloudWatch refuses or does not answer in time, go on without it."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            _log.warning("CloudWatch did not answer for %s: %s", name, error)
+            self.unread.add(name)
+
+    def _newest(
+        self, part: str, wanted: Sequence[SeriesStatistic], window: Window
+    ) -> dict[SeriesStatistic, float]:
+        values: dict[SeriesStatistic, float] = {}
+        for first in range(0, len(wanted), MAX_QUERIES):
+            some = wanted[first : first + MAX_QUERIES]
+            with self._part(part):
+                found = read_newest(self._client, some, window)
+                values |= dict.fromkeys(some, 0.0) | found if part == "totals" else found
+        return values
 
     def _read(self, found: Sequence[Series]) -> dict[SeriesStatistic, float]:
         now = self._clock()
@@ -80,12 +124,11 @@ class CloudWatchCollector(Collector):
         gauges = [
             SeriesStatistic(each, _gauge(each.spec)) for each in found if each.spec.kind == "gauge"
         ]
-        values = dict.fromkeys(totals, 0.0)
-        values |= read_newest(self._client, totals, Window.today(now))
-        values |= read_newest(self._client, spread, Window.back(now, *_QUANTILES))
-        values |= read_newest(self._client, gauges, Window.back(now, *_MINUTES))
+        values = self._newest("totals", totals, Window.today(now))
+        values |= self._newest("quantiles", spread, Window.back(now, *_QUANTILES))
+        values |= self._newest("gauges", gauges, Window.back(now, *_MINUTES))
         seldom = [each for each in gauges if each not in values and _may_be_old(each.series.spec)]
-        values |= read_newest(self._client, seldom, Window.back(now, *_HOURS))
+        values |= self._newest("seldom", seldom, Window.back(now, *_HOURS))
         return {sample: value * _scale(sample) for sample, value in values.items()}
 
     def _add(self, family: Family, series: Series, values: dict[SeriesStatistic, float]) -> None:

@@ -3,6 +3,9 @@
 Before version 2.55 Prometheus cannot send an ``x-api-key`` header, but every version can send a
 bearer token. So the gateway lets every request through, and this function checks the API key in
 either form.
+
+It answers in time whatever CloudWatch does: with what could be read, and if not even the API key
+can be read, with 503.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic_core import to_json
@@ -34,10 +38,16 @@ logger = create_logger()
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one scrape in Prometheus' text format, or 403."""
+    """Answer one scrape in Prometheus' text format, or 403 or 503."""
     with clients.in_time(context):
-        if not _is_allowed(event["headers"] or {}):
-            return _forbidden()
+        try:
+            allowed = _is_allowed(event["headers"] or {})
+        except (BotoCoreError, ClientError):
+            logger.exception("the API key cannot be read")
+            return _problem(503, "Service Unavailable", "the API key cannot be checked now")
+        if not allowed:
+            detail = "send the API key as x-api-key, or as a bearer token in Authorization"
+            return _problem(403, "Forbidden", detail)
         return {
             "statusCode": 200,
             "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4},
@@ -53,15 +63,10 @@ def _is_allowed(headers: Mapping[str, str]) -> bool:
     return hmac.compare_digest(offered.encode(), key.encode())
 
 
-def _forbidden() -> dict[str, Any]:
-    problem = {
-        "type": "about:blank",
-        "title": "Forbidden",
-        "status": 403,
-        "detail": "send the API key as x-api-key, or as a bearer token in Authorization",
-    }
+def _problem(status: int, title: str, detail: str) -> dict[str, Any]:
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return {
-        "statusCode": 403,
+        "statusCode": status,
         "headers": {"content-type": "application/problem+json"},
         "body": to_json(problem).decode(),
     }

@@ -10,17 +10,18 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from evergreen.aws import OutOfTimeError
 from evergreen.metrics.catalog import NAMESPACE, SPECS
 from evergreen.metrics.prometheus import prometheus_name
 from functions.export_metrics import handler as module
-from functions.export_metrics.collector import CloudWatchCollector
+from functions.export_metrics.collector import PARTS, UNREAD, CloudWatchCollector
 from functions.export_metrics.settings import Settings, settings
 from functions.shared import clients
-from tests.support.aws_in_process import intercepted
+from tests.support.aws_in_process import failing, intercepted, refusal
 from tests.support.gateway_events import Context, event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.support.aws_in_process import Account
 
@@ -132,7 +133,7 @@ def test_two_versions_in_a_minute_do_not_make_a_third(aws: Account) -> None:
 def test_what_is_not_of_the_table_is_left_out(aws: Account) -> None:
     aws.put_metric("Healthy", NOW - SECOND, 1.0, model="m", service="predict")
     aws.put_metric("SomethingElse", NOW - SECOND, 1.0, model="m")
-    assert scrape(aws) == {}
+    assert scrape(aws) == {key(UNREAD, part=part): 0 for part in PARTS}
 
 
 def test_every_metric_of_the_table_has_help_and_type(aws: Account) -> None:
@@ -154,6 +155,57 @@ def test_more_series_than_one_call_takes(aws: Account, monkeypatch: pytest.Monke
     values = [value for (name, _), value in found.items() if name == "evergreen_requests_total"]
     assert sorted(values) == [float(number) for number in range(count)]
     assert max(len(call["MetricDataQueries"]) for call in calls) == 10
+
+
+def of_parts(
+    part: str, error: Exception = refusal("Throttling")
+) -> Callable[[Mapping[str, Any]], None]:
+    """Refuse the calls of one part, which its statistic and period tell apart."""
+    told = {
+        "totals": ("Sum", 86400),
+        "quantiles": ("Maximum", 300),
+        "gauges": ("Average", 60),
+        "seldom": ("Average", 3600),
+    }[part]
+
+    def answer(asked: Mapping[str, Any]) -> None:
+        stats = [query["MetricStat"] for query in asked["MetricDataQueries"]]
+        if any((stat["Stat"], stat["Period"]) == told for stat in stats):
+            raise error
+
+    return answer
+
+
+@pytest.mark.parametrize("part", ["totals", "quantiles", "gauges", "seldom"])
+def test_what_cloudwatch_does_not_answer_is_left_out_and_told(aws: Account, part: str) -> None:
+    labels = {"model": "m", "endpoint": "predict"}
+    aws.put_metric("ResponseTime", NOW - SECOND, 100.0, **labels)
+    aws.put_metric("CpuUtilization", NOW - SECOND, 20.0, model="m")
+    aws.put_metric("DriftedFeatures", NOW - 25 * HOUR, 3.0, model="m")
+    read_of = {
+        "totals": key("evergreen_response_time_seconds_sum", **labels),
+        "quantiles": key("evergreen_response_time_seconds", quantile="1", **labels),
+        "gauges": key("evergreen_cpu_utilization_ratio", model="m"),
+        "seldom": key("evergreen_drifted_features", model="m"),
+    }
+    with intercepted(aws.cloudwatch, "GetMetricData", of_parts(part)):
+        found = scrape(aws)
+    assert {name for name, sample in read_of.items() if sample not in found} == {part}
+    assert {name for name in PARTS if found[key(UNREAD, part=name)]} == {part}
+    # A total that was not read is not 0: Prometheus would take that for a restart.
+    spills = key("evergreen_log_spills_total", model="m")
+    assert (spills in found) is (part != "totals")
+
+
+def test_without_a_list_the_last_one_is_used(aws: Account) -> None:
+    aws.put_metric("CpuUtilization", NOW - SECOND, 20.0, model="m")
+    collector = CloudWatchCollector(aws.cloudwatch, lambda: NOW)
+    whole = generate_latest(collector).decode()
+    out_of_time = OutOfTimeError(operation="ListMetrics", needed=6, left=1.0)
+    with failing(aws.cloudwatch, out_of_time, "ListMetrics"):
+        part = generate_latest(collector).decode()
+    assert collector.unread == {"list"}
+    assert part == whole.replace(f'{UNREAD}{{part="list"}} 0.0', f'{UNREAD}{{part="list"}} 1.0')
 
 
 class Gateway:
@@ -218,6 +270,27 @@ def test_nothing_else_does_and_cloudwatch_is_not_asked(
     assert answer["statusCode"] == 403
     assert json.loads(answer["body"])["status"] == 403
     assert calls == []
+
+
+def test_a_cloudwatch_that_hangs_makes_no_failed_scrape(called: Account) -> None:
+    called.put_metric("Healthy", NOW, 1.0, model="m")
+    late = OutOfTimeError(operation="any", needed=6, left=1.0)
+    with failing(called.cloudwatch, late):
+        answer = call({"x-api-key": "s3cret"})
+    assert answer["statusCode"] == 200
+    assert f'{UNREAD}{{part="list"}} 1.0' in answer["body"]
+
+
+def test_a_key_that_cannot_be_read_is_503(
+    called: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_self: Gateway, **_: str) -> None:
+        raise OutOfTimeError(operation="GetApiKey", needed=6, left=1.0)
+
+    monkeypatch.setattr(Gateway, "get_api_key", hang)
+    answer = call({"x-api-key": "s3cret"})
+    assert answer["statusCode"] == 503
+    assert json.loads(answer["body"])["detail"] == "the API key cannot be checked now"
 
 
 def test_an_answer_is_given_again_for_a_while_and_cloudwatch_is_asked_once(
