@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 UNREAD = "evergreen_metrics_unread"
 """Gauge with the label ``part``: 1 where CloudWatch did not answer for the part, else 0."""
-PARTS = ("list", "totals", "quantiles", "gauges", "seldom")
+READ_PARTS = ("list", "totals", "quantiles", "gauges", "seldom")
 """The list of series, and the values that are read of it, in this order."""
 
 _TYPES = {"counter": "counter", "gauge": "gauge", "distribution": "summary"}
@@ -90,7 +90,7 @@ class CloudWatchCollector(Collector):
                     self._add(family, series, values)
             yield family
         said = Family(UNREAD, "1 if CloudWatch did not answer for this part in time.", "gauge")
-        for part in PARTS:
+        for part in READ_PARTS:
             said.add_sample(UNREAD, {"part": part}, float(part in self.unread))
         yield said
 

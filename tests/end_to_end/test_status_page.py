@@ -315,6 +315,30 @@ def test_what_goes_on_is_shown_with_its_beginning(
     assert page.evaluate(OVERLAPS) == []
 
 
+def test_what_could_not_be_read_is_named_and_the_rest_is_shown(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    def without(status: Any) -> None:
+        for model in status["models"]:
+            model |= {"production": None, "unread": ["production", "metrics"]}
+            for series in ("traffic", "inference_time", "slowest_inference"):
+                model[series]["values"] = [None] * len(model[series]["values"])
+
+    page = contexts("narrow").new_page()
+    page.route("**/status?*", altered(without))
+    page.goto(f"{deployed.api_url}/")
+    give_key(page, deployed.api_key)
+    article = page.get_by_role("article", name=MODEL)
+    expect(article.locator("[data-is=unread]")).to_have_text(
+        "Could not be read: the version in production, the metrics. The rest is as of now."
+    )
+    expect(article.locator("[data-is=badge]")).to_have_text("Not known")
+    expect(article.locator("[data-is=version]")).to_have_text("Not read")
+    expect(article.locator("[data-is=traffic-sum]")).to_have_text("not read")
+    assert article.get_by_role("listitem").count() > 0
+    assert page.evaluate(OVERLAPS) == []
+
+
 def test_nothing_in_the_data_runs(
     deployed: Target, contexts: Callable[..., BrowserContext]
 ) -> None:

@@ -19,6 +19,8 @@
     "7d": ["7 days", "7 days ago", "2 hours"] };
   const VERDICTS = { drift: ["Drift", "warn", "!"], no_drift: ["No drift", "good", "✓"],
     insufficient_data: ["Too little data", "", "–"] };
+  const PARTS = { production: "the version in production", checks: "the drift checks", episodes: "what goes on",
+    decisions: "the decisions", metrics: "the metrics" };
   const EPISODES = { data_drift: "Data drift", performance: "Performance degraded" };
   const DECISIONS = {
     promote: ["Promoted", "good", " against "],
@@ -84,18 +86,20 @@
     const goesOn = (kind) => model.episodes.some((each) => each.kind === kind);
     say(part.name, model.name);
     say(part.what, model.task.replace("_", " ") + ", predicts " + model.target);
-    const [state, tone] = !model.production ? ["Not promoted", "warn"]
+    const lacks = (name) => model.unread.includes(name);
+    const [state, tone] = lacks("production") ? ["Not known", "warn"] : !model.production ? ["Not promoted", "warn"]
       : goesOn("performance") || (model.live && model.live.degraded) ? ["Degraded", "bad"]
       : goesOn("data_drift") || (check && check.verdict === "drift") ? ["Drift", "warn"] : ["Serving", "good"];
+    say(part.unread, model.unread.length ? "Could not be read: " + model.unread.map((name) => PARTS[name]).join(", ") + ". The rest is as of now." : "");
     say(part.badge, state);
     set(part.badge, "class", "badge " + tone);
-    showProduction(part, model);
-    showLive(part, model);
+    showProduction(part, model, lacks("production"));
+    showLive(part, model, lacks("production") || lacks("checks"));
     showEpisodes(part, model.episodes);
-    showCheck(part, model.checks);
-    showTraffic(part, model.traffic, span);
-    showLatency(part, model.inference_time, model.slowest_inference, span);
-    showDecisions(part, model.decisions);
+    showCheck(part, model.checks, lacks("checks"));
+    showTraffic(part, model.traffic, span, lacks("metrics"));
+    showLatency(part, model.inference_time, model.slowest_inference, span, lacks("metrics"));
+    showDecisions(part, model.decisions, lacks("decisions"));
   }
 
   function figure(node, text, missing) {
@@ -103,8 +107,12 @@
     set(node, "class", missing ? "figure none" : "figure");
   }
 
-  function showProduction(part, model) {
+  function showProduction(part, model, unread) {
     const now = model.production;
+    if (unread) {
+      figure(part.version, "Not read", true);
+      return say(part.since, "");
+    }
     figure(part.version, now ? "Version " + now.version : "None yet", !now);
     if (!now) return say(part.since, "Predictions are refused until a first version is promoted.");
     const before = now.previous ? ", in place of version " + now.previous : "";
@@ -112,13 +120,14 @@
     fill(part.since, ...when("since ", now.promoted_at, before));
   }
 
-  function showLive(part, model) {
+  function showLive(part, model, unread) {
     const live = model.live, name = model.metric.toUpperCase();
     say(part["live-name"], name + " on live traffic");
-    figure(part.live, live && live.value !== null ? score.format(live.value) : "Not measured yet", !live || live.value === null);
+    if (unread) figure(part.live, "Not read", true);
+    else figure(part.live, live && live.value !== null ? score.format(live.value) : "Not measured yet", !live || live.value === null);
     const then = model.production && model.production.metric;
     say(part.promoted, typeof then === "number" ? score.format(then) + " at promotion" : "");
-    if (!model.production) return say(part["live-note"], "");
+    if (!model.production || (unread && !live)) return say(part["live-note"], "");
     if (!live) return say(part["live-note"], "No drift check of this version has seen labelled rows.");
     if (live.value === null) return say(part["live-note"], live.reason || "");
     part["live-note"].hidden = false;
@@ -134,10 +143,10 @@
     fill(part.episodes, ...told);
   }
 
-  function showCheck(part, checks) {
+  function showCheck(part, checks, unread) {
     const check = checks[0];
     const told = check && VERDICTS[check.verdict];
-    figure(part.verdict, check ? told[0] : "None yet", !check);
+    figure(part.verdict, check ? told[0] : unread ? "Not read" : "None yet", !check);
     part.checked.hidden = part.marks.hidden = !check;
     say(part.reason, check ? "The check says: " + check.reason + "." : "");
     if (!check) return;
@@ -159,7 +168,7 @@
 
   const known = (series) => series.values.filter((value) => value !== null);
 
-  function showTraffic(part, series, span) {
+  function showTraffic(part, series, span, unread) {
     const [length, from, period] = SPANS[span], step = 300 / series.values.length;
     const peak = Math.max(0, ...known(series)), total = known(series).reduce((sum, value) => sum + value, 0);
     const bars = series.values.map((value, at) => value
@@ -167,7 +176,7 @@
         + "h" + (step * .8).toFixed(2) + "V60z" : "").join("");
     set(part.traffic.firstElementChild, "d", bars || "M0 60");
     part.traffic.classList.toggle("empty", !bars);
-    const text = total ? rows(total) + ", at most " + number.format(peak) + " in " + (period === "minute" ? "a minute" : period) : "none in the last " + length;
+    const text = total ? rows(total) + ", at most " + number.format(peak) + " in " + (period === "minute" ? "a minute" : period) : unread ? "not read" : "none in the last " + length;
     say(part["traffic-sum"], text);
     set(part.traffic, "aria-label", "Predicted rows in the last " + length + ": " + text);
     say(part["traffic-from"], from);
@@ -187,21 +196,21 @@
     return path || "M0 60";
   }
 
-  function showLatency(part, mean, slowest, span) {
+  function showLatency(part, mean, slowest, span, unread) {
     const [length, from] = SPANS[span], most = Math.max(...known(slowest), ...known(mean), 1e-9);
     const [faint, line] = part.latency.children;
     set(faint, "d", curve(slowest.values, most));
     set(line, "d", curve(mean.values, most));
     const means = known(mean);
     part.latency.classList.toggle("empty", !means.length);
-    const text = means.length ? "latest mean " + ms(means[means.length - 1]) + ", slowest " + ms(most) : "none in the last " + length;
+    const text = means.length ? "latest mean " + ms(means[means.length - 1]) + ", slowest " + ms(most) : unread ? "not read" : "none in the last " + length;
     say(part["latency-sum"], text);
     set(part.latency, "aria-label", "Time to predict a request, in the last " + length + ": " + text);
     say(part["latency-from"], from);
   }
 
-  function showDecisions(part, decisions) {
-    part.undecided.hidden = decisions.length > 0;
+  function showDecisions(part, decisions, unread) {
+    say(part.undecided, decisions.length ? "" : unread ? "Not read." : "Nothing has been decided yet.");
     const made = decisions.map((each) => {
       const [text, tone, versus] = DECISIONS[each.decision];
       const item = document.createElement("li"), head = document.createElement("div"), badge = document.createElement("span");

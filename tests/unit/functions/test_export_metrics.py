@@ -14,7 +14,7 @@ from evergreen.aws import OutOfTimeError
 from evergreen.metrics.catalog import NAMESPACE, SPECS
 from evergreen.metrics.prometheus import prometheus_name
 from functions.export_metrics import handler as module
-from functions.export_metrics.collector import PARTS, UNREAD, CloudWatchCollector
+from functions.export_metrics.collector import READ_PARTS, UNREAD, CloudWatchCollector
 from functions.export_metrics.settings import Settings, settings
 from functions.shared import clients
 from tests.support.aws_in_process import failing, intercepted, refusal
@@ -133,7 +133,7 @@ def test_two_versions_in_a_minute_do_not_make_a_third(aws: Account) -> None:
 def test_what_is_not_of_the_table_is_left_out(aws: Account) -> None:
     aws.put_metric("Healthy", NOW - SECOND, 1.0, model="m", service="predict")
     aws.put_metric("SomethingElse", NOW - SECOND, 1.0, model="m")
-    assert scrape(aws) == {key(UNREAD, part=part): 0 for part in PARTS}
+    assert scrape(aws) == {key(UNREAD, part=part): 0 for part in READ_PARTS}
 
 
 def test_every_metric_of_the_table_has_help_and_type(aws: Account) -> None:
@@ -157,9 +157,7 @@ def test_more_series_than_one_call_takes(aws: Account, monkeypatch: pytest.Monke
     assert max(len(call["MetricDataQueries"]) for call in calls) == 10
 
 
-def of_parts(
-    part: str, error: Exception = refusal("Throttling")
-) -> Callable[[Mapping[str, Any]], None]:
+def of_parts(part: str) -> Callable[[Mapping[str, Any]], None]:
     """Refuse the calls of one part, which its statistic and period tell apart."""
     told = {
         "totals": ("Sum", 86400),
@@ -171,7 +169,7 @@ def of_parts(
     def answer(asked: Mapping[str, Any]) -> None:
         stats = [query["MetricStat"] for query in asked["MetricDataQueries"]]
         if any((stat["Stat"], stat["Period"]) == told for stat in stats):
-            raise error
+            raise refusal("Throttling")
 
     return answer
 
@@ -191,7 +189,7 @@ def test_what_cloudwatch_does_not_answer_is_left_out_and_told(aws: Account, part
     with intercepted(aws.cloudwatch, "GetMetricData", of_parts(part)):
         found = scrape(aws)
     assert {name for name, sample in read_of.items() if sample not in found} == {part}
-    assert {name for name in PARTS if found[key(UNREAD, part=name)]} == {part}
+    assert {name for name in READ_PARTS if found[key(UNREAD, part=name)]} == {part}
     # A total that was not read is not 0: Prometheus would take that for a restart.
     spills = key("evergreen_log_spills_total", model="m")
     assert (spills in found) is (part != "totals")
@@ -281,9 +279,7 @@ def test_a_cloudwatch_that_hangs_makes_no_failed_scrape(called: Account) -> None
     assert f'{UNREAD}{{part="list"}} 1.0' in answer["body"]
 
 
-def test_a_key_that_cannot_be_read_is_503(
-    called: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_that_cannot_be_read_is_503(called: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(_self: Gateway, **_: str) -> None:
         raise OutOfTimeError(operation="GetApiKey", needed=6, left=1.0)
 

@@ -26,13 +26,15 @@ from evergreen.evaluation.comparison import Comparison
 from evergreen.metrics.history import SPANS
 from evergreen.production import ProductionPointer
 from evergreen.release.decision_log import DecisionRecord, decision_key
-from evergreen.reporting.status import CHECKS, DECISIONS, ModelStatus, StatusReader
+from evergreen.reporting.status import CHECKS, DECISIONS, StatusReader
+from tests.support.aws_in_process import failing, refusal
 from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
     from evergreen.drift.log import DriftTest
     from evergreen.events import Trigger
+    from evergreen.reporting.shown import ModelStatus
     from tests.support.aws_in_process import Account
 
 NAME = DEFINITION.name
@@ -244,6 +246,45 @@ def test_an_execution_is_named_without_its_account(aws: Account) -> None:
     assert model.decisions[0].execution == "name-of-it"
     assert model.decisions[0].by == "retraining"
     assert "123456789012" not in model.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "unread"),
+    [
+        ("cloudwatch", "GetMetricData", ("metrics",)),
+        ("ssm", "GetParameter", ("production",)),
+        ("s3", None, ("checks", "decisions", "episodes")),
+    ],
+    ids=["cloudwatch", "ssm", "s3"],
+)
+def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
+    aws: Account, service: str, operation: str | None, unread: tuple[str, ...]
+) -> None:
+    deployment = Deployment(aws)
+    deployment.promote("2")
+    deployment.check(MINUTE, value=0.7)
+    deployment.decide(MINUTE, "2")
+    aws.put_metric("Predictions", BEFORE, 40, model=NAME)
+    with failing(aws.client(service), refusal("Throttling"), operation):
+        model = deployment.read()
+    assert set(model.unread) == set(unread)
+    read = {
+        "production": model.production is not None,
+        "checks": bool(model.checks),
+        "decisions": bool(model.decisions),
+        "metrics": any(model.traffic.values),
+    }
+    assert {name for name, found in read.items() if not found} == set(unread) - {"episodes"}
+    assert len(model.traffic.values) == 60
+
+
+def test_a_damaged_record_leaves_out_its_own_part_alone(aws: Account) -> None:
+    deployment = Deployment(aws)
+    deployment.promote("2")
+    deployment.storage.put(f"decisions/model={NAME}/2026-05-04T12:00:00.000000Z-2.json", b"{")
+    model = deployment.read()
+    assert model.unread == ("decisions",)
+    assert model.production is not None
 
 
 def test_times_are_written_as_everywhere(aws: Account) -> None:

@@ -74,19 +74,39 @@ def read_metric_history(
         One for each of ``wanted``, in the same order, each with ``span.periods`` values.
     """
     window = Window.back(now, span.periods - 1, span.period)
-    values: dict[SeriesStatistic, list[float | None]] = {
-        each: [None] * span.periods for each in wanted
-    }
+    values = _nothing(wanted, span)
     for sample, moment, value in read_values(client, wanted, window):
         position = (moment - window.start) // span.period
         if 0 <= position < span.periods:
             values[sample][position] = value
+    return _histories(wanted, values, window)
+
+
+def history_without_data(
+    wanted: Sequence[SeriesStatistic], span: Span, now: datetime
+) -> list[MetricHistory]:
+    """Return what :func:`read_metric_history` returns if there are no data."""
+    window = Window.back(now, span.periods - 1, span.period)
+    return _histories(wanted, _nothing(wanted, span), window)
+
+
+def _nothing(
+    wanted: Sequence[SeriesStatistic], span: Span
+) -> dict[SeriesStatistic, list[float | None]]:
+    return {each: [None] * span.periods for each in wanted}
+
+
+def _histories(
+    wanted: Sequence[SeriesStatistic],
+    values: Mapping[SeriesStatistic, Sequence[float | None]],
+    window: Window,
+) -> list[MetricHistory]:
     return [
         MetricHistory(
             metric=each.series.spec.metric,
             statistic=each.statistic,
             start=window.start,
-            period_seconds=int(span.period.total_seconds()),
+            period_seconds=int(window.period.total_seconds()),
             values=tuple(values[each]),
         )
         for each in wanted

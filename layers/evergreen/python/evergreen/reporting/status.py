@@ -1,33 +1,46 @@
-"""The status of each model, read from the logs and metrics of the loop, for the status page."""
+"""The status of each model, read from the logs and metrics of the loop, for the status page.
+
+The sources are read side by side. One that is slow or fails leaves its parts unread, and the rest
+is shown.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, field_validator
-
-from evergreen.clock import Moment
 from evergreen.drift.episodes.state import read_episodes
 from evergreen.drift.log import DriftDecisionRecord, DriftRecord, PerformanceRecord, latest_checks
-from evergreen.events import Severity, Trigger, Verdict
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
-from evergreen.metrics.history import MetricHistory, Span, read_metric_history
-from evergreen.release.decision_log import (
-    Decider,
-    Decision,
-    decider,
-    latest_decision_records,
+from evergreen.metrics.history import (
+    MetricHistory,
+    Span,
+    history_without_data,
+    read_metric_history,
 )
+from evergreen.release.decision_log import decider, latest_decision_records
+from evergreen.reporting.shown import (
+    DecisionSummary,
+    DriftVerdict,
+    InProduction,
+    LiveMetric,
+    ModelStatus,
+    OpenEpisode,
+    Status,
+    StatusPart,
+)
+from evergreen.reporting.side_by_side import Gaps, SideBySide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
 
     from mypy_boto3_cloudwatch import CloudWatchClient
 
     from evergreen.clock import Clock
+    from evergreen.drift.episodes.state import Episode
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import Production, ProductionPointer
     from evergreen.release.decision_log import DecisionRecord
@@ -39,120 +52,6 @@ CHECK_DAYS = 7
 """How many days back drift checks are searched."""
 DECISIONS = 5
 """The number of newest decisions that are shown."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class _View(_Frozen):
-    """Shows some fields of another record."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class InProduction(_Frozen):
-    """The version in production, and since when it serves."""
-
-    version: str
-    promoted_at: Moment
-    metric: float | None
-    """On the holdout at promotion."""
-    previous: str | None
-
-
-class LiveMetric(_Frozen):
-    """The metric of the version in production on labelled traffic, from its newest check."""
-
-    measured_at: Moment
-    value: float | None
-    interval_low: float | None
-    interval_high: float | None
-    labelled_rows: int
-    degraded: bool
-    reason: str | None
-    """Why there is no value."""
-
-
-class DriftVerdict(_Frozen):
-    """The verdict of one drift check."""
-
-    check_id: str
-    checked_at: Moment
-    model_version: str
-    verdict: Verdict
-    rows: int
-    window_start: Moment
-    window_end: Moment
-    drifted_features: tuple[str, ...]
-    start_retraining: bool
-    reason: str
-
-
-class OpenEpisode(_Frozen):
-    """An open episode of drift or degraded performance."""
-
-    kind: Trigger
-    since: Moment
-    severity: Severity
-    model_version: str
-
-
-class ComparisonSummary(_View):
-    """The comparison behind a decision, as far as it is shown."""
-
-    metric: str
-    metric_champion: float | None
-    metric_challenger: float
-    probability_better: float | None
-
-
-class DecisionSummary(_View):
-    """The parts of a decision record that the page shows."""
-
-    decision: Decision
-    decided_at: Moment
-    challenger: str
-    champion: str | None
-    reason: str
-    comparison: ComparisonSummary | None
-    execution: str | None
-    """Name of the execution or alarm that decided, or ``doctor``; None where a person did."""
-    by: Decider
-
-    @field_validator("execution", mode="before")
-    @classmethod
-    def _name_alone(cls, arn: str | None) -> str | None:
-        # The ARN has the AWS account's number, which callers of the API need not know.
-        return arn.rpartition(":")[2] if arn else None
-
-
-class ModelStatus(_Frozen):
-    """The status of one model."""
-
-    name: str
-    task: str
-    target: str
-    metric: str
-    production: InProduction | None
-    live: LiveMetric | None
-    checks: tuple[DriftVerdict, ...]
-    """Newest first."""
-    episodes: tuple[OpenEpisode, ...]
-    """The open episodes of the version in production."""
-    traffic: MetricHistory
-    inference_time: MetricHistory
-    slowest_inference: MetricHistory
-    decisions: tuple[DecisionSummary, ...]
-    """Newest first."""
-
-
-class Status(_Frozen):
-    """The status of a deployment."""
-
-    stage: str
-    generated_at: Moment
-    models: tuple[ModelStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,47 +78,79 @@ class StatusReader:
     clock: Clock
 
     def read(self, span: Span) -> Status:
-        """Return the status now, with metrics over ``span``."""
+        """Return the status now, with metrics over ``span``.
+
+        A part that cannot be read is named in ``unread`` of its model.
+        """
         now = self.clock()
         wanted = [each for name in self.definitions for each in _wanted(name)]
-        histories = iter(read_metric_history(self.cloudwatch, wanted, span, now))
-        models = tuple(
-            self._model(definition, now, _Charts(next(histories), next(histories), next(histories)))
-            for definition in self.definitions.values()
-        )
+        with SideBySide() as reading:
+            histories = reading.read(
+                "metrics", lambda: read_metric_history(self.cloudwatch, wanted, span, now)
+            )
+            begun = [self._begin(reading, name, now) for name in self.definitions]
+            charts = Gaps[StatusPart]()
+            no_data = history_without_data(wanted, span, now)
+            read = charts.fill("metrics", histories, no_data)
+            series = iter(read)
+            models = tuple(
+                _model(definition, parts, _next_charts(series), charts.names)
+                for definition, parts in zip(self.definitions.values(), begun, strict=True)
+            )
         return Status(stage=self.stage, generated_at=now, models=models)
 
-    def _model(self, definition: ModelDefinition, now: datetime, charts: _Charts) -> ModelStatus:
-        name = definition.name
-        pointer = self.production.read_last_valid(name)
-        checks = latest_checks(self.storage, name, now, count=CHECKS, days=CHECK_DAYS)
-        lines = [line for check in checks for line in check]
-        return ModelStatus(
-            name=name,
-            task=definition.task,
-            target=definition.target,
-            metric=definition.metric,
-            production=_in_production(pointer),
-            live=_live(lines, pointer),
-            checks=tuple(_verdict(line) for line in lines if isinstance(line, DriftDecisionRecord)),
-            episodes=self._episodes(name, pointer),
-            traffic=charts.traffic,
-            inference_time=charts.inference_time,
-            slowest_inference=charts.slowest_inference,
-            decisions=self._decisions(name),
+    def _begin(self, reading: SideBySide, model: str, now: datetime) -> _Parts:
+        """Begin to read everything about a model but its metrics."""
+        production, storage = self.production, self.storage
+        return _Parts(
+            pointer=reading.read("pointers", lambda: production.read_last_valid(model)),
+            checks=reading.read(
+                "bucket", lambda: latest_checks(storage, model, now, count=CHECKS, days=CHECK_DAYS)
+            ),
+            episodes=reading.read("bucket", lambda: read_episodes(storage, model).open),
+            decisions=reading.read(
+                "bucket", lambda: latest_decision_records(storage, model, DECISIONS)
+            ),
         )
 
-    def _episodes(self, name: str, pointer: ProductionPointer | None) -> tuple[OpenEpisode, ...]:
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What is being read about one model."""
+
+    pointer: Future[ProductionPointer | None]
+    checks: Future[list[list[DriftRecord]]]
+    episodes: Future[tuple[Episode, ...]]
+    decisions: Future[list[DecisionRecord]]
+
+
+def _model(
+    definition: ModelDefinition, parts: _Parts, charts: _Charts, unread: tuple[StatusPart, ...]
+) -> ModelStatus:
+    gaps = Gaps[StatusPart]()
+    pointer = gaps.fill("production", parts.pointer, None)
+    lines = [line for check in gaps.fill("checks", parts.checks, []) for line in check]
+    decisions = gaps.fill("decisions", parts.decisions, [])
+    return ModelStatus(
+        name=definition.name,
+        task=definition.task,
+        target=definition.target,
+        metric=definition.metric,
+        production=_in_production(pointer),
+        live=_live(lines, pointer),
+        checks=tuple(_verdict(line) for line in lines if isinstance(line, DriftDecisionRecord)),
         # An episode of an older version stays open until the first check of the new version.
-        return tuple(
+        episodes=tuple(
             OpenEpisode.model_validate(each.model_dump())
-            for each in read_episodes(self.storage, name).open
+            for each in gaps.fill("episodes", parts.episodes, ())
             if pointer is not None and each.model_version == pointer.version
-        )
-
-    def _decisions(self, name: str) -> tuple[DecisionSummary, ...]:
-        records = latest_decision_records(self.storage, name, DECISIONS)
-        return tuple(_decided(record) for record in records)
+        ),
+        traffic=charts.traffic,
+        inference_time=charts.inference_time,
+        slowest_inference=charts.slowest_inference,
+        decisions=tuple(_decided(record) for record in decisions),
+        unread=(*gaps.names, *unread),
+    )
 
 
 def _decided(record: DecisionRecord) -> DecisionSummary:
@@ -234,6 +165,10 @@ class _Charts:
     traffic: MetricHistory
     inference_time: MetricHistory
     slowest_inference: MetricHistory
+
+
+def _next_charts(series: Iterator[MetricHistory]) -> _Charts:
+    return _Charts(next(series), next(series), next(series))
 
 
 def _wanted(model: str) -> tuple[SeriesStatistic, SeriesStatistic, SeriesStatistic]:
