@@ -122,7 +122,8 @@ class Settings(BaseModel):
     virtual CPU on a ``t4g.micro``, ``large`` two tasks with two each on an ``m7g.large``."""
     monitoring: Literal["lean", "full"] = "lean"
     """``lean``: the alarms that say that something failed, and those that take a promotion back.
-    ``full``: also those for slow answers, throttling and silence, and a CloudWatch dashboard."""
+    ``full``: also those for slow answers, throttling and silence, a CloudWatch dashboard, and the
+    metrics by origin of the caller and by feature, whose number and cost grow with both."""
     snap_start: bool = False
     """Whether each model's function starts from a snapshot, which Lambda bills by the second even
     without a request. ``evergreen cost`` says how much."""
@@ -235,6 +236,11 @@ class Settings(BaseModel):
     def everything_watched(self) -> bool:
         """Whether all alarms and the dashboard are made; on an emulator they cost nothing."""
         return self.monitoring == "full" or self.emulator
+
+    @property
+    def metrics_detail(self) -> Literal["lean", "full"]:
+        """Whether metrics are also told apart by what grows with callers and features."""
+        return "full" if self.everything_watched else "lean"
 
     @property
     def granted_quotas(self) -> dict[str, int]:

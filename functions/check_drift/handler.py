@@ -134,20 +134,30 @@ def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
 
 
 def publish_metrics(result: CheckResult, episodes: Episodes) -> None:
-    """Write the findings of a check as metrics."""
+    """Write the findings of a check as metrics.
+
+    A check without a finding writes only its number of rows: CloudWatch bills a metric for each
+    hour with a value.
+    """
     recorder = Recorder(result.context.model)
-    drifted = len(result.univariate.drifted_features)
     recorder.record(Metric.WINDOW_ROWS, result.context.rows)
-    recorder.record(Metric.DRIFTED_FEATURES, drifted)
+    starts = result.decision.start_retraining
+    if result.features_tested or episodes.open or starts:
+        _record_findings(recorder, result)
+        recorder.record(Metric.OPEN_EPISODES, len(episodes.open))
+        recorder.record(Metric.DRIFT_RETRAININGS, int(starts))
+    recorder.flush()
+
+
+def _record_findings(recorder: Recorder, result: CheckResult) -> None:
     if result.features_tested:
+        drifted = len(result.univariate.drifted_features)
+        recorder.record(Metric.DRIFTED_FEATURES, drifted)
         recorder.record(Metric.DRIFTED_SHARE, 100 * drifted / result.features_tested)
     if result.multivariate.model_accuracy is not None:
         recorder.record(Metric.MULTIVARIATE_ACCURACY, result.multivariate.model_accuracy)
     for feature, effect in largest_effects(result.univariate.tests).items():
         recorder.record(Metric.EFFECT_SIZE, effect, feature)
-    recorder.record(Metric.OPEN_EPISODES, len(episodes.open))
-    recorder.record(Metric.DRIFT_RETRAININGS, int(result.decision.start_retraining))
-    recorder.flush()
 
 
 def largest_effects(tests: Sequence[UnivariateTest]) -> dict[str, float]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 
 logger = create_logger()
-_COUNTERS = (Metric.COMPACTION_FAILURES, Metric.REJECTED_RECORDS)
 
 
 class Request(BaseModel):
@@ -123,10 +122,11 @@ def _with_known_labels(definition: ModelDefinition) -> ModelDefinition:
 def _record(model: str, report: CompactionReport, unjoined: int | None) -> None:
     oldest = report.oldest_waiting
     age = 0.0 if oldest is None else (utc_now() - oldest).total_seconds()
-    recorder = Recorder(model, _COUNTERS)
-    recorder.record(Metric.COMPACTION_FAILURES, len(report.failures))
-    recorder.record(Metric.REJECTED_RECORDS, sum(each.rejected for each in report.done))
+    recorder = Recorder(model)
     recorder.record(Metric.OLDEST_RAW, max(age, 0.0))
+    if report.done or report.failures:  # CloudWatch bills a metric for each hour with a value
+        recorder.record(Metric.COMPACTION_FAILURES, len(report.failures))
+        recorder.record(Metric.REJECTED_RECORDS, sum(each.rejected for each in report.done))
     if unjoined is not None:
         recorder.record(Metric.UNJOINED_LABELS, unjoined)
     recorder.flush()

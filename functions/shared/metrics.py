@@ -38,6 +38,10 @@ _PAGE, _BLOCK = 4096, 512
 _MEGA, _MEBI = 10**6, 2**20
 _ENCODER = msgspec.json.Encoder()
 _DIMENSIONS = {spec.metric: spec.by for spec in BY_METRIC.values()}
+_GROWING = frozenset({"origin", "feature"})
+"""Dimensions whose values grow with the callers and the features; CloudWatch bills each value."""
+_LEAN = os.environ.get("EVERGREEN_METRICS") == "lean"
+"""Whether the deployment keeps only the totals of the metrics that have such a dimension."""
 _Values = dict[Metric, list[float]]
 
 
@@ -69,13 +73,13 @@ class Recorder:
             other way round.
         """
         dimension = _DIMENSIONS[metric]
-        if dimension is None and by is None:
+        if (dimension is None) != (by is None):
+            raise ValueError(f"{metric} is told apart by {dimension}, and was given {by!r}")
+        if dimension is None or by is None or (_LEAN and dimension in _GROWING):
             self._totals[metric].append(float(value))
-        elif dimension is not None and by is not None:
+        else:
             parts = self._parts.setdefault(dimension, {})
             parts.setdefault(_dimension_value(by), defaultdict(list))[metric].append(float(value))
-        else:
-            raise ValueError(f"{metric} is told apart by {dimension}, and was given {by!r}")
 
     def record_answer(
         self, event: Mapping[str, Any], endpoint: str, status: int, milliseconds: float

@@ -1,4 +1,4 @@
-"""What a deployment costs while nobody uses it, against sums made by hand and the docs' table."""
+"""What a deployment costs, unused and used, against sums made by hand and the docs' table."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typer.testing import CliRunner
 
 from cdk.constructs.building.assets import ROOT
 from cdk.cost.standing import BILLED_BY_USE, Cost, read_prices, scheduled_costs, standing_costs
+from cdk.cost.usage import Traffic, metrics_a_model, usage_costs
 from cdk.deployment import read_deployment
+from cdk.settings import Settings
 from cli.commands import cost
 from cli.main import app
 from tests.infrastructure.conftest import parts_of, synthesise_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.infrastructure.conftest import Templates
@@ -88,8 +91,8 @@ def test_schedules_write_metrics_in_the_hours_in_which_they_run(models: Path) ->
     deployment = read_deployment({**context, "compaction_period": "2 hours"}, models)
     delays = [deployment.models["flight_delay"]]
     metrics, runs = scheduled_costs(delays, deployment.settings, PRICES)
-    assert metrics.count == pytest.approx(3 * (0.5 + 1))  # compaction, and a check each hour
-    assert metrics.dollars == pytest.approx(4.5 * 0.30)
+    assert metrics.count == pytest.approx(0.5 + 1)  # compaction, and a check each hour
+    assert metrics.dollars == pytest.approx(1.5 * 0.30)
     assert runs.count == pytest.approx(730 / 2 + 730)
 
 
@@ -103,11 +106,43 @@ def test_the_default_costs_less_than_five_dollars_and_the_docs_have_its_table(
         *standing_costs(parts_of(tmp_path).values(), PRICES),
         *scheduled_costs(deployment.models.values(), deployment.settings, PRICES),
     ]
-    assert sum((each.dollars or 0) - each.free for each in costs) < LIMIT
-    table = "\n".join(f"| {' | '.join(row)} |" for row in cost.cost_rows(costs))
-    assert table in (ROOT / "docs" / "services.md").read_text()
+    assert sum(each.dollars or 0 for each in costs) < LIMIT  # at list price
+    page = (ROOT / "docs" / "services.md").read_text()
+    assert as_table(cost.cost_rows(costs)) in page
+    used = cost.usage_of({}, PRICES, [*cost.MILLIONS], 1)
+    assert as_table(cost.usage_rows(used)) in page
 
     monkeypatch.setattr(cost, "costs_of", lambda *_: costs)
-    told = json.loads(CliRunner().invoke(app, ["cost", "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(app, ["cost", "--json", "--predictions", "7"]).stdout)
     assert told["date"] == PRICES.date.isoformat()
     assert [each["what"] for each in told["costs"]] == [each.what for each in costs]
+    assert [each["predictions"] for each in told["usage"]] == [7]
+
+
+def as_table(rows: Iterable[Iterable[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_predictions_are_billed_by_request_row_and_metric(models: Path) -> None:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    deployment = read_deployment(context, models)
+    delays = [deployment.models["flight_delay"]]
+
+    def dollars(predictions: float, rows: int) -> dict[str, float]:
+        traffic = Traffic(predictions, rows)
+        lines = usage_costs(traffic, delays, deployment.settings, PRICES)
+        return {each.what: each.dollars or 0 for each in lines}
+
+    single, batches = dollars(1e6, 1), dollars(1e6, 100)
+    assert single["Requests at the API"] == pytest.approx(3.5)
+    assert batches["Requests at the API"] == pytest.approx(0.035)
+    # A record of one row is billed as 5 KB, one of 100 rows as the 90 KB that it has.
+    assert single["Request log: Firehose"] == pytest.approx(1e6 * 5 / 1024**2 * 0.029)
+    assert batches["Request log: Firehose"] == pytest.approx(1e4 * 90 / 1024**2 * 0.029)
+    assert single["Request log: compaction"] == batches["Request log: compaction"]
+    assert single["Metrics of answers"] == batches["Metrics of answers"] == pytest.approx(38 * 0.3)
+
+
+def test_the_number_of_metrics_does_not_grow_with_callers_unless_all_is_watched() -> None:
+    lean, full = Settings(), Settings(monitoring="full")
+    assert metrics_a_model(full) == metrics_a_model(lean) + 10

@@ -272,8 +272,8 @@ def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
         "EVERGREEN_VERSION": version("evergreen-mlops"),
         "EVERGREEN_BUCKET": storage.bucket.bucket_name,
         "EVERGREEN_EVENT_BUS": storage.bus.event_bus_name,
+        "EVERGREEN_METRICS": storage.deployment.settings.metrics_detail,
         "POWERTOOLS_SERVICE_NAME": folder,
-        "POWERTOOLS_METRICS_NAMESPACE": "Evergreen",
     }
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
-_CAPACITY = Capacity(memory=1769, seconds=29)  # one whole CPU; the API waits at most 29 s
+ENDPOINT = Capacity(memory=1769, seconds=29)
+"""The capacity of a function that answers: one whole CPU; the API waits at most 29 s."""
 
 
 class ModelEndpoint(Construct):
@@ -55,7 +56,7 @@ class ModelEndpoint(Construct):
             folder="predict",
             layer="inference",
             model=model,
-            capacity=_CAPACITY,
+            capacity=ENDPOINT,
             environment={
                 "EVERGREEN_MODEL": model,
                 "EVERGREEN_REQUEST_STREAM": self.requests.name,

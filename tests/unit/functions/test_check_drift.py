@@ -26,7 +26,7 @@ from evergreen.drift.log import (
 )
 from evergreen.errors import EvergreenError
 from evergreen.events import Events, EventType
-from evergreen.metrics.catalog import SPECS
+from evergreen.metrics.catalog import SPECS, Metric
 from functions.check_drift.findings import completed, event_of, findings_of
 from functions.check_drift.handler import (
     MAX_FEATURES,
@@ -251,6 +251,19 @@ def test_every_metric_of_a_check_is_written(
     assert {name for line in lines for name in line} >= {
         spec.metric for spec in SPECS if spec.emitter == "check_drift"
     }
+
+
+def test_a_check_without_rows_writes_only_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudWatch bills a metric for each hour with a value; this one says that the check ran."""
+    idle = result("insufficient_data", (), starts=False)
+    idle = dataclasses.replace(
+        idle,
+        univariate=UnivariateResult((), None),
+        multivariate=idle.multivariate.model_copy(update={"model_accuracy": None}),
+    )
+    publish_metrics(idle, Episodes(model="m"))
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert {name for name in line if name in set(Metric)} == {Metric.WINDOW_ROWS}
 
 
 def test_the_event_is_read() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from evergreen.metrics.catalog import DIMENSIONS, SPECS, Metric
 from evergreen_lambda_executor.metrics import read_line
+from functions.shared import metrics
 from functions.shared.metrics import Recorder, ServiceWatch
 from tests.support.gateway_events import Context
 
@@ -90,6 +91,28 @@ def test_counters_are_written_as_zero(capsys: pytest.CaptureFixture[str]) -> Non
 def test_what_the_table_does_not_say_is_refused(metric: Metric, by: str | None) -> None:
     with pytest.raises(ValueError, match=metric):
         Recorder("bus").record(metric, 1, by)
+
+
+def test_a_lean_deployment_has_only_totals_of_what_grows_with_callers_and_features(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_LEAN", True)
+    recorder = Recorder("m")
+    for network in ("10.0.0.0/8", "11.0.0.0/8"):
+        recorder.record(Metric.ORIGINS, 1, network)
+    for feature, effect in (("a", 0.2), ("b", 0.4)):
+        recorder.record(Metric.EFFECT_SIZE, effect, feature)
+    recorder.record(Metric.RESPONSES, 1, "200")
+    recorder.flush()
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    dimensions = {
+        each["Name"]: told["Dimensions"]
+        for told in line["_aws"]["CloudWatchMetrics"]
+        for each in told["Metrics"]
+    }
+    assert dimensions[Metric.ORIGINS] == dimensions[Metric.EFFECT_SIZE] == [["model"]]
+    assert dimensions[Metric.RESPONSES] == [["model"], ["model", "status"]]
+    assert line[Metric.ORIGINS] == [1, 1]
 
 
 def test_classes_beyond_ascii_stay_apart(capsys: pytest.CaptureFixture[str]) -> None:
