@@ -82,7 +82,6 @@ def command(
         view = CheckView(
             records=read_check(target.storage, answer["log"]),
             episodes=read_check_event(answer).episodes,
-            min_rows=definition.drift.min_rows,
         )
         if explain:
             with steps.step("explain", "Read reference and window for the histograms"):

@@ -55,15 +55,12 @@ class CheckView:
         The records of the check in the drift log.
     episodes
         The state of the model's episodes by kind, from the check's answer.
-    min_rows
-        The number of rows that a verdict needs.
     pictures
         A histogram for each feature to explain.
     """
 
     records: Sequence[DriftRecord]
     episodes: Mapping[Trigger, EpisodeStanding]
-    min_rows: int
     pictures: Mapping[str, Numbers | Categories] = field(default_factory=dict)
 
     @property
@@ -202,7 +199,7 @@ class CheckView:
         if decision.start_retraining:
             what = f"A retraining has started. See how it ends: evergreen history {model}"
         elif decision.verdict == "insufficient_data":
-            what = f"Look at a longer --window: {self.min_rows:,} rows are needed."
+            what = f"Look at a longer --window: {decision.reason}."
         elif decision.triggers:
             what = f"Pictures of what moved: --explain. To retrain now: evergreen retrain {model}"
         else:

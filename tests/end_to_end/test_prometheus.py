@@ -68,7 +68,7 @@ def traffic(deployed: Target, prometheus: str) -> Traffic:
             seconds=PATIENCE,
             what="nothing of the tests before is still on its way",
         )
-        sizes = (1, 2, definition.drift.min_rows)
+        sizes = (1, 2, definition.drift.min_rows or 200)
         for rows in sizes:
             api.predict(MODEL, {"instances": [example_row()] * rows})
     refused = httpx.post(

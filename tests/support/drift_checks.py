@@ -17,7 +17,7 @@ from evergreen.drift.log import (
     window_id,
 )
 from evergreen.drift.policy.decision import LatestRetraining, decide
-from evergreen.model_definition import Drift, Retraining
+from evergreen.model_definition import Retraining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,7 @@ def conclude(
         univariate or features(),
         multivariate or jointly(),
         performance,
-        drift=Drift(min_rows=MIN_ROWS),
+        min_rows=MIN_ROWS,
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

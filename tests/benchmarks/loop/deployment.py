@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.builder import build_dataset
-from evergreen.datasets.holdout_predictions import holdout_key
+from evergreen.datasets.holdout_predictions import holdout_key, read_holdout_predictions
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.drift import check
+from evergreen.drift.detectors.performance import has_fallen
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare
 from evergreen.production import ProductionPointer
@@ -126,6 +127,12 @@ class Deployment:
                     definition,
                     self.pointer,
                     choose_window=None if all_rows else choose,
+                    has_fallen=partial(
+                        has_fallen,
+                        definition,
+                        holdout=self._holdout(),
+                        alpha=definition.drift.alpha,
+                    ),
                     clock=lambda: self.now,
                 )
         except NotEnoughDataError:
@@ -191,6 +198,10 @@ class Deployment:
         finally:
             self.seconds[station] += time.process_time() - began
             self.calls[station] += 1
+
+    def _holdout(self) -> pa.Table | None:
+        model = self.series.definition.name
+        return read_holdout_predictions(self.storage, model, self.pointer.version)
 
     def _begin(self) -> None:
         """Train the first champion by hand, on what lies before the first period."""

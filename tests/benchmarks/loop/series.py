@@ -113,6 +113,10 @@ def monthly(definition: ModelDefinition) -> ModelDefinition:
     return definition.model_copy(update={"drift": drift})
 
 
+def _share(count: int | None, fraction: float) -> int | None:
+    return None if count is None else round(count * fraction)
+
+
 def _thinned(definition: ModelDefinition, fraction: float) -> ModelDefinition:
     """Return the model for a share of its rows: what counts rows counts as many fewer."""
     evaluation, retraining = definition.evaluation, definition.retraining
@@ -120,7 +124,7 @@ def _thinned(definition: ModelDefinition, fraction: float) -> ModelDefinition:
         update={
             "evaluation": evaluation.model_copy(
                 update={
-                    "min_labelled_rows": round(evaluation.min_labelled_rows * fraction),
+                    "min_labelled_rows": _share(evaluation.min_labelled_rows, fraction),
                     "max_holdout_rows": round(evaluation.max_holdout_rows * fraction),
                 }
             ),

@@ -70,5 +70,5 @@ def test_a_share_of_the_flights_has_limits_of_its_share() -> None:
     thinned = series.definition
     assert thinned.retraining.training_window_rows == whole.retraining.training_window_rows * 0.02
     assert thinned.retraining.min_training_rows == whole.retraining.min_training_rows * 0.02
-    assert thinned.evaluation.min_labelled_rows == whole.evaluation.min_labelled_rows * 0.02
+    assert (thinned.evaluation.min_labelled_rows, whole.evaluation.min_labelled_rows) == (20, 1000)
     assert len(series.periods) == 10

@@ -9,7 +9,7 @@ from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
 from evergreen.drift.log import CheckContext, DriftDecision
 from evergreen.drift.policy.decision import LatestRetraining, decide
-from evergreen.model_definition import Drift, Feature, Retraining
+from evergreen.model_definition import Feature, Retraining
 
 if TYPE_CHECKING:
     from evergreen.drift.log import MultivariateTest
@@ -46,13 +46,12 @@ def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) ->
         window_end=_START + timedelta(days=1),
         rows=rows,
     )
-    policy = Drift(alpha=ALPHA, min_rows=20)
     return decide(
         context,
         single,
         joint,
         None,
-        drift=policy,
+        min_rows=20,
         retraining=Retraining(),
         history=[],
         latest=LatestRetraining(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from evergreen.datasets.pace import WINDOW_ROWS
 from evergreen.model_definition import Drift, ModelDefinition, Schedule
 from tests.benchmarks.loop.public import recipe
 from tests.benchmarks.loop.public.halves import half_of
@@ -144,7 +145,7 @@ def bounds_of(times: pd.Series) -> tuple[datetime, ...]:
 
 def window_of(times: pd.Series, bounds: tuple[datetime, ...]) -> timedelta:
     """Return how far a check looks back: to twice the rows that it needs, in whole periods."""
-    needed = 2 * Drift().min_rows
+    needed = 2 * WINDOW_ROWS[1]
     edges = pd.DatetimeIndex(bounds).as_unit("us")
     counts = np.histogram(times.astype("int64"), bins=edges.astype("int64"))[0]
     usual = max(float(np.median(counts[counts > 0])), 1.0)

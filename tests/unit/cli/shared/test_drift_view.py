@@ -72,13 +72,16 @@ def feature(
 
 def decided(verdict: str, *, starts: bool = False) -> DriftDecision:
     drift = verdict == "drift"
+    reason = "2 of 4 features drifted (temp, dewp); retraining starts"
+    if verdict == "insufficient_data":
+        reason = "12 rows in the window, 30 needed"
     return DriftDecision.model_validate(
         {
             "verdict": verdict,
             "start_retraining": starts,
             "triggers": ("data_drift",) if drift else (),
             "drifted_features": ("temp", "dewp") if drift else (),
-            "reason": "2 of 4 features drifted (temp, dewp); retraining starts",
+            "reason": reason,
         }
     )
 
@@ -117,7 +120,7 @@ def shown(view: CheckView, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_drift_is_one_screen_and_names_what_how_much_since_when_and_what_next(width: int) -> None:
-    view = CheckView(DRIFT, EPISODES, min_rows=200)
+    view = CheckView(DRIFT, EPISODES)
     lines = shown(view, width)
     text = "\n".join(lines)
     assert len(lines) <= 24
@@ -143,29 +146,30 @@ def test_no_drift_shows_the_nearest_and_asks_for_nothing() -> None:
         feature("temp", 0.02, drifted=False),
         decided("no_drift"),
     )
-    lines = shown(CheckView(records, {}, min_rows=200), 80)
+    lines = shown(CheckView(records, {}), 80)
     assert lines[0] == "flight_delay  NO DRIFT"
     assert [line.split()[0] for line in lines if "values (KS)" in line] == ["temp"]
     assert lines[-1] == "Next    Nothing to do."
 
 
 def test_too_little_data_says_how_much_is_needed() -> None:
-    view = CheckView(lines_of(decided("insufficient_data")), {}, min_rows=1200)
+    view = CheckView(lines_of(decided("insufficient_data")), {})
     lines = shown(view, 80)
     assert lines[0] == "flight_delay  TOO LITTLE DATA"
     assert "No feature could be tested." in lines
-    assert lines[-1] == "Next    Look at a longer --window: 1,200 rows are needed."
+    told = "\n".join(lines[lines.index("No feature could be tested.") :])
+    assert "Next    Look at a longer --window: 12 rows in the window, 30 needed." in told
 
 
 def test_an_episode_that_has_cleared_is_told() -> None:
     cleared = EpisodeStanding(state="cleared")
-    view = CheckView(lines_of(decided("no_drift")), {"performance": cleared}, 200)
+    view = CheckView(lines_of(decided("no_drift")), {"performance": cleared})
     assert "performance has cleared" in shown(view, 80)
 
 
 def test_more_features_than_fit_are_counted() -> None:
     many = [feature(f"f{number}", 0.1, drifted=True) for number in range(30)]
-    lines = shown(CheckView(lines_of(*many, decided("drift")), {}, 200), 80)
+    lines = shown(CheckView(lines_of(*many, decided("drift")), {}), 80)
     assert "and 20 more" in lines
     assert len(lines) <= 24
 
@@ -179,7 +183,6 @@ def test_pictures_fit_the_terminal_and_show_the_shift(width: int) -> None:
     view = CheckView(
         DRIFT,
         {},
-        200,
         {
             "temp": of_numbers(cold, warm, bins_for(width)),
             "carrier": of_categories(reference, window, 6),
@@ -201,5 +204,5 @@ SIDES = ("reference", "window")
 
 def test_a_column_that_is_all_missing_is_drawn_without_a_median() -> None:
     picture = of_numbers(np.arange(5.0), np.full(5, np.nan), 30)
-    lines = shown(CheckView(DRIFT, {}, 200, {"temp": picture}), 80)
+    lines = shown(CheckView(DRIFT, {}, {"temp": picture}), 80)
     assert any(line.startswith("  window") and "all missing" in line for line in lines)

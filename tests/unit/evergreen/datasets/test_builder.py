@@ -106,7 +106,10 @@ class Plant:
         self.storage.put(name, encode(record))
 
     def build(
-        self, at: datetime, choose: Callable[[pa.Table], TrainingWindow] | None = None
+        self,
+        at: datetime,
+        choose: Callable[[pa.Table], TrainingWindow] | None = None,
+        has_fallen: Callable[[pa.Table], bool] | None = None,
     ) -> pa.Table:
         """Build a data set, promote what would be trained on it, and return its rows."""
         pointer = ProductionPointer(
@@ -118,7 +121,13 @@ class Plant:
         )
         lake = Lake(self.storage, catalog_in(self.storage), clock=lambda: at)
         self.manifest = build_dataset(
-            self.storage, lake, self.definition, pointer, choose_window=choose, clock=lambda: at
+            self.storage,
+            lake,
+            self.definition,
+            pointer,
+            choose_window=choose,
+            has_fallen=has_fallen,
+            clock=lambda: at,
         )
         assert self.manifest == read_manifest(self.storage, "plant", self.manifest.dataset_id)
         return load_dataset(self.storage, "plant", self.manifest.dataset_id)
@@ -362,3 +371,32 @@ def test_rows_that_are_held_out_at_random_have_no_newest(new_bucket: Callable[[]
     plant.build(START + 60 * DAY, newest(20))
     assert plant.manifest.window is None
     assert plant.manifest.rows == HAND_MADE + 60
+
+
+@pytest.mark.parametrize(
+    ("rows", "fallen", "needed"),
+    [(99, False, 100), (100, False, None), (40, True, None), (39, True, 100)],
+)
+def test_without_a_setting_a_slow_model_waits_for_few_rows_and_for_fewer_after_a_fall(
+    new_bucket: Callable[[], Storage], rows: int, fallen: bool, needed: int | None
+) -> None:
+    plant = Plant(new_bucket(), evaluation={})
+    for number in range(rows):
+        plant.predict(number, START + number * timedelta(hours=1))
+        plant.label(number, START + 6 * DAY)
+    asked: list[int] = []
+
+    def has_fallen(own: pa.Table) -> bool:
+        asked.append(own.num_rows)
+        assert {"label", "model_output"} <= set(own.column_names)
+        return fallen
+
+    if needed is None:
+        built = plant.build(START + 7 * DAY, has_fallen=has_fallen)
+        assert rows_of(built, HOLDOUT).num_rows == rows / 2
+    else:
+        found = rf"{rows} labelled rows .* {needed} are needed \(40 if the champion has surely"
+        with pytest.raises(NotEnoughDataError, match=found):
+            plant.build(START + 7 * DAY, has_fallen=has_fallen)
+    # The test is made only where it matters.
+    assert asked == ([rows] if 40 <= rows < 100 else [])

@@ -204,6 +204,7 @@ def test_alpha_is_shared_among_the_questions_that_are_asked(
 COMMON = {
     *("kind", "timestamp", "reference_dataset_id", "subject_dataset_id", "check_id"),
     *("model", "model_version", "window_start", "window_end", "rows"),
+    "asked_start",
 }
 CONTRACT = {
     "univariate": {
@@ -313,3 +314,25 @@ def test_a_retraining_that_was_skipped_for_want_of_labels_costs_nothing_of_the_b
     assert other.check().decision.budget_left == 1
     spent = other.check(end=END + timedelta(hours=1)).decision.budget_left
     assert spent == pytest.approx(1 + 1 / 240)
+
+
+def test_a_window_with_too_few_rows_grows_back_to_the_promotion(tmp_path: Path) -> None:
+    """1,500 rows were learnt from, so 75 are needed; a day has 20."""
+    model = WatchedModel(tmp_path)
+    for day in range(10):
+        model.serve(20, at=END - day * DAY - timedelta(hours=1))
+    result = model.check()
+    assert result.context.rows == 80
+    assert result.context.window_start == END - 4 * DAY
+    assert (result.context.asked_start, result.context.asked_length) == (END - DAY, DAY)
+    assert result.decision.verdict == "no_drift"
+
+
+def test_a_window_grows_no_further_than_the_promotion(tmp_path: Path) -> None:
+    model = WatchedModel(tmp_path)
+    model.pointer = model.pointer.model_copy(update={"promoted_at": END - 3 * DAY})
+    for day in range(10):
+        model.serve(20, at=END - day * DAY - timedelta(hours=1))
+    result = model.check()
+    assert (result.context.rows, result.context.window_start) == (60, END - 3 * DAY)
+    assert result.decision.reason == "60 rows in the window, 75 needed"

@@ -100,7 +100,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     """
     now = clock()
     inputs = read_drift_inputs(definition, pointer, lake, storage, start=start, end=end)
-    subject = window_id(definition.name, pointer.version, start, end)
+    subject = window_id(definition.name, pointer.version, inputs.start, end)
     context = CheckContext(
         timestamp=now,
         reference_dataset_id=pointer.reference_dataset_id,
@@ -108,19 +108,22 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         check_id=f"{now:%Y%m%dT%H%M%S%fZ}-{subject[-8:]}",
         model=definition.name,
         model_version=pointer.version,
-        window_start=start,
+        window_start=inputs.start,
         window_end=end,
+        asked_start=start if inputs.start < start else None,
         rows=inputs.rows,
     )
-    labelled, holdout = inputs.labelled, inputs.holdout
-    scored = why_untestable(definition, labelled, holdout) is None
+    labelled, holdout, needed = inputs.labelled, inputs.holdout, inputs.min_rows
+    scored = why_untestable(labelled, holdout, min_rows=needed) is None
     alpha = definition.drift.alpha / (3 if scored else 2)
     univariate, multivariate = _compare_inputs(definition, inputs, alpha)
     performance = None
     # Performance is measured if there is ground truth. The policy says whether it starts a
     # retraining.
     if labelled.num_rows or "performance" in definition.retraining.on:
-        performance = compare_performance(definition, labelled, holdout, alpha=alpha)
+        performance = compare_performance(
+            definition, labelled, holdout, alpha=alpha, min_rows=needed
+        )
     since = now - history_needed(definition.drift, definition.retraining, end - start)
     history = read_drift_decisions(storage, definition.name, since, now)
     last = history[-1] if history else None
@@ -128,14 +131,20 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         last is not None
         and last.start_retraining
         and last.model_version == pointer.version
-        and not has_enough_ground_truth(definition, pointer, lake, storage, last.timestamp)
+        and not has_enough_ground_truth(
+            definition,
+            inputs.champion,
+            lake,
+            last.timestamp,
+            fallen="performance" in last.triggers,
+        )
     )
     decision = decide(
         context,
         univariate,
         multivariate,
         performance,
-        drift=definition.drift,
+        min_rows=needed,
         retraining=definition.retraining,
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=retraining_runs),

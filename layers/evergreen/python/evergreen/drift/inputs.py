@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.manifest import read_manifest
+from evergreen.datasets.pace import labelled_rows_needed, window_rows_needed
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import read_dataset
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.columns import Columns
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.lake.query_output import QueryOutput
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 _SEED = 20130101
+_DOUBLINGS = 5
+"""A window with too few rows is doubled so often at most: a day becomes a month."""
 _LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
 
 
@@ -39,6 +43,12 @@ _LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
 class DriftInputs:
     """What a drift check compares: reference and window, their predictions and ground truth."""
 
+    champion: DatasetManifest
+    """The data set of the version in production."""
+    start: datetime
+    """Start of the window: earlier than was asked for if that had too few rows."""
+    min_rows: int
+    """Fewest rows that allow a verdict."""
     rows: int
     """Rows of the window, sampled or not."""
     reference: Columns
@@ -83,6 +93,10 @@ def read_drift_inputs(
     Only the tested columns of the log are read, and never more rows at a time than a few times the
     cap. So a check's memory does not grow with the traffic.
 
+    A window with too few rows for a verdict is doubled until it has enough, or reaches back to the
+    promotion. So a model with little traffic needs no window of its own. What a query has read
+    stays as it is.
+
     Parameters
     ----------
     definition, pointer
@@ -97,19 +111,29 @@ def read_drift_inputs(
     EvergreenError
         If the reference dataset is missing.
     """
-    reference = _reference(definition, pointer, storage)
+    champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
+    needed = window_rows_needed(definition, champion)
+    reference = _reference(definition, champion, storage)
     if isinstance(lake, QueriedWindow):
         count, sample = _queried(lake.output, definition)
         known = sample.filter(pc.is_valid(sample["labelled_at"]))
         labelled = known.select([*_LABELLED, "label", "observed_at", "labelled_at"])
     else:
         window = _window(definition, pointer.version, lake, start, end)
+        for _ in range(_DOUBLINGS):
+            if window.rows >= needed or start <= pointer.promoted_at:
+                break
+            start = max(end - 2 * (end - start), pointer.promoted_at)
+            window = _window(definition, pointer.version, lake, start, end)
         count, sample = window.rows, window.table()
         labelled = lake.with_labels(definition, sample.select(_LABELLED), start)
     holdout = read_holdout_predictions(storage, definition.name, pointer.version)
     # A value beyond the range of float32 becomes infinite, as it does for the model.
     with np.errstate(over="ignore"):
         return DriftInputs(
+            champion=champion,
+            start=start,
+            min_rows=needed,
             rows=count,
             reference=reference,
             window=to_columns(definition, sample),
@@ -121,35 +145,27 @@ def read_drift_inputs(
 
 def has_enough_ground_truth(
     definition: ModelDefinition,
-    pointer: ProductionPointer,
+    champion: DatasetManifest,
     lake: Lake | QueriedWindow,
-    storage: Storage,
     at: datetime,
+    *,
+    fallen: bool,
 ) -> bool:
     """Return whether a retraining at a moment had enough ground truth to evaluate a challenger.
 
     Every usable label since the champion's data set counts, repeated ones too. Reading stops as
-    soon as there are enough.
-
-    Raises
-    ------
-    EvergreenError
-        If the champion's data set is missing.
+    soon as there are enough. ``fallen`` says whether the champion had surely got worse.
     """
-    since = read_manifest(storage, definition.name, pointer.reference_dataset_id).data_until
-    missing = definition.evaluation.min_labelled_rows
+    missing = labelled_rows_needed(definition, champion, fallen=fallen)
     lake = lake.lake if isinstance(lake, QueriedWindow) else lake
-    for labels in lake.batches(LABELS, definition, since, at, ("label",)):
+    for labels in lake.batches(LABELS, definition, champion.data_until, at, ("label",)):
         missing -= usable_labels(labels, definition).num_rows
         if missing <= 0:
             return True
     return False
 
 
-def _reference(
-    definition: ModelDefinition, pointer: ProductionPointer, storage: Storage
-) -> Columns:
-    manifest = read_manifest(storage, definition.name, pointer.reference_dataset_id)
+def _reference(definition: ModelDefinition, manifest: DatasetManifest, storage: Storage) -> Columns:
     chosen = _chosen(manifest.rows)
     parts, first = [], 0
     for rows in read_dataset(

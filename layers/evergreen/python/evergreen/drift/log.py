@@ -47,7 +47,15 @@ class CheckContext(_Frozen):
     model_version: str
     window_start: Moment
     window_end: Moment
+    asked_start: Moment | None = None
+    """The start that was asked for; None if it is ``window_start``. A check looks further back if
+    its window has too few rows."""
     rows: int
+
+    @property
+    def asked_length(self) -> timedelta:
+        """Length of the window that was asked for: that of its schedule."""
+        return self.window_end - (self.asked_start or self.window_start)
 
 
 class UnivariateTest(_Frozen):

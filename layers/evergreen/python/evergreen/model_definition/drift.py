@@ -30,9 +30,10 @@ class Drift(Strict):
         Schedule(every=timedelta(hours=1), window=timedelta(hours=24)),
     )
     """The checks: a list of tables, each with ``every`` and ``window``."""
-    min_rows: int = Field(default=200, ge=20)
+    min_rows: int | None = Field(default=None, ge=20)
     """Fewest rows in a window that allow a verdict; with fewer it is ``insufficient_data``. Also
-    the fewest labelled rows that allow a verdict about performance."""
+    the fewest labelled rows that allow a verdict about performance. Without it: a twentieth of the
+    champion's rows, at least 30 and at most 200."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Probability with which a whole check raises a false alarm at most. The single-feature tests,
     the joint test and, where there is ground truth, the performance test share it equally."""

@@ -35,9 +35,10 @@ class Evaluation(Strict):
     max_holdout_rows: int = Field(default=10_000, ge=20)
     """Most rows that are held out. No challenger learns from held-out rows, and the longer nothing
     was promoted, the more rows are new."""
-    min_labelled_rows: int = Field(default=1000, ge=20)
+    min_labelled_rows: int | None = Field(default=None, ge=20)
     """Fewest labelled rows since the champion's data set that allow a comparison. With fewer, a
-    retraining is skipped (``Retraining Skipped``)."""
+    retraining is skipped (``Retraining Skipped``). Without it: a twentieth of the champion's rows,
+    at least 100 and at most 1000; 40 if the champion has surely got worse."""
     refit: bool = True
     """Whether the recipe is fitted once more on training rows and holdout together, and that model
     serves. The comparison is between models that have not seen their holdout. Training then takes

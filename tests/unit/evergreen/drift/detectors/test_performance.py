@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from evergreen.drift.detectors import performance
-from evergreen.drift.detectors.performance import compare_performance
-from evergreen.model_definition import Drift, Feature, Forecast, ModelDefinition
+from evergreen.drift.detectors.performance import compare_performance, has_fallen
+from evergreen.evaluation import degradation
+from evergreen.model_definition import Feature, Forecast, ModelDefinition
 
 ALPHA = 0.05
+MIN_ROWS = 20
 
 
 def definition(task: Any = "classification", **rest: Any) -> ModelDefinition:
@@ -23,9 +24,7 @@ def definition(task: Any = "classification", **rest: Any) -> ModelDefinition:
     return ModelDefinition(name="m", task=task, target="y", features=features, **rest)
 
 
-SERIES = definition(
-    "time_series", forecast=Forecast(horizon=7, seasonal_naive="x"), drift=Drift(min_rows=20)
-)
+SERIES = definition("time_series", forecast=Forecast(horizon=7, seasonal_naive="x"))
 
 
 def labelled(label: Any, output: Any) -> pa.Table:
@@ -68,7 +67,7 @@ def series(rows: int, rng: np.random.Generator) -> pa.Table:
 def test_f1_is_scikit_learns(classes: Any, average: str) -> None:
     window = answers(500, 0.4, classes=tuple(classes))
     test = compare_performance(
-        definition(), window, answers(800, 0.4, 1, tuple(classes)), alpha=ALPHA
+        definition(), window, answers(800, 0.4, 1, tuple(classes)), alpha=ALPHA, min_rows=MIN_ROWS
     )
     positive = {"pos_label": classes[-1]} if average == "binary" else {}
     expected = f1_score(
@@ -83,7 +82,7 @@ def test_f1_is_scikit_learns(classes: Any, average: str) -> None:
 @pytest.mark.parametrize(("wrong", "degraded"), [(0.1, True), (0.4, False), (0.9, False)])
 def test_f1_degrades_downwards(wrong: float, degraded: bool) -> None:
     test = compare_performance(
-        definition(), answers(500, 0.4), answers(1000, wrong, 1), alpha=ALPHA
+        definition(), answers(500, 0.4), answers(1000, wrong, 1), alpha=ALPHA, min_rows=MIN_ROWS
     )
     assert test.drifted is degraded
     assert (test.labelled_rows, test.holdout_rows, test.alpha) == (500, 1000, ALPHA)
@@ -93,7 +92,11 @@ def test_f1_degrades_downwards(wrong: float, degraded: bool) -> None:
 def test_rmse_degrades_upwards(spread: float, degraded: bool) -> None:
     rng = np.random.default_rng(1)
     test = compare_performance(
-        definition("regression"), numbers(800, rng), numbers(600, rng, spread), alpha=ALPHA
+        definition("regression"),
+        numbers(800, rng),
+        numbers(600, rng, spread),
+        alpha=ALPHA,
+        min_rows=MIN_ROWS,
     )
     assert test.value == pytest.approx(np.sqrt(5 / 3), rel=0.1)
     assert test.drifted is degraded
@@ -104,7 +107,7 @@ def test_degraded_and_the_interval_say_the_same() -> None:
     for spread in (0.8, 0.9, 1.0, 1.1):
         holdout = numbers(500, rng, spread)
         test = compare_performance(
-            definition("regression"), numbers(500, rng), holdout, alpha=ALPHA
+            definition("regression"), numbers(500, rng), holdout, alpha=ALPHA, min_rows=MIN_ROWS
         )
         assert test.interval_low is not None
         assert test.threshold is not None
@@ -113,7 +116,9 @@ def test_degraded_and_the_interval_say_the_same() -> None:
 
 def test_a_class_that_the_window_lacks_is_still_the_positive_one() -> None:
     window = labelled(["0"] * 300, ["0"] * 300)
-    test = compare_performance(definition(), window, answers(500, 0.1), alpha=ALPHA)
+    test = compare_performance(
+        definition(), window, answers(500, 0.1), alpha=ALPHA, min_rows=MIN_ROWS
+    )
     assert test.value == 0.0
     assert test.drifted
 
@@ -125,7 +130,9 @@ def test_a_class_that_the_window_lacks_is_still_the_positive_one() -> None:
 def test_false_alarms_stay_at_alpha_whatever_the_numbers_of_rows(rows: int, holdout: int) -> None:
     rng = np.random.default_rng([rows, holdout])
     alarms = [
-        compare_performance(definition(), rare(rows, rng), rare(holdout, rng), alpha=ALPHA).drifted
+        compare_performance(
+            definition(), rare(rows, rng), rare(holdout, rng), alpha=ALPHA, min_rows=MIN_ROWS
+        ).drifted
         for _ in range(200)
     ]
     assert np.mean(alarms) <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / 200)
@@ -136,7 +143,11 @@ def test_false_alarms_stay_at_alpha_for_numbers(rows: int, holdout: int) -> None
     rng = np.random.default_rng(rows)
     alarms = [
         compare_performance(
-            definition("regression"), numbers(rows, rng), numbers(holdout, rng), alpha=ALPHA
+            definition("regression"),
+            numbers(rows, rng),
+            numbers(holdout, rng),
+            alpha=ALPHA,
+            min_rows=MIN_ROWS,
         ).drifted
         for _ in range(50)
     ]
@@ -147,7 +158,9 @@ def test_false_alarms_stay_at_alpha_for_numbers(rows: int, holdout: int) -> None
 def test_false_alarms_stay_at_alpha_where_errors_remember(rows: int, holdout: int) -> None:
     rng = np.random.default_rng(rows)
     alarms = [
-        compare_performance(SERIES, series(rows, rng), series(holdout, rng), alpha=ALPHA).drifted
+        compare_performance(
+            SERIES, series(rows, rng), series(holdout, rng), alpha=ALPHA, min_rows=MIN_ROWS
+        ).drifted
         for _ in range(200)
     ]
     assert np.mean(alarms) <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / 200)
@@ -156,10 +169,14 @@ def test_false_alarms_stay_at_alpha_where_errors_remember(rows: int, holdout: in
 def test_more_rows_than_are_dealt_out_are_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     window, holdout = numbers(3000, rng), numbers(900, rng)
-    whole = compare_performance(definition("regression"), window, holdout, alpha=ALPHA)
-    monkeypatch.setattr(performance, "_MAX_BLOCKS", 700)
-    monkeypatch.setattr(performance, "_CELLS", 70_000)
-    sampled = compare_performance(definition("regression"), window, holdout, alpha=ALPHA)
+    whole = compare_performance(
+        definition("regression"), window, holdout, alpha=ALPHA, min_rows=MIN_ROWS
+    )
+    monkeypatch.setattr(degradation, "_MAX_BLOCKS", 700)
+    monkeypatch.setattr(degradation, "_CELLS", 70_000)
+    sampled = compare_performance(
+        definition("regression"), window, holdout, alpha=ALPHA, min_rows=MIN_ROWS
+    )
     assert sampled.value == whole.value
     assert sampled.p_value != whole.p_value
     assert sampled.drifted is whole.drifted
@@ -172,12 +189,11 @@ def test_more_rows_than_are_dealt_out_are_a_sample(monkeypatch: pytest.MonkeyPat
     st.randoms(use_true_random=False),
 )
 def test_any_labels_give_a_verdict(window: Any, holdout: Any, random: Any) -> None:
-    few = definition(drift=Drift(min_rows=20))
     tables = [
         labelled(ground_truth, [random.choice("abd") for _ in ground_truth])
         for ground_truth in (window, holdout)
     ]
-    test = compare_performance(few, *tables, alpha=ALPHA)
+    test = compare_performance(definition(), *tables, alpha=ALPHA, min_rows=MIN_ROWS)
     assert test.reason is None
     assert test.p_value is not None
     assert 0 < test.p_value <= 1
@@ -195,7 +211,17 @@ def test_any_labels_give_a_verdict(window: Any, holdout: Any, random: Any) -> No
 )
 def test_no_verdict_has_a_reason(rows: int, holdout: int | None, reason: str) -> None:
     kept = None if holdout is None else answers(holdout, 0.1)
-    test = compare_performance(definition(), answers(rows, 1.0), kept, alpha=ALPHA)
+    test = compare_performance(definition(), answers(rows, 1.0), kept, alpha=ALPHA, min_rows=200)
     assert not test.drifted
     assert test.reason == reason
     assert test.p_value is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "holdout", "fallen"),
+    [(30, 500, True), (0, 500, False), (30, 0, False), (30, None, False)],
+)
+def test_a_large_loss_is_sure_in_a_few_rows(rows: int, holdout: int | None, fallen: bool) -> None:
+    kept = None if holdout is None else answers(holdout, 0.1)
+    assert has_fallen(definition(), answers(rows, 1.0), kept, alpha=ALPHA) is fallen
+    assert not has_fallen(definition(), answers(rows, 0.1), kept, alpha=ALPHA)

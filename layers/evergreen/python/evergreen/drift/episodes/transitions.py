@@ -55,8 +55,8 @@ class CheckFindings:
 
     @property
     def length(self) -> int:
-        """Length of the window in seconds."""
-        return round((self.context.window_end - self.context.window_start).total_seconds())
+        """Length of the window that was asked for in seconds."""
+        return round(self.context.asked_length.total_seconds())
 
 
 def next_episodes(before: Episodes, findings: CheckFindings) -> Episodes:

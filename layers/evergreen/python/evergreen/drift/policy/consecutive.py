@@ -55,15 +55,12 @@ def windows_in_a_row(
     earlier
         Decisions of earlier checks, oldest first.
     """
-    length = context.window_end - context.window_start
+    length = context.asked_length
     same_window = {context.subject_dataset_id}
     begins = context.window_start
     count = 1
     for item in reversed(earlier):
-        same_series = (
-            item.model_version == context.model_version
-            and item.window_end - item.window_start == length
-        )
+        same_series = item.model_version == context.model_version and item.asked_length == length
         if not same_series or item.verdict == "insufficient_data":
             continue
         if item.subject_dataset_id in same_window:

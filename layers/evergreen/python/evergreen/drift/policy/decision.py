@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from evergreen.drift.policy.goal import GoalStatus
     from evergreen.drift.policy.memory import DriftMemory
     from evergreen.events import Trigger
-    from evergreen.model_definition import Drift, Retraining
+    from evergreen.model_definition import Retraining
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class _Situation:
     univariate: UnivariateResult
     multivariate: MultivariateTest
     performance: PerformanceTest | None
-    drift: Drift
+    min_rows: int
     retraining: Retraining
     earlier: Sequence[DriftDecisionRecord]
     """Decisions of earlier checks, oldest first."""
@@ -131,7 +131,7 @@ def decide(
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
     *,
-    drift: Drift,
+    min_rows: int,
     retraining: Retraining,
     history: Iterable[DriftDecisionRecord],
     latest: LatestRetraining,
@@ -144,7 +144,9 @@ def decide(
         What the check looked at.
     univariate, multivariate, performance
         The outcomes of its tests; performance is None where it was not looked at.
-    drift, retraining
+    min_rows
+        Fewest rows of a window that allow a verdict.
+    retraining
         The model's policy.
     history
         Decisions of earlier checks of the model, in any order.
@@ -167,7 +169,7 @@ def decide(
         univariate=univariate,
         multivariate=multivariate,
         performance=performance,
-        drift=drift,
+        min_rows=min_rows,
         retraining=retraining,
         earlier=earlier,
         budget=budget,
@@ -207,8 +209,8 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
 
     The first one is the outcome: a condition may rely on all those above it not to hold.
     """
-    if (rows := now.context.rows) < now.drift.min_rows:
-        yield "insufficient_data", f"{rows} rows in the window, {now.drift.min_rows} needed"
+    if (rows := now.context.rows) < now.min_rows:
+        yield "insufficient_data", f"{rows} rows in the window, {now.min_rows} needed"
     if (rows := now.multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
         yield "insufficient_data", f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
 

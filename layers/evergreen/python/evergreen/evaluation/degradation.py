@@ -1,0 +1,133 @@
+"""Has a model got worse? A permutation test of its metric on two sets of rows.
+
+It divides the rows of both sets at random into two new sets, many times (P. Good, *Permutation,
+Parametric, and Bootstrap Tests of Hypotheses*, 2005). So it includes the uncertainty of both sides
+and is exact at any number of rows. For a time series it moves whole blocks of consecutive rows,
+because the errors of neighbours are alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evergreen.evaluation.metrics import block_length, f1_of_counts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from evergreen.model_definition import ModelDefinition
+
+SHUFFLES = 4_999
+"""Number of random permutations of the rows."""
+_MAX_BLOCKS = 10_000
+"""Largest number of blocks per side that the RMSE test permutes. A block is one row, or several
+consecutive rows of a time series."""
+_CELLS = 2_000_000  # block sums permuted at a time: 16 MB
+_LABEL, _OUTPUT = "label", "model_output"
+_SEED = 20130101
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Degradation:
+    """The metric of a model on newer rows and on older ones, and what chance explains.
+
+    Parameters
+    ----------
+    newer, older
+        The metric on each side.
+    by_chance
+        The difference, newer less older, under each random permutation.
+    p_value
+        Probability that the metric is this much worse by chance.
+    """
+
+    newer: float
+    older: float
+    by_chance: NDArray[np.float64]
+    p_value: float
+
+
+def measure_degradation(
+    definition: ModelDefinition, newer: pa.Table, older: pa.Table
+) -> Degradation:
+    """Compare a model's metric on newer rows with its metric on older ones.
+
+    Parameters
+    ----------
+    definition
+        Names the metric, and for a time series the horizon.
+    newer, older
+        At least one row each, in time order, with ``label`` and ``model_output``: text for a
+        classification, otherwise numbers in the unit of the target.
+    """
+    rng = np.random.default_rng(_SEED)
+    if definition.metric == "f1":
+        here, there, by_chance = _permute_f1(newer, older, rng)
+        worse = by_chance <= here - there
+    else:
+        here, there, difference, by_chance = _permute_rmse(definition, newer, older, rng)
+        worse = by_chance >= difference
+    return Degradation(here, there, by_chance, (1 + int(worse.sum())) / (1 + SHUFFLES))
+
+
+def _permute_f1(
+    newer: pa.Table, older: pa.Table, rng: np.random.Generator
+) -> tuple[float, float, NDArray[np.float64]]:
+    # F1 depends only on how often each pair (label, prediction) occurs. A random permutation draws
+    # these counts from a hypergeometric distribution. So the cost does not grow with the rows.
+    ours, theirs = _pair_counts(newer), _pair_counts(older)
+    pairs = sorted({*ours, *theirs})
+    ground_truth, answers = np.array(pairs).T
+    window = np.array([ours.get(pair, 0) for pair in pairs])
+    pooled = window + [theirs.get(pair, 0) for pair in pairs]
+    permuted = rng.multivariate_hypergeometric(
+        pooled, newer.num_rows, size=SHUFFLES, method="marginals"
+    )
+    counts = np.vstack([window, permuted])
+    classes = sorted({*ground_truth.tolist(), *answers.tolist()})
+    here = f1_of_counts(ground_truth, answers, counts, classes)
+    there = f1_of_counts(ground_truth, answers, pooled - counts, classes)
+    return float(here[0]), float(there[0]), (here - there)[1:]
+
+
+def _pair_counts(table: pa.Table) -> dict[tuple[str, str], int]:
+    counted = table.group_by([_LABEL, _OUTPUT]).aggregate([([], "count_all")])
+    columns = (counted[name].to_pylist() for name in (_LABEL, _OUTPUT, "count_all"))
+    return {(label, output): count for label, output, count in zip(*columns, strict=True)}
+
+
+def _permute_rmse(
+    definition: ModelDefinition, newer: pa.Table, older: pa.Table, rng: np.random.Generator
+) -> tuple[float, float, float, NDArray[np.float64]]:
+    squares = [_squared_errors(table) for table in (newer, older)]
+    block = block_length(definition, min(side.size for side in squares))
+    sums = [_block_sums(side, block, rng) for side in squares]
+    pooled, count = np.concatenate(sums), sums[0].size
+    windows = [sums[0].sum(keepdims=True)]
+    at_once = max(_CELLS // pooled.size, 1)
+    for first in range(0, SHUFFLES, at_once):
+        tables = np.tile(pooled, (min(at_once, SHUFFLES - first), 1))
+        windows.append(rng.permuted(tables, axis=1)[:, :count].sum(axis=1))
+    window = np.concatenate(windows)
+    # Sums in another order differ in their last digits; a sum of squares must not be below zero.
+    others = np.maximum(pooled.sum() - window, 0.0)
+    differences = np.sqrt(window / (count * block))
+    differences -= np.sqrt(others / ((pooled.size - count) * block))
+    here, there = (float(np.sqrt(side.mean())) for side in squares)
+    return here, there, float(differences[0]), differences[1:]
+
+
+def _squared_errors(table: pa.Table) -> NDArray[np.float64]:
+    ground_truth, answers = (table[name].to_numpy() for name in (_LABEL, _OUTPUT))
+    return np.asarray((ground_truth - answers) ** 2)
+
+
+def _block_sums(
+    squares: NDArray[np.float64], block: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    sums = squares[: squares.size // block * block].reshape(-1, block).sum(axis=1)
+    return sums if sums.size <= _MAX_BLOCKS else rng.choice(sums, _MAX_BLOCKS, replace=False)
