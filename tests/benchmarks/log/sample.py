@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from evergreen.capture.request_log import RequestLogWriter
@@ -38,14 +39,12 @@ def write_day(folder: Path, rows: int) -> int:
     """Write so many rows, spread over a day; return the number of bytes, repeated ones included."""
     prefix = folder / REQUEST_LOG.raw_prefix(DEFINITION.name, DAY.date())
     written = 0
-    requests = [*_requests(rows)]
-    a_file = _ROWS_AN_OBJECT // ROWS_A_REQUEST
-    for number, first in enumerate(range(0, len(requests), a_file)):
-        lines = requests[first : first + a_file]
-        lines += [line for line in lines if int(line[0]) % _REPEATED == 0]
-        body = b"".join(line for _, line in lines)
-        hour = int(number * a_file * 24 / len(requests))
-        file = prefix / f"{hour:02}" / f"part-{number:05}"
+    objects = -(-rows // _ROWS_AN_OBJECT)
+    together = batched(_requests(rows), _ROWS_AN_OBJECT // ROWS_A_REQUEST, strict=False)
+    for number, requests in enumerate(together):
+        again = [line for place, line in requests if place % _REPEATED == 0]
+        body = b"".join([*(line for _, line in requests), *again])
+        file = prefix / f"{number * 24 // objects:02}" / f"part-{number:05}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(body)
         written += len(body)

@@ -71,7 +71,9 @@ def prepare_duckdb(folder: Path) -> Callable[[], None]:
     features = ", ".join(f'input_data."{name}" AS "{name}"' for name in (*NUMBERS, *CATEGORIES))
 
     def run() -> None:
-        duckdb.connect(config={"memory_limit": "12GB"}).execute(
+        connection = duckdb.connect()
+        connection.execute(f"SET memory_limit = '8GB'; SET temp_directory = '{folder}/spilled'")
+        connection.execute(
             f"""
             COPY (
               SELECT timestamp, request_id, "row", model_version, metadata.role AS role,

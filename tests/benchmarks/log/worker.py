@@ -1,11 +1,12 @@
 """One measurement of CPU time and memory, in a process of its own; prints JSON.
 
-`python -m tests.benchmarks.log.worker write|compact|read ARGUMENT FOLDER`
+`python -m tests.benchmarks.log.worker write|compact|large|read ARGUMENT FOLDER`
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MIB = 1024
+FUNCTION_MIB = 1769
+"""Memory of the compaction function; with it AWS gives one virtual CPU."""
+_MOST_MIB = 10_240
+"""The most that any Lambda function can have."""
 
 
 def write(rows: str, folder: Path) -> dict[str, Any]:
@@ -29,8 +34,22 @@ def write(rows: str, folder: Path) -> dict[str, Any]:
 
 def compact(tool: str, folder: Path) -> dict[str, Any]:
     """Measure one tool; imports count for memory and not for time."""
+    _limit(_MOST_MIB)
     measured = _measured(TOOLS[tool](folder))
     return {"tool": tool, **measured, "written_mb": written_bytes(tool, folder) / _MIB**2}
+
+
+def large(tool: str, folder: Path) -> dict[str, Any]:
+    """Measure one tool in the memory and the one core that the compaction function has."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    _limit(FUNCTION_MIB)
+    measured = _measured(TOOLS[tool](folder))
+    return {"tool": tool, **measured, "written_mb": written_bytes(tool, folder) / _MIB**2}
+
+
+def _limit(mib: int) -> None:
+    """Let the process have so much memory of its own; beyond it, an allocation fails."""
+    resource.setrlimit(resource.RLIMIT_DATA, (mib * _MIB**2, mib * _MIB**2))
 
 
 def read(columns: str, folder: Path) -> dict[str, Any]:
@@ -65,7 +84,7 @@ def _measured(run: Callable[[], None]) -> dict[str, float]:
     }
 
 
-PARTS = {"write": write, "compact": compact, "read": read}
+PARTS = {"write": write, "compact": compact, "large": large, "read": read}
 
 
 if __name__ == "__main__":

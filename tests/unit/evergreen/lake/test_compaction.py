@@ -11,8 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from evergreen.lake.compaction import CLOSING_TIME, Compaction, Failure, compact
+from evergreen.lake.loading import Load
 from evergreen.lake.tables import LABELS, MAX_REASON, REQUEST_LOG
 from tests.support.folder_bucket import Folder
+from tests.support.killed import Killed
 from tests.support.small_lake import (
     DEFINITION,
     LATER,
@@ -331,3 +333,39 @@ def test_the_clock_is_the_present_by_default(lake: SmallLake) -> None:
     land(lake.storage, "one", "r1", LONG_AGO)
     report = compact(lake.storage, lake.catalog, DEFINITION)
     assert [each.rows for each in report.done] == [1]
+
+
+def test_a_large_day_is_committed_in_portions(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evergreen.lake.compaction.PORTION_BYTES", 1)
+    for number in range(3):
+        land(lake.storage, f"{number}", f"r{number}")
+    land(lake.storage, "again", "r0")
+    report = lake.compact()
+    day = RECENT.isoformat()
+    assert report.done == [Compaction("request-log", "m", day, 4, 3, 1, 0)]
+    assert (report.failures, report.oldest_waiting) == ([], None)
+    assert lake.ids() == ["r0", "r1", "r2"]
+    assert len(lake.data_files()) == 3
+
+
+def test_a_compaction_that_runs_out_of_time_goes_on_where_it_was(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evergreen.lake.compaction.PORTION_BYTES", 1)
+    for number in range(3):
+        land(lake.storage, f"{number}", f"r{number}")
+    commit = Load.commit
+
+    def ends(load: Load, held: frozenset[str]) -> frozenset[str]:
+        if held:
+            raise Killed
+        return commit(load, held)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Load, "commit", ends)
+        with pytest.raises(Killed):
+            lake.compact()
+    assert [(each.objects, each.rows) for each in lake.compact().done] == [(2, 2)]
+    assert lake.ids() == ["r0", "r1", "r2"]

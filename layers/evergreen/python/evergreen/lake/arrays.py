@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 TIME = pa.timestamp("us", tz="UTC")
 _LENGTH = len("2026-01-31T08:00:00.000000Z")
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
-_LAST_ROW = 2**63 - 1
+_ROWS = range(2**63)
 
 
 def row_array(values: list[int]) -> pa.Array:
     """Return row numbers, null where one is none: negative or beyond 63 bits."""
-    return pa.array([value if 0 <= value <= _LAST_ROW else None for value in values], pa.int64())
+    if all(map(_ROWS.__contains__, values)):
+        return pa.array(values, pa.int64())
+    return pa.array([value if value in _ROWS else None for value in values], pa.int64())
 
 
 def number_array(values: list[float | None]) -> pa.Array:
@@ -30,12 +32,14 @@ def number_array(values: list[float | None]) -> pa.Array:
 
 def text_array(values: list[str]) -> pa.Array:
     """Return texts, null where one is empty."""
+    if all(values):
+        return pa.array(values, pa.string())
     return pa.array([value or None for value in values], pa.string())
 
 
 def json_array(parts: list[msgspec.Raw]) -> pa.Array:
     """Return pieces of JSON as texts; they are UTF-8, as they could be read."""
-    lengths = np.fromiter((memoryview(part).nbytes for part in parts), np.int32, len(parts))
+    lengths = [memoryview(part).nbytes for part in parts]
     offsets = np.zeros(len(parts) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))]

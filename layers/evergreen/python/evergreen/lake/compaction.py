@@ -1,16 +1,18 @@
 """Compaction: many small JSON-lines objects become rows of an Iceberg table, each once.
 
-What is new is appended: files first, then one commit with which the table says that it holds the
-raw objects. A compaction that is killed leaves either the old state or the new one, and files that
-no table names. A raw object is removed when it is old enough and the table holds its records, never
-for its age alone. If one object, day or table fails, the others go on.
+What is new is appended: files first, then a commit with which the table says that it holds the raw
+objects. A large day is appended in portions, each with its commit: a compaction that runs out of
+time leaves the rest to the next one. One that is killed leaves the state before or after one of its
+commits, and files that no table names. A raw object is removed when it is old enough and the table
+holds its records, never for its age alone. If one object, day or table fails, the others go on.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from evergreen.clock import Clock, utc_now
@@ -34,6 +36,8 @@ OPEN_PARTITION_BYTES = 50 * 1024 * 1024
 """Raw bytes from which a day is compacted while it is still open."""
 CLOSING_TIME = timedelta(minutes=20)
 """A day is closed this long after midnight: Firehose buffers for at most 15 minutes."""
+PORTION_BYTES = 1024 * 1024 * 1024
+"""Raw bytes that are committed together: what a compaction that is killed has done in vain."""
 MOST_BEGINNINGS = 5
 """How often a day is begun anew if other compactions always come first."""
 
@@ -82,6 +86,16 @@ class CompactionReport:
     failures: list[Failure] = field(default_factory=list)
     oldest_waiting: datetime | None = None
     removed: int = 0
+
+    def add(self, new: Compaction) -> None:
+        """Write down what was loaded, with what was loaded of the same day before."""
+        last = self.done[-1] if self.done else None
+        if last and (last.table, last.model, last.day) == (new.table, new.model, new.day):
+            counted = ("objects", "rows", "duplicates", "rejected")
+            sums = {name: getattr(last, name) + getattr(new, name) for name in counted}
+            self.done[-1] = replace(last, **sums)
+        else:
+            self.done.append(new)
 
     def fail(self, kind: TableKind, model: str, place: str, error: Exception) -> None:
         """Write down what went wrong, and where."""
@@ -188,22 +202,29 @@ class _Compactor:
         return self._catalog.load(self._kind, self._model)
 
     def compact(self, day: date, raw: Sequence[StoredObject], *, anyway: bool) -> None:
-        """Compact one day if it is due."""
+        """Compact one day if it is due, one portion after the other."""
         held: frozenset[str] = frozenset()
-        for attempt in range(MOST_BEGINNINGS) if self._mended else ():
-            try:
+        tried: set[str] = set()
+        conflicts = 0
+        try:
+            while self._mended:
                 table = self._catalog.load(self._kind, self._model)
                 held = self._held(table, day)
-                fresh = [item for item in raw if item.key not in held]
-                if fresh and (anyway or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES):
-                    held = self._load(table, day, fresh, held)
-                break
-            except CONFLICTS as error:
-                if attempt == MOST_BEGINNINGS - 1:
-                    self._fail(self._kind.raw_prefix(self._model, day), error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
-                self._fail(self._kind.raw_prefix(self._model, day), error)
-                break
+                fresh = [item for item in raw if item.key not in held | tried]
+                due = anyway or tried or sum(item.size for item in fresh) >= OPEN_PARTITION_BYTES
+                portion = _portion(fresh) if due else []
+                try:
+                    held = self._load(table, day, portion, held) if portion else held
+                except CONFLICTS:
+                    conflicts += 1
+                    if conflicts == MOST_BEGINNINGS:
+                        raise
+                    continue
+                tried.update(item.key for item in portion)
+                if not due or len(portion) == len(fresh):
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other days go on
+            self._fail(self._kind.raw_prefix(self._model, day), error)
         self._waits(item for item in raw if item.key not in held)
 
     def remove(self, day: date, raw: Sequence[StoredObject]) -> None:
@@ -238,7 +259,7 @@ class _Compactor:
         load.read(fresh)
         if load.objects:
             held = load.commit(held)
-            self._report.done.append(
+            self._report.add(
                 Compaction(
                     table=self._kind.name,
                     model=self._model,
@@ -261,3 +282,13 @@ class _Compactor:
 
     def _fail(self, place: str, error: Exception) -> None:
         self._report.fail(self._kind, self._model, place, error)
+
+
+def _portion(items: Sequence[StoredObject]) -> list[StoredObject]:
+    """Return the first of the objects: as many as are committed together."""
+    sizes = accumulate(item.size for item in items)
+    return [
+        item
+        for item, so_far in zip(items, sizes, strict=True)
+        if so_far - item.size < PORTION_BYTES
+    ]

@@ -12,11 +12,12 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.errors import EvergreenError
 from evergreen.lake.commits import append
-from evergreen.lake.data_files import FileWriter, columns_with_ids, day_number
+from evergreen.lake.data_files import GROUP_ROWS, FileWriter, columns_with_ids, day_number
 from evergreen.lake.held import held_lists, write_held
 from evergreen.lake.lines import LineReader, Rejected
 from evergreen.lake.reader import BLOCK_BYTES
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
@@ -153,13 +153,12 @@ class Load:
 
     def _write(self) -> None:
         """Write what waits, one file for each day of its timestamps."""
-        everything = concat(self._waiting, self._schema)
-        self._waiting = []
-        if not everything.num_rows:
+        count = sum(part.num_rows for part in self._waiting)
+        if not count:
             return
         table = self._prepared()
         columns = columns_with_ids(table, self._schema)
-        rows = self._kind.deduplicated(everything)
+        rows = self._sorted()
         added = 0
         for day, part in _by_day(rows):
             new = without_known(
@@ -171,7 +170,24 @@ class Load:
                 self._files.append(writer.close())
                 added += new.num_rows
         self.rows += added
-        self.duplicates += everything.num_rows - added
+        self.duplicates += count - added
+        # What one slice has used shall not stand beside the next one.
+        pa.default_memory_pool().release_unused()
+
+    def _sorted(self) -> pa.Table:
+        """Return what waits sorted and rid of duplicates: each column moves and is let go."""
+        everything = concat(self._waiting, self._schema)
+        self._waiting = []
+        order = self._kind.order(everything)
+        parts = [order.slice(at, GROUP_ROWS) for at in range(0, len(order), GROUP_ROWS)]
+        columns = everything.columns[::-1]
+        del everything
+        moved = []
+        while columns:
+            column = columns.pop().combine_chunks()
+            # Arrow may reserve twice what it takes, so it takes a group of rows at a time.
+            moved.append(pa.chunked_array([column.take(part) for part in parts]))
+        return pa.table(moved, schema=self._schema)
 
     def _prepared(self) -> Table:
         """Return the table, made if there is none, with the columns of the definition.

@@ -6,6 +6,7 @@ returns the same row. All other lines are left to it. So this may refuse what it
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _MAX_NESTED = 32
 """Brackets in metadata from which on the careful parser decides whether they are too deep."""
+_KNOWN_CLASSES = 1024
+"""Outcomes whose text is kept: a model has few classes."""
 _FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -100,29 +103,11 @@ class PredictionParser:
         ]
         self._record = _decoder(definition, fields)
         self._metadata = msgspec.json.Decoder(_Metadata).decode
+        self._outcome = _outcome_text(definition)
 
     def parse(self, lines: Sequence[bytes]) -> Taken:
         """Read lines into columns."""
-        records, inputs, roles, places, left = [], [], [], [], []
-        read, read_inputs, outcome = self._record, self._inputs, _outcome_text(self._definition)
-        read_metadata, astuple = self._metadata, msgspec.structs.astuple
-        for place, line in enumerate(lines):
-            try:
-                record = read(line)
-                try:
-                    role = read_metadata(record.metadata).role
-                except msgspec.ValidationError:
-                    role = _role_of_others(record.metadata)
-                sent = astuple(read_inputs(record.input_data))
-                if outcome is not None:
-                    record.model_output = outcome(record.model_output)
-            except _FAULTS:
-                left.append(place)
-                continue
-            records.append(record)
-            roles.append(role)
-            inputs.append(sent)
-            places.append(place)
+        (records, roles, inputs), places = _sorted_out(self._read, lines)
         columns = {
             "request_id": text_array([each.request_id for each in records]),
             "model_version": text_array([each.model_version for each in records]),
@@ -132,7 +117,23 @@ class PredictionParser:
             "metadata": json_array([each.metadata for each in records]),
             **self._features(inputs),
         }
-        return _finish(self._schema, columns, records, "model_output", (places, left))
+        return _finish(self._schema, columns, records, "model_output", places)
+
+    def _read(self, lines: Sequence[bytes]) -> tuple[list[Any], list[str], list[tuple[Any, ...]]]:
+        # Comprehensions, and as little Python as possible: this is most of a compaction's time.
+        read, read_inputs, astuple = self._record, self._inputs, msgspec.structs.astuple
+        records = [read(line) for line in lines]
+        if self._outcome is not None:
+            for record in records:
+                record.model_output = self._outcome(record.model_output)
+        roles = [self._role(each.metadata) for each in records]
+        return records, roles, [astuple(read_inputs(each.input_data)) for each in records]
+
+    def _role(self, metadata: msgspec.Raw) -> str:
+        try:
+            return self._metadata(metadata).role
+        except msgspec.ValidationError:
+            return _role_of_others(metadata)
 
     def _features(self, inputs: list[tuple[Any, ...]]) -> dict[str, pa.Array]:
         count = len(self._numeric)
@@ -161,26 +162,43 @@ class LabelParser:
             ("observed_at", str),
         ]
         self._record = _decoder(definition, fields)
+        self._outcome = _outcome_text(definition)
 
     def parse(self, lines: Sequence[bytes]) -> Taken:
         """Read lines into columns."""
-        records, places, left = [], [], []
-        read, outcome = self._record, _outcome_text(self._definition)
-        for place, line in enumerate(lines):
-            try:
-                record = read(line)
-                if outcome is not None:
-                    record.label = outcome(record.label)
-            except _FAULTS:
-                left.append(place)
-                continue
-            records.append(record)
-            places.append(place)
+        records, places = _sorted_out(self._read, lines)
         columns = {
             "request_id": text_array([each.request_id for each in records]),
             "observed_at": time_array([each.observed_at for each in records]),
         }
-        return _finish(self._schema, columns, records, "label", (places, left))
+        return _finish(self._schema, columns, records, "label", places)
+
+    def _read(self, lines: Sequence[bytes]) -> list[Any]:
+        read = self._record
+        records = [read(line) for line in lines]
+        if self._outcome is not None:
+            for record in records:
+                record.label = self._outcome(record.label)
+        return records
+
+
+def _sorted_out[Read](
+    read: Callable[[Sequence[bytes]], Read], lines: Sequence[bytes]
+) -> tuple[Read, tuple[Sequence[int], list[int]]]:
+    """Read the lines that can be read; return also their places, and those of the others."""
+    try:
+        return read(lines), (range(len(lines)), [])
+    except _FAULTS:
+        pass
+    places, left = [], []
+    for place, line in enumerate(lines):
+        try:
+            read((line,))
+        except _FAULTS:
+            left.append(place)
+        else:
+            places.append(place)
+    return read([lines[place] for place in places]), (places, left)
 
 
 def _finish(
@@ -188,7 +206,7 @@ def _finish(
     columns: dict[str, pa.Array],
     records: list[Any],
     outcome: str,
-    lines: tuple[list[int], list[int]],
+    lines: tuple[Sequence[int], list[int]],
 ) -> Taken:
     """Complete the columns, and leave out the rows with a value that is not plainly fine."""
     places, left = lines
@@ -265,6 +283,8 @@ def _outcome_text(definition: ModelDefinition) -> Callable[[Any], str] | None:
     if definition.task != "classification":
         return None
 
+    # Typed: 1 and True are equal and of different types.
+    @lru_cache(maxsize=_KNOWN_CLASSES, typed=True)
     def text(value: Any) -> str:  # noqa: ANN401 - any class
         if fault := label_fault(value, definition):
             raise ValueError(fault)

@@ -121,6 +121,10 @@ class TableKind:
 
     def deduplicated(self, table: pa.Table) -> pa.Table:
         """Return the table sorted by time with one row per key."""
+        return table.take(self.order(table))
+
+    def order(self, table: pa.Table) -> pa.Array:
+        """Return the numbers of the rows that :meth:`deduplicated` keeps, in its order."""
         order = [("timestamp", "ascending"), *((name, "ascending") for name in self.key)]
         # Only times and keys are sorted and grouped: the other columns are moved once.
         rows = pc.sort_indices(table, sort_keys=order)
@@ -128,7 +132,7 @@ class TableKind:
         keys = table.select(self.key).take(rows).append_column("_order", numbers)
         pick = "min" if self.keep == "first" else "max"
         kept = keys.group_by(list(self.key)).aggregate([("_order", pick)])[f"_order_{pick}"]
-        return table.take(rows.take(kept.take(pc.sort_indices(kept))))
+        return rows.take(kept.combine_chunks().take(pc.sort_indices(kept)))
 
 
 REQUEST_LOG = TableKind("request-log", ("request_id", "row", "role"), "first")
