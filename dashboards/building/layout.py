@@ -125,7 +125,8 @@ def _sentence(says: str) -> str:
 
 
 def _of(board: Board) -> tuple[MetricSpec, ...]:
-    return tuple(spec for spec in SPECS if spec.board == board)
+    # The gateway refuses calls before it is known which model they are for.
+    return tuple(spec for spec in SPECS if spec.board == board and spec.emitter != "gateway")
 
 
 def _now(metric: Metric, title: str, calculation: Calculation) -> Panel:
@@ -221,6 +222,17 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
     ),
     "model": (
         Panel(
+            "Live metric and metric at promotion",
+            "F1 or RMSE on labelled traffic, as each drift check measures it, beside its value at "
+            "promotion.",
+            View.LINES,
+            (
+                Part(Metric.LIVE_METRIC, Calculation.MEAN, "live"),
+                Part(Metric.PROMOTION_METRIC, Calculation.MEAN, "at promotion"),
+            ),
+            width=16,
+        ),
+        Panel(
             "Share of each output",
             "Outputs by class or range, over the whole time range.",
             View.SHARES,
@@ -231,8 +243,13 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
 }
 
 
-def _for_no_model(metric: Metric, title: str, view: View, calculation: Calculation) -> Panel:
-    says = "Requests that name no model, or an unknown one: health, documentation, lists."
+def _for_no_model(
+    metric: Metric,
+    title: str,
+    view: View,
+    calculation: Calculation,
+    says: str = "Requests that name no model, or an unknown one: health, documentation, lists.",
+) -> Panel:
     return Panel(title, says, view, (Part(metric, calculation, title, NO_MODEL),), width=8)
 
 
@@ -244,6 +261,14 @@ _FOR_NO_MODEL = (
         "Response time for no model by endpoint",
         View.LINES,
         Calculation.QUANTILES,
+    ),
+    _for_no_model(
+        Metric.GATEWAY_REFUSALS,
+        "Gateway refusals by status",
+        View.BARS,
+        Calculation.SUM,
+        "Calls that API Gateway refused before any function: 403 without a valid key or path, 429 "
+        "over the rate or the quota.",
     ),
 )
 

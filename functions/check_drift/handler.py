@@ -158,6 +158,11 @@ def _record_findings(recorder: Recorder, result: CheckResult) -> None:
         recorder.record(Metric.MULTIVARIATE_ACCURACY, result.multivariate.model_accuracy)
     for feature, effect in largest_effects(result.univariate.tests).items():
         recorder.record(Metric.EFFECT_SIZE, effect, feature)
+    tested = result.performance
+    if tested is not None and tested.value is not None and tested.threshold is not None:
+        recorder.record(Metric.LIVE_METRIC, tested.value)
+        recorder.record(Metric.PROMOTION_METRIC, tested.threshold)
+        recorder.record(Metric.LIVE_METRIC_WORSE, int(tested.drifted))
 
 
 def largest_effects(tests: Sequence[UnivariateTest]) -> dict[str, float]:

@@ -22,6 +22,7 @@ OF_A_MODEL = {
     "ModelLoadFailures",
     "Throttles",
     "DriftCheckMissing",
+    "LiveMetricWorse",
     "RawWaiting",
     "NoTraffic",
 }

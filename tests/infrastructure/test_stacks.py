@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 
 from app import build_app
 from cdk.constructs.building.assets import ROOT
+from evergreen.metrics.catalog import NAMESPACE, NO_MODEL, Metric
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
@@ -100,6 +101,25 @@ def test_only_health_and_documentation_are_open(aws: Templates) -> None:
     assert {"/models/flight_delay/{proxy+}", "/v2/models/flight_delay/{proxy+}"} <= {
         path_of(each["ResourceId"]) for each in methods
     }
+
+
+def test_what_the_gateway_refuses_itself_is_counted(aws: Templates, emulator: Templates) -> None:
+    found = [
+        each["MetricTransformations"][0]
+        for each in resources(aws["Serving"], "AWS::Logs::MetricFilter").values()
+    ]
+    assert {(each["MetricNamespace"], each["MetricName"]) for each in found} == {
+        (NAMESPACE, Metric.GATEWAY_REFUSALS)
+    }
+    dimensions = [{each["Key"]: each["Value"] for each in one["Dimensions"]} for one in found]
+    total = {"model": "$.model"}
+    assert sorted(dimensions, key=len) == [total, {**total, "status": "$.status"}]
+    (stage,) = resources(aws["Serving"], "AWS::ApiGateway::Stage").values()
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["model"] == NO_MODEL
+    assert line["refusal"] == "$context.error.responseType"
+    assert line["status"] == "$context.status"
+    assert not resources(emulator["Serving"], "AWS::Logs::MetricFilter")
 
 
 def test_what_the_gateway_refuses_itself_is_a_problem_too(aws: Templates) -> None:

@@ -212,6 +212,7 @@ def _of_model(
         "is used up. Ask AWS for a higher limit, or send larger batches.",
     )
     yield from _drift_check_missing(model, definition, settings)
+    yield _live_metric_worse(model, definition, settings)
     yield _raw_waiting(model, watched, settings)
     if settings.no_traffic_after is not None:
         yield AlarmSpec(
@@ -251,6 +252,25 @@ def _drift_check_missing(
         **_watched_for(every, times=2),
         below=True,
         silence=True,
+        own_pace=True,
+    )
+
+
+def _live_metric_worse(model: str, definition: ModelDefinition, settings: Settings) -> AlarmSpec:
+    every = settings.drift_period or min(each.every for each in definition.drift.schedules)
+    return AlarmSpec(
+        f"{camel_case(model)}LiveMetricWorse",
+        NAMESPACE,
+        Metric.LIVE_METRIC_WORSE,
+        {MODEL_DIMENSION: model},
+        cloudwatch.Stats.MAXIMUM,
+        1,
+        f"{definition.metric.upper()} of {model} on labelled traffic is surely worse than at "
+        "promotion. If its policy started a retraining, "
+        f"`evergreen history {model}` shows the decision. Else `evergreen retrain {model}` starts "
+        "one.",
+        # Two periods of the schedule, so that each has a check in it.
+        seconds=min(60 * math.ceil(2 * every.total_seconds() / 60), _DAY),
         own_pace=True,
     )
 

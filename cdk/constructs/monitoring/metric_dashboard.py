@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, SPECS, Board, MetricSpec
+from evergreen.metrics.catalog import (
+    MODEL_DIMENSION,
+    NAMESPACE,
+    NO_MODEL,
+    SPECS,
+    Board,
+    MetricSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +55,11 @@ class MetricDashboard(cloudwatch.Dashboard):
             heading = cloudwatch.TextWidget(markdown=f"# {title}", width=24, height=1)
             self.add_widgets(heading)
             graphs = [
-                _graph(spec, names, emulator=settings.emulator)
+                _graph(
+                    spec,
+                    [NO_MODEL] if spec.emitter == "gateway" else names,
+                    emulator=settings.emulator,
+                )
                 for spec in SPECS
                 if spec.board == board
             ]

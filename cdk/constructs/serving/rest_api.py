@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+
+from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, NO_MODEL, Metric
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -36,6 +40,19 @@ _REFUSALS = {
     "INTEGRATION_TIMEOUT": (504, "the function did not answer in time"),
 }
 """Responses of API Gateway itself: their status, and what they say."""
+_ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "ip": "$context.identity.sourceIp",
+    "requestTime": "$context.requestTime",
+    "httpMethod": "$context.httpMethod",
+    "resourcePath": "$context.resourcePath",
+    "status": "$context.status",
+    "protocol": "$context.protocol",
+    "responseLength": "$context.responseLength",
+    "refusal": "$context.error.responseType",
+    MODEL_DIMENSION: NO_MODEL,
+}
+"""One line of the access log. ``refusal`` is "-" unless the gateway answered itself."""
 _BINARY = ["application/octet-stream"]
 # Smaller answers are not worth packing. With any size set, the gateway unpacks requests too.
 _SMALLEST_PACKED = Size.kibibytes(16)
@@ -75,17 +92,7 @@ class RestApi(Construct):
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
-                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
-                    caller=False,
-                    http_method=True,
-                    ip=True,
-                    protocol=True,
-                    request_time=True,
-                    resource_path=True,
-                    response_length=True,
-                    status=True,
-                    user=False,
-                ),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 metrics_enabled=True,
                 tracing_enabled=not settings.emulator,
@@ -94,6 +101,8 @@ class RestApi(Construct):
             ),
         )
         self._describe_refusals()
+        if not settings.emulator:  # LocalStack writes no access log; our plugin counts there
+            self._count_refusals(access_log)
         # Not `add_api_key`, which makes the key depend on the stage. A function behind the stage
         # compares keys, so the key must exist before the stage. The usage plan connects both.
         self.key = apigateway.ApiKey(self.api, "Key", api_key_name=name)
@@ -118,6 +127,22 @@ class RestApi(Construct):
                     "content-type": "'application/problem+json'",
                     "x-content-type-options": "'nosniff'",
                 },
+            )
+
+    def _count_refusals(self, access_log: logs.LogGroup) -> None:
+        """Count the calls that the gateway refused, in total and by status, as metrics."""
+        for name, dimensions in (
+            ("Refusals", (MODEL_DIMENSION,)),
+            ("RefusalsByStatus", (MODEL_DIMENSION, "status")),
+        ):
+            access_log.add_metric_filter(
+                name,
+                filter_pattern=logs.FilterPattern.string_value("$.refusal", "!=", "-"),
+                metric_namespace=NAMESPACE,
+                metric_name=Metric.GATEWAY_REFUSALS,
+                metric_value="1",
+                unit=cloudwatch.Unit.COUNT,
+                dimensions={each: f"$.{each}" for each in dimensions},
             )
 
     def route(

@@ -21,7 +21,10 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         "LAMBDA_RUNTIME_EXECUTOR": "evergreen",
         "EVERGREEN_LAMBDA_PYTHON": str(python_of("lambda-runtime")),
     }
-    services = "cloudformation,cloudwatch,events,iam,lambda,logs,s3,sns,sqs,ssm,stepfunctions,sts"
+    services = (
+        "apigateway,cloudformation,cloudwatch,events,iam,lambda,logs,s3,sns,sqs,ssm,stepfunctions,"
+        "sts"
+    )
     running = launch(tmp_path_factory.mktemp("strict"), services, settings)
     yield running
     running.stop(signal.SIGKILL)

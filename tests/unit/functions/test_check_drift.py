@@ -239,6 +239,7 @@ def test_every_metric_of_a_check_is_written(
     found = dataclasses.replace(
         result("drift", ("data_drift",), starts=starts),
         univariate=UnivariateResult((univariate("a", 0.1), univariate("b", 0.2)), None),
+        performance=measured(0.5, drifted=True),
     )
     publish_metrics(found, next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON)))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -248,6 +249,8 @@ def test_every_metric_of_a_check_is_written(
     assert counted["DriftRetrainings"] == [int(starts)]
     assert counted["OpenEpisodes"] == [1]
     assert counted["MultivariateAccuracy"] == [0.5]
+    assert (counted["LiveMetric"], counted["PromotionMetric"]) == ([0.5], [0.8])
+    assert counted["LiveMetricWorse"] == [1]
     assert {name for line in lines for name in line} >= {
         spec.metric for spec in SPECS if spec.emitter == "check_drift"
     }
@@ -264,6 +267,15 @@ def test_a_check_without_rows_writes_only_their_number(capsys: pytest.CaptureFix
     publish_metrics(idle, Episodes(model="m"))
     (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert {name for name in line if name in set(Metric)} == {Metric.WINDOW_ROWS}
+
+
+@pytest.mark.parametrize("performance", [None, measured(None)], ids=["untested", "unmeasured"])
+def test_without_labels_there_is_no_live_metric(
+    performance: PerformanceTest | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = dataclasses.replace(result("no_drift", (), starts=False), performance=performance)
+    publish_metrics(found, next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON)))
+    assert "LiveMetric" not in capsys.readouterr().out
 
 
 def test_the_event_is_read() -> None:

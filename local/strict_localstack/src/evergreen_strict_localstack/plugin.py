@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localstack.runtime import hooks
 
-from evergreen_strict_localstack import concurrency, metrics
+from evergreen_strict_localstack import concurrency, gateway, metrics
 from evergreen_strict_localstack.stock import apply, is_on
 
 IAM = "EVERGREEN_STRICT_IAM"
@@ -48,6 +48,28 @@ def reserve_concurrency() -> None:
         concurrency.patch(functions.LambdaFunctionProvider, OperationStatus.SUCCESS)
 
     apply(change, concurrency.SETTING)
+
+
+@hooks.on_infra_start()  # type: ignore[untyped-decorator]
+def count_refusals() -> None:
+    """Let API Gateway count what it refuses, as its access log does on AWS."""
+    if not is_on(gateway.SETTING):
+        return
+
+    def change() -> None:
+        from localstack.aws.connect import connect_to  # noqa: PLC0415 - only if it is on
+        from localstack.services.apigateway.next_gen.execute_api.handlers import (  # noqa: PLC0415
+            gateway_exception as handlers,
+        )
+
+        gateway.patch(
+            handlers.GatewayExceptionHandler,
+            lambda account, region: connect_to(
+                aws_access_key_id=account, region_name=region
+            ).cloudwatch,
+        )
+
+    apply(change, gateway.SETTING)
 
 
 @hooks.on_infra_start()  # type: ignore[untyped-decorator]

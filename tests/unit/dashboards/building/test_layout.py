@@ -36,6 +36,8 @@ PROMISED: list[tuple[Board, str, str, Metric]] = [
     ("model", "inference time", "Inference time", Metric.INFERENCE_TIME),
     ("model", "output distribution", "Outputs", Metric.OUTPUTS),
     ("model", "confidence", "Confidence", Metric.CONFIDENCE),
+    ("api", "refused by the gateway", "Gateway refusals by status", Metric.GATEWAY_REFUSALS),
+    ("model", "live metric", "Live metric and metric at promotion", Metric.LIVE_METRIC),
     ("model", "drift-triggered retraining", "Drift retrainings", Metric.DRIFT_RETRAININGS),
 ]
 
@@ -55,7 +57,9 @@ def test_every_promised_item_has_a_panel(board: Board, title: str, metric: Metri
 
 def test_requests_for_no_model_are_on_the_api_dashboard() -> None:
     parts = {part.metric for panel in panels("api") for part in panel.parts if part.model == "-"}
-    assert parts == {Metric.REQUESTS, Metric.RESPONSES, Metric.RESPONSE_TIME}
+    assert parts == {
+        *(Metric.REQUESTS, Metric.RESPONSES, Metric.RESPONSE_TIME, Metric.GATEWAY_REFUSALS)
+    }
     assert not [part for panel in panels("data") for part in panel.parts if part.model]
 
 

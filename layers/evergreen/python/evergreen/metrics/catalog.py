@@ -29,7 +29,9 @@ Emitter = Literal[
     "promote",
     "clean_up",
     "roll_back",
+    "gateway",
 ]
+"""The function that emits a metric; ``gateway`` is API Gateway, whose access log is counted."""
 
 
 class Metric(StrEnum):
@@ -51,6 +53,7 @@ class Metric(StrEnum):
     SERVER_ERRORS = "ServerErrors"
     ORIGINS = "RequestOrigins"
     LOG_SPILLS = "LogSpills"
+    GATEWAY_REFUSALS = "GatewayRefusals"
 
     PREDICTIONS = "Predictions"
     BATCH_SIZE = "BatchSize"
@@ -76,6 +79,9 @@ class Metric(StrEnum):
     INFERENCE_TIME = "InferenceTime"
     OUTPUTS = "Outputs"
     CONFIDENCE = "Confidence"
+    LIVE_METRIC = "LiveMetric"
+    PROMOTION_METRIC = "PromotionMetric"
+    LIVE_METRIC_WORSE = "LiveMetricWorse"
     SHADOW_PREDICTIONS = "ShadowPredictions"
     SHADOW_ERRORS = "ShadowErrors"
     DRIFT_RETRAININGS = "DriftRetrainings"
@@ -161,6 +167,15 @@ SPECS: tuple[MetricSpec, ...] = (
     MetricSpec(_M.SERVER_ERRORS, "Count", "counter", "api", "answers with a 5xx status"),
     MetricSpec(_M.ORIGINS, "Count", "counter", "api", "requests, by origin network", by="origin"),
     MetricSpec(_M.LOG_SPILLS, "Count", "counter", "api", "log records that Firehose refused"),
+    MetricSpec(
+        _M.GATEWAY_REFUSALS,
+        "Count",
+        "counter",
+        "api",
+        "calls that API Gateway refused before any function, by status code",
+        by="status",
+        emitter="gateway",
+    ),
     MetricSpec(_M.PREDICTIONS, "Count", "counter", "data", "predicted rows"),
     MetricSpec(_M.BATCH_SIZE, "Count", "distribution", "data", "rows per request"),
     MetricSpec(_M.MISSING_VALUES, "Count", "counter", "data", "missing values in requests"),
@@ -261,6 +276,30 @@ SPECS: tuple[MetricSpec, ...] = (
     MetricSpec(_M.INFERENCE_TIME, "Milliseconds", "distribution", "model", "time to predict"),
     MetricSpec(_M.OUTPUTS, "Count", "counter", "model", "outputs, by class or range", by="output"),
     MetricSpec(_M.CONFIDENCE, "None", "distribution", "model", "mean confidence of a request"),
+    MetricSpec(
+        _M.LIVE_METRIC,
+        "None",
+        "gauge",
+        "model",
+        "F1 or RMSE on the labelled rows of a drift check's window",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.PROMOTION_METRIC,
+        "None",
+        "gauge",
+        "model",
+        "the same metric on the holdout at promotion",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.LIVE_METRIC_WORSE,
+        "None",
+        "gauge",
+        "model",
+        "1 if the live metric is surely worse than at promotion, otherwise 0",
+        emitter="check_drift",
+    ),
     MetricSpec(
         _M.SHADOW_PREDICTIONS, "Count", "counter", "model", "rows that the shadow scored too"
     ),
