@@ -190,8 +190,9 @@ def test_the_emulator_has_nothing_of_its_own_and_leaves_out_what_it_cannot_do(
     snapshots = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}  # it cannot move an alias
     loop = {name: aws[name] for name in emulator}  # the services run beside it on a laptop
     assert not kinds(emulator) - kinds(loop)
-    # The catalogue of the tables is an SQL database there.
-    assert kinds(loop) - kinds(emulator) == snapshots | {"AWS::Glue::Database"}
+    # The catalogue of the tables is an SQL database there, and no access log is written.
+    others = {"AWS::Glue::Database", "AWS::Logs::MetricFilter"}
+    assert kinds(loop) - kinds(emulator) == snapshots | others
     assert set(functions(aws)) == set(functions(emulator))
 
 

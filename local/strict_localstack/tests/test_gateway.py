@@ -37,7 +37,7 @@ def test_a_call_without_a_key_is_counted_in_total_and_by_status(strict: Emulator
             Period=3600,
             Statistics=["Sum"],
         )["Datapoints"]
-        return sum(point["Sum"] for point in points)
+        return float(sum(point["Sum"] for point in points))
 
     wait_for(lambda: counted(model="-") == 3, "three refusals")
     assert counted(model="-", status="403") == 3

@@ -17,8 +17,8 @@ from cli.shared.traffic import split_form
 from evergreen.datasets.schema import to_columns
 from evergreen.model_definition import load_definition
 from evergreen.serving.requests import RequestReader
+from evergreen.training.mlflow_model import SKOPS_TRUSTED_TYPES
 from evergreen.training.onnx_export import export_bundle
-from evergreen.training.train import SKOPS_TRUSTED_TYPES
 from evergreen.training.trainer import load_trainer, to_features
 from models.daily_ridership.data import FEATURES, FILE, HORIZON, LAGS, TARGET, TIME
 from models.daily_ridership.data import load as load_days

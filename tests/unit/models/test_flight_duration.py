@@ -16,8 +16,8 @@ from cli.shared.examples import MODELS
 from evergreen.datasets.schema import to_columns
 from evergreen.model_definition import load_definition
 from evergreen.serving.requests import RequestReader
+from evergreen.training.mlflow_model import SKOPS_TRUSTED_TYPES
 from evergreen.training.onnx_export import export_bundle
-from evergreen.training.train import SKOPS_TRUSTED_TYPES
 from evergreen.training.trainer import load_trainer, to_features
 from models.flight_duration.data import FEATURES, TARGET, TIME
 from models.flight_duration.data import load as load_flights

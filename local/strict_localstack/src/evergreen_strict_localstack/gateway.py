@@ -42,7 +42,7 @@ def patch(handler: type[Any], cloudwatch: Callable[[str, str], Any]) -> None:
     if [*inspect.signature(stock).parameters] != ["self", "exception", "context"]:
         raise UnexpectedCodeError("GatewayExceptionHandler answers in another way")
 
-    def create_exception_response(self: object, exception: Exception, context: Any) -> Any:  # noqa: ANN401
+    def create_exception_response(self: object, exception: Exception, context: Any) -> Any:
         response = stock(self, exception, context)
         place = (context.account_id, context.region)
         arguments = (cloudwatch, place, str(response.status_code))
@@ -61,5 +61,5 @@ def _count(cloudwatch: Callable[[str, str], Any], place: tuple[str, str], status
     ]
     try:
         cloudwatch(*place).put_metric_data(Namespace=NAMESPACE, MetricData=data)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a count that fails must not be seen by the caller
         _LOG.exception("A refusal of API Gateway was not counted")

@@ -64,9 +64,9 @@ def count_refusals() -> None:
 
         gateway.patch(
             handlers.GatewayExceptionHandler,
-            lambda account, region: connect_to(
-                aws_access_key_id=account, region_name=region
-            ).cloudwatch,
+            lambda account, region: (
+                connect_to(aws_access_key_id=account, region_name=region).cloudwatch
+            ),
         )
 
     apply(change, gateway.SETTING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import mlflow.pyfunc
 import pytest
 
 from evergreen.bundle.store import load_bundles
@@ -16,7 +17,7 @@ from evergreen.events import Events
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 from evergreen.registry.bucket import BucketTracking
 from evergreen.registry.registration import register_challenger
-from evergreen.registry.writer import CHAMPION, Registry
+from evergreen.registry.writer import CHAMPION, MODEL_ARTIFACT, Registry
 from evergreen.release.context import ReleaseContext
 from evergreen.release.promotion import promote
 from evergreen.training.train import find_trained, train
@@ -53,6 +54,11 @@ def test_from_rows_to_production_in_the_data_bucket(
     table = load_dataset(storage, name, manifest.dataset_id)
     run = train(DEFINITION, tmp_path, manifest, table, registry=registry, clock=utc_now)
     assert find_trained(DEFINITION, tmp_path, manifest.dataset_id, registry=registry) == run
+    [noted] = storage.get_json(f"registry/{name}/runs/{run.run_id}/run.json")["inputs"]
+    assert noted["dataset"]["digest"] == manifest.dataset_id
+    assert noted["tags"] == {"mlflow.data.context": "training"}
+    model = mlflow.pyfunc.load_model(str(registry.download(run.run_id, MODEL_ARTIFACT, tmp_path)))
+    assert model.metadata.signature.inputs.input_names() == ["size", "colour"]
 
     def register() -> str:
         made = register_challenger(

@@ -32,7 +32,7 @@ from evergreen.registry.places import REGISTRY_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import DatasetInput, Metric, Param
 
     from evergreen.clock import Clock
     from evergreen.storage import Storage
@@ -99,6 +99,11 @@ class BucketTracking:
             run["params"] |= {each.key: each.value for each in params}
 
         self._change(_run_key(run_id), write)
+
+    def log_inputs(self, run_id: str, datasets: Iterable[DatasetInput]) -> None:
+        """Keep which data sets a run was trained on, in place of those before."""
+        inputs = [each.to_dictionary() for each in datasets]
+        self._change(_run_key(run_id), lambda run: run.update(inputs=inputs))
 
     def set_tag(self, run_id: str, key: str, value: str) -> None:
         """Set a tag of a run."""

@@ -8,13 +8,15 @@ The registry shows it to people: the tag
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from evergreen.clock import from_text, to_text
+from evergreen.datasets.manifest import folder_key
 from evergreen.registry.places import run_files
 from evergreen.registry.reader import (
     ARCHIVED_REASON,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from evergreen.datasets.manifest import DatasetManifest
     from evergreen.evaluation.comparison import Comparison
     from evergreen.registry.reader import RegisteredVersion
 
@@ -100,6 +103,21 @@ class Registry(RegistryReader):
         entries = [Metric(name, value, stamp, 0) for name, value in metrics.items()]
         with explained(run_id):
             self._client.log_batch(run_id, metrics=entries)
+
+    def log_dataset(self, run_id: str, manifest: DatasetManifest) -> None:
+        """Say which data set a run was trained on, as MLflow shows it."""
+        profile = {"rows": manifest.rows, "train": manifest.train_rows}
+        source = folder_key(manifest.model, manifest.dataset_id) + manifest.file
+        dataset = Dataset(
+            name=f"{manifest.model} data set",
+            digest=manifest.dataset_id,
+            source_type="data bucket",
+            source=json.dumps({"key": source}),
+            profile=json.dumps(profile | {"holdout": manifest.holdout_rows}),
+        )
+        context = InputTag("mlflow.data.context", "training")
+        with explained(run_id):
+            self._client.log_inputs(run_id, datasets=[DatasetInput(dataset, [context])])
 
     def log_comparison(
         self, challenger: RegisteredVersion, comparison: Comparison, at: datetime

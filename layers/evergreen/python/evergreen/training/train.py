@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mlflow.sklearn
 import sklearn
 
 from evergreen.bundle.predictor import Predictor
@@ -18,6 +17,7 @@ from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.evaluation.evaluate import scores_of
 from evergreen.registry.registration import Challenger, keep_bundles, register_challenger
 from evergreen.registry.writer import MODEL_ARTIFACT
+from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.recency import require_weights_taken
 from evergreen.training.refit import Fitted, fit_bundles
 from evergreen.training.trainer import load_trainer
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.registry.writer import Registry
     from evergreen.storage import Storage
-
-SKOPS_TRUSTED_TYPES = [
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-]
-"""Types that a saved estimator may contain beyond skops' own list. The list of a model file itself
-is never trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,8 @@ def train(
             for name, value in scores_of(definition, judged, rows, training=training).items()
         }
         registry.log_metrics(run_id, metrics, clock())
-        _upload(fitted, _on_holdout(definition, judged, table), run_id, registry)
+        registry.log_dataset(run_id, manifest)
+        _upload(fitted, definition, table, run_id, registry)
     except Exception:
         registry.end_run(run_id, failed=True)
         raise
@@ -170,17 +164,13 @@ def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) ->
     return to_holdout_file(definition, rows, predictions)
 
 
-def _upload(fitted: Fitted, holdout_file: bytes, run_id: str, registry: Registry) -> None:
+def _upload(
+    fitted: Fitted, definition: ModelDefinition, rows: pa.Table, run_id: str, registry: Registry
+) -> None:
+    holdout_file = _on_holdout(definition, fitted.bundles.judged, rows)
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model"
-        # Requirements are named, not inferred: inferring them loads the model in a new process.
-        mlflow.sklearn.save_model(
-            fitted.estimator,
-            str(saved),
-            serialization_format="skops",
-            skops_trusted_types=SKOPS_TRUSTED_TYPES,
-            pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
-        )
+        save_mlflow_model(fitted.estimator, definition, rows, saved)
         registry.upload(run_id, saved, MODEL_ARTIFACT)
         keep_bundles(fitted.bundles, holdout_file, run_id, Path(scratch), registry)
 

@@ -1,0 +1,111 @@
+"""The model as MLflow's own clients load it: with signature, input example and the API's casts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+from mlflow.models import Model, ModelSignature
+from mlflow.pyfunc import FLAVOR_NAME
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+from evergreen.columns import MISSING_CATEGORY
+from evergreen.datasets.schema import to_columns
+from evergreen.training import evergreen_pyfunc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sklearn.base import BaseEstimator
+
+    from evergreen.model_definition import Feature, ModelDefinition
+
+SKOPS_TRUSTED_TYPES = [
+    "numpy.dtype",  # of a SimpleImputer
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+]
+"""Types that a saved estimator may contain beyond skops' own list. The list of a model file itself
+is never trusted."""
+
+
+def save_mlflow_model(
+    estimator: BaseEstimator, definition: ModelDefinition, rows: pa.Table, folder: Path
+) -> None:
+    """Write an estimator as an MLflow model of the flavours ``sklearn`` and ``python_function``.
+
+    Parameters
+    ----------
+    estimator
+        Fitted on the features of the definition.
+    definition
+        Gives the signature.
+    rows
+        Rows with the features, for the input example.
+    folder
+        Where to write; it must not exist.
+    """
+    # Requirements are named, not inferred: inferring them loads the model in a new process.
+    mlflow.sklearn.save_model(
+        estimator,
+        str(folder),
+        serialization_format="skops",
+        skops_trusted_types=SKOPS_TRUSTED_TYPES,
+        pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
+        signature=signature_of(definition, estimator),
+        input_example=typical_row(definition, rows),
+        code_paths=[evergreen_pyfunc.__file__],
+    )
+    model = Model.load(str(folder))
+    model.flavors[FLAVOR_NAME]["loader_module"] = Path(evergreen_pyfunc.__file__).stem
+    model.save(str(folder / "MLmodel"))
+
+
+def signature_of(definition: ModelDefinition, estimator: BaseEstimator) -> ModelSignature:
+    """Return what the model takes and gives, in the types that pandas reads from a file."""
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(_type_of(feature), name, required=not feature.nullable)
+        for name, feature in definition.features.items()
+    ]
+    return ModelSignature(Schema(inputs), Schema([ColSpec(_output(definition, estimator))]))
+
+
+def typical_row(definition: ModelDefinition, rows: pa.Table) -> pd.DataFrame:
+    """Return one row of medians and most frequent categories, in the types of the signature.
+
+    It is nobody's row: the artifact would keep a real one after its erasure.
+    """
+    columns = to_columns(definition, rows)
+    return pd.DataFrame(
+        {name: [_typical(feature, columns[name])] for name, feature in definition.features.items()}
+    )
+
+
+def _type_of(feature: Feature) -> DataType:
+    if feature.type == "category":
+        return DataType.string
+    # pandas has whole numbers and truth values with gaps as floats.
+    exact = {"integer": DataType.long, "boolean": DataType.boolean}
+    return DataType.double if feature.nullable else exact.get(feature.type, DataType.double)
+
+
+def _typical(feature: Feature, values: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401 - of the feature's type
+    if feature.type == "category":
+        known = values[values != MISSING_CATEGORY]
+        names, counts = np.unique(known.astype(str), return_counts=True)
+        return str(names[counts.argmax()]) if len(names) else MISSING_CATEGORY
+    known = values[~np.isnan(values)]
+    middle = float(np.median(known)) if len(known) else float("nan")
+    kind = _type_of(feature)
+    if kind is DataType.double:
+        return middle
+    return round(middle) if kind is DataType.long else bool(round(middle))
+
+
+def _output(definition: ModelDefinition, estimator: BaseEstimator) -> DataType:
+    if definition.task != "classification":
+        return DataType.double
+    labels: Any = getattr(estimator, "classes_", np.array([], dtype=object))
+    return {"b": DataType.boolean, "i": DataType.long}.get(labels.dtype.kind, DataType.string)
