@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -26,6 +27,7 @@ from evergreen.evaluation.metrics import f1_score, rmse
 from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
 from evergreen.model_definition import load_definition
 from evergreen.serving.requests import RequestReader
+from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import TRAINING_FILE, fit, load_trainer, to_features, to_target
 
@@ -106,6 +108,9 @@ def check_model(
     estimator = fit(definition, trainer, table)
     say("comparing ONNX with scikit-learn")
     bundle = export_bundle(estimator, definition, to_columns(definition, training), "check")
+    say("saving the estimator")
+    with tempfile.TemporaryDirectory() as scratch:
+        save_mlflow_model(estimator, definition, training, Path(scratch) / "model")
     say(f"serving {_SERVED_ROWS} rows")
     serve(definition, bundle, holdout.slice(0, _SERVED_ROWS))
     truth = ground_truth_of(definition, holdout)
@@ -158,7 +163,7 @@ def require_packages(file: Path) -> None:
             raise ModelDefinitionError(
                 f"imports {name}, which the training image does not have",
                 where=str(file),
-                fix="Use scikit-learn, pandas and numpy, which it has.",
+                fix="requirements/training.in lists what it has.",
             )
 
 

@@ -39,7 +39,7 @@ def main() -> None:
         trials = {}
         for name, make in pipelines.items():
             done += 1
-            trials[name] = trial = try_pipeline(group.split(",")[0], make())
+            trials[name] = trial = try_pipeline(group, make())
             served += trial.served
             sys.stderr.write(f"{done}/{total} {name}: {trial.reason} {trial.different:.3f}\n")
         tables += lines_of(group, trials)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import catboost
+import imblearn.over_sampling
+import imblearn.pipeline
+import lightgbm
 import numpy as np
+import xgboost
 from sklearn import (
     calibration,
     decomposition,
@@ -181,6 +186,58 @@ _ENCODERS: dict[str, Any] = {
 }
 
 
+_QUICK: dict[str, Any] = {"n_estimators": 20, "random_state": 0}
+_CATBOOST: dict[str, Any] = {"verbose": False, "allow_writing_files": False, **_QUICK}
+_LIGHTGBM: dict[str, Any] = {"verbose": -1, **_QUICK}
+_BAGGED: dict[str, Any] = {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}
+_BOOSTED: dict[str, dict[str, Any]] = {
+    "classification, boosted trees of other libraries": {
+        "lightgbm.LGBMClassifier": lightgbm.LGBMClassifier(**_LIGHTGBM),
+        "lightgbm.LGBMClassifier, boosting_type rf": lightgbm.LGBMClassifier(
+            **_LIGHTGBM, **_BAGGED
+        ),
+        "catboost.CatBoostClassifier": catboost.CatBoostClassifier(**_CATBOOST),
+        "VotingClassifier of an xgboost.XGBClassifier": ensemble.VotingClassifier(
+            [("xgboost", xgboost.XGBClassifier(**_QUICK))], voting="soft", flatten_transform=False
+        ),
+        "StackingClassifier of XGBClassifier and LGBMClassifier": ensemble.StackingClassifier(
+            [
+                ("xgboost", xgboost.XGBClassifier(**_QUICK)),
+                ("lightgbm", lightgbm.LGBMClassifier(**_LIGHTGBM)),
+            ],
+            cv=2,
+        ),
+        "CalibratedClassifierCV of an LGBMClassifier": calibration.CalibratedClassifierCV(
+            lightgbm.LGBMClassifier(**_LIGHTGBM), cv=2
+        ),
+    },
+    "classification, classes 0 and 1, boosted trees of other libraries": {
+        "lightgbm.LGBMClassifier": lightgbm.LGBMClassifier(**_LIGHTGBM),
+        "xgboost.XGBClassifier": xgboost.XGBClassifier(**_QUICK),
+        "catboost.CatBoostClassifier": catboost.CatBoostClassifier(**_CATBOOST),
+    },
+    "regression, boosted trees of other libraries": {
+        "lightgbm.LGBMRegressor": lightgbm.LGBMRegressor(**_LIGHTGBM),
+        "lightgbm.LGBMRegressor, boosting_type rf": lightgbm.LGBMRegressor(**_LIGHTGBM, **_BAGGED),
+        "lightgbm.LGBMRegressor, objective poisson": lightgbm.LGBMRegressor(
+            **_LIGHTGBM, objective="poisson"
+        ),
+        "xgboost.XGBRegressor": xgboost.XGBRegressor(**_QUICK),
+        "xgboost.XGBRegressor, objective count:poisson": xgboost.XGBRegressor(
+            **_QUICK, objective="count:poisson"
+        ),
+        "catboost.CatBoostRegressor": catboost.CatBoostRegressor(**_CATBOOST),
+    },
+}
+
+
+def _oversampled() -> Any:
+    """Return a pipeline of imbalanced-learn, which draws rows of the rarer class again."""
+    steps = pipeline(_logistic()).steps
+    again = ("draw", imblearn.over_sampling.RandomOverSampler(random_state=0))
+    return imblearn.pipeline.Pipeline([steps[0], again, steps[1]])
+
+
 def _around(model: Pipeline) -> dict[str, Any]:
     grid = {"estimator__max_depth": [2, 3]}
     return {
@@ -218,6 +275,13 @@ PIPELINES: Mapping[str, Mapping[str, Callable[[], Any]]] = {
     },
     "classification, around a forest": {
         name: partial(clone, item) for name, item in _around(pipeline(_forest())).items()
+    },
+    **{
+        group: {name: partial(pipeline, item, "passthrough") for name, item in items.items()}
+        for group, items in _BOOSTED.items()
+    },
+    "classification, pipelines of imbalanced-learn": {
+        "RandomOverSampler": _oversampled,
     },
 }
 """Group to name to a function that gives the pipeline. A group begins with its task."""

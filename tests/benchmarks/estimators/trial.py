@@ -66,21 +66,24 @@ def rows_for(seed: int, size: int) -> Columns:
     }
 
 
-def target_for(task: str, columns: Columns) -> Any:
-    """Return the target: two words, or a positive number."""
+def target_for(task: str, columns: Columns, *, numbered: bool = False) -> Any:
+    """Return the target: two words or the classes 0 and 1, or a positive number."""
     noise = np.random.default_rng(9).normal(0, 0.5, columns["size"].size)
     value = np.nan_to_num(columns["size"], nan=4.0) + columns["count"] / 3 + noise
     value += np.where(columns["colour"] == "red", 2.0, 0.0)
+    if numbered:
+        return (value > 7.5).astype(np.int64)
     if task == "classification":
         return np.where(value > 7.5, "ripe", "unripe").astype(object)
     return np.maximum(value, 0.1)
 
 
-def try_pipeline(task: str, model: Any) -> Trial:
+def try_pipeline(group: str, model: Any) -> Trial:
     """Train on rows, export, and serve other rows, a tenth with an unseen category, as JSON."""
+    task, numbered = group.split(",", maxsplit=1)[0], "classes 0 and 1" in group
     columns, definition = rows_for(1, TRAINED), definition_for(task)
     with warnings.catch_warnings(action="ignore"):
-        model.fit(pd.DataFrame(columns), target_for(task, columns))
+        model.fit(pd.DataFrame(columns), target_for(task, columns, numbered=numbered))
         try:
             bundle = export_bundle(model, definition, columns, "1")
         except BundleError as error:

@@ -9,6 +9,7 @@ from tests.benchmarks.estimators.pipelines import PIPELINES
 from tests.benchmarks.estimators.trial import try_pipeline
 
 MISSING = "classification, missing values as they are"
+BOOSTED = "classification, boosted trees of other libraries"
 ENCODERS = "classification, encoder of categories before LogisticRegression"
 
 
@@ -23,10 +24,11 @@ ENCODERS = "classification, encoder of categories before LogisticRegression"
         (ENCODERS, "OneHotEncoder, default"),
         (ENCODERS, "OneHotEncoder, infrequent_if_exist"),
         ("classification, around a forest", "FixedThresholdClassifier"),
+        (BOOSTED, "lightgbm.LGBMClassifier"),
     ],
 )
 def test_the_page_has_what_a_trial_finds(group: str, name: str) -> None:
-    trial = try_pipeline(group.split(",", maxsplit=1)[0], PIPELINES[group][name]())
+    trial = try_pipeline(group, PIPELINES[group][name]())
     (line,) = [each for each in lines_of(group, {name: trial}) if f"`{name}`" in each]
     assert line in PAGE.read_text(encoding="utf-8")
 

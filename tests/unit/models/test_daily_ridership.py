@@ -17,7 +17,7 @@ from cli.shared.traffic import split_form
 from evergreen.datasets.schema import to_columns
 from evergreen.model_definition import load_definition
 from evergreen.serving.requests import RequestReader
-from evergreen.training.mlflow_model import SKOPS_TRUSTED_TYPES
+from evergreen.training.mlflow_model import own_types
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import load_trainer, to_features
 from models.daily_ridership.data import FEATURES, FILE, HORIZON, LAGS, TARGET, TIME
@@ -100,5 +100,5 @@ def test_the_estimator_beats_the_naive_forecast_and_can_be_exported_and_saved(
     bundle = export_bundle(estimator, DEFINITION, to_columns(DEFINITION, table), "1")
     assert bundle.signature.task == "time_series"
     dump(estimator, tmp_path / "model.skops")
-    again = load(tmp_path / "model.skops", trusted=SKOPS_TRUSTED_TYPES)
+    again = load(tmp_path / "model.skops", trusted=own_types(estimator, DEFINITION.name))
     assert np.array_equal(again.predict(features), estimator.predict(features))

@@ -16,7 +16,7 @@ from cli.shared.examples import MODELS
 from evergreen.datasets.schema import to_columns
 from evergreen.model_definition import load_definition
 from evergreen.serving.requests import RequestReader
-from evergreen.training.mlflow_model import SKOPS_TRUSTED_TYPES
+from evergreen.training.mlflow_model import own_types
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import load_trainer, to_features
 from models.flight_duration.data import FEATURES, TARGET, TIME
@@ -68,5 +68,5 @@ def test_the_estimator_learns_and_can_be_exported_and_saved(tmp_path: Path) -> N
     bundle = export_bundle(estimator, DEFINITION, to_columns(DEFINITION, table), "1")
     assert bundle.signature.classes is None
     dump(estimator, tmp_path / "model.skops")
-    again = load(tmp_path / "model.skops", trusted=SKOPS_TRUSTED_TYPES)
+    again = load(tmp_path / "model.skops", trusted=own_types(estimator, DEFINITION.name))
     assert np.array_equal(again.predict(features), predicted)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import lightgbm
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import skops.io
+import xgboost
 from mlflow.models import Model
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from evergreen.bundle.predictor import Predictor
 from evergreen.datasets.schema import to_columns
+from evergreen.errors import BundleError
 from evergreen.model_definition import Feature, ModelDefinition
-from evergreen.training.mlflow_model import save_mlflow_model
+from evergreen.training.mlflow_model import own_types, save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import to_features, to_target
 
@@ -120,3 +126,28 @@ def test_signature_and_example_say_what_it_takes_and_are_nobodys_row(
     assert example["size"][0] == pytest.approx(frame["size"].median(), abs=1e-6)
     assert not (frame["size"] == example["size"][0]).any()
     assert mlflow.pyfunc.load_model(str(saved[0])).predict(example)[0] in {"yes", "no"}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(OneHotEncoder(), LogisticRegression()),
+        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2),
+        MLPClassifier((2,), max_iter=2),
+        lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1),
+        xgboost.XGBClassifier(n_estimators=2, n_jobs=1),
+    ],
+    ids=["one-hot", "search", "network", "lightgbm", "xgboost"],
+)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_whatever_serves_can_be_saved(estimator: Any) -> None:
+    rows = np.random.default_rng(0).integers(0, 4, (60, 2))
+    estimator.fit(rows, rows[:, 0] > 1)
+    again = skops.io.loads(skops.io.dumps(estimator), trusted=own_types(estimator, "fruit"))
+    assert (again.predict_proba(rows) == estimator.predict_proba(rows)).all()
+
+
+def test_what_only_a_pickle_could_keep_is_refused() -> None:
+    own = FunctionTransformer(lambda rows: rows * 2)
+    with pytest.raises(BundleError, match=r"without a pickle.*classes of your own"):
+        own_types(own, "fruit")

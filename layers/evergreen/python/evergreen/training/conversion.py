@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from skl2onnx import convert_sklearn
+from skl2onnx import convert_sklearn, get_latest_tested_opset_version
 from skl2onnx.common._registration import get_converter, get_shape_calculator
 from skl2onnx.common._topology import Topology
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -34,6 +34,7 @@ from sklearn.tree import (
 )
 
 from evergreen.errors import BundleError
+from evergreen.training.boosted import register_boosted, round_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,8 @@ def to_onnx(estimator: Any, definition: ModelDefinition) -> bytes:  # noqa: ANN4
     BundleError
         If skl2onnx cannot convert it.
     """
+    register_boosted()
+    estimator = _without_samplers(estimator)
     failure: Exception | None = None
     for candidate in _candidates(estimator, definition):
         try:
@@ -106,6 +109,14 @@ def to_onnx(estimator: Any, definition: ModelDefinition) -> bytes:  # noqa: ANN4
         where=definition.name,
         fix=_advice(estimator, definition),
     ) from failure
+
+
+def _without_samplers(estimator: Any) -> Any:  # noqa: ANN401 - no types
+    """Return a pipeline without imbalanced-learn's samplers, which only change rows to fit on."""
+    if not isinstance(estimator, Pipeline):
+        return estimator
+    kept = [step for step in estimator.steps if not hasattr(step[1], "fit_resample")]
+    return estimator if len(kept) == len(estimator.steps) else Pipeline(kept)
 
 
 def _advice(estimator: Any, definition: ModelDefinition) -> str:  # noqa: ANN401 - no types
@@ -148,6 +159,7 @@ def _convert(estimator: Any, definition: ModelDefinition) -> bytes:  # noqa: ANN
         name=definition.name,
         initial_types=inputs,
         options=options,
+        target_opset={"": get_latest_tested_opset_version(), "ai.onnx.ml": _TREES},
         custom_conversion_functions={
             kind: _corrected(get_converter(alias)) for kind, alias in _CORRECTED.items()
         },
@@ -169,6 +181,9 @@ def _name_inputs(model: Any, names: list[str]) -> None:  # noqa: ANN401 - onnx h
         for place, name in enumerate(node.input):
             node.input[place] = written.get(name, name)
 
+
+_TREES = 3
+"""Version of ONNX' operators for trees: the newest that onnxmltools and CatBoost write."""
 
 # skl2onnx multiplies by the inverse of a scale where scikit-learn divides. The result is rounded
 # differently, and a forest after the scaler then gives other probabilities: on 13,312 flights those
@@ -257,9 +272,7 @@ def _thresholds_of(estimator: Any, attributes: dict[str, Any]) -> dict[str, NDAr
             for tree, node, mode in places
         ]
     )
-    rounded = exact.astype(np.float32)
-    lower = np.nextafter(rounded, np.float32(-np.inf))
-    return {"nodes_values": np.where(rounded > exact, lower, rounded)}
+    return {"nodes_values": round_down(exact)}
 
 
 def _zero_if_unknown(encoder: Any) -> bool:  # noqa: ANN401 - no types

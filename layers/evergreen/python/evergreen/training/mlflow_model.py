@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
+import skops.io
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import FLAVOR_NAME
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
+from evergreen.errors import BundleError
 from evergreen.training import evergreen_pyfunc
 
 if TYPE_CHECKING:
@@ -21,14 +23,6 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from evergreen.model_definition import Feature, ModelDefinition
-
-SKOPS_TRUSTED_TYPES = [
-    "numpy.dtype",  # of a SimpleImputer
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-]
-"""Types that a saved estimator may contain beyond skops' own list. The list of a model file itself
-is never trusted."""
 
 
 def save_mlflow_model(
@@ -46,13 +40,18 @@ def save_mlflow_model(
         Rows with the features, for the input example.
     folder
         Where to write; it must not exist.
+
+    Raises
+    ------
+    BundleError
+        If skops cannot keep it.
     """
     # Requirements are named, not inferred: inferring them loads the model in a new process.
     mlflow.sklearn.save_model(
         estimator,
         str(folder),
         serialization_format="skops",
-        skops_trusted_types=SKOPS_TRUSTED_TYPES,
+        skops_trusted_types=own_types(estimator, definition.name),
         pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
         signature=signature_of(definition, estimator),
         input_example=typical_row(definition, rows),
@@ -61,6 +60,31 @@ def save_mlflow_model(
     model = Model.load(str(folder))
     model.flavors[FLAVOR_NAME]["loader_module"] = Path(evergreen_pyfunc.__file__).stem
     model.save(str(folder / "MLmodel"))
+
+
+def own_types(estimator: BaseEstimator, where: str) -> list[str]:
+    """Return the types of an estimator beyond those that skops loads unasked.
+
+    MLflow loads what it has just saved, and wants to know which types it may load. It is the
+    estimator that was fitted in this process, so they are its own. Nothing of Evergreen loads the
+    file later: what serves and what is compared are the bundles.
+
+    Raises
+    ------
+    BundleError
+        If skops cannot keep it.
+    """
+    try:
+        saved = skops.io.dumps(estimator)
+        types: list[str] = skops.io.get_untrusted_types(data=saved)
+        skops.io.loads(saved, trusted=types)
+    except Exception as error:
+        raise BundleError(
+            f"{type(estimator).__name__} cannot be saved without a pickle: {error}",
+            where=where,
+            fix="Return an estimator without functions and classes of your own.",
+        ) from error
+    return types
 
 
 def signature_of(definition: ModelDefinition, estimator: BaseEstimator) -> ModelSignature:
