@@ -42,9 +42,13 @@ _SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The rows of one request, with made-up values and answers."""
+    """The rows of one request, with made-up values and answers.
+
+    ``rows`` are the same values as objects, as the service has them when it has read a body.
+    """
 
     written: dict[str, list[Any]]
+    rows: list[msgspec.Struct]
     outputs: list[bool]
     confidences: list[float]
 
@@ -128,13 +132,17 @@ def _batch(rows: int) -> Batch:
         for name in CATEGORIES
     }
     outputs = [chance.random() < 0.3 for _ in range(rows)]
-    return Batch(numbers | words, outputs, [chance.random() for _ in range(rows)])
+    written = numbers | words
+    sent = msgspec.defstruct("Sent", [(name, Any) for name in written], gc=False)
+    objects = [sent(*values) for values in zip(*written.values(), strict=True)]
+    return Batch(written, objects, outputs, [chance.random() for _ in range(rows)])
 
 
 def _by_row(batch: Batch) -> bytes:
     return _WRITER.lines(
         **_KNOWN,
         written=batch.written,
+        rows=batch.rows,
         outputs=batch.outputs,
         confidences=batch.confidences,
         metadata=batch.metadata,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import uuid
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evergreen.capture.request_log import RequestLogWriter
 from evergreen.lake.tables import REQUEST_LOG
@@ -30,6 +31,7 @@ DEFINITION = ModelDefinition.model_validate(
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 DATABASE = "evergreen_benchmark"
 ROWS_A_REQUEST = 100
+_WORDS = ("alpha", "beta", "gamma", "delta")
 _ROWS_AN_OBJECT = 5_000
 _REPEATED = 100
 """Firehose delivers at least once: of so many requests, one comes a second time."""
@@ -52,28 +54,26 @@ def write_day(folder: Path, rows: int) -> int:
 
 
 def _requests(rows: int) -> Iterator[tuple[int, bytes]]:
-    chance = random.Random(1)
+    draw = np.random.default_rng(1)
     writer = RequestLogWriter(DEFINITION)
     count = -(-rows // ROWS_A_REQUEST)
     for number in range(count):
         size = min(ROWS_A_REQUEST, rows - number * ROWS_A_REQUEST)
-        yield number, _lines(writer, chance, number / count, size)
+        yield number, _lines(writer, draw, number / count, size)
 
 
-def _lines(writer: RequestLogWriter, chance: random.Random, part: float, size: int) -> bytes:
+def _lines(writer: RequestLogWriter, draw: np.random.Generator, part: float, size: int) -> bytes:
     written: dict[str, list[Any]] = {
-        name: [round(chance.gauss(100, 30), 3) for _ in range(size)] for name in NUMBERS
+        name: draw.normal(100, 30, size).round(3).tolist() for name in NUMBERS
     }
-    written |= {
-        name: chance.choices(("alpha", "beta", "gamma", "delta"), k=size) for name in CATEGORIES
-    }
+    written |= {name: draw.choice(_WORDS, size).tolist() for name in CATEGORIES}
     return writer.lines(
         timestamp=DAY + part * timedelta(days=1),
-        request_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+        request_id=str(uuid.UUID(bytes=draw.bytes(16), version=4)),
         model_version="3",
         written=written,
-        outputs=[chance.random() < 0.3 for _ in range(size)],
-        confidences=[chance.random() for _ in range(size)],
+        outputs=(draw.random(size) < 0.3).tolist(),
+        confidences=draw.random(size).tolist(),
         metadata={
             "source_ip": "192.0.2.1",
             "user_agent": "python-requests/2.32",
