@@ -16,6 +16,7 @@ from cdk.constructs.lake import compact_lake
 from cdk.constructs.model_room import camel_case, model_room
 from cdk.constructs.serving.model_endpoint import ModelEndpoint
 from cdk.constructs.serving.rest_api import RestApi
+from cdk.constructs.serving.rollout import Rollout
 from cdk.periods import schedule_period
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class ServingStack(Stack):
         settings = storage.deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Serving", **stack)  # type: ignore[arg-type]
         self.rest_api = RestApi(self, settings)
+        rollout = None if settings.code_rollout == "at_once" else Rollout(self, settings)
         self.endpoints = [
-            ModelEndpoint(model_room(self, definition.name, settings), storage, definition)
+            ModelEndpoint(model_room(self, definition.name, settings), storage, definition, rollout)
             for definition in storage.deployment.models.values()
         ]
         self.describe_api = self._describe_api(storage)
@@ -164,10 +166,13 @@ class ServingStack(Stack):
             "RestApiId": api.api.rest_api_id,
             "ApiStage": storage.deployment.settings.stage,
             "ApiKeyId": api.key.key_id,
+            "ApiAuthorization": storage.deployment.settings.api_authorization,
             "DescribeApiFunctionName": self.describe_api.function_name,
             "CompactLogsFunctionName": self.compact_logs.function_name,
             "ExportMetricsFunctionName": self.export_metrics.function_name,
         }
+        if api.domain:
+            values["ApiDomainTarget"] = api.domain.domain_name_alias_domain_name
         for key, value in values.items():
             CfnOutput(self, key, value=value)
         for endpoint in self.endpoints:

@@ -6,19 +6,29 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from aws_cdk import aws_logs as logs
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdk.architecture import Architecture, machine_architecture
-from evergreen.clock import parse_period
+from cdk.setting_types import (
+    BasePath,
+    CertificateArn,
+    Cidr,
+    Domain,
+    Email,
+    ImageDate,
+    KeyName,
+    KeyPlan,
+    Listed,
+    Parsed,
+    PeriodText,
+    RoleArn,
+    SecretArn,
+    SubnetId,
+    Tracking,
+    TrackingArn,
+    Unset,
+    VpcId,
+)
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import Period
 
@@ -31,19 +41,6 @@ _PRODUCTION = {"prod", "production", "live"}
 _LONGEST_NAME = 64  # of a Lambda function and of a Firehose stream
 
 
-def _absent(value: object) -> object:
-    return None if value in ("", "null", "none") else value
-
-
-def _split(value: object) -> object:
-    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
-
-
-def _checked_period(value: str) -> str:
-    parse_period(value)
-    return value
-
-
 _ELSEWHERE = {
     "mlflow_tracking_uri": 'write the address in `tracking`; empty was `"tracking": "fargate"`',
     "alert_webhook": (
@@ -52,32 +49,6 @@ _ELSEWHERE = {
     ),
 }
 """Keys that are set elsewhere or are called otherwise, with what to write."""
-
-Unset = BeforeValidator(_absent)
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-Tracking = Annotated[str, Field(pattern=r"^(none|sagemaker|fargate|https?://.+)$")]
-TrackingArn = Annotated[
-    str,
-    Field(pattern=r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(tracking-server|app)/.+$"),
-]
-SecretArn = Annotated[
-    str, Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+$")
-]
-PeriodText = Annotated[
-    str,
-    AfterValidator(_checked_period),
-    WithJsonSchema({"type": "string", "format": "duration"}),
-]
-RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
-CertificateArn = Annotated[
-    str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
-]
-Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
-VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
-Listed = BeforeValidator(_split)
-ImageDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Cidr = Annotated[str, Field(pattern=r"^(\d{1,3}\.){3}\d{1,3}/\d{1,2}$")]
-SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 
 
 class Settings(BaseModel):
@@ -107,6 +78,24 @@ class Settings(BaseModel):
     """Requests a second that the API takes on average; beyond them it answers 429."""
     requests_burst: Annotated[int, Field(ge=1, le=5_000)] = 200
     """Requests that the API takes at once before it answers 429."""
+    api_keys: Annotated[dict[KeyName, KeyPlan], Parsed] = {}
+    """Further API keys, by name, each with a usage plan of its own: for example
+    ``{"partner": {"requests_per_second": 5, "requests_per_month": 100000}}``. A limit that is not
+    given is that of the API. ``/metrics`` takes only the deployment's first key."""
+    api_authorization: Literal["key", "iam"] = "key"
+    """Who may call the API: ``key``, whoever has an API key; ``iam``, the AWS identities whose
+    policy allows ``execute-api:Invoke``, with signed requests (Signature Version 4)."""
+    api_domain: Annotated[Domain | None, Unset] = None
+    """Domain name of yours at which the API answers too. Needs ``api_certificate_arn``. The output
+    ``ApiDomainTarget`` is what its DNS record must point to."""
+    api_certificate_arn: Annotated[CertificateArn | None, Unset] = None
+    """ARN of the certificate of that domain, in the region of the deployment."""
+    api_base_path: Annotated[BasePath | None, Unset] = None
+    """Path below that domain at which the API begins, such as ``ml``. Empty: at its root."""
+    rollout: Literal["auto", "at_once", "canary", "linear"] = "auto"
+    """How new code of a model's function takes over: ``canary`` answers a tenth of the requests for
+    five minutes, ``linear`` a tenth more each minute; both go back if an alarm of the model begins.
+    ``auto`` is ``canary`` in ``prod``, ``production`` and ``live``, otherwise ``at_once``."""
     tracking: Tracking = "none"
     """Where runs and versions are: ``none`` is the data bucket, with no server; ``sagemaker`` the
     managed MLflow of ``tracking_server_arn``; ``fargate`` an MLflow server that is deployed with
@@ -211,6 +200,16 @@ class Settings(BaseModel):
             raise ValueError("vpc_subnet_ids: give at least two, in different zones")
         return self
 
+    @model_validator(mode="after")
+    def _api_fits(self) -> Settings:
+        if (self.api_domain is None) != (self.api_certificate_arn is None):
+            raise ValueError("api_domain and api_certificate_arn need each other")
+        if self.api_base_path and not self.api_domain:
+            raise ValueError("api_base_path: it is below a domain, so it needs api_domain")
+        if self.api_authorization == "iam" and self.emulator:
+            raise ValueError('api_authorization = "iam" needs AWS; an emulator checks no signature')
+        return self
+
     @property
     def tracking_uri(self) -> str | None:
         """The address of an MLflow server that exists."""
@@ -248,6 +247,15 @@ class Settings(BaseModel):
         return {
             name: getattr(self, name) for name in ("granted_api_resources", "granted_event_rules")
         }
+
+    @property
+    def code_rollout(self) -> Literal["at_once", "canary", "linear"]:
+        """How new code takes over; an emulator has no CodeDeploy."""
+        if self.emulator:
+            return "at_once"
+        if self.rollout == "auto":
+            return "canary" if self.production else "at_once"
+        return self.rollout
 
     @property
     def production(self) -> bool:

@@ -12,12 +12,14 @@ import typer
 
 from cli.commands import (
     alerts,
+    backup,
     check_drift,
     check_model,
     compact,
     cost,
     demo,
     deploy,
+    destroy,
     doctor,
     down,
     history,
@@ -27,6 +29,7 @@ from cli.commands import (
     open_address,
     predict,
     promote,
+    restore,
     retrain,
     rollback,
     status,
@@ -48,6 +51,9 @@ app.command("up")(up.command)
 app.command("down")(down.command)
 app.command("status")(status.command)
 app.command("deploy")(deploy.command)
+app.command("destroy")(destroy.command)
+app.command("backup")(backup.command)
+app.command("restore")(restore.command)
 app.command("demo")(demo.command)
 app.command("predict")(predict.command)
 app.command("open")(open_address.command)

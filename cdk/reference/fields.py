@@ -157,7 +157,10 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         inner = schema.get("items") or schema["prefixItems"][0]
         return f"list of {_allowed(inner, definitions)}"
     if kind == "object":
-        return f"table: name to {_allowed(schema['additionalProperties'], definitions)}"
+        [values] = schema.get(
+            "patternProperties", {"": schema.get("additionalProperties")}
+        ).values()
+        return f"table: name to {_allowed(values, definitions)}"
     if kind == "string":
         return _text(schema)
     bounds = [f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema]

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.shared.cdk_context import read_place
+from cli.shared.signed_requests import SignedRequests
 from evergreen.aws import LONG
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
@@ -20,6 +21,7 @@ from local.stack import running_stack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
     from botocore.config import Config
 
     from evergreen.lake.catalog import LakeCatalog
@@ -189,6 +191,25 @@ class Target:
             apiKey=self.output("ApiKeyId"), includeValue=True
         )
         return str(answer["value"])
+
+    @property
+    def api_auth(self) -> httpx.Auth | None:
+        """What signs the calls of the API, or None if it takes the key.
+
+        Raises
+        ------
+        EvergreenError
+            If it takes signed calls and there are no AWS credentials.
+        """
+        if self.outputs.get("ApiAuthorization", "key") == "key":
+            return None
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise EvergreenError(
+                "the API takes requests that AWS credentials sign, and there are none",
+                fix="Set AWS_PROFILE or the variables of your credentials.",
+            )
+        return SignedRequests(credentials, self.environment["AWS_REGION"])
 
     @cached_property
     def _session(self) -> boto3.Session:

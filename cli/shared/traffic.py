@@ -47,17 +47,23 @@ class Api:
         URL of the API's stage.
     key
         The API key.
+    auth
+        What signs each request, if the API takes signed requests.
     """
 
-    def __init__(self, base_url: str, key: str) -> None:
+    def __init__(self, base_url: str, key: str, auth: httpx.Auth | None = None) -> None:
         self._client = httpx.Client(
-            base_url=base_url, headers={"x-api-key": key}, timeout=TIMEOUT_SECONDS, trust_env=False
+            base_url=base_url,
+            headers={"x-api-key": key},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+            auth=auth,
         )
 
     @classmethod
     def of(cls, target: Target) -> Self:
         """Return a client of the target's API."""
-        return cls(target.api_url, target.api_key)
+        return cls(target.api_url, target.api_key, target.api_auth)
 
     def __enter__(self) -> Self:
         return self

@@ -116,8 +116,8 @@ def create_api() -> FastAPI:
 def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, Any]]:
     """Return the handler that turns API Gateway's events into requests to ``app``, and back.
 
-    It records each answer. The path of a v1 event does not start with the stage, so no base path
-    is removed.
+    It records each answer. The path of a v1 event does not start with the stage. At a domain of its
+    own the API may lie below a base path, which is removed.
     """
     asyncio.set_event_loop(_event_loop())  # Mangum needs one at once
     endpoint = OTHER_CLASS
@@ -136,12 +136,30 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
         asyncio.set_event_loop(_event_loop())
         started = time.perf_counter()
         with in_time(context):
-            answered: dict[str, Any] = mangum(event, context)
+            answered: dict[str, Any] = mangum(without_base_path(event), context)
         milliseconds = (time.perf_counter() - started) * 1000
         recorder.record_answer(event, endpoint, answered["statusCode"], milliseconds)
         return answered
 
     return run
+
+
+def without_base_path(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event with the path that the API's resources have.
+
+    At a domain name with a base path, API Gateway puts that before the path. The resource and its
+    parameters say what follows it.
+    """
+    route = str(event.get("resource") or "")
+    for name, value in (event.get("pathParameters") or {}).items():
+        route = route.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
+    path = str(event["path"])
+    if route == path or not route.startswith("/"):
+        return event
+    below = path if path.endswith("/") else path + "/"
+    if path.endswith(route) or (route == "/" and below.endswith(route)):
+        return {**event, "path": route}
+    return event
 
 
 def _secured(send: Send) -> Send:

@@ -97,8 +97,17 @@ def aws(models: Path, aws_folder: Path) -> Templates:
 
 @pytest.fixture(scope="session")
 def athena(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    context = {"engine": "athena", "tracking": "fargate", "grafana": "fargate"}
+    context: dict[str, Any] = {"engine": "athena", "tracking": "fargate", "grafana": "fargate"}
     context["monitoring"] = "full"
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/x"
+    context |= {
+        "api_keys": {"partner": {"requests_per_second": 5, "requests_per_month": 1000}},
+        "api_authorization": "iam",
+        "api_domain": "api.example.com",
+        "api_certificate_arn": certificate,
+        "api_base_path": "ml",
+        "rollout": "linear",
+    }
     return synthesise(context, models, tmp_path_factory.mktemp("athena"))
 
 

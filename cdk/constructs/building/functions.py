@@ -138,6 +138,7 @@ class PythonFunction(EvergreenFunction):
         super().__init__(scope, id, storage, folder, model)
         settings = storage.deployment.settings
         snapshot = model is not None and settings.snap_start and not settings.emulator
+        stepwise = model is not None and settings.code_rollout != "at_once"
         self.function = lambda_.Function(
             self,
             "Function",
@@ -146,6 +147,8 @@ class PythonFunction(EvergreenFunction):
             code=_code(folder, storage),
             layers=[shared_layer(self, name, storage) for name in (layer, LIBRARY)],
             environment=_environment(folder, storage) | {**environment},
+            # The version before stays, so that a person can go back to its code too.
+            current_version_options=_KEPT if stepwise else None,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapshot else None,
             **self.common(storage, capacity),
         )
@@ -277,6 +280,7 @@ def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
     }
 
 
+_KEPT = lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN)
 _QUIET_LIBRARIES = {
     "DO_NOT_TRACK": "1",
     # MLflow's loggers would write plain text to stderr, past the function's own log form.

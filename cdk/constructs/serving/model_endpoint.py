@@ -13,6 +13,7 @@ from cdk.constructs.model_room import camel_case
 from cdk.constructs.serving.delivery_stream import DeliveryStream
 
 if TYPE_CHECKING:
+    from cdk.constructs.serving.rollout import Rollout
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
@@ -28,7 +29,11 @@ class ModelEndpoint(Construct):
     """
 
     def __init__(
-        self, scope: Construct, storage: StorageStack, definition: ModelDefinition
+        self,
+        scope: Construct,
+        storage: StorageStack,
+        definition: ModelDefinition,
+        rollout: Rollout | None = None,
     ) -> None:
         model = definition.name
         super().__init__(scope, f"Model{camel_case(model)}")
@@ -72,6 +77,8 @@ class ModelEndpoint(Construct):
         self.requests.grant_put(role)
         self.labels.grant_put(role)
         self.live = self._live(on_aws=not settings.emulator)
+        if rollout and isinstance(self.live, lambda_.Alias):
+            rollout.follow(self, model, self.live)
 
     def _live(self, *, on_aws: bool) -> lambda_.IFunction:
         """Return the function that the API calls: on AWS an alias of the version with a snapshot.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
     from cdk.constructs.serving.model_endpoint import ModelEndpoint
+    from cdk.setting_types import KeyPlan
     from cdk.settings import Settings
 
 ANY = "ANY"
@@ -67,6 +69,7 @@ class RestApi(Construct):
     def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(scope, "Api")
         name = settings.name()
+        self._signed = settings.api_authorization == "iam"
         access_log = logs.LogGroup(
             self,
             "AccessLog",
@@ -109,6 +112,42 @@ class RestApi(Construct):
         plan = self.api.add_usage_plan("Plan", name=name, throttle=throttle)
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(self.key)
+        for key, limits in settings.api_keys.items():
+            self._add_key(key, limits, settings)
+        self.domain = self._answer_at(settings)
+
+    def _add_key(self, key: str, limits: KeyPlan, settings: Settings) -> None:
+        """Add a named key with a usage plan of its own."""
+        made = apigateway.ApiKey(self.api, f"Key{key}", api_key_name=settings.name(key))
+        plan = self.api.add_usage_plan(
+            f"Plan{key}",
+            name=settings.name(key),
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=limits.requests_per_second or settings.requests_per_second,
+                burst_limit=limits.requests_burst or settings.requests_burst,
+            ),
+            quota=_a_month(limits.requests_per_month),
+        )
+        plan.add_api_stage(stage=self.api.deployment_stage)
+        plan.add_api_key(made)
+
+    def _answer_at(self, settings: Settings) -> apigateway.DomainName | None:
+        """Let the API answer at the domain of the settings, if there is one."""
+        if settings.api_domain is None or settings.api_certificate_arn is None:
+            return None
+        certificate = acm.Certificate.from_certificate_arn(
+            self, "Certificate", settings.api_certificate_arn
+        )
+        return apigateway.DomainName(
+            self,
+            "Domain",
+            domain_name=settings.api_domain,
+            certificate=certificate,
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+            mapping=self.api,
+            base_path=settings.api_base_path,
+        )
 
     def _describe_refusals(self) -> None:
         """Let the gateway's own refusals be problem details, as those of the functions are."""
@@ -155,7 +194,14 @@ class RestApi(Construct):
     ) -> None:
         """Route ``method`` on ``path`` to ``function``; callers need a key unless open to all."""
         resource = self.api.root if path == "/" else self.api.root.resource_for_path(path)
-        resource.add_method(method, _proxy_to(function), api_key_required=not open_to_all)
+        allowed = {} if open_to_all else self._callers()
+        resource.add_method(method, _proxy_to(function), **allowed)
+
+    def _callers(self) -> dict[str, Any]:
+        """Return the properties of a method that say who may call it."""
+        if self._signed:
+            return {"authorization_type": apigateway.AuthorizationType.IAM}
+        return {"api_key_required": True}
 
     def route_model(self, endpoint: ModelEndpoint) -> None:
         """Route everything about a model to its function, in the stack that has the function."""
@@ -168,7 +214,7 @@ class RestApi(Construct):
             if below:
                 parts.append(parts[0].add_resource(below))
             for part in parts:
-                part.add_method(ANY, _proxy_to(endpoint.live), api_key_required=True)
+                part.add_method(ANY, _proxy_to(endpoint.live), **self._callers())
             path = f"{base}/{name}"
             self.allow(f"Api{path.replace('/', '-')}", endpoint.live, f"{path}*")
         if stack is not Stack.of(self) and (deployment := self.api.latest_deployment):
@@ -203,6 +249,12 @@ class RestApi(Construct):
             principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
             source_arn=self.api.arn_for_execute_api(None, path),
         )
+
+
+def _a_month(requests: int | None) -> apigateway.QuotaSettings | None:
+    if requests is None:
+        return None
+    return apigateway.QuotaSettings(limit=requests, period=apigateway.Period.MONTH)
 
 
 def _proxy_to(function: lambda_.IFunction) -> apigateway.Integration:

@@ -196,6 +196,10 @@ class Storage:
             for item in page.get("Contents", []):
                 yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
+    def copy_from(self, source: Storage, key: str) -> None:
+        """Copy an object of another bucket to the same key, inside S3."""
+        self._client.copy({"Bucket": source.bucket, "Key": key}, self.bucket, key)
+
     def delete(self, key: str) -> None:
         """Delete an object; it is no error if there is none."""
         self._client.delete_object(Bucket=self.bucket, Key=key)
