@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import cdk  # noqa: F401 - must come first: it puts our Node on PATH, and aws-cdk-lib starts Node
@@ -17,6 +19,7 @@ from cdk.constructs.building.assets import ROOT
 from cdk.constructs.retraining.tracking_access import tracking_access
 from cdk.deployment import read_deployment
 from cdk.drift_stack import DriftStack
+from cdk.emulator import recognise_emulator
 from cdk.monitoring_stack import MonitoringStack
 from cdk.query_stack import QueryStack
 from cdk.quotas import check_quotas
@@ -31,10 +34,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = None) -> App:
-    """Compose the app; ``context`` overrides ``cdk.json``; ``cdk -c key=value`` overrides both."""
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
+def build_app(
+    context: Mapping[str, Any],
+    models: Path,
+    outdir: str | None = None,
+    environ: Mapping[str, str] = _NO_VARIABLES,
+) -> App:
+    """Compose the app; ``context`` overrides ``cdk.json``; ``cdk -c key=value`` overrides both.
+
+    ``environ`` tells whether it is for an emulator, if the context does not.
+    """
     defaults = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = App(context={**defaults, **context}, outdir=outdir)
+    given = app.node.get_all_context()
+    for key, value in recognise_emulator(given, defaults, environ).items():
+        app.node.set_context(key, value)
     deployment = read_deployment(app.node.get_all_context(), models)
     place = {"env": Environment(region=deployment.settings.region)}
     storage = StorageStack(app, deployment, **place)
@@ -55,7 +72,10 @@ def build_app(context: Mapping[str, Any], models: Path, outdir: str | None = Non
 
 
 def synthesise(
-    context: Mapping[str, Any], models: Path, outdir: str | None = None
+    context: Mapping[str, Any],
+    models: Path,
+    outdir: str | None = None,
+    environ: Mapping[str, str] = _NO_VARIABLES,
 ) -> cx_api.CloudAssembly:
     """Write the templates of the app, and check them against the limits of AWS.
 
@@ -64,7 +84,7 @@ def synthesise(
     EvergreenError
         If a setting is invalid, or the app is beyond a limit.
     """
-    app = build_app(context, models, outdir)
+    app = build_app(context, models, outdir, environ)
     assembly = app.synth()
     settings = read_deployment(app.node.get_all_context(), models).settings
     check_quotas(assembly, settings.granted_quotas)
@@ -73,6 +93,6 @@ def synthesise(
 
 if __name__ == "__main__":
     try:
-        synthesise({}, ROOT / "models")
+        synthesise({}, ROOT / "models", environ=os.environ)
     except EvergreenError as error:
         sys.exit(str(error))

@@ -177,8 +177,8 @@ class Settings(BaseModel):
     """Rules that an event bus may have in your account: AWS's quota ``Number of rules``. Each
     schedule of a model needs one. AWS raises it on request."""
     emulator: bool = False
-    """Whether the deployment is for LocalStack: leaves out what it cannot run, and adds the
-    function that turns log lines into metrics. ``evergreen deploy`` sets it."""
+    """Whether the deployment is for LocalStack: leaves out what it cannot run. The app sets it
+    where ``AWS_ENDPOINT_URL`` is no address of AWS, and so does ``evergreen deploy``."""
 
     @model_validator(mode="after")
     def _belong_together(self) -> Settings:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.commands import (
     alerts,
@@ -38,6 +39,11 @@ from cli.commands import (
 )
 from cli.shared import console
 from evergreen.errors import EvergreenError
+
+_UNDEPLOYED = (
+    "If a part of the app was deleted, `evergreen deploy` brings it back; `evergreen doctor` says "
+    "what else is missing."
+)
 
 app = typer.Typer(
     name="evergreen",
@@ -110,6 +116,9 @@ def main() -> None:
         app()  # exits with 130 after Ctrl-C
     except EvergreenError as error:
         console.failure(str(error))
+        sys.exit(1)
+    except (ClientError, BotoCoreError) as error:
+        console.failure(f"AWS: {error}. {_UNDEPLOYED}")
         sys.exit(1)
 
 

@@ -64,7 +64,7 @@ def command(
                 stack = up(settings, lambda subject, what: say(f"{subject}: {what}"))
             target = Target.local(stack)
             with steps.step("deploy", "Deploy the app with CDK") as say:
-                context = emulator_context(target, period="1 minute", cooldown="1 second")
+                context = emulator_context(target)
                 deploy(target, context, settings.paths.logs / "deploy.log", say)
                 watch(settings.paths, target.api_url, target.api_key, target.stage)
             summary = OnceAround(target, story, steps).run()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cdk.emulator import COOLDOWN, DRIFT_PERIOD, FLUSH_SECONDS
 from cli.shared import console
 from cli.shared.cdk_deployment import assembly_folder, deploy, emulator_context
 from cli.shared.examples import MODELS
@@ -28,10 +29,10 @@ def command(
     stage: Stage = None,
     period: Annotated[
         str, typer.Option(help="Local stack only: time between two drift checks of a schedule.")
-    ] = "1 minute",
+    ] = DRIFT_PERIOD,
     cooldown: Annotated[
         str, typer.Option(help="Local stack only: shortest time between two retrainings.")
-    ] = "1 second",
+    ] = COOLDOWN,
     flush_seconds: Annotated[
         int,
         typer.Option(
@@ -39,7 +40,7 @@ def command(
             max=900,
             help="Local stack only: seconds that Firehose collects records for one object.",
         ),
-    ] = 1,
+    ] = FLUSH_SECONDS,
 ) -> None:
     """Deploy every stack of the app with cdk. Run it again after any change.
 
@@ -50,8 +51,9 @@ def command(
     --stage deploys another stage than cdk.json names.
     It needs Docker to build the training and drift images.
 
-    The command prints the outputs of the stacks, the API's address among them. On AWS it also names
-    what is no longer part of the app and still costs, with the command that deletes it.
+    The command prints the outputs of the stacks, the API's address among them. It also names
+    what a destroyed deployment left, and on AWS what is no longer part of the app and still costs,
+    each with the command that removes it.
 
     Next: `evergreen demo` runs the loop once.
     """
@@ -74,12 +76,11 @@ def command(
     for name, value in sorted(target.outputs.items()):
         console.out.print(f"  {name:<40} {value}", soft_wrap=True, markup=False)
     console.out.print(f"\nThe API answers at {target.api_url}", soft_wrap=True)
-    if aws:
-        stacks = orphaned_stacks(target, assembly_folder(log))
-        for leftover in [*stacks, *stale_pointers(target, load_definitions(MODELS))]:
-            console.out.print(
-                f"\n{leftover.what}:\n\n  {leftover.command}", soft_wrap=True, markup=False
-            )
+    stacks = orphaned_stacks(target, assembly_folder(log)) if aws else []
+    for leftover in [*stacks, *stale_pointers(target, load_definitions(MODELS))]:
+        console.out.print(
+            f"\n{leftover.what}:\n\n  {leftover.command}", soft_wrap=True, markup=False
+        )
 
 
 def _check_period(text: str) -> None:

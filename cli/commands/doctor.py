@@ -48,6 +48,7 @@ def command(
 
     - a champion in MLflow that is not the version in production,
     - a promotion, rejection or rollback that was not finished,
+    - a production pointer that names the bucket of a deployment that was destroyed,
     - a lock or a shadow slot whose execution has ended,
     - versions without a decision,
     - bundles, data sets and runs that belong to no version.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cdk.emulator import COOLDOWN, DRIFT_PERIOD, FLUSH_SECONDS, emulator_settings
 from evergreen.errors import EvergreenError
 from local.files import exclusive
 
@@ -31,7 +32,11 @@ class DeploymentError(EvergreenError):
 
 
 def emulator_context(
-    target: Target, *, period: str, cooldown: str, flush_seconds: int = 1
+    target: Target,
+    *,
+    period: str = DRIFT_PERIOD,
+    cooldown: str = COOLDOWN,
+    flush_seconds: int = FLUSH_SECONDS,
 ) -> dict[str, str]:
     """Return the CDK context of a deployment to an emulator.
 
@@ -45,15 +50,13 @@ def emulator_context(
         How long Firehose collects records before it writes them; replaces the models' values. With
         0 they are in S3 before the prediction is answered.
     """
-    return {
-        "stage": target.stage,
-        "emulator": "true",
-        "drift_period": period,
-        "cooldown": cooldown,
-        "flush_seconds": str(flush_seconds),
-        "tracking": target.mlflow_uri or "none",
-        "lake_catalog": target.lake_catalog,
-    }
+    return {"stage": target.stage} | emulator_settings(
+        tracking=target.mlflow_uri,
+        lake_catalog=target.lake_catalog,
+        drift_period=period,
+        cooldown=cooldown,
+        flush_seconds=flush_seconds,
+    )
 
 
 def deploy(

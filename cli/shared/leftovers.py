@@ -1,4 +1,4 @@
-"""What a deployment to AWS leaves behind: stacks and pointers that are no longer part of it."""
+"""What a deployment leaves behind: stacks and pointers that are no longer part of it."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def stale_pointers(target: Target, models: Iterable[str]) -> list[Leftover]:
     bucket, so nothing that such a pointer names can be served.
     """
     production, bucket = Production(target.stage, target.client("ssm")), target.storage
+    where = "" if target.is_emulator else f" --aws --stage {target.stage}"
     found = []
     for model in models:
         try:
@@ -82,8 +83,7 @@ def stale_pointers(target: Target, models: Iterable[str]) -> list[Leftover]:
                     f"The production pointer of {model} names {pointer.bundle_uri}, and the data "
                     f"bucket is {bucket.bucket} now. Until the pointer is withdrawn, the model is "
                     "neither served nor trained",
-                    f"aws ssm delete-parameter --region {target.environment['AWS_REGION']} "
-                    f"--name {production.parameter(model)}",
+                    f"evergreen doctor {model} --fix{where}",
                 )
             )
     return found

@@ -131,7 +131,9 @@ class Target:
         outputs = {
             output["OutputKey"]: output["OutputValue"]
             for stack in stacks
+            # A stack that could not be deleted still has its outputs, of things that are gone.
             if stack["StackName"].startswith(prefix)
+            and not stack["StackStatus"].startswith("DELETE_")
             for output in stack.get("Outputs", [])
         }
         if not outputs:

@@ -57,6 +57,12 @@ from cli.main import app, main
 def fail():
     raise EvergreenError("the [disk] is full", where="/data", fix="Make room")
 
+@app.command("refused")
+def refused():
+    from botocore.exceptions import ClientError
+    error = {{"Code": "NotFoundException", "Message": "no key"}}
+    raise ClientError({{"Error": error}}, "GetApiKey")
+
 @app.command("interrupted")
 def interrupted():
     import os, signal
@@ -81,6 +87,15 @@ def test_error_is_one_message_without_a_traceback() -> None:
     done = run("fail")
     assert done.returncode == 1
     assert done.stderr.strip() == "error /data: the [disk] is full. Make room"
+
+
+def test_what_aws_refuses_is_one_message_with_what_to_do() -> None:
+    """As between `cdk destroy` and a new deployment: the key is gone."""
+    done = run("refused")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "(NotFoundException) when calling the GetApiKey operation: no key" in done.stderr
+    assert "`evergreen deploy` brings it back" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

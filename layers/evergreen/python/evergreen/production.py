@@ -6,6 +6,7 @@ The pointer also has the shadow slot, for a challenger that scores live traffic.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,11 @@ class Production:
     def write(self, model: str, pointer: ProductionPointer) -> None:
         """Write the pointer: the commit point of a promotion or a rollback."""
         self._put(model, pointer)
+
+    def withdraw(self, model: str) -> None:
+        """Delete the pointer and its history; nothing is in production then."""
+        with suppress(self._client.exceptions.ParameterNotFound):
+            self._client.delete_parameter(Name=self.parameter(model))
 
     def set_shadow(self, model: str, slot: ShadowSlot | None) -> bool:
         """Fill the pointer's shadow slot, or empty it; return whether that changed anything.

@@ -59,6 +59,23 @@ def test_each_decision_is_told_with_who_made_it(bench: ReleaseBench) -> None:
     assert any(ABANDONED in line for line in said)
 
 
+def test_a_pointer_of_a_destroyed_deployment_is_withdrawn_by_the_doctor(
+    bench: ReleaseBench,
+) -> None:
+    promote(bench.context, MODEL, bench.challenger("ds-1"), comparison())
+    old = bench.pointer().model_copy(update={"bundle_uri": f"s3://gone/bundles/{MODEL}/1/"})
+    bench.context.production.write(MODEL, old)
+    said = CliRunner().invoke(app, ["doctor", MODEL, "--json"])
+    assert said.exit_code == 1
+    pointer, loss = json.loads(said.stdout)
+    assert "of a deployment that was destroyed" in pointer["found"]
+    assert pointer["fix"].startswith("withdraw the pointer")
+    assert loss["fix"].startswith(f"Run `evergreen train {MODEL}")
+    CliRunner().invoke(app, ["doctor", MODEL, "--fix"])
+    assert bench.context.production.read(MODEL) is None
+    assert "of a deployment" not in CliRunner().invoke(app, ["doctor", MODEL, "--json"]).stdout
+
+
 @pytest.mark.parametrize(
     ("execution", "by"),
     [

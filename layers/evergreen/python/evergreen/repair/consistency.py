@@ -15,6 +15,7 @@ from evergreen.release.decision_log import DOCTOR, decision_record_key, read_dec
 from evergreen.release.promotion import promote, reject
 from evergreen.release.retraining_lock import read_lock, release_stale
 from evergreen.release.rollback import roll_back
+from evergreen.repair.loss import is_elsewhere
 from evergreen.repair.orphans import ABANDONED, GRACE, find_orphans, remove_orphan
 
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ def find_inconsistencies(
             )
         )
         return findings  # until it is repaired, nothing tells what else is needed
+    if pointer and is_elsewhere(context, pointer):
+        # Nothing of this deployment can serve it, so nothing else about production can be right.
+        return [*findings, _of_another_deployment(context, model, pointer)]
     if pointer:
         findings += _shadow(context, model, pointer, is_running)
     if not busy:
@@ -106,6 +110,18 @@ def find_inconsistencies(
         findings += _rejections(context, model)
     orphans = find_orphans(context, model, is_running=is_running, grace=grace)
     return [*findings, *(_orphan(context, orphan) for orphan in orphans)]
+
+
+def _of_another_deployment(
+    context: ReleaseContext, model: str, pointer: ProductionPointer
+) -> Inconsistency:
+    return Inconsistency(
+        model,
+        f"the production pointer names {pointer.bundle_uri}, of a deployment that was destroyed: "
+        f"the data bucket is {context.storage.bucket} now",
+        "withdraw the pointer, so that a new version can be trained and promoted",
+        lambda: context.production.withdraw(model),
+    )
 
 
 def _shadow(
