@@ -29,6 +29,7 @@ from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemak
 from cdk.periods import schedule_period
 from evergreen.events import SOURCE, EventType
 from evergreen.lake.query_places import QUERIES
+from evergreen.shadow.look import PREFIX as SHADOW_LOOKS
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -152,6 +153,7 @@ class RetrainingStack(Stack):
         access.grant_read(roles["evaluate"], storage, "datasets/", "bundles/")
         access.grant_read(roles["set_shadow"], storage, "bundles/")
         access.grant_read(roles["compare_shadow"], storage, "bundles/")
+        access.grant_write(roles["compare_shadow"], storage, SHADOW_LOOKS)
         access.grant_read(roles["promote"], storage, "bundles/", "decisions/")
         access.grant_write(roles["promote"], storage, "decisions/")
         access.grant_read(roles["clean_up"], storage, "datasets/", "bundles/", "decisions/")

@@ -18,6 +18,7 @@ from cdk.constructs.serving.model_endpoint import ModelEndpoint
 from cdk.constructs.serving.rest_api import RestApi
 from cdk.constructs.serving.rollout import Rollout
 from cdk.periods import schedule_period
+from evergreen.shadow.look import PREFIX as SHADOW_LOOKS
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -80,8 +81,9 @@ class ServingStack(Stack):
             capacity=Capacity(memory=512, seconds=29),
         )
         access.read_pointers(describe.role, storage)
+        looks = ("decisions/", SHADOW_LOOKS)
         # For the status page: verdicts, decisions, and the history of the metrics.
-        access.grant_read(describe.role, storage, "drift/log/", "drift/episodes/", "decisions/")
+        access.grant_read(describe.role, storage, "drift/log/", "drift/episodes/", *looks)
         describe.role.add_to_policy(
             iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
         )

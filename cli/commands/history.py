@@ -38,23 +38,30 @@ def command(
     the value of the new version. P is the probability that the new version is better. "By" says
     who decided: a retraining, an alarm, `evergreen doctor --fix`, or a person ("hand").
 
+    While a challenger is in the shadow, the last lines say since when, how many rows of how many it
+    has scored, agreement and metric so far, and the next look.
+
     --json prints more: the number of rows, the execution or alarm, and the decision record's key.
 
     Next: `evergreen rollback MODEL --to VERSION` goes back to a version that was in production.
     """
     from evergreen.production import Production
     from evergreen.release.history import read_release_history
+    from evergreen.shadow.look import describe_progress, read_look, shadow_progress
 
-    find_definition(MODELS, model)
+    definition = find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
     production = Production(target.stage, target.client("ssm"))
     entries = read_release_history(target.storage, production, model)
     pointer = production.read_last_valid(model)
+    slot = pointer.shadow if pointer else None
+    progress = shadow_progress(definition, slot, read_look(target.storage, model)) if slot else None
     if json:
         console.document(
             {
                 "model": model,
                 "generated_at": utc_now(),
+                "shadow": progress.model_dump(mode="json") if progress else None,
                 "production": pointer.model_dump(mode="json") if pointer else None,
                 "history": [entry.model_dump(mode="json") for entry in entries],
             }
@@ -72,6 +79,13 @@ def command(
         else f"No version of {model} is in production."
     )
     console.out.print(f"\n{standing}", soft_wrap=True)
+    if progress:
+        console.out.print(
+            f"In the shadow: version {progress.version} since {_when(progress.since)}: "
+            f"{describe_progress(definition.metric, progress)}. "
+            f"Next look {_when(progress.next_look_at)}.",
+            soft_wrap=True,
+        )
 
 
 def _line(entry: HistoryEntry) -> Text:

@@ -1,17 +1,23 @@
-"""`evergreen status`: show the services of the local stack."""
+"""`evergreen status`: show the services of the local stack and the state of each model."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
 from cli.shared import console
+from cli.shared.model_states import model_table, read_model_states, remarks
+from cli.shared.options import Aws, Json, Stage
+from cli.shared.target import NotDeployedError, choose
 from local.settings import Settings, read_settings
-from local.stack import running_stack
+from local.stack import StackNotRunningError, running_stack
 from local.status import Health, ServiceStatus, status, unwritten_bytes
+
+if TYPE_CHECKING:
+    from evergreen.reporting.shown import Status
 
 _COLOURS = {
     Health.RUNNING: "green",
@@ -21,25 +27,61 @@ _COLOURS = {
 }
 
 
-def command(
-    *, json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False
-) -> None:
-    """Show every service of the local stack: its health, address, process and memory.
+def command(*, aws: Aws = False, stage: Stage = None, json: Json = False) -> None:
+    """Show every service of the local stack, and what serves of each model.
 
-    Exits with 1 if the stack or one of its services does not run.
+    Of a service: health, address, process and memory. Of a model: the version in production and
+    since when, the newest drift check, how old the newest metric is, and the challenger in the
+    shadow, if there is one.
+
+    Exits with 1 if the stack or one of its services does not run. With --aws it shows the models
+    alone.
+
+    Next: `evergreen history MODEL`, or the status page: `evergreen open status`.
     """
     settings = read_settings()
-    services = status(settings)
+    services = [] if aws else status(settings)
+    if not aws and not json:
+        _show_services(services, settings)
+    models = _models(aws=aws, stage=stage, running=bool(services))
     if json:
-        console.document([asdict(service) for service in services])
-    elif services:
-        console.out.print(_table(services))
-        if any(service.name == "localstack" for service in services):
-            console.out.print(f"\nFirehose: {_firehose(settings)}", soft_wrap=True)
-        console.out.print(f"\nLogs: {settings.paths.logs}", soft_wrap=True)
-    running_stack(settings)
+        console.document(
+            {
+                "services": [asdict(service) for service in services],
+                "models": models.model_dump(mode="json")["models"] if models else [],
+            }
+        )
+    elif models:
+        console.out.print()
+        console.out.print(model_table(models))
+        for remark in remarks(models):
+            console.out.print(remark, soft_wrap=True, markup=False)
+    if not aws:
+        running_stack(settings)
     if any(service.health is Health.NOT_ANSWERING for service in services):
         raise typer.Exit(1)
+
+
+def _models(*, aws: bool, stage: str | None, running: bool) -> Status | None:
+    """Return the state of the models; None if the local stack is down, or nothing is deployed."""
+    if aws:
+        return read_model_states(choose(aws=True, stage=stage))
+    if not running:
+        return None
+    try:
+        return read_model_states(choose(aws=False, stage=stage))
+    except (NotDeployedError, StackNotRunningError) as error:
+        console.progress("models", str(error))
+        return None
+
+
+def _show_services(services: list[ServiceStatus], settings: Settings) -> None:
+    if not services:
+        return
+    console.out.print(_table(services))
+    if any(service.name == "localstack" for service in services):
+        console.out.print(f"\nFirehose: {_firehose(settings)}", soft_wrap=True)
+    console.out.print(f"\nLogs: {settings.paths.logs}", soft_wrap=True)
 
 
 def _firehose(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from evergreen.clock import to_text, utc_now
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import find_definition
 from evergreen.shadow.comparison import compare_shadow
+from evergreen.shadow.look import keep_look
 from evergreen.shadow.slot import seconds_to_wait
 from functions.shared import clients
 from functions.shared.lake import lake
@@ -51,10 +52,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         )
     storage = clients.storage(settings().bucket, LONG)
     seen = compare_shadow(storage, lake(settings()), definition, slot, clock=utc_now)
+    now = utc_now()
+    keep_look(storage, definition.name, slot, seen.model_dump(), now)
     shadow = {
         "version": slot.version,
         "started_at": to_text(slot.started_at),
-        "wait_seconds": seconds_to_wait(definition, slot, utc_now()),
+        "wait_seconds": seconds_to_wait(definition, slot, now),
         **seen.model_dump(mode="json"),
     }
     logger.info(seen.reason, extra={"model": definition.name, "shadow": shadow})

@@ -89,7 +89,7 @@ def test_predict_reads_one_pointer_and_puts_to_its_own_streams(aws: Templates) -
         ("TrainRole", "s3:PutObject", {"registry/*"}),
         ("RegisterChallengerRole", "s3:PutObject", {"bundles/*", "registry/*"}),
         ("SetShadowRole", "s3:PutObject", set()),
-        ("CompareShadowRole", "s3:PutObject", set()),
+        ("CompareShadowRole", "s3:PutObject", {"shadow/*"}),
         ("EvaluateRole", "s3:PutObject", {"registry/*"}),
         ("PromoteRole", "s3:PutObject", {"decisions/*", "registry/*"}),
         ("PromoteRole", "s3:DeleteObject", set()),
@@ -122,6 +122,7 @@ def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Temp
         "drift/log/*",
         "drift/episodes/*",
         "decisions/*",
+        "shadow/*",
     }
     actions = {
         action

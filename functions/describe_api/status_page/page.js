@@ -1,7 +1,7 @@
 
 "use strict";
 (() => {
-  const EVERY = 30000, PATIENCE = 28000;
+  const EVERY = 30000, PATIENCE = 28000, OLD = 3 * 3600000;
   const base = location.pathname.endsWith("/") ? location.pathname : location.pathname + "/";
   const slot = "evergreen-key:" + base;
   const $ = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@
   const VERDICTS = { drift: ["Drift", "warn", "!"], no_drift: ["No drift", "good", "✓"],
     insufficient_data: ["Too little data", "", "–"] };
   const PARTS = { production: "the version in production", checks: "the drift checks", episodes: "what goes on",
-    decisions: "the decisions", metrics: "the metrics" };
+    decisions: "the decisions", shadow: "how far the shadow is", metrics: "the metrics" };
   const EPISODES = { data_drift: "Data drift", performance: "Performance degraded" };
   const DECISIONS = {
     promote: ["Promoted", "good", " against "],
@@ -97,8 +97,10 @@
     showLive(part, model, lacks("production") || lacks("checks"));
     showEpisodes(part, model.episodes);
     showCheck(part, model.checks, lacks("checks"));
+    showShadow(part, model);
     showTraffic(part, model.traffic, span, lacks("metrics"));
     showLatency(part, model.inference_time, model.slowest_inference, span, lacks("metrics"));
+    showFreshness(part, model.newest_metric_at, lacks("metrics"));
     showDecisions(part, model.decisions, lacks("decisions"));
   }
 
@@ -164,6 +166,29 @@
     const same = made.length === part.marks.children.length
       && made.every((mark, at) => mark.isEqualNode(part.marks.children[at]));
     if (!same) part.marks.replaceChildren(...made);
+  }
+
+  function showShadow(part, model) {
+    const shadow = model.shadow, look = shadow && shadow.look;
+    part.shadow.hidden = !shadow;
+    if (!shadow) return;
+    const both = look && look.metric_champion !== null && look.metric_challenger !== null;
+    const seen = !look ? "not compared yet, " + rows(shadow.wanted) + " wanted"
+      : number.format(look.predictions) + " of " + rows(shadow.wanted)
+        + (look.errors ? ", " + number.format(look.errors) + " failed" : "")
+        + (look.agreement === null ? "" : ", agreement " + score.format(look.agreement))
+        + (both ? ", " + model.metric.toUpperCase() + " " + score.format(look.metric_challenger) + " against "
+          + score.format(look.metric_champion) + " on " + rows(look.labelled) + " with labels" : "");
+    fill(part.shadow, ...when("Version " + shadow.version + " is in the shadow since ", shadow.since, ": " + seen),
+      ...when(". Next look ", shadow.next_look_at, "."));
+  }
+
+  function showFreshness(part, newest, unread) {
+    const old = !newest || Date.now() - Date.parse(newest) > OLD;
+    set(part.fresh, "class", old && !unread ? "notice warn" : "quiet");
+    if (unread || !newest) return say(part.fresh, unread ? "" : "No metric was written within a week.");
+    part.fresh.hidden = false;
+    fill(part.fresh, ...when(old ? "The metrics are old: the newest was written " : "Newest metric ", newest, "."));
   }
 
   const known = (series) => series.values.filter((value) => value !== null);

@@ -137,7 +137,7 @@ def test_a_challenger_is_put_into_the_shadow_and_taken_out(aws: Account) -> None
     answer = setting.handler(slot.start, CONTEXT)
     assert (slot.now().version, slot.now().owner) == ("2", "arn:1")
     assert answer["version"] == "2"
-    assert answer["wait_seconds"] == 18
+    assert answer["wait_seconds"] == 5
     again = setting.handler(slot.start, CONTEXT)
     assert again["started_at"] == answer["started_at"]
     stop = {"action": "stop", "model": MODEL, "challenger": "2"}

@@ -24,7 +24,7 @@ from evergreen.drift.log import (
 )
 from evergreen.evaluation.comparison import Comparison
 from evergreen.metrics.history import SPANS
-from evergreen.production import ProductionPointer
+from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.reporting.status import CHECKS, DECISIONS, StatusReader
 from tests.support.aws_in_process import failing, refusal
@@ -253,7 +253,7 @@ def test_an_execution_is_named_without_its_account(aws: Account) -> None:
     [
         ("cloudwatch", "GetMetricData", ("metrics",)),
         ("ssm", "GetParameter", ("production",)),
-        ("s3", None, ("checks", "decisions", "episodes")),
+        ("s3", None, ("checks", "decisions", "episodes", "shadow")),
     ],
     ids=["cloudwatch", "ssm", "s3"],
 )
@@ -274,8 +274,24 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
         "decisions": bool(model.decisions),
         "metrics": any(model.traffic.values),
     }
-    assert {name for name, found in read.items() if not found} == set(unread) - {"episodes"}
+    assert {name for name, found in read.items() if not found} == set(unread) - {
+        "episodes",
+        "shadow",
+    }
     assert len(model.traffic.values) == 60
+
+
+def test_who_is_in_the_shadow_and_how_old_the_newest_metric_is(aws: Account) -> None:
+    deployment = Deployment(aws)
+    deployment.promote("2")
+    assert deployment.read().shadow is None
+    slot = ShadowSlot(version="3", bundle_uri="", sha256="", started_at=BEFORE)
+    deployment.production.set_shadow(NAME, slot)
+    aws.put_metric("WindowRows", NOW - MINUTE, 4, model=NAME)
+    model = deployment.read()
+    assert model.shadow is not None
+    assert (model.shadow.version, model.shadow.since) == ("3", BEFORE)
+    assert model.newest_metric_at == (NOW - MINUTE).replace(second=0, microsecond=0)
 
 
 def test_a_damaged_record_leaves_out_its_own_part_alone(aws: Account) -> None:

@@ -110,8 +110,10 @@ def test_a_promotion_that_comes_between_is_not_undone_by_the_slot(
 @pytest.mark.parametrize(
     ("limit", "passed", "seconds"),
     [
-        (timedelta(days=1), timedelta(0), 432),
-        (timedelta(days=30), timedelta(0), 900),
+        (timedelta(days=1), timedelta(0), 5),
+        (timedelta(days=1), timedelta(seconds=40), 40),
+        (timedelta(days=1), timedelta(hours=3), 432),
+        (timedelta(days=30), timedelta(days=2), 900),
         (timedelta(minutes=1), timedelta(0), 5),
         (timedelta(days=1), timedelta(days=1) - timedelta(seconds=10), 11),
         (timedelta(days=1), timedelta(days=2), 1),

@@ -10,8 +10,9 @@ from evergreen.clock import Moment
 from evergreen.events import Severity, Trigger, Verdict
 from evergreen.metrics.history import MetricHistory
 from evergreen.release.decision_log import Decider, Decision
+from evergreen.shadow.look import ShadowProgress
 
-StatusPart = Literal["production", "checks", "episodes", "decisions", "metrics"]
+StatusPart = Literal["production", "checks", "episodes", "decisions", "shadow", "metrics"]
 """The parts of a model's status, each read for itself."""
 
 
@@ -119,6 +120,10 @@ class ModelStatus(_Frozen):
     slowest_inference: MetricHistory
     decisions: tuple[DecisionSummary, ...]
     """Newest first."""
+    shadow: ShadowProgress | None = None
+    """The challenger that scores the same rows, if there is one."""
+    newest_metric_at: Moment | None = None
+    """When the newest metric was written, to the minute, or to the hour if that is long ago."""
     unread: tuple[StatusPart, ...] = ()
     """The parts that could not be read. What they would say is missing or empty here."""
 

@@ -51,7 +51,7 @@ class Gaps[Name: str]:
     @property
     def names(self) -> tuple[Name, ...]:
         """The names, in the order in which they were found."""
-        return tuple(self._names)
+        return tuple(dict.fromkeys(self._names))
 
     def fill[T](self, name: Name, read: Future[T], missing: T) -> T:
         """Return what was read, or ``missing`` and remember the gap."""

@@ -13,6 +13,7 @@ from evergreen.drift.episodes.state import read_episodes
 from evergreen.drift.log import DriftDecisionRecord, DriftRecord, PerformanceRecord, latest_checks
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
+from evergreen.metrics.freshness import newest_metrics
 from evergreen.metrics.history import (
     MetricHistory,
     Span,
@@ -31,6 +32,7 @@ from evergreen.reporting.shown import (
     StatusPart,
 )
 from evergreen.reporting.side_by_side import Gaps, SideBySide
+from evergreen.shadow.look import read_look, shadow_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import Production, ProductionPointer
     from evergreen.release.decision_log import DecisionRecord
+    from evergreen.shadow.look import ShadowLook
     from evergreen.storage import Storage
 
 CHECKS = 8
@@ -88,13 +91,19 @@ class StatusReader:
             histories = reading.read(
                 "metrics", lambda: read_metric_history(self.cloudwatch, wanted, span, now)
             )
+            written = reading.read(
+                "metrics", lambda: newest_metrics(self.cloudwatch, self.definitions, now)
+            )
             begun = [self._begin(reading, name, now) for name in self.definitions]
             charts = Gaps[StatusPart]()
             no_data = history_without_data(wanted, span, now)
             read = charts.fill("metrics", histories, no_data)
             series = iter(read)
+            newest = charts.fill("metrics", written, {})
             models = tuple(
-                _model(definition, parts, _next_charts(series), charts.names)
+                _model(definition, parts, _next_charts(series), charts.names).model_copy(
+                    update={"newest_metric_at": newest.get(definition.name)}
+                )
                 for definition, parts in zip(self.definitions.values(), begun, strict=True)
             )
         return Status(stage=self.stage, generated_at=now, models=models)
@@ -108,6 +117,7 @@ class StatusReader:
                 "bucket", lambda: latest_checks(storage, model, now, count=CHECKS, days=CHECK_DAYS)
             ),
             episodes=reading.read("bucket", lambda: read_episodes(storage, model).open),
+            look=reading.read("bucket", lambda: read_look(storage, model)),
             decisions=reading.read(
                 "bucket", lambda: latest_decision_records(storage, model, DECISIONS)
             ),
@@ -121,6 +131,7 @@ class _Parts:
     pointer: Future[ProductionPointer | None]
     checks: Future[list[list[DriftRecord]]]
     episodes: Future[tuple[Episode, ...]]
+    look: Future[ShadowLook | None]
     decisions: Future[list[DecisionRecord]]
 
 
@@ -131,6 +142,8 @@ def _model(
     pointer = gaps.fill("production", parts.pointer, None)
     lines = [line for check in gaps.fill("checks", parts.checks, []) for line in check]
     decisions = gaps.fill("decisions", parts.decisions, [])
+    look = gaps.fill("shadow", parts.look, None)
+    slot = pointer.shadow if pointer else None
     return ModelStatus(
         name=definition.name,
         task=definition.task,
@@ -149,6 +162,7 @@ def _model(
         inference_time=charts.inference_time,
         slowest_inference=charts.slowest_inference,
         decisions=tuple(_decided(record) for record in decisions),
+        shadow=shadow_progress(definition, slot, look) if slot else None,
         unread=(*gaps.names, *unread),
     )
 

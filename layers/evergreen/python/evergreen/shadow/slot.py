@@ -77,8 +77,13 @@ def clear_abandoned_shadow(production: Production, model: str, execution: str) -
 
 
 def seconds_to_wait(definition: ModelDefinition, slot: ShadowSlot, now: datetime) -> int:
-    """Return the seconds until the next comparison: 5 s to 15 min, within the time limit."""
+    """Return the seconds until the next comparison, within the time limit.
+
+    Traffic may bring the rows within seconds, or within days. So the first comparison is soon, and
+    each next one after as much time as has passed, at most a 200th of the limit and 15 minutes.
+    """
     limit = definition.shadow.max_wait
-    step = min(max(int(limit.total_seconds() / _LOOKS), _SHORTEST), _LONGEST)
+    longest = min(max(int(limit.total_seconds() / _LOOKS), _SHORTEST), _LONGEST)
+    step = min(max(int((now - slot.started_at).total_seconds()), _SHORTEST), longest)
     left = int((slot.started_at + limit - now).total_seconds()) + 1
     return max(min(step, left), 1)

@@ -1,0 +1,42 @@
+"""When each model's metrics were last written: whether what a dashboard shows is of now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evergreen.metrics.catalog import BY_METRIC, Metric
+from evergreen.metrics.cloudwatch import Series, SeriesStatistic, Window, read_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+WRITTEN = (Metric.PREDICTIONS, Metric.WINDOW_ROWS, Metric.OLDEST_RAW)
+"""One metric of each writer: a prediction, a drift check, a compaction."""
+_WINDOWS = ((180, timedelta(minutes=1)), (7 * 24, timedelta(hours=1)))
+
+
+def newest_metrics(
+    client: CloudWatchClient, models: Iterable[str], now: datetime
+) -> dict[str, datetime]:
+    """Return the beginning of the newest period with a value, of each model that has one.
+
+    The period is a minute within the last three hours, and before that an hour, a week back.
+    """
+    found: dict[str, datetime] = {}
+    left = list(models)
+    for periods, period in _WINDOWS:
+        wanted = [
+            SeriesStatistic(Series(BY_METRIC[metric], (model,)), "SampleCount")
+            for model in left
+            for metric in WRITTEN
+        ]
+        window = Window.back(now, periods, period)
+        for sample, moment, _ in read_values(client, wanted, window):
+            model = sample.series.values[0]
+            found[model] = max(found.get(model, moment), moment)
+        left = [model for model in left if model not in found]
+    return found
