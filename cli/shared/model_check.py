@@ -23,9 +23,9 @@ from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.drift.detectors.univariate import compare_features
 from evergreen.errors import EvergreenError, ModelDefinitionError
-from evergreen.evaluation.metrics import f1_score, rmse
+from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
-from evergreen.model_definition import load_definition
+from evergreen.model_definition import load_definition, more_is_better
 from evergreen.serving.requests import RequestReader
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
@@ -121,7 +121,8 @@ def check_model(
     if drift:
         say("testing the data for drift against themselves")
         warnings += _drift_on_itself(definition, training)
-    better = scored.metric > naive if definition.metric == "f1" else scored.metric < naive
+    gain = scored.metric - naive
+    better = gain > 0 if more_is_better(definition.metric) else gain < 0
     if not better:
         warnings.append(f"the model is no better than {answer}: the features say nothing new")
     return ModelCheck(
@@ -235,15 +236,23 @@ def _alone(values: Any, target: Any, definition: ModelDefinition) -> float:  # n
 def _naive(
     definition: ModelDefinition, training: pa.Table, truth: NDArray[Any], classes: list[str]
 ) -> tuple[float, str]:
-    if definition.metric == "f1":
-        scores = {
-            name: f1_score(truth, np.full(truth.size, name, dtype=object), classes)
-            for name in classes
+    measure = measure_of(definition)
+    if definition.task == "classification":
+        answers: dict[str, Any] = {name: name for name in classes}
+    else:
+        known = to_target(definition, training)
+        of_quantile = float(known.quantile(measure.quantile))
+        answers = {
+            f"the mean, {known.mean():.4g}": known.mean(),
+            f"the {measure.quantile:g} quantile, {of_quantile:.4g}": of_quantile,
         }
-        best = max(scores, key=scores.__getitem__)
-        return scores[best], f"always answering {best}"
-    mean = float(to_target(definition, training).mean())
-    return rmse(truth, np.full(truth.size, mean)), f"always answering the mean, {mean:.4g}"
+    scores = {
+        name: measure.score(truth, np.full(truth.size, answer, dtype=truth.dtype), classes)
+        for name, answer in answers.items()
+    }
+    choose = max if measure.more_is_better else min
+    best = choose(scores, key=scores.__getitem__)
+    return scores[best], f"always answering {best}"
 
 
 def _drift_on_itself(definition: ModelDefinition, training: pa.Table) -> list[str]:

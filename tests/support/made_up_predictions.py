@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evergreen.evaluation.bootstrap import resample_f1, resample_rmse
+from evergreen.evaluation.bootstrap import resample_labels, resample_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,10 +30,10 @@ def predictions(seed: int, rows: int, champion: float, challenger: float) -> lis
 
 def gains_f1(*sides: Any, **rule: Any) -> NDArray[np.float64]:
     """Return the challenger's improvement in each resample."""
-    champion, challenger = resample_f1(*sides, **rule)
+    champion, challenger = resample_labels(*sides, **rule)
     return np.array(challenger - champion)
 
 
 def gains_rmse(*sides: Any, **rule: Any) -> NDArray[np.float64]:
-    champion, challenger = resample_rmse(*sides, **rule)
+    champion, challenger = resample_numbers(*sides, **rule)
     return np.array(champion - challenger)

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evergreen.evaluation.bootstrap import resample_f1
+from evergreen.evaluation.bootstrap import resample_labels
 from evergreen.evaluation.decision import judge
-from evergreen.evaluation.metrics import f1_score
+from evergreen.evaluation.measure import F1
 from evergreen.model_definition import load_definition
 from models.flight_delay.data import FEATURES, TARGET, load_flights
 from models.flight_delay.training import CATEGORIES, train
@@ -53,11 +53,11 @@ def watch(fraction: float, last: int) -> list[dict[str, Any]]:
         challenger = train(known[inputs], known[TARGET])
         ground_truth = holdout[TARGET].to_numpy().astype(str)
         old, new = (model.predict(holdout[inputs]).astype(str) for model in (champion, challenger))
-        resampled = resample_f1(ground_truth, old, new, _CLASSES)
+        resampled = resample_labels(ground_truth, old, new, _CLASSES)
         comparison = judge(
             definition,
-            f1_score(ground_truth, old, _CLASSES),
-            f1_score(ground_truth, new, _CLASSES),
+            F1.score(ground_truth, old, _CLASSES),
+            F1.score(ground_truth, new, _CLASSES),
             resampled[1] - resampled[0],
             rows=ground_truth.size,
         )

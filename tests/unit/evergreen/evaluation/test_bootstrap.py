@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evergreen.evaluation.metrics import f1_score, rmse
+from evergreen.evaluation.measure import F1
+from evergreen.evaluation.metrics import rmse
 from tests.support.made_up_predictions import gains_f1, gains_rmse, predictions
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def test_drawing_counts_is_drawing_rows() -> None:
     random = np.random.default_rng(2)
     slow = np.array(
         [
-            f1_score(ground_truth[rows], challenger[rows], ["0", "1"])
-            - f1_score(ground_truth[rows], champion[rows], ["0", "1"])
+            F1.score(ground_truth[rows], challenger[rows], ["0", "1"])
+            - F1.score(ground_truth[rows], champion[rows], ["0", "1"])
             for rows in random.integers(300, size=(1500, 300))
         ]
     )

@@ -7,7 +7,7 @@ import pytest
 
 from evergreen.evaluation.comparison import SegmentResult
 from evergreen.evaluation.decision import judge
-from evergreen.evaluation.metrics import f1_score
+from evergreen.evaluation.measure import F1
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 from tests.support.made_up_predictions import gains_f1, predictions
 
@@ -30,8 +30,8 @@ def verdict(seed: int, champion: float, challenger: float, **rule: Any) -> Compa
     improvements = gains_f1(ground_truth, old, new, ["0", "1"], resamples=500)
     return judge(
         definition(**rule),
-        f1_score(ground_truth, old, ["0", "1"]),
-        f1_score(ground_truth, new, ["0", "1"]),
+        F1.score(ground_truth, old, ["0", "1"]),
+        F1.score(ground_truth, new, ["0", "1"]),
         improvements,
         rows=1000,
     )

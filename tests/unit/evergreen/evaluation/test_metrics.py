@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from evergreen.evaluation.measure import F1
 from evergreen.evaluation.metrics import (
     block_length,
-    f1_score,
     rmse,
     scaled_error,
 )
@@ -35,7 +35,7 @@ def test_macro_f1_is_scikit_learns(pairs: list[tuple[Any, Any]]) -> None:
     expected = metrics.f1_score(
         ground_truth, predicted, labels=list("abc"), average="macro", zero_division=0
     )
-    assert f1_score(ground_truth, predicted, "abc") == pytest.approx(expected)
+    assert F1.score(ground_truth, predicted, "abc") == pytest.approx(expected)
 
 
 @given(st.lists(st.tuples(st.sampled_from("01"), st.sampled_from("01")), min_size=1))
@@ -44,12 +44,12 @@ def test_binary_f1_is_that_of_the_last_class(pairs: list[tuple[Any, Any]]) -> No
     expected = metrics.f1_score(
         ground_truth, predicted, pos_label="1", zero_division=0, labels=["0", "1"]
     )
-    assert f1_score(ground_truth, predicted, ["0", "1"]) == pytest.approx(expected)
+    assert F1.score(ground_truth, predicted, ["0", "1"]) == pytest.approx(expected)
 
 
 def test_a_holdout_of_one_class_is_still_scored_on_the_positive_one() -> None:
-    assert f1_score(labels(["0", "0"]), labels(["0", "0"]), ["0", "1"]) == 0
-    assert f1_score(labels(["0", "0"]), labels(["0", "0"]), ["0"]) == 1
+    assert F1.score(labels(["0", "0"]), labels(["0", "0"]), ["0", "1"]) == 0
+    assert F1.score(labels(["0", "0"]), labels(["0", "0"]), ["0"]) == 1
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1))

@@ -15,32 +15,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.evaluation.metrics import f1_of_counts
+from evergreen.evaluation.measure import F1, RMSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from evergreen.evaluation.measure import Measure
+
 RESAMPLES = 1000
 _DRAWS_AT_ONCE = 4_000_000
 """Row numbers held in memory at once while resampling: 32 MB."""
 
 
-def resample_f1(
+def resample_labels(
     ground_truth: NDArray[np.object_],
     champion: NDArray[np.object_],
     challenger: NDArray[np.object_],
     classes: Sequence[str],
     *,
+    measure: Measure = F1,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Return both models' F1 in each resample, shape (2, resamples): champion, challenger.
+    """Return both models' metric in each resample, shape (2, resamples): champion, challenger.
 
-    F1 only depends on how often each triple (label, champion, challenger) occurs, and drawing n
-    rows with replacement draws these counts from a multinomial distribution. Drawing the counts
-    directly is therefore the same bootstrap, in time and memory that do not grow with n.
+    A metric of classes only depends on how often each triple (label, champion, challenger) occurs,
+    and drawing n rows with replacement draws these counts from a multinomial distribution. Drawing
+    the counts directly is therefore the same bootstrap, in time and memory that do not grow with n.
 
     Parameters
     ----------
@@ -48,6 +51,8 @@ def resample_f1(
         n labels each, as text.
     classes
         All classes. They include those of the n labels.
+    measure
+        The metric.
     seed
         Seed of the draws.
     resamples
@@ -62,24 +67,27 @@ def resample_f1(
     draws = np.random.default_rng(seed).multinomial(
         ground_truth.size, counts / ground_truth.size, resamples
     )
-    return np.stack([f1_of_counts(true, answer, draws, classes) for answer in answers])
+    return np.stack([measure.of_counts(true, answer, draws, classes) for answer in answers])
 
 
-def resample_rmse(
+def resample_numbers(
     ground_truth: NDArray[np.float64],
     champion: NDArray[np.float64],
     challenger: NDArray[np.float64],
     *,
+    measure: Measure = RMSE,
     block: int = 1,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Return both models' RMSE in each resample, shape (2, resamples): champion, challenger.
+    """Return both models' metric in each resample, shape (2, resamples): champion, challenger.
 
     Parameters
     ----------
     ground_truth, champion, challenger
         n values each, in the unit of the target; in time order where ``block`` is over 1.
+    measure
+        The metric.
     block
         How many consecutive rows are drawn together; 1 draws each row on its own.
     seed
@@ -88,13 +96,18 @@ def resample_rmse(
         Number of draws.
     """
     random = np.random.default_rng(seed)
-    squares = np.stack([(ground_truth - champion) ** 2, (ground_truth - challenger) ** 2])
+    terms = [measure.terms(ground_truth, side) for side in (champion, challenger)]
     at_once = max(_DRAWS_AT_ONCE // ground_truth.size, 1)
     blocks = math.ceil(ground_truth.size / block)
-    errors = []
+    scores = []
     for first in range(0, resamples, at_once):
         count = min(at_once, resamples - first)
         starts = random.integers(ground_truth.size - block + 1, size=(count, blocks, 1))
         rows = (starts + np.arange(block)).reshape(count, -1)[:, : ground_truth.size]
-        errors.append(np.sqrt([model[rows].mean(axis=1) for model in squares]))
-    return np.concatenate(errors, axis=1)
+        scores.append(
+            [
+                measure.of_means(np.stack([term[rows].mean(axis=1) for term in side]))
+                for side in terms
+            ]
+        )
+    return np.concatenate(scores, axis=1)

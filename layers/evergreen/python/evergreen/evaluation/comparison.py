@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.model_definition import ModelMetric
+
 
 class SegmentResult(BaseModel):
     """How both models did on one segment of the holdout."""
@@ -42,7 +44,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     decision: Literal["promote", "reject"]
-    metric: Literal["f1", "rmse"]
+    metric: ModelMetric
     metric_champion: float | None
     """None where nothing was in production to compare with."""
     metric_challenger: float

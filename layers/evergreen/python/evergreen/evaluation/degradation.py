@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.evaluation.metrics import block_length, f1_of_counts
+from evergreen.evaluation.measure import measure_of
+from evergreen.evaluation.metrics import block_length
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from evergreen.evaluation.measure import Measure
     from evergreen.model_definition import ModelDefinition
 
 SHUFFLES = 4_999
 """Number of random permutations of the rows."""
 _MAX_BLOCKS = 10_000
-"""Largest number of blocks per side that the RMSE test permutes. A block is one row, or several
-consecutive rows of a time series."""
+"""Largest number of blocks per side that the test of numbers permutes. A block is one row, or
+several consecutive rows of a time series."""
 _CELLS = 2_000_000  # block sums permuted at a time: 16 MB
 _LABEL, _OUTPUT = "label", "model_output"
 _SEED = 20130101
@@ -65,20 +67,23 @@ def measure_degradation(
         classification, otherwise numbers in the unit of the target.
     """
     rng = np.random.default_rng(_SEED)
-    if definition.metric == "f1":
-        here, there, by_chance = _permute_f1(newer, older, rng)
-        worse = by_chance <= here - there
+    measure = measure_of(definition)
+    if definition.task == "classification":
+        here, there, by_chance = _permute_labels(measure, newer, older, rng)
+        difference = here - there
     else:
-        here, there, difference, by_chance = _permute_rmse(definition, newer, older, rng)
-        worse = by_chance >= difference
+        block = block_length(definition, min(newer.num_rows, older.num_rows))
+        here, there, difference, by_chance = _permute_numbers(measure, block, newer, older, rng)
+    worse = by_chance <= difference if measure.more_is_better else by_chance >= difference
     return Degradation(here, there, by_chance, (1 + int(worse.sum())) / (1 + SHUFFLES))
 
 
-def _permute_f1(
-    newer: pa.Table, older: pa.Table, rng: np.random.Generator
+def _permute_labels(
+    measure: Measure, newer: pa.Table, older: pa.Table, rng: np.random.Generator
 ) -> tuple[float, float, NDArray[np.float64]]:
-    # F1 depends only on how often each pair (label, prediction) occurs. A random permutation draws
-    # these counts from a hypergeometric distribution. So the cost does not grow with the rows.
+    # The metric depends only on how often each pair (label, prediction) occurs. A random
+    # permutation draws these counts from a hypergeometric distribution. So the cost does not grow
+    # with the rows.
     ours, theirs = _pair_counts(newer), _pair_counts(older)
     pairs = sorted({*ours, *theirs})
     ground_truth, answers = np.array(pairs).T
@@ -89,8 +94,8 @@ def _permute_f1(
     )
     counts = np.vstack([window, permuted])
     classes = sorted({*ground_truth.tolist(), *answers.tolist()})
-    here = f1_of_counts(ground_truth, answers, counts, classes)
-    there = f1_of_counts(ground_truth, answers, pooled - counts, classes)
+    here = measure.of_counts(ground_truth, answers, counts, classes)
+    there = measure.of_counts(ground_truth, answers, pooled - counts, classes)
     return float(here[0]), float(there[0]), (here - there)[1:]
 
 
@@ -100,34 +105,39 @@ def _pair_counts(table: pa.Table) -> dict[tuple[str, str], int]:
     return {(label, output): count for label, output, count in zip(*columns, strict=True)}
 
 
-def _permute_rmse(
-    definition: ModelDefinition, newer: pa.Table, older: pa.Table, rng: np.random.Generator
+def _permute_numbers(
+    measure: Measure, block: int, newer: pa.Table, older: pa.Table, rng: np.random.Generator
 ) -> tuple[float, float, float, NDArray[np.float64]]:
-    squares = [_squared_errors(table) for table in (newer, older)]
-    block = block_length(definition, min(side.size for side in squares))
-    sums = [_block_sums(side, block, rng) for side in squares]
-    pooled, count = np.concatenate(sums), sums[0].size
-    windows = [sums[0].sum(keepdims=True)]
-    at_once = max(_CELLS // pooled.size, 1)
+    terms = [_terms(measure, table) for table in (newer, older)]
+    sums = [_block_sums(side, block, rng) for side in terms]
+    pooled, count = np.concatenate(sums, axis=1), sums[0].shape[1]
+    blocks = pooled.shape[1]
+    windows = [sums[0].sum(axis=1, keepdims=True)]
+    at_once = max(_CELLS // blocks, 1)
     for first in range(0, SHUFFLES, at_once):
-        tables = np.tile(pooled, (min(at_once, SHUFFLES - first), 1))
-        windows.append(rng.permuted(tables, axis=1)[:, :count].sum(axis=1))
-    window = np.concatenate(windows)
-    # Sums in another order differ in their last digits; a sum of squares must not be below zero.
-    others = np.maximum(pooled.sum() - window, 0.0)
-    differences = np.sqrt(window / (count * block))
-    differences -= np.sqrt(others / ((pooled.size - count) * block))
-    here, there = (float(np.sqrt(side.mean())) for side in squares)
+        orders = np.tile(np.arange(blocks), (min(at_once, SHUFFLES - first), 1))
+        chosen = rng.permuted(orders, axis=1)[:, :count]
+        windows.append(np.stack([term[chosen].sum(axis=1) for term in pooled]))
+    window = np.concatenate(windows, axis=1)
+    others = pooled.sum(axis=1, keepdims=True) - window
+    if measure.name == "rmse":
+        # Sums in another order differ in their last digits; one of squares must not be below zero.
+        others = np.maximum(others, 0.0)
+    differences = measure.of_means(window / (count * block))
+    differences = differences - measure.of_means(others / ((blocks - count) * block))
+    here, there = (float(measure.of_means(side.mean(axis=1))) for side in terms)
     return here, there, float(differences[0]), differences[1:]
 
 
-def _squared_errors(table: pa.Table) -> NDArray[np.float64]:
+def _terms(measure: Measure, table: pa.Table) -> NDArray[np.float64]:
     ground_truth, answers = (table[name].to_numpy() for name in (_LABEL, _OUTPUT))
-    return np.asarray((ground_truth - answers) ** 2)
+    return measure.terms(ground_truth, answers)
 
 
 def _block_sums(
-    squares: NDArray[np.float64], block: int, rng: np.random.Generator
+    terms: NDArray[np.float64], block: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    sums = squares[: squares.size // block * block].reshape(-1, block).sum(axis=1)
-    return sums if sums.size <= _MAX_BLOCKS else rng.choice(sums, _MAX_BLOCKS, replace=False)
+    """Return the sums of blocks of rows, shape (terms, blocks)."""
+    count = terms.shape[1] // block
+    sums = terms[:, : count * block].reshape(len(terms), count, block).sum(axis=2)
+    return sums if count <= _MAX_BLOCKS else rng.choice(sums, _MAX_BLOCKS, replace=False, axis=1)

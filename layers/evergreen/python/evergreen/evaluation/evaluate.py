@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evergreen.datasets.overlap import rows_in_common
-from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
+from evergreen.evaluation.bootstrap import RESAMPLES, resample_labels, resample_numbers
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import judge
+from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
 from evergreen.evaluation.rolling_origin import RollingOriginWindow, evaluate_rolling_origin
 from evergreen.evaluation.scoring import (
@@ -224,12 +225,14 @@ def _improvements(
     resamples: int,
 ) -> NDArray[np.float64]:
     sides = (ground_truth, champion.outputs, challenger.outputs)
-    if definition.metric == "f1":
-        old, new = resample_f1(*sides, classes, seed=seed, resamples=resamples)
-    else:  # of errors, less is better
+    measure = measure_of(definition)
+    drawn: dict[str, Any] = {"measure": measure, "seed": seed, "resamples": resamples}
+    if definition.task == "classification":
+        old, new = resample_labels(*sides, classes, **drawn)
+    else:
         block = block_length(definition, ground_truth.size)
-        new, old = resample_rmse(*sides, block=block, seed=seed, resamples=resamples)
-    improvements: NDArray[np.float64] = new - old
+        old, new = resample_numbers(*sides, block=block, **drawn)
+    improvements: NDArray[np.float64] = new - old if measure.more_is_better else old - new
     return improvements
 
 

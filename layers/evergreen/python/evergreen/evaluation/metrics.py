@@ -1,11 +1,10 @@
 """Metrics of models: the one that decides, and the others that are shown.
 
-Classification: F1 decides. Also shown are the area under the ROC curve and the log loss
-(:mod:`evergreen.evaluation.probability_metrics`). Regression and time series: the root mean squared
-error decides. Also shown is the mean absolute error, and for a time series also the mean
-absolute scaled error against the seasonal naive forecast (R. Hyndman and A. Koehler, "Another look
-at measures of forecast accuracy", *International Journal of Forecasting* 22, 2006), the RMSE of
-that forecast, and the RMSE in the worst window of the holdout
+:mod:`evergreen.evaluation.measure` has the metrics that may decide. For classes the area under the
+ROC curve and the log loss are shown too (:mod:`evergreen.evaluation.probability_metrics`), and for
+a time series the mean absolute scaled error against the seasonal naive forecast (R. Hyndman and A.
+Koehler, "Another look at measures of forecast accuracy", *International Journal of Forecasting* 22,
+2006), the RMSE of that forecast, and the RMSE in the worst window of the holdout
 (:mod:`evergreen.evaluation.rolling_origin`).
 
 This module needs only numpy: the shadow comparison imports it, and its layer has no scikit-learn.
@@ -26,35 +25,17 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 
-def f1_score(
-    ground_truth: NDArray[np.object_], predicted: NDArray[np.object_], classes: Sequence[str]
-) -> float:
-    """Return the F1 score of class labels.
-
-    With up to two classes it is the F1 of the positive class, the last one in sorted order (as
-    scikit-learn counts: ``1`` of ``0, 1``, ``yes`` of ``no, yes``); with more it is the unweighted
-    mean of the F1 of each. A class that is neither true nor predicted anywhere scores 0.
-
-    Parameters
-    ----------
-    ground_truth, predicted
-        n labels each, as text.
-    classes
-        Every class there is, whether or not it occurs in these rows.
-    """
-    cells, counts = np.unique(
-        np.stack([ground_truth, predicted]).astype(str), axis=1, return_counts=True
-    )
-    return float(f1_of_counts(cells[0], cells[1], counts[np.newaxis], classes)[0])
-
-
 def f1_of_counts(
     true: NDArray[np.str_],
     predicted: NDArray[np.str_],
     counts: NDArray[np.int64],
     classes: Sequence[str],
 ) -> NDArray[np.float64]:
-    """Return the F1 score of each of several tables of counts, as :func:`f1_score` defines it.
+    """Return the F1 score of each of several tables of counts.
+
+    With up to two classes it is the F1 of the last one in sorted order (as scikit-learn counts:
+    ``1`` of ``0, 1``, ``yes`` of ``no, yes``); with more it is the unweighted mean of the F1 of
+    each. A class that is neither true nor predicted anywhere scores 0.
 
     Parameters
     ----------

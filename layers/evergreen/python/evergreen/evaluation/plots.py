@@ -35,7 +35,7 @@ def plots(evaluation: EvaluationResult) -> dict[str, Figure]:
     ``residuals`` and ``residual_histogram``. Time series also: ``forecasts`` and ``origins``.
     Where there was a champion: ``improvement``.
     """
-    if evaluation.definition.metric == "f1":
+    if evaluation.definition.task == "classification":
         figures = {"confusion": _confusion(evaluation)}
         if any(model.probabilities is not None for _, model, _ in _models(evaluation)):
             figures["calibration"] = _calibration(evaluation)
@@ -60,6 +60,10 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=110)
 
 
+def _title(evaluation: EvaluationResult, name: str, model: ScoredPredictions) -> str:
+    return f"{name}: {evaluation.definition.metric} {model.metric:.4g}"
+
+
 def _confusion(evaluation: EvaluationResult) -> Figure:
     models = _models(evaluation)
     figure = _figure(4.6 * len(models), 4.4)
@@ -81,7 +85,7 @@ def _confusion(evaluation: EvaluationResult) -> Figure:
         ticks = range(len(table.labels))
         axis.set_xticks(ticks, table.labels, rotation=45 if len(table.labels) > 4 else 0)
         axis.set_yticks(ticks, table.labels)
-        axis.set(xlabel="said", ylabel="true", title=f"{name}: F1 {model.metric:.4f}")
+        axis.set(xlabel="said", ylabel="true", title=_title(evaluation, name, model))
     figure.suptitle("Rows, and their share of the true class")
     return figure
 
@@ -128,7 +132,7 @@ def _residuals(evaluation: EvaluationResult) -> Figure:
             linewidths=0,
         )
         axis.axhline(0, color=_GROUND_TRUTH, linewidth=1)
-        axis.set(xlabel="predicted", title=f"{name}: RMSE {model.metric:.4g}")
+        axis.set(xlabel="predicted", title=_title(evaluation, name, model))
     axes[0].set_ylabel("true minus predicted")
     return figure
 

@@ -22,6 +22,7 @@ from evergreen.clock import to_text
 from evergreen.evaluation.calibration import reliability
 from evergreen.evaluation.confusion import confusion
 from evergreen.evaluation.plots import plots
+from evergreen.model_definition import more_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,7 +78,7 @@ def report_data(evaluation: EvaluationResult, context: EvaluationContext) -> dic
 
 
 def _answers(evaluation: EvaluationResult, model: ScoredPredictions) -> dict[str, Any]:
-    if evaluation.definition.metric != "f1":
+    if evaluation.definition.task != "classification":
         quantiles = np.quantile(evaluation.ground_truth - model.outputs, _QUANTILES).tolist()
         return {
             "residual_quantiles": {
@@ -182,7 +183,7 @@ def _segments(evaluation: EvaluationResult) -> list[str]:
     ]
     marked = [segment.refused for segment in evaluation.segments]
     allowed = evaluation.definition.evaluation.max_segment_regression
-    unit = "points" if evaluation.comparison.metric == "f1" else "of the champion's"
+    unit = "points" if more_is_better(evaluation.comparison.metric) else "of the champion's"
     return [
         (
             f"<h2>Protected segments</h2><p>Allowed to be worse by {allowed:g} {unit}; "

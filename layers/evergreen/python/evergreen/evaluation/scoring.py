@@ -11,7 +11,7 @@ from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.served import served_definition
 from evergreen.datasets.schema import to_columns
 from evergreen.errors import BundleError, NotEnoughDataError
-from evergreen.evaluation.metrics import f1_score, rmse
+from evergreen.evaluation.measure import F1, RMSE, Measure, measure_of
 from evergreen.evaluation.probability_metrics import classification_scores
 from evergreen.evaluation.rolling_origin import forecast_scores
 
@@ -48,7 +48,7 @@ def ground_truth_of(definition: ModelDefinition, table: pa.Table) -> NDArray[Any
     if not table.num_rows:
         raise NotEnoughDataError("the holdout has no rows to compare on", where=definition.name)
     ground_truth = np.array(table[definition.target].to_pylist(), dtype=object)
-    return ground_truth if definition.metric == "f1" else ground_truth.astype(np.float64)
+    return ground_truth if definition.task == "classification" else ground_truth.astype(np.float64)
 
 
 def score_predictions(
@@ -85,25 +85,30 @@ def score_predictions(
     columns = to_columns(served_definition(definition, bundle.signature), table)
     outputs = predictor.predict(columns).outputs
     known = tuple(predictor.signature.classes or ())
-    if definition.metric == "f1":
+    measure = measure_of(definition)
+    if definition.task == "classification":
         labels = np.array([str(label) for label in outputs], dtype=object)
         probabilities = predictor.probabilities(columns)
+        beside: dict[str, float] = (
+            {} if measure.name == "f1" else {"f1": F1.score(ground_truth, labels, classes)}
+        )
+        if probabilities is not None:
+            beside |= classification_scores(ground_truth, probabilities, known)
         return ScoredPredictions(
             outputs=labels,
             probabilities=probabilities,
             classes=known,
-            metric=f1_score(ground_truth, labels, classes),
-            beside={}
-            if probabilities is None
-            else classification_scores(ground_truth, probabilities, known),
+            metric=measure.score(ground_truth, labels, classes),
+            beside=beside,
         )
     numbers = np.array(outputs, dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise BundleError("answers that are not finite numbers", where=definition.name)
-    beside = {"mae": float(np.mean(np.abs(ground_truth - numbers)))}
+    others = (each for each in (RMSE, Measure("mae")) if each.name != measure.name)
+    beside = {each.name: each.score(ground_truth, numbers) for each in others}
     if definition.forecast is not None:
         beside |= forecast_scores(definition, ground_truth, numbers, table, training)
-    return ScoredPredictions(numbers, None, (), rmse(ground_truth, numbers), beside)
+    return ScoredPredictions(numbers, None, (), measure.score(ground_truth, numbers), beside)
 
 
 def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:

@@ -5,10 +5,11 @@ A better average can hide that the predictions for one airline got worse. Each f
 many values one for each quarter of the rows, and one for missing values. In each segment, champion
 and challenger are compared on the same rows.
 
-Worse by more than ``evaluation.max_segment_regression`` means: F1 is lower by more than that, RMSE
-is higher by more than that share of the champion's. The two rules differ because F1 has no
-unit, and a share of a small F1 would be a tiny difference. RMSE has the unit of the target, so a
-fixed number would be too strict for one model and too loose for another.
+Worse by more than ``evaluation.max_segment_regression`` means: a metric such as F1, of which more
+is better, is lower by more than that; one such as RMSE is higher by more than that share of the
+champion's. The two rules differ because F1 has no unit, and a share of a small F1 would be a tiny
+difference. RMSE has the unit of the target, so a fixed number would be too strict for one model and
+too loose for another.
 
 Scores of small segments vary a lot. A challenger is refused only on strong evidence. The paired
 bootstrap (:mod:`evergreen.evaluation.bootstrap`) gives the mean and the spread of the difference.
@@ -30,9 +31,10 @@ import numpy as np
 
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
-from evergreen.evaluation.bootstrap import RESAMPLES, resample_f1, resample_rmse
+from evergreen.evaluation.bootstrap import RESAMPLES, resample_labels, resample_numbers
 from evergreen.evaluation.comparison import SegmentResult
-from evergreen.evaluation.metrics import block_length, f1_score, rmse
+from evergreen.evaluation.measure import measure_of
+from evergreen.evaluation.metrics import block_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -154,9 +156,7 @@ def _score(
     predicted: NDArray[Any],
     classes: Sequence[str],
 ) -> float:
-    if definition.metric == "f1":
-        return f1_score(ground_truth, predicted, classes)
-    return rmse(ground_truth, predicted)
+    return measure_of(definition).score(ground_truth, predicted, classes)
 
 
 def _probability_worse(
@@ -169,21 +169,15 @@ def _probability_worse(
     resamples: int,
 ) -> float:
     allowed = definition.evaluation.max_segment_regression
-    if definition.metric == "f1":
-        old, new = resample_f1(
-            ground_truth, champion, challenger, classes, seed=seed, resamples=resamples
-        )
-        worse = old - new - allowed
+    measure = measure_of(definition)
+    sides = (ground_truth, champion, challenger)
+    drawn: dict[str, Any] = {"measure": measure, "seed": seed, "resamples": resamples}
+    if definition.task == "classification":
+        old, new = resample_labels(*sides, classes, **drawn)
     else:
-        old, new = resample_rmse(
-            ground_truth,
-            champion,
-            challenger,
-            block=block_length(definition, ground_truth.size),
-            seed=seed,
-            resamples=resamples,
-        )
-        worse = new - old * (1 + allowed)
+        block = block_length(definition, ground_truth.size)
+        old, new = resample_numbers(*sides, block=block, **drawn)
+    worse = old - new - allowed if measure.more_is_better else new - old * (1 + allowed)
     mean, spread = float(worse.mean()), float(worse.std())
     if math.isclose(spread, 0.0, abs_tol=1e-15):
         return float(mean > 0)

@@ -28,7 +28,7 @@ class MeasuredPerformance(EventPart):
     """The metric on the labelled rows of the window."""
 
     metric: str
-    """Name of the metric: ``f1`` or ``rmse``."""
+    """Name of the metric, such as ``f1`` or ``rmse``."""
     value: float
     """Its value in the window."""
     promoted: float

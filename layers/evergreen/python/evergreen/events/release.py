@@ -54,7 +54,7 @@ class DecisionEvent(Event):
     """Id of its MLflow run."""
     decision_record: str
     """URI of the decision record in the data bucket."""
-    metric: Literal["f1", "rmse"] | None = None
+    metric: str | None = None
     """Metric that decided."""
     metric_champion: float | None = None
     """Its value for the champion on the holdout."""

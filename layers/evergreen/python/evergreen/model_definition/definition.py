@@ -9,7 +9,12 @@ from pydantic import Field, model_validator
 
 from evergreen.model_definition.base import Name, Strict
 from evergreen.model_definition.drift import Drift
-from evergreen.model_definition.evaluation import Evaluation
+from evergreen.model_definition.evaluation import (
+    CLASS_METRICS,
+    NUMBER_METRICS,
+    Evaluation,
+    ModelMetric,
+)
 from evergreen.model_definition.features import Feature
 from evergreen.model_definition.forecast import Forecast
 from evergreen.model_definition.ground_truth import GroundTruth
@@ -64,7 +69,7 @@ class ModelDefinition(Strict):
     """Whether production goes back by itself after a promotion."""
 
     @property
-    def metric(self) -> Literal["f1", "rmse"]:
+    def metric(self) -> ModelMetric:
         """The metric that decides; F1 for classification and RMSE otherwise unless set."""
         return self.evaluation.metric or ("f1" if self.task == "classification" else "rmse")
 
@@ -101,14 +106,25 @@ class ModelDefinition(Strict):
         if naive and (naive not in self.features or not self.features[naive].is_numeric):
             raise ValueError(f"forecast.seasonal_naive {naive!r} is not a numeric feature")
         classification = self.task == "classification"
-        if self.evaluation.metric and classification != (self.evaluation.metric == "f1"):
-            raise ValueError(f"evaluation.metric {self.metric!r} does not fit task {self.task!r}")
+        self._evaluation_fits()
         truth = self.ground_truth
         if not classification and truth.classes is not None:
             raise ValueError(f"ground_truth.classes does not fit task {self.task!r}")
         if classification and (truth.min is not None or truth.max is not None):
             raise ValueError("ground_truth.min and max do not fit task 'classification'")
         return self
+
+    def _evaluation_fits(self) -> None:
+        classification = self.task == "classification"
+        fitting = CLASS_METRICS if classification else NUMBER_METRICS
+        if self.metric not in fitting:
+            raise ValueError(
+                f"evaluation.metric {self.metric!r} does not fit task {self.task!r} "
+                f"(allowed: {', '.join(fitting)})"
+            )
+        for key in ("positive", "threshold"):
+            if getattr(self.evaluation, key) is not None and not classification:
+                raise ValueError(f"evaluation.{key} does not fit task {self.task!r}")
 
     def _segments_fit(self) -> None:
         segments = self.evaluation.segments

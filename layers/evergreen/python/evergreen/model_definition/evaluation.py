@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from evergreen.model_definition.base import Strict
 
+CLASS_METRICS = (
+    *("f1", "f1_macro", "f1_weighted", "accuracy"),
+    *("balanced_accuracy", "mcc", "precision", "recall"),
+)
+"""Metrics of classes; more is better."""
+NUMBER_METRICS = ("rmse", "mae", "mape", "smape", "r2", "pinball")
+"""Metrics of numbers; less is better, but for R squared."""
+ModelMetric = Literal[
+    "f1",
+    "f1_macro",
+    "f1_weighted",
+    "accuracy",
+    "balanced_accuracy",
+    "mcc",
+    "precision",
+    "recall",
+    "rmse",
+    "mae",
+    "mape",
+    "smape",
+    "r2",
+    "pinball",
+]
+
+
+def more_is_better(metric: str) -> bool:
+    """Return whether a larger value of a metric is a better one."""
+    return metric in {*CLASS_METRICS, "r2"}
+
 
 class Evaluation(Strict):
     """How champion and challenger are compared."""
 
-    metric: Literal["f1", "rmse"] | None = None
-    """Metric that decides. Without it: ``f1`` for classification, ``rmse`` for the other tasks.
-    ``f1`` belongs to classification only, ``rmse`` to the others."""
+    metric: ModelMetric | None = None
+    """Metric that decides. Without it: ``f1`` for classification, ``rmse`` for the other tasks. For
+    classification: ``f1``, ``f1_macro``, ``f1_weighted``, ``accuracy``, ``balanced_accuracy``,
+    ``mcc``, ``precision``, ``recall``. For the others: ``rmse``, ``mae``, ``mape``, ``smape``,
+    ``r2``, ``pinball``. ``docs/evaluation.md`` defines each."""
+    positive: str | None = None
+    """Of two classes the one that ``f1``, ``precision`` and ``recall`` are about; without it the
+    last one in sorted order (``1`` of ``0, 1``). Write booleans as ``"True"`` and ``"False"``."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] | None = None
+    """Least probability with which the last of two classes, in sorted order, is predicted. Without
+    it the more probable class is. ``tuned``: the value whose ``metric`` is best on the newest fifth
+    of the training rows, by a model fitted on the others; training then takes about twice as long.
+    It is part of the bundle, so evaluation and serving decide by it too."""
+    quantile: float = Field(default=0.5, gt=0, lt=1)
+    """The quantile that ``pinball`` scores."""
     min_improvement: float = Field(default=0.0, ge=0)
-    """Least improvement of the metric that counts as better: F1 in points (0.01: from .50 to .51),
-    RMSE in the unit of the target. A challenger is promoted if it improves by more than this with
-    probability ``confidence``. The same rule decides whether training takes a shorter window of
-    rows than ``[retraining] training_window_rows``: a large value also keeps training on old
-    rows."""
+    """Least improvement of the metric that counts as better: in points of a score (0.01: F1 from
+    .50 to .51), and in the unit of the target for RMSE, MAE and pinball. A challenger is promoted
+    if it improves by more than this with probability ``confidence``. The same rule decides whether
+    training takes a shorter window of rows than ``[retraining] training_window_rows``: a large
+    value also keeps training on old rows."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Probability with which the challenger must be better on the holdout (paired bootstrap). It
     also decides about shorter training windows, and with which probability a challenger in the
@@ -49,8 +90,9 @@ class Evaluation(Strict):
     challenger that is clearly worse in one of them is not promoted. A feature in
     ``[request_log] redact`` cannot be one."""
     max_segment_regression: float = Field(default=0.05, ge=0)
-    """How much worse a challenger may be in a segment: F1 in points (0.05: from .50 to .45), RMSE
-    as a share of the champion's RMSE there (0.05: from 10 to 10.5)."""
+    """How much worse a challenger may be in a segment: in points where more is better (0.05:
+    F1 from .50 to .45), otherwise as a share of the champion's metric there (0.05: RMSE from 10 to
+    10.5)."""
     min_segment_rows: int = Field(default=100, ge=20)
     """Fewest rows of the holdout with which a segment can refuse a challenger. Smaller segments
     are shown in the report and decide nothing."""

@@ -24,8 +24,9 @@ from scipy.stats import ks_2samp
 
 from evergreen.bundle.served import with_known_labels
 from evergreen.bundle.store import read_signature
-from evergreen.evaluation.bootstrap import resample_f1, resample_rmse
-from evergreen.evaluation.metrics import block_length, f1_score, rmse
+from evergreen.evaluation.bootstrap import resample_labels, resample_numbers
+from evergreen.evaluation.measure import measure_of
+from evergreen.evaluation.metrics import block_length
 from evergreen.shadow.scorer import ERRORS
 
 if TYPE_CHECKING:
@@ -239,21 +240,18 @@ def _against_ground_truth(
         return found
     sides = [_outputs(known, prefix) for prefix in ("", _CHALLENGER)]
     ground_truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
-    if definition.metric == "f1":
-        classes = signature.classes or ()
-        metrics = [f1_score(ground_truth, side, classes) for side in sides]
-    else:
-        metrics = [rmse(ground_truth, side) for side in sides]
+    measure = measure_of(definition)
+    classes = signature.classes or ()
+    metrics = [measure.score(ground_truth, side, classes) for side in sides]
     found |= {"metric_champion": metrics[0], "metric_challenger": metrics[1]}
     if known.num_rows < MIN_LABELLED:
         return found
-    if definition.metric == "f1":
-        draws = resample_f1(ground_truth, sides[0], sides[1], classes)
-        worse = draws[1] < draws[0]
+    if definition.task == "classification":
+        old, new = resample_labels(ground_truth, sides[0], sides[1], classes, measure=measure)
     else:
         block = block_length(definition, known.num_rows)
-        draws = resample_rmse(ground_truth, sides[0], sides[1], block=block)
-        worse = draws[1] > draws[0]
+        old, new = resample_numbers(ground_truth, *sides, measure=measure, block=block)
+    worse = new < old if measure.more_is_better else new > old
     return found | {"probability_worse": float(np.mean(worse))}
 
 

@@ -23,6 +23,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, RobustScaler, StandardScaler
@@ -70,6 +71,8 @@ def without_decision(estimator: Any, where: str) -> Decided:  # noqa: ANN401 - n
     """
     if hasattr(estimator, "best_estimator_"):
         return without_decision(estimator.best_estimator_, where)
+    if isinstance(estimator, FrozenEstimator):
+        return without_decision(estimator.estimator, where)
     if not isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return Decided(estimator)
     inner = without_decision(estimator.estimator_, where).estimator

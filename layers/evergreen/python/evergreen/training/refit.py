@@ -31,7 +31,7 @@ import pyarrow.compute as pc
 from evergreen.bundle.content import VersionBundles
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split
-from evergreen.evaluation.bootstrap import resample_rmse
+from evergreen.evaluation.bootstrap import resample_numbers
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.metrics import block_length
 from evergreen.training.onnx_export import export_bundle
@@ -125,7 +125,7 @@ def why_not(
         )
     for name, own, apart in _distances(found):
         block = block_length(definition, own.size)
-        drawn = resample_rmse(np.zeros(own.size), own, apart, block=block)
+        drawn = resample_numbers(np.zeros(own.size), own, apart, block=block)
         if np.mean(drawn[1] > drawn[0]) >= sure:
             return (
                 f"the {name} of both fits differ on the holdout by {_rms(apart):.4g}, more than "
@@ -162,7 +162,7 @@ def _distances(
     """
     truth, judged, refit = found.ground_truth, found.champion, found.challenger
     assert judged is not None
-    if found.definition.metric != "f1":
+    if found.definition.task != "classification":
         own, apart = np.abs(truth - judged.outputs), np.abs(refit.outputs - judged.outputs)
         return [("outputs", own, apart)]
     own, apart = ((side != judged.outputs).astype(np.float64) for side in (truth, refit.outputs))

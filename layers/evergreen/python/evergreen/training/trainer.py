@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from evergreen.datasets.schema import to_columns
+from evergreen.datasets.schema import TIMESTAMP, to_columns
 from evergreen.datasets.splitting import TRAIN, rows_of
 from evergreen.errors import ModelDefinitionError, NotEnoughDataError
 from evergreen.training.recency import WEIGHTS, recency_weights, require_weights_taken
+from evergreen.training.threshold import fit_with_threshold
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,10 +78,13 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
     NotEnoughDataError
         If there is no training row, or all rows of a classification have one class.
     ModelDefinitionError
-        If the definition asks for recency weights and the trainer takes no weights.
+        If the definition asks for recency weights and the trainer takes no weights, or for a
+        threshold that the estimator cannot have.
     """
     require_weights_taken(definition, trainer)
     rows = rows_of(table, TRAIN)
+    if definition.evaluation.threshold == "tuned":
+        rows = rows.sort_by(TIMESTAMP)  # it is tuned on the newest
     if not rows.num_rows:
         raise NotEnoughDataError("no rows to train on", where=definition.name)
     target = to_target(definition, rows)
@@ -89,10 +93,17 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
             f"all {rows.num_rows} rows to train on have the same class", where=definition.name
         )
     weights = recency_weights(definition, rows)
-    if weights is None:
-        return trainer(to_features(definition, rows), target)
-    weighted: Any = trainer
-    return weighted(to_features(definition, rows), target, **{WEIGHTS: weights})
+    features = to_features(definition, rows)
+
+    def fit_some(part: slice) -> BaseEstimator:
+        some = features.iloc[part], target.iloc[part]
+        if weights is None:
+            return trainer(*some)
+        weighted: Any = trainer
+        fitted: BaseEstimator = weighted(*some, **{WEIGHTS: weights[part]})
+        return fitted
+
+    return fit_with_threshold(definition, fit_some, features, target)
 
 
 def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
