@@ -49,7 +49,6 @@ app = typer.Typer(
     name="evergreen",
     help="Keep the model in production green: train, serve, watch, retrain, promote.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

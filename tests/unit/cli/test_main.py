@@ -49,6 +49,35 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "--json" in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["evergreen", "hist"], "history"),
+        (["evergreen", "history", "daily"], "daily_ridership"),
+    ],
+    ids=["command", "model"],
+)
+def test_the_shell_completes_commands_and_models(words: list[str], completed: str) -> None:
+    asked = {
+        "_EVERGREEN_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    result = CliRunner().invoke(app, [], env=asked, prog_name="evergreen")
+    assert completed in result.output.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [(["statsu"], "status"), (["history", "flight_dealy"], "flight_delay")],
+    ids=["command", "model"],
+)
+def test_a_wrong_name_is_answered_with_the_nearest(arguments: list[str], near: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code != 0
+    assert f"Did you mean '{near}'?" in f"{result.output} {result.exception}"
+
+
 PROGRAM = """
 from evergreen.errors import EvergreenError
 from cli.main import app, main

@@ -62,12 +62,17 @@ def find_definition(models: Path, name: str) -> ModelDefinition:
     Raises
     ------
     UnknownModelError
-        If there is no such model; the message lists those there are.
+        If there is no such model; the message lists those there are, the nearest first.
     """
     definitions = load_definitions(models)
     if name not in definitions:
+        from difflib import get_close_matches  # noqa: PLC0415 - only after a wrong name
+
+        near = get_close_matches(name, definitions, n=1)
         raise UnknownModelError(
-            f"no model is called {name!r}", fix=f"Known models: {', '.join(definitions) or 'none'}."
+            f"no model is called {name!r}",
+            fix=(f"Did you mean {near[0]!r}? " if near else "")
+            + f"Known models: {', '.join(definitions) or 'none'}.",
         )
     return definitions[name]
 
