@@ -144,8 +144,7 @@ class RetrainingStack(Stack):
         for folder in reading:
             read_lake(self.functions[folder], storage)
         output = (QUERIES,) if self._engine else ()
-        answers = "bundles/*/holdout_predictions.parquet"
-        access.grant_read(roles["build_dataset"], storage, "datasets/", answers, *output)
+        access.grant_read(roles["build_dataset"], storage, "datasets/", *output)
         access.grant_write(roles["build_dataset"], storage, "datasets/")
         access.read_signatures(roles["build_dataset"], storage)
         access.grant_read(roles["train"], storage, "datasets/")

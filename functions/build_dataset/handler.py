@@ -18,8 +18,6 @@ from evergreen.bundle.served import with_known_labels
 from evergreen.bundle.store import read_signature
 from evergreen.clock import utc_now
 from evergreen.datasets.builder import build_dataset
-from evergreen.datasets.holdout_predictions import read_holdout_predictions
-from evergreen.drift.detectors.performance import has_fallen
 from evergreen.errors import NoProductionModelError
 from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.reader import Lake
@@ -77,12 +75,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         with_known_labels(definition, read_signature(storage, pointer)),
         pointer,
         choose_window=partial(choose_window, definition, trainer),
-        has_fallen=partial(
-            has_fallen,
-            definition,
-            holdout=read_holdout_predictions(storage, definition.name, pointer.version),
-            alpha=definition.drift.alpha,
-        ),
         clock=utc_now,
     )
     logger.info("data set built", extra=manifest.model_dump(mode="json"))

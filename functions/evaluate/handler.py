@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.aws import LONG
 from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
+from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.datasets.store import load_dataset
 from evergreen.evaluation.evaluate import evaluate
@@ -64,6 +65,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         champion=load_bundles(storage, pointer).judged if pointer else None,
         champion_training=_trained_on(storage, pointer, definition.name),
         challenger=challenger.judged,
+        champion_holdout=(
+            read_holdout_predictions(storage, definition.name, pointer.version) if pointer else None
+        ),
     )
     evaluation = replace(
         evaluation, comparison=evaluation.comparison.then_serves(challenger.serves)

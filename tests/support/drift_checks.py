@@ -16,7 +16,8 @@ from evergreen.drift.log import (
     to_record,
     window_id,
 )
-from evergreen.drift.policy.decision import LatestRetraining, decide
+from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.situation import LatestRetraining, RowLimits
 from evergreen.model_definition import Retraining
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MIN_ROWS = 200
+LABELLED, AFTER_FALL = 100, 40
 
 
 def context(
@@ -118,6 +120,7 @@ def conclude(
     history: Sequence[DriftDecisionRecord] = (),
     skipped: bool = False,
     runs: bool = False,
+    labelled: int = 1000,
     **policy: Any,
 ) -> DriftDecision:
     """Return the policy's decision; by default nothing has drifted."""
@@ -126,7 +129,7 @@ def conclude(
         univariate or features(),
         multivariate or jointly(),
         performance,
-        min_rows=MIN_ROWS,
+        limits=RowLimits(MIN_ROWS, LABELLED, AFTER_FALL, lambda enough: min(labelled, enough)),
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

@@ -17,7 +17,7 @@ from evergreen.datasets.store import write_dataset
 from evergreen.drift.check import run_check
 from evergreen.drift.log import read_check_records
 from evergreen.lake.reader import Lake
-from evergreen.model_definition import Feature, ModelDefinition, RequestLog
+from evergreen.model_definition import Evaluation, Feature, ModelDefinition, RequestLog
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
 from tests.support.lake_tables import catalog_in
@@ -50,7 +50,7 @@ class WatchedModel:
                 "secret": Feature(type="float"),
             },
             request_log=RequestLog(redact=("secret",)),
-            **changes,
+            **{"evaluation": Evaluation(min_labelled_rows=1000), **changes},
         )
         rows = self.draw(1500)
         table = pa.Table.from_pylist(rows)

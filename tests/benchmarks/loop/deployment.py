@@ -23,7 +23,6 @@ from evergreen.datasets.holdout_predictions import holdout_key, read_holdout_pre
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.drift import check
-from evergreen.drift.detectors.performance import has_fallen
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare
 from evergreen.production import ProductionPointer
@@ -127,12 +126,6 @@ class Deployment:
                     definition,
                     self.pointer,
                     choose_window=None if all_rows else choose,
-                    has_fallen=partial(
-                        has_fallen,
-                        definition,
-                        holdout=self._holdout(),
-                        alpha=definition.drift.alpha,
-                    ),
                     clock=lambda: self.now,
                 )
         except NotEnoughDataError:
@@ -171,6 +164,7 @@ class Deployment:
                 training=rows_of(rows, TRAIN),
                 champion=self.champion.judged,
                 challenger=challenger.judged,
+                champion_holdout=self._holdout(),
             )
 
     def promote(self, version: Version | Unjudged) -> None:

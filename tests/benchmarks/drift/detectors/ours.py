@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
 from evergreen.drift.log import CheckContext, DriftDecision
-from evergreen.drift.policy.decision import LatestRetraining, decide
+from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.situation import LatestRetraining, RowLimits
 from evergreen.model_definition import Feature, Retraining
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) ->
         single,
         joint,
         None,
-        min_rows=20,
+        limits=RowLimits(20, 20, 20, lambda enough: enough),
         retraining=Retraining(),
         history=[],
         latest=LatestRetraining(),

@@ -109,7 +109,6 @@ class Plant:
         self,
         at: datetime,
         choose: Callable[[pa.Table], TrainingWindow] | None = None,
-        has_fallen: Callable[[pa.Table], bool] | None = None,
     ) -> pa.Table:
         """Build a data set, promote what would be trained on it, and return its rows."""
         pointer = ProductionPointer(
@@ -126,7 +125,6 @@ class Plant:
             self.definition,
             pointer,
             choose_window=choose,
-            has_fallen=has_fallen,
             clock=lambda: at,
         )
         assert self.manifest == read_manifest(self.storage, "plant", self.manifest.dataset_id)
@@ -373,30 +371,16 @@ def test_rows_that_are_held_out_at_random_have_no_newest(new_bucket: Callable[[]
     assert plant.manifest.rows == HAND_MADE + 60
 
 
-@pytest.mark.parametrize(
-    ("rows", "fallen", "needed"),
-    [(99, False, 100), (100, False, None), (40, True, None), (39, True, 100)],
-)
-def test_without_a_setting_a_slow_model_waits_for_few_rows_and_for_fewer_after_a_fall(
-    new_bucket: Callable[[], Storage], rows: int, fallen: bool, needed: int | None
+@pytest.mark.parametrize("rows", [39, 40])
+def test_without_a_setting_half_of_forty_rows_are_enough_to_judge_on(
+    new_bucket: Callable[[], Storage], rows: int
 ) -> None:
     plant = Plant(new_bucket(), evaluation={})
     for number in range(rows):
         plant.predict(number, START + number * timedelta(hours=1))
         plant.label(number, START + 6 * DAY)
-    asked: list[int] = []
-
-    def has_fallen(own: pa.Table) -> bool:
-        asked.append(own.num_rows)
-        assert {"label", "model_output"} <= set(own.column_names)
-        return fallen
-
-    if needed is None:
-        built = plant.build(START + 7 * DAY, has_fallen=has_fallen)
-        assert rows_of(built, HOLDOUT).num_rows == rows / 2
+    if rows < 40:
+        with pytest.raises(NotEnoughDataError, match=r"39 labelled rows .* 40 are needed"):
+            plant.build(START + 7 * DAY)
     else:
-        found = rf"{rows} labelled rows .* {needed} are needed \(40 if the champion has surely"
-        with pytest.raises(NotEnoughDataError, match=found):
-            plant.build(START + 7 * DAY, has_fallen=has_fallen)
-    # The test is made only where it matters.
-    assert asked == ([rows] if 40 <= rows < 100 else [])
+        assert rows_of(plant.build(START + 7 * DAY), HOLDOUT).num_rows == 20

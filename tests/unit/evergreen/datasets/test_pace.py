@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from evergreen.datasets.manifest import DatasetManifest
-from evergreen.datasets.pace import labelled_rows_needed, window_rows_needed
+from evergreen.datasets.pace import (
+    fewest_labelled_rows,
+    labelled_rows_needed,
+    window_rows_needed,
+)
 from evergreen.model_definition import Drift, Evaluation, Feature, ModelDefinition
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -64,5 +68,6 @@ def test_a_twentieth_within_bounds(rows: int, labelled: int, window: int) -> Non
 @pytest.mark.parametrize("fallen", [False, True])
 def test_a_setting_comes_first(fallen: bool) -> None:
     model = definition(Evaluation(min_labelled_rows=77), Drift(min_rows=55))
-    assert labelled_rows_needed(model, champion(9000), fallen=fallen) == 77
+    assert labelled_rows_needed(model, champion(9000), fallen=fallen) == 0
+    assert fewest_labelled_rows(model) == 77
     assert window_rows_needed(model, champion(9000)) == 55

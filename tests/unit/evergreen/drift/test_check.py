@@ -35,6 +35,7 @@ def test_quiet_traffic(tmp_path: Path) -> None:
     assert [line.kind for line in lines] == [
         *["univariate"] * 5,
         "multivariate",
+        "performance",  # retraining starts on it by default, so each check says what it found
         "decision",
     ]
     assert len({line.check_id for line in lines}) == 1
@@ -86,7 +87,8 @@ def test_a_small_window_is_logged_and_has_no_verdict(tmp_path: Path, rows: int) 
     result = model.check(report=True)
     assert result.decision.verdict == "insufficient_data"
     assert not result.decision.start_retraining
-    assert {line.kind for line in model.logged()} == {"univariate", "multivariate", "decision"}
+    kinds = {"univariate", "multivariate", "performance", "decision"}
+    assert {line.kind for line in model.logged()} == kinds
     assert result.report_key is not None
     assert b"Too little data" in (model.storage.get(result.report_key) or b"")
 
@@ -314,6 +316,20 @@ def test_a_retraining_that_was_skipped_for_want_of_labels_costs_nothing_of_the_b
     assert other.check().decision.budget_left == 1
     spent = other.check(end=END + timedelta(hours=1)).decision.budget_left
     assert spent == pytest.approx(1 + 1 / 240)
+
+
+def test_without_enough_labels_no_retraining_starts_and_none_is_paid_for(tmp_path: Path) -> None:
+    """1,500 rows were learnt from, so 100 are needed."""
+    budget = Retraining(refill=10 * DAY, burst=2, cooldown=timedelta(hours=12))
+    model = WatchedModel(tmp_path, retraining=budget, evaluation=Evaluation())
+    name, outputs = model.serve(600, shift=1.0)
+    model.label(name, outputs[:99])
+    few = model.check().decision
+    assert (few.outcome, few.budget_left) == ("too_few_labels", 2)
+    assert "no retraining: 99 new labelled rows, 100 needed" in few.reason
+    model.label(name, outputs, at=END - timedelta(minutes=10))
+    enough = model.check(end=END + timedelta(hours=1)).decision
+    assert (enough.start_retraining, enough.budget_left) == (True, 1)
 
 
 def test_a_window_with_too_few_rows_grows_back_to_the_promotion(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from evergreen.datasets.new_rows import (
     new_rows_of_query,
     row_keys,
 )
-from evergreen.datasets.pace import labelled_rows_needed
+from evergreen.datasets.pace import fewest_labelled_rows
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows, with_split
 from evergreen.datasets.store import load_dataset, write_dataset
@@ -43,7 +43,6 @@ def build_dataset(
     pointer: ProductionPointer,
     *,
     choose_window: Callable[[pa.Table], TrainingWindow] | None = None,
-    has_fallen: Callable[[pa.Table], bool] | None = None,
     clock: Clock,
 ) -> DatasetManifest:
     """Build the data set of a challenger: the champion's rows, and the rows labelled since then.
@@ -69,9 +68,6 @@ def build_dataset(
     choose_window
         Returns how many of the newest training rows to keep, given these rows, oldest first.
         Without it all are kept. It is not called for a random holdout, which has no newest part.
-    has_fallen
-        Says whether the champion has surely got worse, given its labelled predictions that can be
-        judged on, oldest first, with ``label`` and ``model_output``. Then fewer rows will do.
     clock
         Gives the time up to which the log is read, where no query has read it.
 
@@ -79,7 +75,7 @@ def build_dataset(
     ------
     NotEnoughDataError
         If fewer labelled rows can be judged on than are needed
-        (:func:`evergreen.datasets.pace.labelled_rows_needed`).
+        (:func:`evergreen.datasets.pace.fewest_labelled_rows`).
     """
     champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
     old = load_dataset(storage, definition.name, champion.dataset_id)
@@ -91,7 +87,14 @@ def build_dataset(
     recent = definition.evaluation.holdout == "recent"
     newest = pa.scalar(champion.last_timestamp, TIMESTAMP_TYPE)
     usable = fresh.filter(pc.greater(fresh[TIMESTAMP], newest)) if recent else fresh
-    _require_enough(definition, champion, usable, pointer, has_fallen)
+    needed = fewest_labelled_rows(definition)
+    if usable.num_rows < needed:
+        raise NotEnoughDataError(
+            f"{usable.num_rows} labelled rows since {to_text(champion.data_until)}, "
+            f"{needed} are needed",
+            where=definition.name,
+            fix="Wait for more ground truth, or set a lower evaluation.min_labelled_rows.",
+        )
     until = new.until
     assert until is not None
     after = champion.last_timestamp if recent else None
@@ -120,29 +123,6 @@ def build_dataset(
         window=window,
         clock=clock,
     )
-
-
-def _require_enough(
-    definition: ModelDefinition,
-    champion: DatasetManifest,
-    usable: pa.Table,
-    pointer: ProductionPointer,
-    has_fallen: Callable[[pa.Table], bool] | None,
-) -> None:
-    """Check that there are enough rows; whether the champion has got worse only if it matters."""
-    rows, needed = usable.num_rows, labelled_rows_needed(definition, champion)
-    fewer = labelled_rows_needed(definition, champion, fallen=True)
-    if fewer <= rows < needed and has_fallen is not None:
-        own = usable.filter(pc.equal(usable["model_version"], pointer.version))
-        if own.num_rows and has_fallen(own.sort_by(TIMESTAMP)):
-            return
-    if rows < needed:
-        soon = f" ({fewer} if the champion has surely got worse)" if fewer < needed else ""
-        raise NotEnoughDataError(
-            f"{rows} labelled rows since {to_text(champion.data_until)}, {needed} are needed{soon}",
-            where=definition.name,
-            fix="Wait for more ground truth, or set a lower evaluation.min_labelled_rows.",
-        )
 
 
 def _corrected(definition: ModelDefinition, old: pa.Table, again: pa.Table) -> tuple[pa.Table, int]:

@@ -18,9 +18,9 @@ SHARE = 1 / 20
 """Share of the champion's rows."""
 LABELLED_ROWS = (100, 1000)
 """Fewest and most labelled rows that are waited for. Half of them are held out."""
-LABELLED_ROWS_AFTER_FALL = 40
-"""What is enough when the champion has surely got worse. A loss that shows in so few rows is large,
-and so is what a challenger can win back."""
+FEWEST_LABELLED_ROWS = 40
+"""Half of them are held out, and a comparison of fewer than 20 rows says nothing. So many are
+enough where the champion's metric has surely fallen."""
 WINDOW_ROWS = (30, 200)
 """Fewest and most rows of a window that are waited for. Every test is exact, or its false alarms
 were measured, from the first number on."""
@@ -29,21 +29,30 @@ were measured, from the first number on."""
 def labelled_rows_needed(
     definition: ModelDefinition, champion: DatasetManifest, *, fallen: bool = False
 ) -> int:
-    """Return how many labelled rows a retraining needs.
+    """Return how many new labelled rows a check waits for before it starts a retraining.
+
+    It waits for none if ``evaluation.min_labelled_rows`` is set: with fewer, the retraining is
+    skipped, and that is told.
 
     Parameters
     ----------
     definition
-        The model's: ``evaluation.min_labelled_rows`` is taken if it is set.
+        The model's.
     champion
         The data set of the version in production.
     fallen
-        Whether that version has surely got worse since.
+        Whether its metric has surely fallen. Then a challenger is likely to win, and waiting costs
+        more than a lost one.
     """
+    if definition.evaluation.min_labelled_rows is not None:
+        return 0
+    return FEWEST_LABELLED_ROWS if fallen else _share(champion, LABELLED_ROWS)
+
+
+def fewest_labelled_rows(definition: ModelDefinition) -> int:
+    """Return how many labelled rows a data set needs, whoever asks for it."""
     setting = definition.evaluation.min_labelled_rows
-    if setting is not None:
-        return setting
-    return LABELLED_ROWS_AFTER_FALL if fallen else _share(champion, LABELLED_ROWS)
+    return FEWEST_LABELLED_ROWS if setting is None else setting
 
 
 def window_rows_needed(definition: ModelDefinition, champion: DatasetManifest) -> int:

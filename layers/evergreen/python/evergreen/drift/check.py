@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from evergreen.datasets.pace import fewest_labelled_rows, labelled_rows_needed
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
-from evergreen.drift.inputs import has_enough_ground_truth, read_drift_inputs
+from evergreen.drift.inputs import count_labelled_rows, read_drift_inputs
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
@@ -22,7 +24,8 @@ from evergreen.drift.log import (
     write_records,
 )
 from evergreen.drift.policy.consecutive import history_needed
-from evergreen.drift.policy.decision import LatestRetraining, decide
+from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.situation import LatestRetraining, RowLimits
 from evergreen.drift.report import render_report, report_key
 
 if TYPE_CHECKING:
@@ -127,24 +130,25 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     since = now - history_needed(definition.drift, definition.retraining, end - start)
     history = read_drift_decisions(storage, definition.name, since, now)
     last = history[-1] if history else None
+    labelled_rows = partial(_labelled_rows, definition, inputs, lake)
+    fewest = fewest_labelled_rows(definition)
     skipped = (
         last is not None
         and last.start_retraining
         and last.model_version == pointer.version
-        and not has_enough_ground_truth(
-            definition,
-            inputs.champion,
-            lake,
-            last.timestamp,
-            fallen="performance" in last.triggers,
-        )
+        and labelled_rows(last.timestamp, fewest) < fewest
     )
     decision = decide(
         context,
         univariate,
         multivariate,
         performance,
-        min_rows=needed,
+        limits=RowLimits(
+            window=needed,
+            labelled=labelled_rows_needed(definition, inputs.champion),
+            labelled_after_fall=labelled_rows_needed(definition, inputs.champion, fallen=True),
+            count_labelled=partial(labelled_rows, now),
+        ),
         retraining=definition.retraining,
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=retraining_runs),
@@ -166,6 +170,16 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     lines: list[DriftRecord] = [to_record(context, outcome) for outcome in outcomes]
     log = write_records(storage, context, lines)
     return CheckResult(context, decision, univariate, multivariate, performance, log, page)
+
+
+def _labelled_rows(
+    definition: ModelDefinition,
+    inputs: DriftInputs,
+    lake: Lake | QueriedWindow,
+    at: datetime,
+    enough: int,
+) -> int:
+    return count_labelled_rows(definition, inputs.champion, lake, at, enough=enough)
 
 
 def _compare_inputs(

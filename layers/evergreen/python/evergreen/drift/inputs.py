@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.manifest import read_manifest
-from evergreen.datasets.pace import labelled_rows_needed, window_rows_needed
+from evergreen.datasets.pace import window_rows_needed
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.store import read_dataset
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
@@ -143,26 +143,25 @@ def read_drift_inputs(
         )
 
 
-def has_enough_ground_truth(
+def count_labelled_rows(
     definition: ModelDefinition,
     champion: DatasetManifest,
     lake: Lake | QueriedWindow,
     at: datetime,
     *,
-    fallen: bool,
-) -> bool:
-    """Return whether a retraining at a moment had enough ground truth to evaluate a challenger.
+    enough: int,
+) -> int:
+    """Return how many rows were labelled from the champion's data set to a moment.
 
-    Every usable label since the champion's data set counts, repeated ones too. Reading stops as
-    soon as there are enough. ``fallen`` says whether the champion had surely got worse.
+    Every usable label counts, repeated ones too. Reading stops as soon as there are ``enough``.
     """
-    missing = labelled_rows_needed(definition, champion, fallen=fallen)
+    found = 0
     lake = lake.lake if isinstance(lake, QueriedWindow) else lake
     for labels in lake.batches(LABELS, definition, champion.data_until, at, ("label",)):
-        missing -= usable_labels(labels, definition).num_rows
-        if missing <= 0:
-            return True
-    return False
+        found += usable_labels(labels, definition).num_rows
+        if found >= enough:
+            break
+    return found
 
 
 def _reference(definition: ModelDefinition, manifest: DatasetManifest, storage: Storage) -> Columns:

@@ -24,6 +24,7 @@ DecisionOutcome = Literal[
     "retraining_runs",
     "cooldown",
     "backoff",
+    "too_few_labels",
     "budget_spent",
     "budget_reserved",
     "retraining_starts",

@@ -50,6 +50,9 @@ class Comparison(BaseModel):
     metric_challenger: float
     probability_better: float | None
     """Share of the resamples in which the challenger is better by more than is asked for."""
+    probability_required: float | None = None
+    """What ``probability_better`` had to reach: the definition's confidence, or one half if the
+    champion has surely got worse."""
     interval: tuple[float, float] | None
     """Central percentile interval of the improvement, at the definition's confidence."""
     rows: int

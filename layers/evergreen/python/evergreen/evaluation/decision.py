@@ -1,4 +1,12 @@
-"""The decision of an evaluation: whether the challenger's numbers suffice, and the reason."""
+"""The decision of an evaluation: whether the challenger's numbers suffice, and the reason.
+
+Two errors have a price: to promote a challenger that is no better, and to keep a champion that is
+worse. While the champion does as well as at its promotion, there is nothing to win back, and the
+first error counts: the challenger must be better with probability ``evaluation.confidence``. When
+the champion has surely got worse, both errors cost the same, so the better one is taken: one half
+is enough. The test of that must be so strict that the two ways together promote a challenger that
+is equally good seldom more often than ``1 - confidence`` (``docs/promotion.md``).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.evaluation.comparison import SegmentResult
+    from evergreen.evaluation.degradation import Degradation
     from evergreen.model_definition import ModelDefinition
 
+AFTER_FALL = 0.5
+"""Probability that is enough when the champion has surely got worse."""
+_FALL_SHARE = 0.1
+"""Level of that test, as a share of the errors that ``confidence`` allows."""
 SHOWN_SEGMENTS = 5
 """Segments that a comparison names itself; all of them are in the report."""
 
@@ -27,6 +40,7 @@ def judge(
     rows: int,
     seen: tuple[int | None, int | None] = (None, None),
     segments: tuple[SegmentResult, ...] = (),
+    fall: Degradation | None = None,
 ) -> Comparison:
     """Turn both metrics, the resampled improvements and the segments into a decision.
 
@@ -44,19 +58,27 @@ def judge(
         How many of them champion and challenger were trained on, where that is known.
     segments
         What :func:`evergreen.evaluation.segments.judge_segments` found.
+    fall
+        By how much the champion has surely got worse since its promotion, if it has.
     """
     rule = definition.evaluation
     probability = float(np.mean(improvements > rule.min_improvement))
     tail = (1 - rule.confidence) / 2
     low, high = np.quantile(improvements, [tail, 1 - tail])
-    better = probability >= rule.confidence
+    required = rule.confidence if fall is None else AFTER_FALL
+    better = probability >= required
     refusing = [segment for segment in segments if segment.refused]
     margin = f" by more than {rule.min_improvement:g}" if rule.min_improvement else ""
     reason = (
         f"{definition.metric} {metric_challenger:.4g} against {metric_champion:.4g} on {rows} "
         f"{_which_rows(*seen)}: better{margin} with probability {probability:.3f}, "
-        f"{'which reaches' if better else 'short of'} {rule.confidence:g}"
+        f"{'which reaches' if better else 'short of'} {required:g}"
     )
+    if fall is not None:
+        reason += (
+            f"; the champion has surely got worse ({definition.metric} {fall.newer:.4g} against "
+            f"{fall.older:.4g} at its promotion), so {required:g} is enough"
+        )
     if refusing:
         others = f" and {len(refusing) - 1} more" if len(refusing) > 1 else ""
         reason += (
@@ -69,6 +91,7 @@ def judge(
         metric_champion=metric_champion,
         metric_challenger=metric_challenger,
         probability_better=probability,
+        probability_required=required,
         interval=(float(low), float(high)),
         rows=rows,
         reason=reason,
@@ -77,6 +100,11 @@ def judge(
         segments=segments[:SHOWN_SEGMENTS],
         segments_judged=sum(segment.probability_worse is not None for segment in segments),
     )
+
+
+def fall_level(definition: ModelDefinition) -> float:
+    """Return the level of the test whether the champion has got worse."""
+    return _FALL_SHARE * (1 - definition.evaluation.confidence)
 
 
 def _which_rows(champion: int | None, challenger: int | None) -> str:

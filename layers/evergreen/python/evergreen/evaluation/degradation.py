@@ -53,6 +53,24 @@ class Degradation:
     p_value: float
 
 
+def has_surely_fallen(
+    definition: ModelDefinition, newer: pa.Table, older: pa.Table | None, *, alpha: float
+) -> Degradation | None:
+    """Return how much worse a model has become, or None if chance may explain it.
+
+    Parameters
+    ----------
+    definition, newer, older
+        As :func:`measure_degradation` takes them. Without older rows nothing is sure.
+    alpha
+        Probability of a false alarm.
+    """
+    if older is None or not older.num_rows:
+        return None
+    found = measure_degradation(definition, newer, older)
+    return found if found.p_value <= alpha else None
+
+
 def measure_degradation(
     definition: ModelDefinition, newer: pa.Table, older: pa.Table
 ) -> Degradation:

@@ -12,10 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from evergreen.datasets.overlap import rows_in_common
 from evergreen.evaluation.bootstrap import RESAMPLES, resample_labels, resample_numbers
 from evergreen.evaluation.comparison import Comparison, SegmentResult
-from evergreen.evaluation.decision import judge
+from evergreen.evaluation.decision import fall_level, judge
+from evergreen.evaluation.degradation import has_surely_fallen
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
 from evergreen.evaluation.rolling_origin import RollingOriginWindow, evaluate_rolling_origin
@@ -30,7 +33,6 @@ from evergreen.evaluation.segments import judge_segments
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.bundle.content import Bundle
@@ -54,7 +56,7 @@ class EvaluationResult:
     """The rolling origins of a time series; see :mod:`evergreen.evaluation.rolling_origin`."""
 
 
-def compare(
+def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
     definition: ModelDefinition,
     holdout: pa.Table,
     *,
@@ -62,6 +64,7 @@ def compare(
     challenger: Bundle,
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
+    champion_holdout: pa.Table | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Comparison:
@@ -73,12 +76,13 @@ def compare(
         challenger=challenger,
         training=training,
         champion_training=champion_training,
+        champion_holdout=champion_holdout,
         seed=seed,
         resamples=resamples,
     ).comparison
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     definition: ModelDefinition,
     holdout: pa.Table,
     *,
@@ -86,6 +90,7 @@ def evaluate(
     challenger: Bundle,
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
+    champion_holdout: pa.Table | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> EvaluationResult:
@@ -93,9 +98,11 @@ def evaluate(
 
     It does if the share of resamples in which it is better by more than
     ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
-    refuses it; a tie keeps the champion. Where nothing is in production, the challenger is
-    promoted. A champion that cannot predict the holdout, because ``model.toml`` no longer has its
-    features, stays until a person promotes the challenger: callers must send other rows then.
+    refuses it; a tie keeps the champion. If the champion has surely got worse since its promotion,
+    one half is enough (:mod:`evergreen.evaluation.decision`). Where nothing is in production, the
+    challenger is promoted. A champion that cannot predict the holdout, because ``model.toml`` no
+    longer has its features, stays until a person promotes the challenger: callers must send other
+    rows then.
 
     Parameters
     ----------
@@ -112,6 +119,9 @@ def evaluate(
     training, champion_training
         The rows each was trained on, if known: they tell whether the holdout was among them, and
         the challenger's give a time series' MASE its scale.
+    champion_holdout
+        What the champion's judged bundle answered on its own holdout, with ``label`` and
+        ``model_output``, if that was kept.
     seed
         Seed of the bootstrap.
     resamples
@@ -168,6 +178,12 @@ def evaluate(
         rows=holdout.num_rows,
         seen=(rows_in_common(definition, holdout, champion_training), seen_by_challenger),
         segments=segments,
+        fall=has_surely_fallen(
+            definition,
+            _answers(definition, ground_truth, old),
+            champion_holdout,
+            alpha=fall_level(definition),
+        ),
     )
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
     return EvaluationResult(
@@ -204,6 +220,15 @@ def scores_of(
         definition, bundle, table, ground_truth, classes_of(ground_truth, bundle), training
     )
     return {definition.metric: alone.metric, **alone.beside}
+
+
+def _answers(
+    definition: ModelDefinition, ground_truth: NDArray[Any], champion: ScoredPredictions
+) -> pa.Table:
+    """Return the champion's answers as its kept holdout has them."""
+    kind = pa.string() if definition.task == "classification" else pa.float64()
+    sides = {"label": ground_truth, "model_output": champion.outputs}
+    return pa.table({name: pa.array(values.tolist(), kind) for name, values in sides.items()})
 
 
 def _uncompared(champion: Bundle | None, why: str | None) -> str:

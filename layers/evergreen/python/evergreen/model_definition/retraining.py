@@ -13,7 +13,7 @@ from evergreen.model_definition.base import Period, Strict
 class Retraining(Strict):
     """What starts a retraining, how often at most, and where it is computed."""
 
-    on: tuple[Literal["data_drift", "performance"], ...] = ("data_drift",)
+    on: tuple[Literal["data_drift", "performance"], ...] = ("data_drift", "performance")
     """Verdicts of a drift check that start a retraining: ``data_drift`` (the inputs have moved),
     ``performance`` (the metric on ground truth is worse than at promotion)."""
     cooldown: Period = timedelta(hours=6)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from evergreen.drift.detectors.performance import compare_performance, has_fallen
+from evergreen.drift.detectors.performance import compare_performance
 from evergreen.evaluation import degradation
 from evergreen.model_definition import Feature, Forecast, ModelDefinition
 
@@ -215,13 +215,3 @@ def test_no_verdict_has_a_reason(rows: int, holdout: int | None, reason: str) ->
     assert not test.drifted
     assert test.reason == reason
     assert test.p_value is None
-
-
-@pytest.mark.parametrize(
-    ("rows", "holdout", "fallen"),
-    [(30, 500, True), (0, 500, False), (30, 0, False), (30, None, False)],
-)
-def test_a_large_loss_is_sure_in_a_few_rows(rows: int, holdout: int | None, fallen: bool) -> None:
-    kept = None if holdout is None else answers(holdout, 0.1)
-    assert has_fallen(definition(), answers(rows, 1.0), kept, alpha=ALPHA) is fallen
-    assert not has_fallen(definition(), answers(rows, 0.1), kept, alpha=ALPHA)

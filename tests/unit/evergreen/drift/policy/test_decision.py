@@ -23,7 +23,7 @@ from tests.support.drift_checks import (
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from evergreen.drift.log import DriftDecision
+    from evergreen.drift.log import DriftDecision, UnivariateTest
 
 BOTH = ("data_drift", "performance")
 LIMITED: dict[str, Any] = {"on": BOTH, "refill": 10 * DAY, "burst": 2}
@@ -182,11 +182,41 @@ def test_backoff_after_a_drift_whose_challenger_lost() -> None:
     assert early.drift_features_tried == ("a",)
 
 
-def test_drift_of_another_kind_need_not_wait() -> None:
-    assert after_lost_drift(NOON + DAY / 2, "a", "b").start_retraining
+def test_severe_drift_of_mostly_other_features_need_not_wait() -> None:
     assert after_lost_drift(NOON + DAY / 2, "b").start_retraining
+    assert after_lost_drift(NOON + DAY / 2, "a", "b", "c").start_retraining
+    assert after_lost_drift(NOON + DAY / 2, "a", "b").outcome == "backoff"
+    slight = [replace_effect(test, 0.1) for test in features("b").tests]
+    found = UnivariateResult(tuple(slight), None)
+    lost = decided(NOON, started=True, drifted_features=("a",), drift_since=NOON - DAY)
+    decision = conclude(found, history=[lost], about=context(NOON + DAY / 2))
+    assert decision.outcome == "backoff"
     joint = after_lost_drift(NOON + DAY / 2, multivariate=jointly(drifted=True))
     assert joint.outcome == "backoff"  # the joint test names no feature that is new
+
+
+def replace_effect(test: UnivariateTest, effect: float) -> UnivariateTest:
+    return test.model_copy(update={"effect_size": effect})
+
+
+@pytest.mark.parametrize(
+    ("labelled", "fields", "outcome"),
+    [
+        (99, {}, "too_few_labels"),
+        (100, {}, "retraining_starts"),
+        (40, {"performance": FALLEN}, "retraining_starts"),
+        (39, {"performance": FALLEN}, "too_few_labels"),
+    ],
+    ids=["few", "enough", "fallen", "fallen, few"],
+)
+def test_fewer_labelled_rows_will_do_after_a_fall(
+    labelled: int, fields: dict[str, Any], outcome: str
+) -> None:
+    decision = conclude(features("a"), labelled=labelled, **fields)
+    assert decision.outcome == outcome
+    if outcome == "too_few_labels":
+        needed = 40 if fields else 100
+        assert f"no retraining: {labelled} new labelled rows, {needed} needed" in decision.reason
 
 
 def test_a_metric_that_has_fallen_ends_the_wait_of_drift() -> None:

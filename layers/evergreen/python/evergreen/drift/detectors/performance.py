@@ -32,21 +32,6 @@ def why_untestable(labelled: pa.Table, holdout: pa.Table | None, *, min_rows: in
     return None
 
 
-def has_fallen(
-    definition: ModelDefinition, labelled: pa.Table, holdout: pa.Table | None, *, alpha: float
-) -> bool:
-    """Return whether the metric on labelled rows is surely worse than on the holdout.
-
-    Parameters
-    ----------
-    definition, labelled, holdout, alpha
-        As :func:`compare_performance` takes them. Without a holdout nothing is sure.
-    """
-    if holdout is None or not holdout.num_rows or not labelled.num_rows:
-        return False
-    return measure_degradation(definition, labelled, holdout).p_value <= alpha
-
-
 def compare_performance(
     definition: ModelDefinition,
     labelled: pa.Table,

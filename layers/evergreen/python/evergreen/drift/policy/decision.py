@@ -6,21 +6,19 @@ The table "The decision" in ``docs/retraining.md`` has one row for each
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import MIN_ROWS_PER_SIDE
 from evergreen.drift.log import DriftDecision
 from evergreen.drift.policy.budget import budget_at
-from evergreen.drift.policy.consecutive import windows_in_a_row
 from evergreen.drift.policy.goal import goal_at
 from evergreen.drift.policy.memory import memory_at
-from evergreen.drift.policy.severity import LARGE_LOSS, performance_severity
+from evergreen.drift.policy.severity import LARGE_LOSS
+from evergreen.drift.policy.situation import Situation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator
 
     from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.log import (
@@ -30,99 +28,10 @@ if TYPE_CHECKING:
         MultivariateTest,
         PerformanceTest,
     )
-    from evergreen.drift.policy.budget import Budget
     from evergreen.drift.policy.goal import GoalStatus
-    from evergreen.drift.policy.memory import DriftMemory
+    from evergreen.drift.policy.situation import LatestRetraining, RowLimits
     from evergreen.events import Trigger
     from evergreen.model_definition import Retraining
-
-
-@dataclass(frozen=True, slots=True)
-class LatestRetraining:
-    """What came of the retraining that was started last.
-
-    Parameters
-    ----------
-    was_skipped
-        Whether the one that the last check started was skipped, because too few rows were labelled
-        to judge a challenger on.
-    runs
-        Whether the model is being retrained: a second retraining would be skipped.
-    """
-
-    was_skipped: bool = False
-    runs: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Situation:
-    """What the conditions of the table look at."""
-
-    context: CheckContext
-    univariate: UnivariateResult
-    multivariate: MultivariateTest
-    performance: PerformanceTest | None
-    min_rows: int
-    retraining: Retraining
-    earlier: Sequence[DriftDecisionRecord]
-    """Decisions of earlier checks, oldest first."""
-    budget: Budget
-    goal: GoalStatus
-    memory: DriftMemory
-    triggers: tuple[Trigger, ...]
-    retraining_runs: bool
-
-    @property
-    def enabled(self) -> tuple[Trigger, ...]:
-        """The triggers that the model retrains on."""
-        return tuple(trigger for trigger in self.triggers if trigger in self.retraining.on)
-
-    @property
-    def goal_regained(self) -> bool:
-        """Whether one more challenger is to be trained, although the goal is regained."""
-        regained = self.goal.state == "goal_regained" and self.goal.asks_for_challenger
-        return regained and "performance" in self.retraining.on
-
-    @property
-    def backoff_until(self) -> datetime | None:
-        """When the next challenger is worth a try; None if one of the reasons need not wait."""
-        if self.goal_regained or not self.enabled:
-            return None
-        waits = [self._wait_of(trigger) for trigger in self.enabled]
-        known = [wait for wait in waits if wait is not None]
-        return min(known) if len(known) == len(waits) else None
-
-    def _wait_of(self, trigger: Trigger) -> datetime | None:
-        if trigger == "performance":
-            return self.goal.backoff_until
-        fallen = self.performance is not None and self.performance.drifted
-        if fallen and "performance" not in self.retraining.on:
-            return None  # the drift does harm now, and nothing else answers it
-        now, drifted = self.context.timestamp, self.univariate.drifted_features
-        return self.memory.backoff_until(now, drifted)
-
-    @property
-    def windows_in_a_row(self) -> int:
-        """In how many windows in a row one of these triggers has been found."""
-        rows = (windows_in_a_row(self.context, each, self.earlier) for each in self.enabled)
-        return max(rows, default=0)
-
-    @property
-    def since_last_start(self) -> timedelta | None:
-        """How long ago the last retraining was started."""
-        started = [item.timestamp for item in self.earlier if item.start_retraining]
-        return self.context.timestamp - started[-1] if started else None
-
-    @property
-    def loss_is_small(self) -> bool:
-        """Whether ground truth says that the model has lost less than a tenth, if anything.
-
-        Only where the model retrains on performance: elsewhere nothing is kept for a loss.
-        """
-        test = self.performance
-        if test is None or test.value is None or "performance" not in self.retraining.on:
-            return False
-        return not test.drifted or performance_severity(test) == "warning"
 
 
 def decide(
@@ -131,7 +40,7 @@ def decide(
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
     *,
-    min_rows: int,
+    limits: RowLimits,
     retraining: Retraining,
     history: Iterable[DriftDecisionRecord],
     latest: LatestRetraining,
@@ -144,8 +53,8 @@ def decide(
         What the check looked at.
     univariate, multivariate, performance
         The outcomes of its tests; performance is None where it was not looked at.
-    min_rows
-        Fewest rows of a window that allow a verdict.
+    limits
+        How many rows a verdict and a retraining need, and how many labelled rows there are.
     retraining
         The model's policy.
     history
@@ -164,19 +73,19 @@ def decide(
     memory = memory_at(
         context, last, drifted="data_drift" in triggers, last_was_skipped=latest.was_skipped
     )
-    situation = _Situation(
+    situation = Situation(
         context=context,
         univariate=univariate,
         multivariate=multivariate,
         performance=performance,
-        min_rows=min_rows,
+        limits=limits,
         retraining=retraining,
         earlier=earlier,
         budget=budget,
         goal=goal,
         memory=memory,
         triggers=triggers,
-        retraining_runs=latest.runs,
+        latest=latest,
     )
     outcome, why = next(_rows(situation))
     if outcome == "insufficient_data":
@@ -204,13 +113,13 @@ def decide(
     )
 
 
-def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
+def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     """Yield each row of the table whose condition holds, with the reason in words.
 
     The first one is the outcome: a condition may rely on all those above it not to hold.
     """
-    if (rows := now.context.rows) < now.min_rows:
-        yield "insufficient_data", f"{rows} rows in the window, {now.min_rows} needed"
+    if (rows := now.context.rows) < now.limits.window:
+        yield "insufficient_data", f"{rows} rows in the window, {now.limits.window} needed"
     if (rows := now.multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
         yield "insufficient_data", f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
 
@@ -227,6 +136,10 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
 
     yield from _waits(now)
 
+    needed = now.labelled_rows_needed
+    if (rows := now.limits.count_labelled(needed)) < needed:
+        yield "too_few_labels", f"{rows} new labelled rows, {needed} needed"
+
     left = f"of the budget {now.budget.left or 0:.2f} retrainings are left"
     if not now.budget.covers(1):
         yield "budget_spent", left
@@ -238,9 +151,9 @@ def _rows(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     yield "retraining_starts", "retraining starts"
 
 
-def _waits(now: _Situation) -> Iterator[tuple[DecisionOutcome, str]]:
+def _waits(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     """Yield the rows of the table that wait for what an earlier retraining comes to."""
-    if now.retraining_runs:
+    if now.latest.runs:
         yield "retraining_runs", "the model is being retrained"
 
     cooldown, since = now.retraining.cooldown, now.since_last_start

@@ -39,18 +39,13 @@ class DriftMemory:
     tried: datetime | None = None
     features: frozenset[str] = frozenset()
 
-    def backoff_until(self, now: datetime, drifted: Sequence[str]) -> datetime | None:
-        """Return when this drift is worth the next retraining; None if it is now.
+    def is_another(self, drifted: Sequence[str]) -> bool:
+        """Return whether most of the drifted features had not drifted at any lost retraining."""
+        return 2 * len(self.features.intersection(drifted)) < len(drifted)
 
-        Parameters
-        ----------
-        now
-            When the check is made.
-        drifted
-            The features that have drifted. One that had not at any of the lost retrainings makes it
-            another drift, which has not been tried.
-        """
-        if self.since is None or self.tried is None or not self.features.issuperset(drifted):
+    def backoff_until(self, now: datetime) -> datetime | None:
+        """Return when drift is worth the next retraining after a lost one; None if it is now."""
+        if self.since is None or self.tried is None:
             return None
         moment = self.since + BACKOFF_FACTOR * (self.tried - self.since)
         return moment if now < moment else None
