@@ -76,7 +76,7 @@ class WatchedModel:
         )
         self.hold_out(500)
 
-    def hold_out(self, count: int) -> None:
+    def hold_out(self, count: int, *, refit: bool = False) -> None:
         """Store the predictions of the version in production on rows that it was not trained on."""
         cities = [row["city"] for row in self.draw(count)]
         times = pa.array([END - 31 * DAY] * count, pa.timestamp("us", tz="UTC"))
@@ -84,6 +84,7 @@ class WatchedModel:
             self.definition,
             pa.table({"timestamp": times, "y": cities}),
             Predictions(cities, self.confidences(count)),
+            refit=refit,
         )
         self.storage.put(holdout_key("toy", "2"), body)
 

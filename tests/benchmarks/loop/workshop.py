@@ -81,7 +81,7 @@ class Workshop:
             training, held_out = (rows_of(rows, split) for split in (TRAIN, HOLDOUT))
             scores = scores_of(definition, bundles.judged, held_out, training=training)
             predictions = Predictor(bundles.judged).predict(to_columns(definition, held_out))
-            answers = to_holdout_file(definition, held_out, predictions)
+            answers = to_holdout_file(definition, held_out, predictions, refit=bundles.is_refit)
             metric = scores[definition.metric]
             version = Version(dataset_id, bundles.serving, bundles.judged, metric, answers)
             self.versions[dataset_id] = version, time.process_time() - began

@@ -15,6 +15,7 @@ from evergreen.bundle.predictor import Predictions, Predictor
 from evergreen.bundle.store import delete_bundle, save_bundle
 from evergreen.datasets.holdout_predictions import (
     holdout_key,
+    is_of_another_fit,
     read_holdout_predictions,
     to_holdout_file,
 )
@@ -94,3 +95,13 @@ def test_nothing_held_out_is_a_file_without_rows() -> None:
     kept = pq.read_table(io.BytesIO(to_holdout_file(DEFINITION, empty, predictions)))
     assert kept.num_rows == 0
     assert kept.column_names == ["timestamp", "label", "model_output", "confidence"]
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_the_file_says_whether_another_fit_serves(refit: bool) -> None:
+    predictions = Predictor(bundle()).predict(first(training_columns(), 5))
+    late = pa.table({"timestamp": pa.array([NOW] * 5, TIMES), "late": ["late"] * 5})
+    file = to_holdout_file(DEFINITION, late, predictions, refit=refit)
+    kept = pq.read_table(io.BytesIO(file))
+    assert is_of_another_fit(kept) is is_of_another_fit(kept.slice(0, 2)) is refit
+    assert not is_of_another_fit(kept.replace_schema_metadata(None))

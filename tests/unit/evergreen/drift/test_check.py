@@ -173,6 +173,20 @@ def test_the_answers_of_a_version_that_kept_none_are_not_tested_and_say_why(
     assert result.decision.verdict == "no_drift"
 
 
+def test_after_a_refit_confidence_is_not_tested_because_it_has_no_reference(tmp_path: Path) -> None:
+    model = WatchedModel(tmp_path)
+    model.hold_out(500, refit=True)
+    model.serve(400, fall=0.2)
+    result = model.check()
+    (output,) = of_feature(result, "model_output")
+    (confidence,) = of_feature(result, "confidence")
+    assert output.p_value is not None
+    assert (confidence.p_value, confidence.drifted) == (None, False)
+    assert confidence.reason is not None
+    assert "has learnt from its holdout" in confidence.reason
+    assert result.decision.verdict == "no_drift"
+
+
 def test_a_version_of_which_nothing_was_held_out_says_so(tmp_path: Path) -> None:
     model = WatchedModel(tmp_path)
     model.hold_out(0)

@@ -122,6 +122,11 @@ class VersionBundles:
     judged: Bundle
     serves: str | None = None
 
+    @property
+    def is_refit(self) -> bool:
+        """Whether what serves is another fit than what is judged."""
+        return self.serving is not self.judged
+
 
 def pack(bundle: Bundle) -> dict[str, bytes]:
     """Return the files of a bundle by name, without the manifest, which names the version."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 HOLDOUT_FILE = "holdout_predictions.parquet"
+_REFIT = "refit"
 
 
 def holdout_key(model: str, version: str) -> str:
@@ -32,7 +33,9 @@ def holdout_key(model: str, version: str) -> str:
     return bundle_key(model, version) + HOLDOUT_FILE
 
 
-def to_holdout_file(definition: ModelDefinition, rows: pa.Table, predictions: Predictions) -> bytes:
+def to_holdout_file(
+    definition: ModelDefinition, rows: pa.Table, predictions: Predictions, *, refit: bool = False
+) -> bytes:
     """Return the file of a version's predictions on its holdout.
 
     Parameters
@@ -42,7 +45,9 @@ def to_holdout_file(definition: ModelDefinition, rows: pa.Table, predictions: Pr
     rows
         The n rows of the holdout, as the data set orders them; there may be none.
     predictions
-        What the version predicts for them.
+        What the version's judged model predicts for them.
+    refit
+        Whether another fit of the recipe serves.
     """
     classification = definition.task == "classification"
     label_type = pa.string() if classification else pa.float64()
@@ -57,6 +62,7 @@ def to_holdout_file(definition: ModelDefinition, rows: pa.Table, predictions: Pr
             "confidence": pa.array(confidences, pa.float64()),
         }
     )
+    table = table.replace_schema_metadata({_REFIT: str(refit)})
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
@@ -66,3 +72,9 @@ def read_holdout_predictions(storage: Storage, model: str, version: str) -> pa.T
     """Return a version's predictions on its holdout; None if they were not kept."""
     body = storage.get(holdout_key(model, version))
     return None if body is None else pq.read_table(io.BytesIO(body))
+
+
+def is_of_another_fit(holdout: pa.Table) -> bool:
+    """Return whether the predictions are of a model that does not serve itself: of a refit."""
+    known: dict[bytes, bytes] = holdout.schema.metadata or {}
+    return known.get(_REFIT.encode()) == b"True"

@@ -1,7 +1,10 @@
 """Prediction drift: a model's outputs and confidence, tested for drift like its features.
 
 The reference is the predictions of this version on its own holdout, never on its training rows,
-because a model is more confident on rows that it has seen.
+because a model is more confident on rows that it has seen. After a refit the holdout's predictions
+are those of the judged model. The model that serves has learnt from more rows, so it is surer or
+less sure in any case, and its confidence is not tested. Its outputs are: two fits of one recipe
+give them alike.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evergreen.datasets.holdout_predictions import is_of_another_fit
 from evergreen.model_definition import Feature
 
 if TYPE_CHECKING:
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 MODEL_OUTPUT = "model_output"
 CONFIDENCE = "confidence"
+
+
+_OF_ANOTHER_FIT = (
+    "the model that serves has learnt from its holdout, so nothing tells how sure it was"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ def model_outputs_of(
         untestable = dict.fromkeys(features, "no rows were held out when this version was trained")
     elif holdout[CONFIDENCE].null_count == holdout.num_rows:
         untestable = {CONFIDENCE: "the model gives no confidence"}
+    elif is_of_another_fit(holdout):
+        untestable = {CONFIDENCE: _OF_ANOTHER_FIT}
     testable = [name for name in features if name not in untestable]
     return ModelOutputs(
         features=features,

@@ -25,7 +25,7 @@ from evergreen.training.trainer import load_trainer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evergreen.bundle.content import Bundle
+    from evergreen.bundle.content import VersionBundles
     from evergreen.clock import Clock
     from evergreen.datasets.manifest import DatasetManifest
     from evergreen.model_definition import ModelDefinition
@@ -158,16 +158,16 @@ def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
     return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
 
 
-def _on_holdout(definition: ModelDefinition, bundle: Bundle, table: pa.Table) -> bytes:
+def _on_holdout(definition: ModelDefinition, bundles: VersionBundles, table: pa.Table) -> bytes:
     rows = rows_of(table, HOLDOUT)
-    predictions = Predictor(bundle).predict(to_columns(definition, rows))
-    return to_holdout_file(definition, rows, predictions)
+    predictions = Predictor(bundles.judged).predict(to_columns(definition, rows))
+    return to_holdout_file(definition, rows, predictions, refit=bundles.is_refit)
 
 
 def _upload(
     fitted: Fitted, definition: ModelDefinition, rows: pa.Table, run_id: str, registry: Registry
 ) -> None:
-    holdout_file = _on_holdout(definition, fitted.bundles.judged, rows)
+    holdout_file = _on_holdout(definition, fitted.bundles, rows)
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model"
         save_mlflow_model(fitted.estimator, definition, rows, saved)
