@@ -19,11 +19,12 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.figure import Figure
 from rich.progress import track
+from sklearn.metrics import f1_score
 
-from evergreen.evaluation.bootstrap import resample_f1, resample_rmse
+from evergreen.evaluation.bootstrap import resample_labels, resample_numbers
 from evergreen.evaluation.decision import fall_level, judge
 from evergreen.evaluation.degradation import has_surely_fallen
-from evergreen.evaluation.metrics import f1_score, rmse
+from evergreen.evaluation.metrics import rmse
 from evergreen.model_definition import Feature, ModelDefinition
 from tests.benchmarks.loop.tables import table
 
@@ -94,9 +95,13 @@ def _classified(cell: Cell, random: np.random.Generator) -> bool:
     lost = RECALL - STATES[cell.state][0]
     truth, old, new = _labels(cell.rows, (lost, lost + cell.gain), random)
     before, answered, _ = _labels(cell.rows, (RECALL, RECALL), random)
-    improvements = np.diff(resample_f1(truth, old, new, ("0", "1")), axis=0)[0]
-    scores = f1_score(truth, old, ("0", "1")), f1_score(truth, new, ("0", "1"))
+    improvements = np.diff(resample_labels(truth, old, new, ("0", "1")), axis=0)[0]
+    scores = _score(truth, old), _score(truth, new)
     return _judged(cell, scores, improvements, (truth, old), (before, answered))
+
+
+def _score(truth: NDArray[np.object_], answers: NDArray[np.object_]) -> float:
+    return float(f1_score(truth.astype(str), answers.astype(str), pos_label="1", zero_division=0.0))
 
 
 def _predicted(cell: Cell, random: np.random.Generator) -> bool:
@@ -106,7 +111,7 @@ def _predicted(cell: Cell, random: np.random.Generator) -> bool:
     old, new = (np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * each for each in own)
     truth = np.zeros(cell.rows)
     old, new = factor * old, factor * (1 - cell.gain) * new
-    improvements = -np.diff(resample_rmse(truth, old, new), axis=0)[0]
+    improvements = -np.diff(resample_numbers(truth, old, new), axis=0)[0]
     scores = rmse(truth, old), rmse(truth, new)
     before = random.normal(size=cell.rows)
     return _judged(cell, scores, improvements, (truth, old), (truth, before))

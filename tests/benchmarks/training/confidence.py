@@ -50,7 +50,7 @@ def draw(rows: int, window: int, seed: int) -> list[tuple[float, float]]:
     ]
     reference = confidences(fits[0], x[rows // 2 :])
     served = [confidences(model, newer) for model in fits]
-    return [(ks_2samp(reference, side).pvalue, float(side.mean())) for side in served]
+    return [(float(ks_2samp(reference, side).pvalue), float(side.mean())) for side in served]
 
 
 def main() -> None:
