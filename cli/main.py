@@ -30,6 +30,7 @@ from cli.commands import (
     open_address,
     predict,
     promote,
+    remove,
     restore,
     retrain,
     rollback,
@@ -58,6 +59,7 @@ app.command("status")(status.command)
 app.command("deploy")(deploy.command)
 app.command("destroy")(destroy.command)
 app.command("backup")(backup.command)
+app.command("remove")(remove.command)
 app.command("restore")(restore.command)
 app.command("demo")(demo.command)
 app.command("predict")(predict.command)

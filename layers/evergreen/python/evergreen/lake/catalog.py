@@ -77,9 +77,13 @@ class LakeCatalog:
         names rows together with the raw objects that they come from: what an older one does not
         hold is loaded again.
         """
+        self.forget(kind, model)
+        return self._register(kind, model)
+
+    def forget(self, kind: TableKind, model: str) -> None:
+        """Remove a model's table from the catalogue, and leave its files."""
         with suppress(NoSuchTableError):
             self.catalog.drop_table((self._database, kind.table_name(model)))
-        return self._register(kind, model)
 
     def _register(self, kind: TableKind, model: str) -> bool:
         name = (self._database, kind.table_name(model))
