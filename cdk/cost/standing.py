@@ -38,7 +38,13 @@ _ONE_OF_EACH = {
 }
 BILLED_BY_USE = (
     *("AWS::IAM::", "AWS::Logs::", "AWS::ApiGateway::", "AWS::Lambda::", "AWS::Events::"),
-    *("AWS::Scheduler::", "AWS::CloudFormation::", "AWS::KinesisFirehose::", "AWS::S3::"),
+    *(
+        "AWS::Scheduler::",
+        "AWS::CloudFormation::",
+        "AWS::CodeDeploy::",
+        "AWS::KinesisFirehose::",
+        "AWS::S3::",
+    ),
     *("AWS::SQS::", "AWS::SNS::", "AWS::Glue::", "AWS::StepFunctions::", "AWS::Athena::"),
     *("AWS::EC2::Subnet", "AWS::EC2::Route", "AWS::EC2::SecurityGroup", "AWS::EC2::VPC"),
     *("AWS::EC2::InternetGateway", "AWS::EC2::FlowLog", "AWS::ECS::", "AWS::RDS::DBSubnetGroup"),

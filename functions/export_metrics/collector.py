@@ -73,12 +73,13 @@ class CloudWatchCollector(Collector):
         self._quantiles = {f"p{round(100 * each, 2):g}": f"{each:g}" for each in quantiles}
         self._quantiles["Maximum"] = "1"
         self._listed: list[Series] = []
+        self._silent = False
         self.unread: set[str] = set()
         """The parts that the newest collection could not read."""
 
     def collect(self) -> Iterator[Family]:
         """Yield one family for each metric, without samples if it has no data."""
-        self.unread = set()
+        self.unread, self._silent = set(), False
         with self._part("list"):  # without a new list, that of the last collection is used
             self._listed = find_series(self._client)
         found = sorted(_known(self._listed), key=lambda each: each.values)
@@ -102,11 +103,16 @@ class CloudWatchCollector(Collector):
         except (BotoCoreError, ClientError) as error:
             _log.warning("CloudWatch did not answer for %s: %s", name, error)
             self.unread.add(name)
+            if name != "list" and isinstance(error, BotoCoreError):
+                self._silent = True
 
     def _newest(
         self, part: str, wanted: Sequence[SeriesStatistic], window: Window
     ) -> dict[SeriesStatistic, float]:
         values: dict[SeriesStatistic, float] = {}
+        if self._silent and wanted:  # a service that is too slow would only get slower
+            self.unread.add(part)
+            return values
         for first in range(0, len(wanted), MAX_QUERIES):
             some = wanted[first : first + MAX_QUERIES]
             with self._part(part):

@@ -115,6 +115,7 @@ def test_every_metric_of_the_table_arrives(
         return {
             spec.metric
             for spec in SPECS
+            if spec.emitter != "gateway"  # what it refuses reaches no model
             for ending in (("_count",) if spec.kind == "distribution" else ("",))
             if not ever(prometheus, prometheus_name(spec) + ending + selector)
         }

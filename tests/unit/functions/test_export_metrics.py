@@ -206,6 +206,24 @@ def test_without_a_list_the_last_one_is_used(aws: Account) -> None:
     assert part == whole.replace(f'{UNREAD}{{part="list"}} 0.0', f'{UNREAD}{{part="list"}} 1.0')
 
 
+def test_after_a_part_without_an_answer_the_later_ones_are_not_asked_for(aws: Account) -> None:
+    aws.put_metric("CpuUtilization", NOW - SECOND, 20.0, model="m")
+    aws.put_metric("DriftedFeatures", NOW - 25 * HOUR, 3.0, model="m")
+    collector = CloudWatchCollector(aws.cloudwatch, lambda: NOW)
+    asked: list[Any] = []
+
+    def never(call: Mapping[str, Any]) -> None:
+        asked.append(call)
+        raise OutOfTimeError(operation="GetMetricData", needed=6, left=1.0)
+
+    with intercepted(aws.cloudwatch, "GetMetricData", never):
+        generate_latest(collector)
+    assert len(asked) == 1
+    assert collector.unread >= {"totals", "gauges"}
+    generate_latest(collector)
+    assert collector.unread == set()
+
+
 class Gateway:
     """Holds one API key, as API Gateway does."""
 

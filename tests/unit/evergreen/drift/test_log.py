@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COMMON = {
     *("timestamp", "reference_dataset_id", "subject_dataset_id", "check_id", "model"),
-    *("model_version", "window_start", "window_end", "rows", "kind"),
+    *("model_version", "window_start", "window_end", "asked_start", "rows", "kind"),
 }
 UNIVARIATE = UnivariateTest(
     feature_name="a",

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from tests.support.aws_in_process import Account
 
 
-def test_the_newest_of_any_writer_to_the_minute_and_to_the_hour_if_it_is_old(aws: Account) -> None:
+def test_the_newest_of_any_writer_to_five_minutes_an_hour_or_a_day(aws: Account) -> None:
     aws.put_metric("Predictions", NOW - timedelta(minutes=20), 1.0, model="busy")
     aws.put_metric("WindowRows", NOW - timedelta(minutes=3), 1.0, model="busy")
+    aws.put_metric("Predictions", NOW - timedelta(hours=5), 1.0, model="late")
     aws.put_metric("OldestRawObject", NOW - timedelta(hours=30), 1.0, model="idle")
     aws.put_metric("Predictions", NOW - timedelta(days=9), 1.0, model="silent")
-    found = newest_metrics(aws.cloudwatch, ["busy", "idle", "silent", "never"], NOW)
+    found = newest_metrics(aws.cloudwatch, ["busy", "late", "idle", "silent", "never"], NOW)
+    newest = NOW - timedelta(minutes=3)
     assert found == {
-        "busy": (NOW - timedelta(minutes=3)).replace(second=0, microsecond=0),
-        "idle": (NOW - timedelta(hours=30)).replace(minute=0, second=0, microsecond=0),
+        "busy": newest.replace(minute=newest.minute // 5 * 5, second=0, microsecond=0),
+        "late": (NOW - timedelta(hours=5)).replace(minute=0, second=0, microsecond=0),
+        "idle": (NOW - timedelta(hours=30)).replace(hour=0, minute=0, second=0, microsecond=0),
     }

@@ -63,6 +63,8 @@ class DecisionEvent(Event):
     probability_better: float | None = None
     """Share of the bootstrap resamples in which the challenger is better by more than
     ``min_improvement``."""
+    probability_required: float | None = None
+    """What ``probability_better`` had to reach."""
     interval: tuple[float, float] | None = None
     """Interval of the improvement at the confidence of the model definition."""
     rows: int | None = None

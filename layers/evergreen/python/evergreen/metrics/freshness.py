@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 WRITTEN = (Metric.PREDICTIONS, Metric.WINDOW_ROWS, Metric.OLDEST_RAW)
 """One metric of each writer: a prediction, a drift check, a compaction."""
-_WINDOWS = ((180, timedelta(minutes=1)), (7 * 24, timedelta(hours=1)))
+_WINDOWS = ((12, timedelta(minutes=5)), (24, timedelta(hours=1)), (7, timedelta(days=1)))
+"""Few periods: an emulator computes each by itself."""
 
 
 def newest_metrics(
@@ -24,7 +25,8 @@ def newest_metrics(
 ) -> dict[str, datetime]:
     """Return the beginning of the newest period with a value, of each model that has one.
 
-    The period is a minute within the last three hours, and before that an hour, a week back.
+    The period is five minutes within the last hour, an hour within the last day, and before that a
+    day, a week back.
     """
     found: dict[str, datetime] = {}
     left = list(models)

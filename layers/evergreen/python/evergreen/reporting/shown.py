@@ -123,7 +123,7 @@ class ModelStatus(_Frozen):
     shadow: ShadowProgress | None = None
     """The challenger that scores the same rows, if there is one."""
     newest_metric_at: Moment | None = None
-    """When the newest metric was written, to the minute, or to the hour if that is long ago."""
+    """When the newest metric was written, to five minutes, an hour or a day, as it is older."""
     unread: tuple[StatusPart, ...] = ()
     """The parts that could not be read. What they would say is missing or empty here."""
 
