@@ -46,7 +46,7 @@ def command(
             fix=f"Delete the folder models/{model}, run `evergreen deploy`, and then this again.",
         )
     # The lake takes seconds to import.
-    from evergreen.repair.removal import count_objects, remove_data
+    from evergreen.repair.removal import count_objects, remove_model_data
 
     client = target.client("ssm")
     name = Production(target.stage, client).parameter(model)
@@ -63,7 +63,7 @@ def command(
             say("deleted" if pointer else "there was none")
         if data:
             with steps.step("data", f"Delete the data of {model}"):
-                found = remove_data(target.storage, target.lake_tables, model)
+                found = remove_model_data(target.storage, target.lake_tables, model)
     if json:
         console.document({"model": model, "pointer": pointer, "objects": found})
         return

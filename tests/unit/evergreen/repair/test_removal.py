@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evergreen.lake.catalog import GLUE, open_catalog
 from evergreen.lake.compaction import compact
 from evergreen.lake.tables import REQUEST_LOG
-from evergreen.repair.removal import count_objects, places, remove_data
+from evergreen.repair.removal import count_objects, places, remove_model_data
 from tests.support.small_lake import DEFINITION, LATER, LONG_AGO, land
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_nothing_of_the_model_is_left_and_all_of_the_other(aws: Account) -> None
 
     counted = count_objects(storage, MODEL)
     assert counted.keys() == {what for what, _ in places(MODEL)}
-    assert remove_data(storage, catalog, MODEL) == counted
+    assert remove_model_data(storage, catalog, MODEL) == counted
 
     assert catalog.load(REQUEST_LOG, MODEL) is None
     left = {item.key for item in storage.list("")}
@@ -41,4 +41,4 @@ def test_nothing_of_the_model_is_left_and_all_of_the_other(aws: Account) -> None
     versions = aws.s3.list_object_versions(Bucket=storage.bucket)
     assert {each["Key"] for each in versions["Versions"]} == left
     assert "DeleteMarkers" not in versions
-    assert remove_data(storage, catalog, MODEL) == {}
+    assert remove_model_data(storage, catalog, MODEL) == {}

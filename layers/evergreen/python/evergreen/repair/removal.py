@@ -45,7 +45,7 @@ def count_objects(storage: Storage, model: str) -> dict[str, int]:
     return {what: number for what, number in counted.items() if number}
 
 
-def remove_data(storage: Storage, catalog: LakeCatalog, model: str) -> dict[str, int]:
+def remove_model_data(storage: Storage, catalog: LakeCatalog, model: str) -> dict[str, int]:
     """Delete all objects of a model, replaced versions too; return their numbers by kind.
 
     The catalogue forgets the tables first, so that no reader meets half of one. Run again after an
