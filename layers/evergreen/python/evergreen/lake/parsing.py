@@ -189,7 +189,7 @@ def _sorted_out[Read](
     try:
         return read(lines), (range(len(lines)), [])
     except _FAULTS:
-        pass
+        pass  # some line cannot be read: read each by itself
     places, left = [], []
     for place, line in enumerate(lines):
         try:
