@@ -110,10 +110,10 @@ class CloudWatchCollector(Collector):
         self, part: str, wanted: Sequence[SeriesStatistic], window: Window
     ) -> dict[SeriesStatistic, float]:
         values: dict[SeriesStatistic, float] = {}
-        if self._silent and wanted:  # a service that is too slow would only get slower
-            self.unread.add(part)
-            return values
         for first in range(0, len(wanted), MAX_QUERIES):
+            if self._silent:  # a service that is too slow would only get slower
+                self.unread.add(part)
+                break
             some = wanted[first : first + MAX_QUERIES]
             with self._part(part):
                 found = read_newest(self._client, some, window)
