@@ -291,7 +291,9 @@ def test_who_is_in_the_shadow_and_how_old_the_newest_metric_is(aws: Account) -> 
     model = deployment.read()
     assert model.shadow is not None
     assert (model.shadow.version, model.shadow.since) == ("3", BEFORE)
-    assert model.newest_metric_at == (NOW - MINUTE).replace(second=0, microsecond=0)
+    age = NOW - model.newest_metric_at if model.newest_metric_at else None
+    assert age is not None
+    assert MINUTE <= age <= MINUTE * 6, "the beginning of its five minutes"
 
 
 def test_a_damaged_record_leaves_out_its_own_part_alone(aws: Account) -> None:
