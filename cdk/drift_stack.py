@@ -14,13 +14,14 @@ from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
+from cdk.capacity import WORKER
 from cdk.constructs import access
-from cdk.constructs.building.functions import WORKER, ImageFunction
+from cdk.constructs.building.functions import ImageFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
-from cdk.constructs.model_room import camel_case
 from cdk.constructs.monitoring.notifications import Notifications
 from cdk.constructs.querying.queried_check import QueriedCheck
+from cdk.naming import camel_case
 from cdk.periods import period_text, schedule_period
 from evergreen.lake.query_places import QUERIES
 

@@ -12,20 +12,16 @@ from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 
+from cdk.capacity import Capacity
 from cdk.constructs import access
-from cdk.constructs.building.functions import (
-    Capacity,
-    EvergreenFunction,
-    ImageFunction,
-    PythonFunction,
-)
+from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import read_lake
-from cdk.constructs.model_room import camel_case
 from cdk.constructs.monitoring.event_marks import EventMarks
 from cdk.constructs.querying.query_states import query_functions
 from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
 from cdk.constructs.retraining.training_job import TrainingJob, asks_for_sagemaker
+from cdk.naming import camel_case
 from cdk.periods import schedule_period
 from evergreen.events import SOURCE, EventType
 from evergreen.lake.query_places import QUERIES

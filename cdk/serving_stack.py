@@ -9,14 +9,16 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 
+from cdk.capacity import Capacity
 from cdk.constructs import access
-from cdk.constructs.building.functions import Capacity, PythonFunction
+from cdk.constructs.building.functions import PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import compact_lake
-from cdk.constructs.model_room import camel_case, model_room
+from cdk.constructs.model_room import model_room
 from cdk.constructs.serving.model_endpoint import ModelEndpoint
 from cdk.constructs.serving.rest_api import RestApi
 from cdk.constructs.serving.rollout import Rollout
+from cdk.naming import camel_case
 from cdk.periods import schedule_period
 from evergreen.shadow.look import PREFIX as SHADOW_LOOKS
 

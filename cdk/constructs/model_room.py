@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import NestedStack, Tags
 from constructs import Construct
 
+from cdk.naming import camel_case
+
 if TYPE_CHECKING:
     from cdk.settings import Settings
 
@@ -26,8 +28,3 @@ def model_room(scope: Construct, model: str, settings: Settings) -> Construct:
     made = NestedStack(scope, name)
     Tags.of(made).add("model", model)
     return made
-
-
-def camel_case(name: str) -> str:
-    """Return a name in camel case, for names of outputs: ``flight_delay`` as ``FlightDelay``."""
-    return "".join(part.capitalize() for part in name.split("_"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from cdk.constructs.building.functions import WORKER
+from cdk.capacity import WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdk.constructs.building.functions import WORKER
+from cdk.capacity import WORKER
 from cdk.constructs.serving.model_endpoint import ENDPOINT
 from cdk.cost.standing import Cost
 from evergreen.metrics.catalog import SPECS
@@ -14,7 +14,7 @@ from evergreen.metrics.catalog import SPECS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cdk.constructs.building.functions import Capacity
+    from cdk.capacity import Capacity
     from cdk.cost.standing import PriceList
     from cdk.settings import Settings
     from evergreen.model_definition import ModelDefinition

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from botocore.exceptions import ClientError
 
-from cdk.constructs.model_room import camel_case
+from cdk.naming import camel_case
 from cli.shared import console
 from cli.shared.options import Aws, Json, Stage
 from cli.shared.progress import Steps

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
-import numpy as np
-import pandas as pd
 
 from evergreen.errors import EvergreenError
 
@@ -173,11 +171,13 @@ def split_form(definition: ModelDefinition, data: pd.DataFrame) -> dict[str, Any
     """Write rows as ``{"columns": […], "data": [[…], …]}``, missing values as null."""
     columns = []
     for name, feature in definition.features.items():
-        values = data[name].tolist()
-        if data[name].dtype == np.float32:
+        column = data[name]
+        values = column.tolist()
+        if column.dtype == "float32":
             # The shortest text of the same 32-bit number: 39.2, not 39.20000076293945.
-            values = [float(str(value)) for value in data[name].to_numpy()]
-        values = [None if pd.isna(value) else value for value in values]
+            values = [float(str(value)) for value in column.to_numpy()]
+        missing = column.isna()
+        values = [None if gap else value for value, gap in zip(values, missing, strict=True)]
         if feature.type in {"integer", "boolean"}:
             kind = int if feature.type == "integer" else bool
             values = [None if value is None else kind(value) for value in values]

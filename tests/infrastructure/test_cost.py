@@ -13,8 +13,9 @@ from cdk.cost.standing import BILLED_BY_USE, Cost, read_prices, scheduled_costs,
 from cdk.cost.usage import Traffic, metrics_a_model, usage_costs
 from cdk.deployment import read_deployment
 from cdk.settings import Settings
-from cli.commands import cost
+from cli.commands.cost import MILLIONS
 from cli.main import app
+from cli.shared import cost_tables
 from tests.infrastructure.conftest import parts_of, synthesise_parts
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def test_a_size_without_a_price_is_said_and_not_counted() -> None:
         [template(D={"Type": "AWS::RDS::DBInstance", "Properties": database})], PRICES
     )
     assert [each.dollars for each in found] == [None, pytest.approx(2.3)]
-    assert [row[2] for row in cost.cost_rows(found)] == ["?", "$2.30", "$2.30"]
+    assert [row[2] for row in cost_tables.cost_rows(found)] == ["?", "$2.30", "$2.30"]
 
 
 @pytest.mark.parametrize("size", ["aws", "fargate"])
@@ -108,11 +109,11 @@ def test_the_default_costs_less_than_five_dollars_and_the_docs_have_its_table(
     ]
     assert sum(each.dollars or 0 for each in costs) < LIMIT  # at list price
     page = (ROOT / "docs" / "services.md").read_text()
-    assert as_table(cost.cost_rows(costs)) in page
-    used = cost.usage_of({}, PRICES, [*cost.MILLIONS], 1)
-    assert as_table(cost.usage_rows(used)) in page
+    assert as_table(cost_tables.cost_rows(costs)) in page
+    used = cost_tables.usage_of({}, PRICES, [*MILLIONS], 1)
+    assert as_table(cost_tables.usage_rows(used)) in page
 
-    monkeypatch.setattr(cost, "costs_of", lambda *_: costs)
+    monkeypatch.setattr(cost_tables, "costs_of", lambda *_: costs)
     told = json.loads(CliRunner().invoke(app, ["cost", "--json", "--predictions", "7"]).stdout)
     assert told["date"] == PRICES.date.isoformat()
     assert [each["what"] for each in told["costs"]] == [each.what for each in costs]

@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk.capacity import WORKER, Capacity
 from cdk.constructs.building.assets import ROOT, archive
 from cdk.constructs.building.function_code import build_function
 from cdk.constructs.building.layers import LIBRARY, layer_version
@@ -27,19 +28,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
-    """The limits of one function."""
-
-    memory: int = 256
-    """Memory in MiB; the CPU share grows with it."""
-    seconds: int = 30
-    disk: int = 512
-    """Size of ``/tmp`` in MiB."""
-    laptop_at_once: int | None = None
-    """The largest number of parallel invocations on the emulator; None for no limit."""
-
-
-@dataclass(frozen=True, slots=True)
 class Placement:
     """The place in a VPC of a function that must reach a service there."""
 
@@ -48,9 +36,6 @@ class Placement:
     group: ec2.ISecurityGroup
 
 
-# A new AWS account may use at most 3008 MiB in one function.
-WORKER = Capacity(memory=3008, seconds=900, disk=2048)
-"""The capacity of functions that read many rows at once."""
 _SMALL = Capacity()
 FUNCTION_NETWORK_ACTIONS = (
     "ec2:AssignPrivateIpAddresses",

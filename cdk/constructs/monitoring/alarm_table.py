@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from cdk.constructs.model_room import camel_case
+from cdk.naming import camel_case
 from cdk.periods import period_text
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 

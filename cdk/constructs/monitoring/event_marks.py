@@ -11,7 +11,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from cdk.constructs.model_room import camel_case, model_room
+from cdk.constructs.model_room import model_room
+from cdk.naming import camel_case
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE
 from evergreen.metrics.event_marks import EVENT_MARKS, MARK_PERIOD_SECONDS
 

@@ -14,8 +14,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from cdk.capacity import Capacity
 from cdk.constructs import access
-from cdk.constructs.building.functions import Capacity, PythonFunction
+from cdk.constructs.building.functions import PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
 from evergreen.alerting.messages import ALERTED
 from evergreen.events import SOURCE

@@ -9,8 +9,8 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
-from cdk.constructs.model_room import camel_case
 from cdk.constructs.states import ALL
+from cdk.naming import camel_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from cdk.capacity import Capacity
 from cdk.constructs import access
-from cdk.constructs.building.functions import Capacity, PythonFunction
-from cdk.constructs.model_room import camel_case
+from cdk.constructs.building.functions import PythonFunction
 from cdk.constructs.serving.delivery_stream import DeliveryStream
+from cdk.naming import camel_case
 
 if TYPE_CHECKING:
     from cdk.constructs.serving.rollout import Rollout

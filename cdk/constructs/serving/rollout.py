@@ -10,7 +10,7 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk.constructs.model_room import camel_case
+from cdk.naming import camel_case
 from evergreen.metrics.catalog import Metric
 
 if TYPE_CHECKING:

@@ -132,3 +132,10 @@ def test_interruption_exits_with_130(name: str) -> None:
     done = run("interrupted", name=name)
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    heavy = {"aws_cdk", "jsii", "pandas", "pyarrow", "duckdb", "mlflow", "sklearn", "onnxruntime"}
+    code = "import sys, cli.main; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy & set(run.stdout.split()) == set()
