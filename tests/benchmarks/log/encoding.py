@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _WRITER = RequestLogWriter(DEFINITION)
 _KNOWN: dict[str, Any] = {
-    "timestamp": datetime(2026, 5, 4, 12, 30, tzinfo=UTC),
+    "timestamp": datetime(2026, 5, 4, 12, 30, 15, 123_456, tzinfo=UTC),
     "request_id": "5b0ab0b2-6f39-4b43-9f0d-0a9c2c5f7f55",
     "model_version": "3",
 }

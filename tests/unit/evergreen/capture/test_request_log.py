@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.capture.request_log import RequestLogWriter, request_log_landing_prefix
+from evergreen.clock import to_text
 from evergreen.lake.records import read_prediction
 from evergreen.model_definition import ModelDefinition
 from tests.support.json_values import FINITE, strict_json
@@ -37,9 +38,10 @@ def _records(
     confidences: list[float] | None,
     written: dict[str, Any] = COLUMNS,
     metadata: dict[str, Any] | None = None,
+    timestamp: datetime = NOON,
 ) -> list[dict[str, Any]]:
     lines = RequestLogWriter(DEFINITION).lines(
-        timestamp=NOON,
+        timestamp=timestamp,
         request_id="r-1",
         model_version="3",
         written=written,
@@ -67,6 +69,13 @@ def test_records_follow_the_contract() -> None:
     assert list(first)[:3] == ["timestamp", "request_id", "row"]
     assert second["row"] == 1
     assert second["input_data"] == {"a": None, "class": "c"}
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 120_000, 999_999])
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=2))], ids=["UTC", "elsewhere"])
+def test_time_is_written_in_utc_with_six_decimals(microsecond: int, zone: tzinfo) -> None:
+    moment = datetime(2026, 1, 1, 12, 30, 5, microsecond, tzinfo=zone)
+    assert _records([1, 0], None, timestamp=moment)[0]["timestamp"] == to_text(moment)
 
 
 def test_confidence_is_null_where_there_is_none() -> None:
