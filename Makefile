@@ -115,6 +115,7 @@ estimators: setup ## try every estimator and write the tables of docs/estimators
 	@$(bin)/python -m tests.benchmarks.estimators
 
 test-engine: setup $(state)/engine/.done ## run the lake's SQL on Apache Spark, against the small engine (ROWS=10000000)
+	@LOG_ROWS=1000000 $(bin)/python -m pytest tests/integration/test_queries_at_size.py
 	@$(bin)/python -m tests.benchmarks.engine $(if $(ROWS),--rows $(ROWS))
 
 mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find

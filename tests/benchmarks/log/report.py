@@ -88,6 +88,6 @@ def _encoding(found: Mapping[str, Any]) -> str:
     ]
     lines += [
         f"| {int(rows):,} | {cost:.1f} | {found['calls_per_1000_rows'][rows]:,.0f} |"
-        for rows, cost in found["encode_us"].items()
+        for rows, cost in found["encode_us_by_request"].items()
     ]
     return "\n".join(lines)
