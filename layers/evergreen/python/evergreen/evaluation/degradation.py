@@ -133,9 +133,10 @@ def _permute_numbers(
     windows = [sums[0].sum(axis=1, keepdims=True)]
     at_once = max(_CELLS // blocks, 1)
     for first in range(0, SHUFFLES, at_once):
-        orders = np.tile(np.arange(blocks), (min(at_once, SHUFFLES - first), 1))
-        chosen = rng.permuted(orders, axis=1)[:, :count]
-        windows.append(np.stack([term[chosen].sum(axis=1) for term in pooled]))
+        # The blocks with the smallest of random numbers are a random choice of blocks.
+        keys = rng.random((min(at_once, SHUFFLES - first), blocks))
+        largest = np.partition(keys, count - 1, axis=1)[:, count - 1 : count]
+        windows.append(pooled @ (keys <= largest).T.astype(np.float64))
     window = np.concatenate(windows, axis=1)
     others = pooled.sum(axis=1, keepdims=True) - window
     if measure.name == "rmse":
