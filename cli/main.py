@@ -31,6 +31,7 @@ from cli.commands import (
     predict,
     promote,
     remove,
+    replay,
     restore,
     retrain,
     rollback,
@@ -63,6 +64,7 @@ app.command("remove")(remove.command)
 app.command("restore")(restore.command)
 app.command("demo")(demo.command)
 app.command("predict")(predict.command)
+app.command("replay")(replay.command)
 app.command("open")(open_address.command)
 app.command("check-drift")(check_drift.command)
 app.command("compact")(compact.command)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cli.shared.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
 from cli.shared.loop_observation import Execution, Loop
 from cli.shared.manual_release import train_and_promote
-from cli.shared.traffic import Api, replay, split_form
+from cli.shared.replaying import Pace, replay
+from cli.shared.traffic import Api, split_form
 from evergreen.clock import utc_now
 from evergreen.drift.log import read_drift_decisions
 
@@ -194,24 +195,19 @@ class OnceAround:
             self._loop(say).wait_until_serving(api, version)
 
     def _replay(self, api: Api, data: pd.DataFrame, period: str) -> int:
-        sent = 0
         title = f"Replay {period}: {len(data):,} rows through the API"
         with self.steps.step("replay", title) as say:
-
-            def count(rows: int) -> None:
-                nonlocal sent
-                sent += rows
-                say(f"{sent:,} rows")
-
             done = replay(
                 api,
                 self.definition,
                 data,
-                batch_rows=self.example.batch_rows,
+                pace=Pace(batch_rows=self.example.batch_rows),
                 metadata={"replay": self.note},
-                on_rows=count,
+                on_progress=lambda progress: say(f"{progress.rows:,} rows"),
             )
         self.steps.note(f"{done.rows:,} rows served, {done.labels:,} labels sent")
+        for refusal in done.refusals:
+            self.steps.note(f"refused, and the first of its kind: {refusal}")
         return done.rows
 
     def _retrainings(self, began: datetime, ended: datetime) -> list[Execution]:

@@ -1,9 +1,8 @@
-"""Replayed traffic: sends rows to the API in batches, and their ground truth later."""
+"""A client of the deployed API, and rows in a form that it takes."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -11,7 +10,7 @@ import httpx
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     import pandas as pd
@@ -20,20 +19,48 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 TIMEOUT_SECONDS = 60.0
+_ROW = re.compile(r"\[(\d+)\]")
 
 
 class ApiError(EvergreenError):
-    """The API returned an error or did not answer."""
+    """The API returned an error or did not answer.
 
+    Parameters
+    ----------
+    what, where
+        As in every error.
+    status
+        The HTTP status, or None without an answer.
+    faults
+        Each wrong field with its path and what is wrong with it.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """The result of a replay: rows and labels sent, and the versions that answered."""
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str,
+        status: int | None = None,
+        faults: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(what, where=where)
+        self.status = status
+        self.faults = faults
 
-    rows: int
-    labels: int
-    versions: tuple[str, ...]
-    """The model versions that answered, in order of their first answer."""
+    @property
+    def faulty_rows(self) -> dict[int, str]:
+        """The rows of the request that have a fault, by number from 0, and the first fault of each.
+
+        Empty if a fault is not one of a row.
+        """
+        rows: dict[int, str] = {}
+        for path, message in self.faults:
+            number = _ROW.search(path)
+            if number is None:
+                return {}
+            field = path[number.end() :].removeprefix(".")
+            rows.setdefault(int(number[1]), f"{field}: {message}" if field else message)
+        return rows
 
 
 class Api:
@@ -47,15 +74,24 @@ class Api:
         The API key.
     auth
         What signs each request, if the API takes signed requests.
+    transport
+        What carries the requests; the network unless given.
     """
 
-    def __init__(self, base_url: str, key: str, auth: httpx.Auth | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        auth: httpx.Auth | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._client = httpx.Client(
             base_url=base_url,
             headers={"x-api-key": key},
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
             auth=auth,
+            transport=transport,
         )
 
     @classmethod
@@ -105,66 +141,14 @@ class Api:
         except httpx.HTTPError as error:
             raise ApiError(f"no answer: {error}", where=f"{method} {path}") from error
         if response.is_error:
-            raise ApiError(_problem(response), where=f"{method} {path}")
+            text, faults = _problem(response)
+            raise ApiError(
+                f"status {response.status_code}: {text}",
+                where=f"{method} {path}",
+                status=response.status_code,
+                faults=faults,
+            )
         return response.json()
-
-
-def replay(
-    api: Api,
-    definition: ModelDefinition,
-    data: pd.DataFrame,
-    *,
-    batch_rows: int = 500,
-    label_delay: int = 2,
-    metadata: Mapping[str, Any] | None = None,
-    on_rows: Callable[[int], None] = lambda _: None,
-) -> Replayed:
-    """Send a data set as live traffic in its order, and the labels after a delay.
-
-    Parameters
-    ----------
-    data
-        One row per prediction: the features, and the label in the target's column.
-    batch_rows
-        Rows per request.
-    label_delay
-        The number of further requests after which the labels of a request are sent.
-    metadata
-        A note for the request log.
-    on_rows
-        Called after each request with its number of rows.
-
-    Raises
-    ------
-    ApiError
-        If the API refuses a request. Earlier requests are not undone.
-    """
-    waiting: deque[tuple[str, pd.Series]] = deque()
-    versions: dict[str, None] = {}
-    rows = labels = 0
-
-    def send_oldest_labels() -> int:
-        request_id, ground_truth = waiting.popleft()
-        items = [
-            {"request_id": request_id, "row": number, "label": label}
-            for number, label in enumerate(ground_truth.tolist())
-        ]
-        api.send_ground_truth(definition.name, items)
-        return len(items)
-
-    for first in range(0, len(data), batch_rows):
-        batch = data.iloc[first : first + batch_rows]
-        body = {"dataframe_split": split_form(definition, batch)}
-        answer = api.predict(definition.name, {**body, "metadata": dict(metadata or {})})
-        versions[answer["model_version"]] = None
-        rows += len(answer["predictions"])
-        waiting.append((answer["request_id"], batch[definition.target]))
-        on_rows(len(batch))
-        if len(waiting) > label_delay:
-            labels += send_oldest_labels()
-    while waiting:
-        labels += send_oldest_labels()
-    return Replayed(rows, labels, tuple(versions))
 
 
 def split_form(definition: ModelDefinition, data: pd.DataFrame) -> dict[str, Any]:
@@ -186,12 +170,13 @@ def split_form(definition: ModelDefinition, data: pd.DataFrame) -> dict[str, Any
     return {"columns": list(definition.features), "data": rows}
 
 
-def _problem(response: httpx.Response) -> str:
+def _problem(response: httpx.Response) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return what the API says is wrong, as a sentence, and the faults in it."""
     try:
         problem = response.json()
+        faults = tuple((each["path"], each["message"]) for each in problem.get("errors", []))
         parts = [problem.get("detail") or problem.get("title") or problem.get("message")]
-        parts += [f"{fault['path']}: {fault['message']}" for fault in problem.get("errors", [])]
-        text = "; ".join(part for part in parts if part)
+        parts += [f"{path}: {message}" for path, message in faults]
+        return "; ".join(part for part in parts if part), faults
     except (ValueError, AttributeError, KeyError, TypeError):
-        text = response.text[:500]
-    return f"status {response.status_code}: {text}"
+        return response.text[:500], ()

@@ -8,11 +8,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from evergreen.datasets.schema import TIMESTAMP
+from evergreen.datasets.schema import SPLIT, TIMESTAMP, normalise
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
     from evergreen.model_definition import ModelDefinition
 
@@ -59,6 +61,27 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
             fix=f"It must have {', '.join(wanted)}; {TIMESTAMP} is the time of the row.",
         )
     return table.select(wanted).set_column(len(wanted) - 1, TIMESTAMP, _moments(table, file))
+
+
+def read_rows_in_order(definition: ModelDefinition, file: Path) -> pd.DataFrame:
+    """Read the rows of a file as a data set holds them, oldest first, for a replay.
+
+    Returns
+    -------
+    DataFrame
+        The features (numbers float32 with NaN for missing), the target and ``timestamp``.
+
+    Raises
+    ------
+    EvergreenError
+        As :func:`read_training_file`, and if a target is missing.
+    """
+    table = read_training_file(definition, file)
+    # A data set says of each row what it is for. These rows are for no training.
+    table = table.append_column(SPLIT, pa.nulls(table.num_rows, pa.string()))
+    rows: pd.DataFrame = normalise(definition, table).to_pandas()
+    rows = rows.astype(dict.fromkeys(definition.numeric_features, "float32"))
+    return rows[[*definition.features, definition.target, TIMESTAMP]]
 
 
 def _read(definition: ModelDefinition, file: Path) -> pa.Table:
