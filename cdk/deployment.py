@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cdk.constructs.building.assets import ROOT
 from cdk.settings import Settings, read_settings
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS, ModelDefinition, load_definitions
+from evergreen.model_definition.packages import require_locked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +31,15 @@ def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployme
     Raises
     ------
     EvergreenError
-        If a setting or a model definition is not valid, or there is no model at all.
+        If a setting or a model definition is not valid, if there is no model at all, or if the
+        packages that a model brings are not locked.
     """
     models = load_definitions(models_folder)
     if not models:
         raise EvergreenError(
             "no model found", where=str(models_folder), fix="Add a folder with a model.toml."
         )
+    require_locked(models_folder, ROOT / "requirements")
     settings = read_settings(context)
     if settings.engine == "athena":
         for definition in models.values():

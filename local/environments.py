@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 from uv import find_uv_bin
 
 from evergreen.errors import EvergreenError
+from evergreen.model_definition.packages import MODELS_LOCK
 from local.files import exclusive, tail, write_whole
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ class PythonEnvironment:
         Its purpose in a few words, for progress messages.
     packages
         Folders of packages of ours that are installed in addition to the lock.
+    models
+        Whether it also has the packages that models bring.
     """
 
     name: str
     purpose: str
     packages: tuple[str, ...] = ()
+    models: bool = False
 
 
 ENVIRONMENTS = (
@@ -54,9 +58,13 @@ ENVIRONMENTS = (
     ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
     PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime"),
-    PythonEnvironment("training", "the training image's environment"),
+    PythonEnvironment("training", "the training image's environment", models=True),
     PythonEnvironment("drift", "the drift image's environment"),
 )
+
+
+TRAINING = next(each for each in ENVIRONMENTS if each.models)
+"""The environment in which models are trained, here as on AWS."""
 
 
 def build_all(paths: Paths, progress: Progress) -> None:
@@ -108,7 +116,8 @@ def build_environment(paths: Paths, environment: PythonEnvironment, progress: Pr
 def environment_fingerprint(paths: Paths, environment: PythonEnvironment) -> str:
     """Return a hash of everything that an environment is built from."""
     digest = hashlib.sha256(sys.version.encode())
-    digest.update(_lock(paths, environment).read_bytes())
+    for lock in _locks(paths, environment):
+        digest.update(lock.read_bytes())
     for package in environment.packages:
         for file in _sources(paths.root / package):
             digest.update(file.relative_to(paths.root).as_posix().encode())
@@ -118,13 +127,13 @@ def environment_fingerprint(paths: Paths, environment: PythonEnvironment) -> str
 
 def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO[bytes]) -> None:
     python = str(folder / "bin" / "python")
-    lock = str(_lock(paths, environment))
+    locks = [str(lock) for lock in _locks(paths, environment)]
 
     def uv(*arguments: str) -> None:
         _uv(environment.name, arguments, paths.root, log)
 
     uv("venv", "--allow-existing", "--python", sys.executable, str(folder))
-    uv("pip", "sync", "--require-hashes", "--python", python, lock)
+    uv("pip", "sync", "--require-hashes", "--python", python, *locks)
     if environment.packages:
         # hatchling comes from this interpreter's environment, so no build tool is downloaded.
         wheels = paths.environments / f".{environment.name}.wheels"
@@ -157,8 +166,9 @@ def _uv(name: str, arguments: tuple[str, ...], folder: Path, log: IO[bytes]) -> 
         )
 
 
-def _lock(paths: Paths, environment: PythonEnvironment) -> Path:
-    return paths.requirements / f"{environment.name}.lock"
+def _locks(paths: Paths, environment: PythonEnvironment) -> list[Path]:
+    own = paths.requirements / f"{environment.name}.lock"
+    return [own, paths.requirements / MODELS_LOCK] if environment.models else [own]
 
 
 def _sources(package: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import typer
 
 from cli.shared import console
 from cli.shared.examples import MODELS
+from cli.shared.extra_packages import ready_packages
 from cli.shared.options import Json, ModelArgument
 from cli.shared.progress import Steps
 from evergreen.model_definition import find_definition
@@ -32,16 +33,19 @@ def command(
 ) -> None:
     """Run everything that could fail later, in seconds and without a stack.
 
-    It reads the definition, checks that the training image has the packages that `training.py`
-    imports, trains on the newest 20,000 rows, proves that ONNX says what scikit-learn says, serves
-    rows through the code that serves, tests the data for drift against themselves, and compares the
-    score with an answer that knows no feature. The first fault ends it, with its file and its fix.
+    It reads the definition, locks the packages of `models/*/requirements.txt` and installs them for
+    itself, checks that the training image has the packages that `training.py` imports, trains on
+    the newest 20,000 rows, proves that ONNX says what scikit-learn says, serves rows through the
+    code that serves, tests the data for drift against themselves, and compares the score with an
+    answer that knows no feature. The first fault ends it, with its file and its fix.
 
     Next: `evergreen deploy`, then `evergreen train MODEL --data FILE`.
     """
     definition = find_definition(MODELS, model)
     file = data or MODELS.parent / ".evergreen" / "data" / f"{model}.parquet"
     with Steps() as steps, steps.step("check", f"Check {model}") as say:
+        say("locking the packages that models bring")
+        ready_packages()
         from cli.shared.model_check import check_model  # imports scikit-learn
         from cli.shared.training_file import read_training_file
 

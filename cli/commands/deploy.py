@@ -16,6 +16,8 @@ from cli.shared.progress import Steps
 from cli.shared.target import Target
 from evergreen.clock import parse_period
 from evergreen.model_definition import load_definitions
+from local.environments import TRAINING, build_environment
+from local.model_packages import lock_packages
 from local.monitoring import watch
 from local.settings import read_settings
 from local.stack import running_stack
@@ -70,6 +72,10 @@ def command(
         )
     log = settings.paths.logs / "deploy.log"
     with Steps() as steps, steps.step("deploy", f"Deploy stage {target.stage}") as say:
+        say("locking the packages that models bring")
+        lock_packages(MODELS, settings.paths.requirements)
+        if target.is_emulator:
+            build_environment(settings.paths, TRAINING, lambda _, what: say(what))
         deploy(target, context, log, say)
         if target.is_emulator:
             watch(settings.paths, target.api_url, target.api_key, target.stage)

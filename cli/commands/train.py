@@ -10,6 +10,7 @@ import typer
 from cli.commands.retrain import RetrainingFailedError, describe_result, follow
 from cli.shared import console, executions
 from cli.shared.examples import MODELS, find_example
+from cli.shared.extra_packages import ready_packages
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
 from cli.shared.target import choose
@@ -63,6 +64,7 @@ def command(
         # MLflow and scikit-learn take seconds to import. So they are imported only here.
         from cli.shared.manual_release import train_by_hand
 
+        ready_packages()
         say("reading the recorded data")
         share = example.fraction if fraction is None else fraction
         rows = example.load(example.trained_on, share)

@@ -26,6 +26,7 @@ from evergreen.errors import EvergreenError, ModelDefinitionError
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
 from evergreen.model_definition import load_definition, more_is_better
+from evergreen.model_definition.packages import MODELS_LOCK, TRAINING_LOCK, locked_names
 from evergreen.serving.requests import RequestReader
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
@@ -44,7 +45,7 @@ MAX_CHECKED_ROWS = 20_000
 """The newest rows that a check trains on."""
 LEAK = 0.98
 """Score of one feature alone, of 1, from which it is suspected to give the target away."""
-_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "training.lock"
+_LOCKS = Path(__file__).resolve().parents[2] / "requirements"
 _SERVED_ROWS = 20
 _LEAK_ROWS = 5_000
 
@@ -156,7 +157,7 @@ def require_packages(file: Path) -> None:
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
-    locked = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==", _LOCK.read_text(), re.MULTILINE))
+    locked = {*locked_names(_LOCKS / TRAINING_LOCK), *locked_names(_LOCKS / MODELS_LOCK)}
     known = {"evergreen", "models", "sklearn"} | set(sys.stdlib_module_names) | locked
     for name in sorted(names - known):
         owners = packages_distributions().get(name, [])  # reads every installed package
@@ -164,7 +165,10 @@ def require_packages(file: Path) -> None:
             raise ModelDefinitionError(
                 f"imports {name}, which the training image does not have",
                 where=str(file),
-                fix="requirements/training.in lists what it has.",
+                fix=(
+                    "Name its package in models/NAME/requirements.txt; "
+                    "requirements/training.in lists what is there without."
+                ).replace("NAME", file.parent.name),
             )
 
 
