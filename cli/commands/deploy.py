@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from cli.shared.examples import MODELS
 from cli.shared.leftovers import orphaned_stacks, stale_pointers
 from cli.shared.options import Stage
 from cli.shared.progress import Steps
-from cli.shared.target import Target
+from cli.shared.target import NotDeployedError, Target
 from evergreen.clock import parse_period
 from evergreen.model_definition import load_definitions
 from local.environments import TRAINING, build_environment
@@ -43,6 +44,9 @@ def command(
             help="Local stack only: seconds that Firehose collects records for one object.",
         ),
     ] = FLUSH_SECONDS,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what it means for the models that serve.")
+    ] = False,
 ) -> None:
     """Deploy every stack of the app with cdk. Run it again after any change.
 
@@ -53,6 +57,9 @@ def command(
     --stage deploys another stage than cdk.json names.
     It needs Docker to build the training and drift images.
 
+    If `model.toml` of a model that serves has changed in features, target or metric, the command
+    first says what that means. --plan says it and deploys nothing.
+
     The command prints the outputs of the stacks, the API's address among them. It also names
     what a destroyed deployment left, and on AWS what is no longer part of the app and still costs,
     each with the command that removes it.
@@ -62,14 +69,17 @@ def command(
     for option in (period, cooldown):
         _check_period(option)
     settings = read_settings()
-    if aws:
-        target = Target.aws(stage)
-        context = {"stage": target.stage, "region": target.environment["AWS_REGION"]}
-    else:
-        target = Target.local(running_stack(settings), stage)
-        context = emulator_context(
-            target, period=period, cooldown=cooldown, flush_seconds=flush_seconds
-        )
+    target = Target.aws(stage) if aws else Target.local(running_stack(settings), stage)
+    told = _tell_plan(replace(target))  # a deployment changes the outputs that a target remembers
+    if plan:
+        if not told:
+            console.out.print("No model that serves has another definition now.")
+        return
+    context = (
+        {"stage": target.stage, "region": target.environment["AWS_REGION"]}
+        if aws
+        else emulator_context(target, period=period, cooldown=cooldown, flush_seconds=flush_seconds)
+    )
     log = settings.paths.logs / "deploy.log"
     with Steps() as steps, steps.step("deploy", f"Deploy stage {target.stage}") as say:
         say("locking the packages that models bring")
@@ -87,6 +97,24 @@ def command(
         console.out.print(
             f"\n{leftover.what}:\n\n  {leftover.command}", soft_wrap=True, markup=False
         )
+
+
+def _tell_plan(target: Target) -> bool:
+    """Say what changed definitions mean for models that serve; return whether there are any."""
+    from cli.shared.deployment_plan import find_plan
+
+    definitions = load_definitions(MODELS)
+    try:
+        # A first deployment has no bucket yet, and nothing serves.
+        plans = find_plan(target, definitions) if target.outputs.get("BucketName") else {}
+    except NotDeployedError:
+        return False
+    for model, sentences in plans.items():
+        console.out.print(f"models/{model}/model.toml has changed:", markup=False)
+        for sentence in sentences:
+            console.out.print(f"  {sentence}", soft_wrap=True, markup=False)
+        console.out.print()
+    return bool(plans)
 
 
 def _check_period(text: str) -> None:

@@ -361,6 +361,26 @@ def test_of_the_rows_to_train_on_the_chosen_ones_are_kept(
     assert numbers(rows_of(everything, HOLDOUT)) == list(range(30, 60))
 
 
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"features": {"water": {"type": "float"}, "sun": {"type": "float"}}}, "sun"),
+        ({"features": {"water": {"type": "category"}}}, "water"),
+        ({"target": "weight"}, "weight"),
+        ({"task": "classification"}, "height"),
+    ],
+)
+def test_a_definition_that_asks_for_what_no_row_has_waits_for_a_file(
+    new_bucket: Callable[[], Storage], change: dict[str, Any], missing: str
+) -> None:
+    plant = Plant(new_bucket())
+    values = plant.definition.model_dump(exclude_none=True, exclude_defaults=True) | change
+    plant.definition = ModelDefinition.model_validate(values)
+    says = f"no labelled row has {missing} as model.toml asks.*`evergreen train plant --data FILE`"
+    with pytest.raises(NotEnoughDataError, match=says):
+        plant.build(START + DAY)
+
+
 def test_rows_that_are_held_out_at_random_have_no_newest(new_bucket: Callable[[], Storage]) -> None:
     plant = Plant(new_bucket(), holdout="random")
     for number in range(60):

@@ -18,7 +18,7 @@ from evergreen.datasets.new_rows import (
     row_keys,
 )
 from evergreen.datasets.pace import fewest_labelled_rows
-from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise
+from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise, schema
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows, with_split
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import NotEnoughDataError
@@ -75,10 +75,12 @@ def build_dataset(
     ------
     NotEnoughDataError
         If fewer labelled rows can be judged on than are needed
-        (:func:`evergreen.datasets.pace.fewest_labelled_rows`).
+        (:func:`evergreen.datasets.pace.fewest_labelled_rows`), or if no row has what a changed
+        definition asks for.
     """
     champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
     old = load_dataset(storage, definition.name, champion.dataset_id)
+    require_columns(definition, old.schema)
     if isinstance(source, QueryOutput):
         new = new_rows_of_query(source, definition)
     else:
@@ -123,6 +125,39 @@ def build_dataset(
         window=window,
         clock=clock,
     )
+
+
+def require_columns(definition: ModelDefinition, known: pa.Schema) -> None:
+    """Check that the rows so far have what a changed definition asks for.
+
+    Callers send what the version in production takes. So no row of the log has a new feature, and
+    no label is of a new target.
+
+    Parameters
+    ----------
+    definition
+        The model's.
+    known
+        The columns of the champion's data set.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If a column is missing, or is text where numbers are wanted, or the other way round.
+    """
+    wanted = schema(definition)
+    missing = [
+        name
+        for name in (*definition.features, definition.target)
+        if name not in known.names
+        or pa.types.is_string(known.field(name).type) != pa.types.is_string(wanted.field(name).type)
+    ]
+    if missing:
+        raise NotEnoughDataError(
+            f"no labelled row has {', '.join(missing)} as model.toml asks for it now",
+            where=definition.name,
+            fix=f"Bring rows that have: `evergreen train {definition.name} --data FILE`.",
+        )
 
 
 def _corrected(definition: ModelDefinition, old: pa.Table, again: pa.Table) -> tuple[pa.Table, int]:
