@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdk.constructs.building.assets import ROOT
 from cdk.settings import Settings, read_settings
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS, ModelDefinition, load_definitions
@@ -13,7 +13,8 @@ from evergreen.model_definition.packages import require_locked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+_REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployme
         raise EvergreenError(
             "no model found", where=str(models_folder), fix="Add a folder with a model.toml."
         )
-    require_locked(models_folder, ROOT / "requirements")
+    require_locked(models_folder, _REQUIREMENTS)
     settings = read_settings(context)
     if settings.engine == "athena":
         for definition in models.values():

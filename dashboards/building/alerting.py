@@ -6,7 +6,7 @@ They use CloudWatch because every installation has it. Prometheus has its own ru
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from grafana_foundation_sdk.builders import alerting as builders
 from grafana_foundation_sdk.models.alerting import RelativeTimeRange
@@ -18,35 +18,40 @@ from grafana_foundation_sdk.models.expr import (
     TypeThreshold,
 )
 
+from dashboards.building.boards import board_uid
 from dashboards.building.data_sources import FOLDER
 from dashboards.building.grafana import Ready
+from dashboards.building.layout import Panel, numbered
 from evergreen.metrics.catalog import BY_METRIC, Metric
+from evergreen.metrics.limits import LIMIT_OF
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.variants import Dataquery
     from grafana_foundation_sdk.models import alerting
 
     from dashboards.building.cloudwatch_source import CloudWatch
+    from evergreen.metrics.catalog import Board
+    from evergreen.metrics.limits import MetricLimit
 
 RECEIVER = "evergreen"
 _EXPRESSIONS = DataSourceRef(type_val="__expr__", uid="__expr__")
 _LOOK_BACK = RelativeTimeRange(from_val=900, to=0)
-_MORE_THAN: Final = "gt"
-_LESS_THAN: Final = "lt"
+_DOCS = "${EVERGREEN_DOCS_URL}"
+"""Where the pages of `docs` are; Grafana puts in the variable of its environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """An alert rule: the condition of an alert.
+    """An alert rule on one limit, for each model.
 
     Parameters
     ----------
     uid, title
         The rule's id, which never changes, and its name.
-    metric, statistic
-        What is compared, for each model and each value of the metric's second dimension.
-    comparison, threshold
-        The condition on the newest value, in CloudWatch's unit.
+    limit
+        What is compared with what.
+    panel
+        The dashboard and the title of its panel that shows it.
     lasting
         How long the condition must hold.
     severity
@@ -57,10 +62,8 @@ class AlertRule:
 
     uid: str
     title: str
-    metric: Metric
-    statistic: str
-    comparison: Literal["gt", "lt"]
-    threshold: float
+    limit: MetricLimit
+    panel: tuple[Board, str]
     lasting: str
     severity: Literal["critical", "warning"]
     summary: str
@@ -70,21 +73,17 @@ ALERTS = (
     AlertRule(
         "evergreen-server-errors",
         "More than 5 % of requests fail",
-        Metric.SERVER_ERRORS,
-        "Average",
-        _MORE_THAN,
-        0.05,
+        LIMIT_OF[Metric.SERVER_ERRORS],
+        ("api", "Error rate"),
         "5m",
         "critical",
         "Answers with a 5xx status; read the predict function's log.",
     ),
     AlertRule(
         "evergreen-slow-answers",
-        "Slowest answers take more than 2 seconds",
-        Metric.RESPONSE_TIME,
-        "p99",
-        _MORE_THAN,
-        2000,
+        "Slowest answers take more than a second",
+        LIMIT_OF[Metric.RESPONSE_TIME],
+        ("api", "Response time by endpoint"),
         "10m",
         "warning",
         "The 99th percentile of response time; compare with cold starts and batch size.",
@@ -92,10 +91,8 @@ ALERTS = (
     AlertRule(
         "evergreen-unhealthy",
         "A model does not answer",
-        Metric.HEALTHY,
-        "Minimum",
-        _LESS_THAN,
-        1,
+        LIMIT_OF[Metric.HEALTHY],
+        ("service", "Health"),
         "5m",
         "critical",
         "No model is loaded; look at model load failures and at the production pointer.",
@@ -103,10 +100,8 @@ ALERTS = (
     AlertRule(
         "evergreen-load-failures",
         "A bundle did not load",
-        Metric.MODEL_LOAD_FAILURES,
-        "Sum",
-        _MORE_THAN,
-        0,
+        LIMIT_OF[Metric.MODEL_LOAD_FAILURES],
+        ("model", "Model load failures"),
         "0s",
         "critical",
         "The previous version still answers; compare the bundle with its hashes.",
@@ -114,24 +109,29 @@ ALERTS = (
     AlertRule(
         "evergreen-log-spills",
         "Firehose refuses log records",
-        Metric.LOG_SPILLS,
-        "Sum",
-        _MORE_THAN,
-        0,
+        LIMIT_OF[Metric.LOG_SPILLS],
+        ("api", "Log spills"),
         "0s",
         "warning",
         "Records were written to the bucket instead, so none is lost; look at the stream's limits.",
     ),
     AlertRule(
         "evergreen-drift",
-        "More than half of the features drifted",
-        Metric.DRIFTED_SHARE,
-        "Maximum",
-        _MORE_THAN,
-        50,
+        "Half of the features drifted",
+        LIMIT_OF[Metric.DRIFTED_SHARE],
+        ("data", "Drifted share"),
         "0s",
         "warning",
         "A drift check found it; read its report, and see whether a retraining has started.",
+    ),
+    AlertRule(
+        "evergreen-live-metric-worse",
+        "The live metric is worse than at promotion",
+        LIMIT_OF[Metric.LIVE_METRIC_WORSE],
+        ("model", "Live metric worse"),
+        "0s",
+        "warning",
+        "A drift check measured it on labelled rows; see whether a retraining has started.",
     ),
 )
 """All alert rules."""
@@ -177,12 +177,14 @@ def contact_points() -> dict[str, Any]:
 
 def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
     """Return one rule: the query, its newest value, and the threshold."""
-    query = source.alert_query(BY_METRIC[alert.metric], alert.statistic)
+    limit = alert.limit
+    query = source.alert_query(BY_METRIC[limit.metric], limit.statistic)
     query.ref_id = "A"
     newest = TypeReduce(
         datasource=_EXPRESSIONS, ref_id="B", expression="A", reducer="last", query_type="reduce"
     )
-    evaluator = ExprTypeThresholdConditionsEvaluator([alert.threshold], alert.comparison)
+    comparison: Literal["gte", "lt"] = "lt" if limit.below else "gte"
+    evaluator = ExprTypeThresholdConditionsEvaluator([limit.threshold], comparison)
     threshold = TypeThreshold(
         datasource=_EXPRESSIONS,
         ref_id="C",
@@ -197,7 +199,13 @@ def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
         .no_data_state("OK")
         .exec_err_state("Error")
         .labels({"severity": alert.severity, "service": "evergreen"})
-        .annotations({"summary": alert.summary})
+        .annotations(
+            {
+                "summary": alert.summary,
+                "runbook_url": f"{_DOCS}/runbooks/{limit.runbook}.md",
+                **_shown_on(alert, source),
+            }
+        )
         .with_query(
             builders.Query("A")
             .datasource_uid(str(source.reference.uid))
@@ -214,6 +222,18 @@ def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
             .model(Ready(model))
         )
     return rule.build()
+
+
+def _shown_on(alert: AlertRule, source: CloudWatch) -> dict[str, str]:
+    """Return the annotations from which Grafana links the alert's dashboard and panel."""
+    board, title = alert.panel
+    (number,) = (
+        number
+        for number, part in numbered(board)
+        if isinstance(part, Panel) and part.title == title
+    )
+    uid = board_uid(board, source)
+    return {"__dashboardUid__": uid, "__panelId__": str(number)}
 
 
 def _provisioned(alert: AlertRule, source: CloudWatch) -> dict[str, object]:

@@ -8,6 +8,7 @@ from grafana_foundation_sdk.builders import common, dashboard, piechart, stat, t
 from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
     GraphDrawStyle,
+    GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
     StackingMode,
@@ -16,13 +17,15 @@ from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardCursorSync,
     DashboardLinkType,
+    Threshold,
+    ThresholdsMode,
     ValueMap,
     ValueMappingResult,
     VariableOption,
 )
 
 from dashboards.building.grafana import Ready
-from dashboards.building.layout import TITLES, Calculation, View, rows
+from dashboards.building.layout import TITLES, Calculation, Row, View, limit_of, numbered
 from dashboards.building.source import DEFAULT_PERIOD, PERIODS
 from evergreen.metrics.catalog import Metric
 
@@ -34,15 +37,17 @@ if TYPE_CHECKING:
     from dashboards.building.layout import Panel
     from dashboards.building.source import Source
     from evergreen.metrics.catalog import Board
+    from evergreen.metrics.limits import MetricLimit
 
 TAG = "evergreen"
+NO_VALUE = "No data in this time range"
 
 
 def build_board(board: Board, source: Source) -> Dashboard:
     """Return a dashboard for a data source, with a uid that never changes."""
     builder = (
         dashboard.Dashboard(f"Evergreen {TITLES[board]} ({source.title})")
-        .uid(f"evergreen-{board}-{source.key}")
+        .uid(board_uid(board, source))
         .tags([TAG, source.key])
         .readonly()
         .refresh("1m")
@@ -55,16 +60,19 @@ def build_board(board: Board, source: Source) -> Dashboard:
     )
     for annotation in source.annotations():
         builder.annotation(annotation)
-    number = 0
-    for row in rows(board):
-        number += 1
-        builder.with_row(dashboard.Row(row.title).id(number))
-        for panel in row.panels:
-            number += 1
-            built = _panel(panel, source)
-            built.id_val = number
-            builder.with_panel(Ready(built))
+    for number, part in numbered(board):
+        if isinstance(part, Row):
+            builder.with_row(dashboard.Row(part.title).id(number))
+            continue
+        built = _panel(part, source)
+        built.id_val = number
+        builder.with_panel(Ready(built))
     return builder.build()
+
+
+def board_uid(board: Board, source: Source) -> str:
+    """Return the uid of a dashboard."""
+    return f"evergreen-{board}-{source.key}"
 
 
 def _panel(panel: Panel, source: Source) -> PanelModel:
@@ -77,9 +85,21 @@ def _panel(panel: Panel, source: Source) -> PanelModel:
         .mappings(_mappings(panel))
         .span(panel.width)
         .height(panel.height)
+        .no_value(NO_VALUE)
         .targets(list(source.queries(panel)))
     )
+    if limit := limit_of(panel):
+        builder.thresholds(_thresholds(limit, limit.threshold * source.scale(panel)))
+        if isinstance(builder, timeseries.Panel):
+            line = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+            builder.thresholds_style(line)
     return builder.build()
+
+
+def _thresholds(limit: MetricLimit, value: float) -> dashboard.ThresholdsConfig:
+    below, above = ("red", "green") if limit.below else ("green", "red")
+    steps = [Threshold(None, below), Threshold(value, above)]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
 def _view(panel: Panel) -> timeseries.Panel | stat.Panel | piechart.Panel:
@@ -104,8 +124,9 @@ def _view(panel: Panel) -> timeseries.Panel | stat.Panel | piechart.Panel:
 def _over_time(least_zero: bool) -> timeseries.Panel:  # noqa: FBT001 - named at every call
     legend = (
         common.VizLegendOptions()
-        .display_mode(LegendDisplayMode.LIST)
+        .display_mode(LegendDisplayMode.TABLE)
         .placement(LegendPlacement.BOTTOM)
+        .calcs(["lastNotNull", "max", "mean"])
         .show_legend(show_legend=True)
     )
     panel = timeseries.Panel().legend(legend).span_nulls(span_nulls=True)

@@ -78,6 +78,10 @@ class CloudWatch:
             return "percentunit"
         return _UNITS[part.spec.unit]
 
+    def scale(self, _panel: Panel) -> float:
+        """Return 1: the queries give CloudWatch's unit."""
+        return 1.0
+
     def model_variable(self) -> Builder[models.VariableModel]:
         """Return the variable ``model``: the models with at least one prediction."""
         query: dict[str, object] = {

@@ -10,8 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from evergreen.metrics.catalog import BY_METRIC, NO_MODEL, SPECS, Board, Metric, MetricSpec
+from evergreen.metrics.limits import LIMIT_OF, MetricLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BOARDS: tuple[Board, ...] = ("service", "api", "data", "model")
 TITLES: dict[Board, str] = {"service": "Service", "api": "API", "data": "Data", "model": "Model"}
@@ -38,6 +43,16 @@ class Calculation(StrEnum):
     QUANTILES = "quantiles"
     PER_SECOND = "per second"
     SHARE_OF_REQUESTS = "share of requests"
+
+
+_SHOWS: dict[str, tuple[Calculation, ...]] = {
+    "Average": (Calculation.SHARE_OF_REQUESTS,),
+    "Maximum": (Calculation.MEAN,),
+    "Minimum": (Calculation.LEAST, Calculation.MEAN),
+    "Sum": (Calculation.SUM,),
+    "p99": (Calculation.QUANTILES,),
+}
+"""What a panel shows that a limit of this statistic can be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,22 @@ def rows(board: Board) -> tuple[Row, ...]:
         *((Row("For no model", _FOR_NO_MODEL),) if board == "api" else ()),
         Row("What happened", (_EVENTS,)),
     )
+
+
+def numbered(board: Board) -> Iterator[tuple[int, Row | Panel]]:
+    """Yield the rows of a dashboard and their panels, each with its number on the dashboard."""
+    parts = (part for row in rows(board) for part in (row, *row.panels))
+    yield from enumerate(parts, start=1)
+
+
+def limit_of(panel: Panel) -> MetricLimit | None:
+    """Return the limit of what a panel shows, or None if it has none or several."""
+    found = [
+        limit
+        for part in panel.parts
+        if (limit := LIMIT_OF.get(part.metric)) and part.calculation in _SHOWS[limit.statistic]
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def by_rule(spec: MetricSpec) -> Panel:

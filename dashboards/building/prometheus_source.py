@@ -16,7 +16,7 @@ from dashboards.building.source import REFERENCES
 from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, Metric, Unit
 from evergreen.metrics.cloudwatch import dimensions
 from evergreen.metrics.event_marks import EVENT_MARKS, EventMark
-from evergreen.metrics.prometheus import prometheus_name
+from evergreen.metrics.prometheus import prometheus_name, prometheus_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,12 @@ class Prometheus:
         if part.calculation is Calculation.SHARE_OF_REQUESTS:
             return "percentunit"
         return _UNITS[part.spec.unit]
+
+    def scale(self, panel: Panel) -> float:
+        """Return the factor from CloudWatch's unit to Prometheus' base unit."""
+        part = panel.parts[0]
+        shared = part.calculation is Calculation.SHARE_OF_REQUESTS  # a share has no unit
+        return 1.0 if shared else prometheus_scale(part.spec)
 
     def model_variable(self) -> Builder[models.VariableModel]:
         """Return the variable ``model``: the models with at least one prediction."""

@@ -43,6 +43,9 @@ class Source(Protocol):
     def unit(self, panel: Panel) -> str:
         """Return the unit of the panel's queries, as Grafana names it."""
 
+    def scale(self, panel: Panel) -> float:
+        """Return the factor from CloudWatch's unit to the unit of the panel's queries."""
+
     def model_variable(self) -> Builder[VariableModel]:
         """Return the variable ``model``, filled by a query of the source."""
 

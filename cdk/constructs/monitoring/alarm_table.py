@@ -12,6 +12,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from cdk.naming import camel_case
 from cdk.periods import period_text
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics.limits import LIMIT_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,6 +70,8 @@ class AlarmSpec:
         The alarm is on at or above this value, or below it if ``below``.
     todo
         What happened, and what to do now.
+    runbook
+        The page in ``docs/runbooks`` that says more, without its ending.
     seconds, periods
         The length of one period, and the number of periods in a row before the alarm is on.
     silence
@@ -82,6 +85,7 @@ class AlarmSpec:
     statistic: str
     threshold: float
     todo: str
+    runbook: str
     seconds: int = _FIVE_MINUTES
     periods: int = 1
     below: bool = False
@@ -111,6 +115,7 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
         0.05,
         "At least one request in twenty failed with a 5xx status, over all functions. Find the "
         "path in the API's access log. Then read the log of that function.",
+        "server-errors",
     )
     for folder, function in watched.functions.items():
         yield from _of_function(folder, function)
@@ -128,6 +133,7 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
             f"A retraining {happened}. The champion still serves. Open the execution in Step "
             "Functions: the red state names the function and its error. Then start a new execution "
             'with the input {"model": "<its name>"}.',
+            "retraining-failed",
         )
         if watched.check_machine:
             yield AlarmSpec(
@@ -140,6 +146,7 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
                 f"A drift check {happened}. Predictions go on. Open the execution in Step "
                 "Functions: the red state names the function or the query and its error. The next "
                 "scheduled check looks at its own window.",
+                "drift-check-failed",
             )
     for stack, queue in watched.dead_letters.items():
         yield AlarmSpec(
@@ -152,17 +159,20 @@ def alarm_table(watched: Watched, settings: Settings) -> Iterator[AlarmSpec]:
             f"An event was not delivered to its target. It is in the queue {queue}. Read it there: "
             "its attributes name the rule and the error. Repair the target. Then send the event "
             "again (alerts: `evergreen alerts --redeliver`) or delete it.",
+            "dead-letters",
         )
 
 
 def _of_model(
     model: str, definition: ModelDefinition, watched: Watched, settings: Settings
 ) -> Iterator[AlarmSpec]:
-    def of(
-        metric: Metric, statistic: str, threshold: float, todo: str, periods: int = 1
-    ) -> AlarmSpec:
-        name, by = camel_case(model) + metric, {MODEL_DIMENSION: model}
-        return AlarmSpec(name, NAMESPACE, metric, by, statistic, threshold, todo, periods=periods)
+    def of(metric: Metric, todo: str, periods: int = 1) -> AlarmSpec:
+        name, by, limit = camel_case(model) + metric, {MODEL_DIMENSION: model}, LIMIT_OF[metric]
+        statistic, threshold = limit.statistic, limit.threshold
+        return AlarmSpec(
+            *(name, NAMESPACE, metric, by, statistic, threshold, todo, limit.runbook),
+            periods=periods,
+        )
 
     automatic = definition.rollback.automatic
     watch = period_text(definition.rollback.watch)
@@ -171,31 +181,23 @@ def _of_model(
     )
     errors = of(
         Metric.SERVER_ERRORS,
-        cloudwatch.Stats.AVERAGE,  # each answer counts 1 or 0, so their mean is the rate
-        0.05,
         f"At least one answer in twenty of {model} has a 5xx status. The log of "
         f"{watched.predict[model]} has the error. If it began with a promotion: {rollback}",
     )
     yield replace(errors, takes_back=automatic)
     yield of(
         Metric.RESPONSE_TIME,
-        PERCENTILE,
-        1000,
         f"One answer in a hundred of {model} takes a second or longer. See on the dashboard "
         "whether inference time, batches or cold starts grew. More memory also gives more CPU.",
         periods=1 if settings.emulator else 3,
     )
     yield of(
         Metric.LOG_SPILLS,
-        cloudwatch.Stats.SUM,
-        1,
         f"Firehose refused records of {model}. They were written to S3 instead, so none is lost. "
         "Check whether its streams are throttled. If that lasts, ask AWS for higher limits.",
     )
     load_failures = of(
         Metric.MODEL_LOAD_FAILURES,
-        cloudwatch.Stats.SUM,
-        1,
         f"The promoted bundle of {model} does not load. Running environments still serve the "
         f"previous bundle; new environments answer 503. The function's log has the error. "
         f"Until it is repaired: {rollback}",
@@ -210,6 +212,7 @@ def _of_model(
         1,
         f"Lambda rejected requests for {model}: the concurrency of the account or of the function "
         "is used up. Ask AWS for a higher limit, or send larger batches.",
+        "throttles",
     )
     yield from _drift_check_missing(model, definition, settings)
     yield _live_metric_worse(model, definition, settings)
@@ -225,6 +228,7 @@ def _of_model(
             f"No request for {model} arrived. If you expect requests, check that `GET /ping` "
             "answers, that the API key is valid, and that the usage plan's quota is not used up. "
             "If you expect none, set `no_traffic_after` in cdk.json to a longer period, or empty.",
+            "no-traffic",
             **_watched_for(settings.no_traffic_after),
             below=True,
             silence=True,
@@ -249,6 +253,7 @@ def _drift_check_missing(
         f"Drift checks of {model} did not report when due. Check that its rule is enabled, and "
         "read the end of the function's log. To run a check by hand, call the function with "
         f'{{"model": "{model}", "window": "24 hours"}}.',
+        "drift-check-missing",
         **_watched_for(every, times=2),
         below=True,
         silence=True,
@@ -258,17 +263,19 @@ def _drift_check_missing(
 
 def _live_metric_worse(model: str, definition: ModelDefinition, settings: Settings) -> AlarmSpec:
     every = settings.drift_period or min(each.every for each in definition.drift.schedules)
+    limit = LIMIT_OF[Metric.LIVE_METRIC_WORSE]
     return AlarmSpec(
         f"{camel_case(model)}LiveMetricWorse",
         NAMESPACE,
-        Metric.LIVE_METRIC_WORSE,
+        limit.metric,
         {MODEL_DIMENSION: model},
-        cloudwatch.Stats.MAXIMUM,
-        1,
+        limit.statistic,
+        limit.threshold,
         f"{definition.metric.upper()} of {model} on labelled traffic is surely worse than at "
         "promotion. If its policy started a retraining, "
         f"`evergreen history {model}` shows the decision. Else `evergreen retrain {model}` starts "
         "one.",
+        limit.runbook,
         # Two periods of the schedule, so that each has a check in it.
         seconds=min(60 * math.ceil(2 * every.total_seconds() / 60), _DAY),
         own_pace=True,
@@ -289,6 +296,7 @@ def _raw_waiting(model: str, watched: Watched, settings: Settings) -> AlarmSpec:
         f"Records of {model} have waited for compaction since the day before, or compaction does "
         f"not run. Nothing is lost, but reading grows slower. The log of "
         f"{watched.functions['compact_logs']} says which objects failed, and why.",
+        "raw-waiting",
         **_watched_for(settings.compaction_period, times=2),
         silence=True,
         own_pace=True,
@@ -305,6 +313,7 @@ def _of_function(folder: str, function: str) -> Iterator[AlarmSpec]:
         1,
         f"{function} raised an error, or ran out of time or memory. Its log says which. Lambda "
         "tries again. If the error stays, call the function by hand with the event from the log.",
+        "function-errors",
     )
 
 

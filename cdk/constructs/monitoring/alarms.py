@@ -61,7 +61,7 @@ class Alarms(Construct):
             room,
             spec.name,
             alarm_name=settings.name(spec.name),
-            alarm_description=spec.todo,
+            alarm_description=f"{spec.todo} Runbook: docs/runbooks/{spec.runbook}.md",
             metric=cloudwatch.Metric(
                 namespace=spec.namespace,
                 metric_name=spec.metric,

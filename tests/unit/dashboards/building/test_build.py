@@ -180,3 +180,42 @@ def faults(model: object, path: str = "") -> Iterator[str]:
         except ValidationError as error:
             yield f"{here}: {error.errors()[0]['msg']}"
         yield from faults(value, here)
+
+
+def test_a_panel_with_a_limit_shows_it_in_the_unit_of_its_queries() -> None:
+    shown = {}
+    for name in BOARD_FILES:
+        for panel in json.loads(FILES[name])["panels"]:
+            steps = panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {})
+            if steps:
+                last = steps["steps"][-1]
+                shown[name.split("/")[1], panel["title"]] = last["value"], last["color"]
+    assert shown["cloudwatch", "Response time by endpoint"] == (1000, "red")
+    assert shown["prometheus", "Response time by endpoint"] == (1, "red")
+    for source in ("cloudwatch", "prometheus"):
+        assert shown[source, "Error rate"] == (0.05, "red")
+        assert shown[source, "Health"] == (1, "green")
+        assert shown[source, "Live metric worse"] == (1, "red")
+    assert shown["cloudwatch", "Drifted share"] == (50, "red")
+    assert shown["prometheus", "Drifted share"] == (0.5, "red")
+
+
+def test_an_alert_links_its_runbook_and_a_panel_that_there_is() -> None:
+    panels = {
+        (board["uid"], str(panel["id"])): panel["title"]
+        for board in (json.loads(FILES[name]) for name in BOARD_FILES)
+        for panel in board["panels"]
+    }
+    (group,) = yaml.safe_load(FILES["alerting/rules.yaml"])["groups"]
+    for rule in group["rules"]:
+        links = rule["annotations"]
+        assert links["runbook_url"].startswith("${EVERGREEN_DOCS_URL}/runbooks/")
+        assert panels[links["__dashboardUid__"], links["__panelId__"]]
+    slow = next(rule for rule in group["rules"] if rule["uid"] == "evergreen-slow-answers")
+    links = slow["annotations"]
+    shown = panels[links["__dashboardUid__"], links["__panelId__"]]
+    assert shown == "Response time by endpoint"
+    assert slow["data"][-1]["model"]["conditions"][0]["evaluator"] == {
+        "params": [1000],
+        "type": "gte",
+    }
