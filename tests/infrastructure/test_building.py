@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,7 +56,7 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_heals(tmp_path: Path) 
 
     with pytest.raises(KeyboardInterrupt):
         build_once(target, interrupted)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".layer-1.lock"]
     assert build_once(target, fill) == target
     assert (target / "python" / "module.py").is_file()
 
@@ -67,14 +70,21 @@ def test_a_build_is_done_once(tmp_path: Path) -> None:
     assert sorted((path, path.stat().st_mtime_ns) for path in target.rglob("*")) == before
 
 
-def test_of_two_builders_the_first_wins(tmp_path: Path) -> None:
-    target = tmp_path / "layer-1"
+def test_of_two_builders_the_second_waits_for_the_first(tmp_path: Path) -> None:
+    target, begun, built = tmp_path / "layer-1", threading.Event(), []
 
-    def overtaken(folder: Path) -> None:
-        build_once(target, fill)
-        (folder / "late").touch()
+    def slowly(folder: Path) -> None:
+        begun.set()
+        time.sleep(0.2)
+        built.append(folder)
+        fill(folder)
 
-    build_once(target, overtaken)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(build_once, target, slowly)
+        assert begun.wait(timeout=60)
+        second = pool.submit(build_once, target, slowly)
+        assert (first.result(), second.result()) == (target, target)
+    assert len(built) == 1
     assert [path.name for path in target.iterdir()] == ["python"]
 
 

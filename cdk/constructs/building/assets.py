@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import contextmanager
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".evergreen" / "build"
@@ -44,22 +46,28 @@ def build_once(target: Path, fill: Callable[[Path], None]) -> Path:
     """Return ``target``, and fill it first if it does not exist.
 
     It is filled under another name and renamed when complete. So an interrupted build leaves
-    nothing that looks complete. If two builders run at the same time, the first one wins.
+    nothing that looks complete. If two builders run at the same time, the second one waits.
     """
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        fill(partial)
-        partial.chmod(0o755)
-        partial.rename(target)
-    except OSError:
-        if not target.exists():
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with _alone(target):
+        if target.exists():
+            return target
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            fill(partial)
+            partial.chmod(0o755)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep every other builder of ``target`` waiting, in this process and in others."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def compile_bytecode(folder: Path, at_run_time: str) -> None:
@@ -82,8 +90,13 @@ def size_of(folder: Path) -> int:
 def archive(folder: Path) -> Path:
     """Write ``folder`` as a zip beside it and return its path; same content, same bytes."""
     target = folder.with_name(f"{folder.name}.zip")
-    if target.exists():
-        return target
+    with _alone(target):
+        if not target.exists():
+            _archive(folder, target)
+    return target
+
+
+def _archive(folder: Path, target: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=folder.parent, prefix=".", delete=False) as partial:
         try:
             with zipfile.ZipFile(partial, "w") as out:
@@ -96,4 +109,3 @@ def archive(folder: Path) -> Path:
             Path(partial.name).rename(target)
         finally:
             Path(partial.name).unlink(missing_ok=True)
-    return target
