@@ -35,6 +35,7 @@ from cli.commands import (
     restore,
     retrain,
     rollback,
+    serve,
     status,
     train,
     up,
@@ -65,6 +66,7 @@ app.command("restore")(restore.command)
 app.command("demo")(demo.command)
 app.command("predict")(predict.command)
 app.command("replay")(replay.command)
+app.command("serve")(serve.command)
 app.command("open")(open_address.command)
 app.command("check-drift")(check_drift.command)
 app.command("compact")(compact.command)

@@ -8,10 +8,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from evergreen.metrics.catalog import NO_MODEL
 from functions.describe_api.routes import router
+from functions.describe_api.status_routes import status_router
 from functions.shared.api import adapt, create_api, logger
 from functions.shared.metrics import Recorder
 
 app = create_api()
+app.include_router(status_router)
 app.include_router(router)
 _adapted = adapt(app)
 

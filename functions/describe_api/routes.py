@@ -1,26 +1,27 @@
-"""The routes about the whole deployment."""
+"""The routes about all models: which there are, whether they are ready, and the documentation.
+
+A server that serves one model has them too, and overrides what they depend on: the definitions, the
+production pointers and the version.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.exceptions import HTTPException
 
-from evergreen.clock import utc_now
-from evergreen.errors import FieldError, PointerError, RequestError, UnknownModelError
-from evergreen.metrics.history import SPANS
+from evergreen.errors import PointerError, UnknownModelError
 from evergreen.model_definition import ModelDefinition, load_definitions
-from evergreen.production import Production, ProductionPointer
-from evergreen.reporting.status import StatusReader
+from evergreen.production import Pointers, ProductionPointer
 from functions.describe_api.page import render_api_page
 from functions.describe_api.settings import settings
-from functions.describe_api.status_page import status_page
 from functions.shared import clients
 from functions.shared.api import answer
-from functions.shared.openapi import describe
+from functions.shared.openapi import Server, describe
 
 SERVICE = "evergreen"
 _PAGE_POLICY = {
@@ -32,23 +33,28 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 router = APIRouter()
 
 
-@router.get("/")
-async def index() -> Response:
-    """Return the status page; it asks for the API key and reads ``/status``."""
-    page = status_page()
-    return Response(page.html, media_type="text/html", headers=dict(page.headers))
+@dataclass(frozen=True)
+class Catalogue:
+    """The models that the routes speak of."""
+
+    definitions: Mapping[str, ModelDefinition]
+    pointers: Pointers
+    version: str
+    """The version of Evergreen."""
+    server: Server = "deployment"
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return describe(self.definitions, self.version, self.server)
 
 
-@router.get("/status")
-async def report_status(span: str = "1h") -> Response:
-    """Return the state of each model, with its metrics over one of the spans."""
-    if span not in SPANS:
-        raise RequestError(
-            422,
-            f"there is no span {span!r}",
-            (FieldError("span", f"must be one of {', '.join(SPANS)}"),),
-        )
-    return answer(_reader().read(SPANS[span]).model_dump(mode="json"))
+async def catalogue() -> Catalogue:
+    """Return the models of the deployment."""
+    return _deployed()
+
+
+About = Annotated[Catalogue, Depends(catalogue)]
 
 
 @router.get("/ping")
@@ -58,9 +64,8 @@ async def ping() -> Response:
 
 
 @router.get("/models")
-async def list_models() -> Response:
+async def list_models(about: About) -> Response:
     """Return the models of this deployment with their versions in production."""
-    production = _production()
     return answer(
         {
             "models": [
@@ -69,35 +74,33 @@ async def list_models() -> Response:
                     "task": definition.task,
                     "target": definition.target,
                     "metric": definition.metric,
-                    "production": _in_production(production.read_last_valid(name)),
+                    "production": _in_production(about.pointers.read_last_valid(name)),
                 }
-                for name, definition in _definitions().items()
+                for name, definition in about.definitions.items()
             ]
         }
     )
 
 
 @router.get("/v1/models")
-async def list_kserve_models() -> Response:
+async def list_kserve_models(about: About) -> Response:
     """Return the names of the models, as KServe's V1 protocol does."""
-    return answer({"models": list(_definitions())})
+    return answer({"models": list(about.definitions)})
 
 
 @router.get("/v1/models/{model}")
-async def check_kserve_ready(model: str) -> Response:
+async def check_kserve_ready(model: str, about: About) -> Response:
     """Return whether the model can predict now; 503 if it cannot."""
-    if model not in _definitions():
-        raise _unknown(model)
-    ready = _serves(_production(), model)
+    if model not in about.definitions:
+        raise _unknown(model, about)
+    ready = _serves(about.pointers, model)
     return answer({"name": model, "ready": ready}, 200 if ready else 503)
 
 
 @router.get("/v2")
-async def describe_server() -> Response:
+async def describe_server(about: About) -> Response:
     """Return the server's name and version for the Open Inference Protocol."""
-    return answer(
-        {"name": SERVICE, "version": settings().version, "extensions": ["binary_tensor_data"]}
-    )
+    return answer({"name": SERVICE, "version": about.version, "extensions": ["binary_tensor_data"]})
 
 
 @router.get("/v2/health/live")
@@ -107,26 +110,25 @@ async def check_live() -> Response:
 
 
 @router.get("/v2/health/ready")
-async def check_all_ready() -> Response:
+async def check_all_ready(about: About) -> Response:
     """Return whether every model has a version in production; 400 if one has none.
 
     The Open Inference Protocol asks for a 4xx.
     """
-    production = _production()
-    missing = [name for name in _definitions() if not _serves(production, name)]
+    missing = [name for name in about.definitions if not _serves(about.pointers, name)]
     return answer({"ready": not missing, "not_ready": missing}, 400 if missing else 200)
 
 
 @router.get("/openapi.json")
-async def openapi() -> Response:
+async def openapi(about: About) -> Response:
     """Return the OpenAPI document of the whole API."""
-    return answer(_document())
+    return answer(about.document)
 
 
 @router.get("/docs")
-async def docs() -> Response:
+async def docs(about: About) -> Response:
     """Return the documentation of the whole API as a page."""
-    return Response(render_api_page(_document()), media_type="text/html", headers=_PAGE_POLICY)
+    return Response(render_api_page(about.document), media_type="text/html", headers=_PAGE_POLICY)
 
 
 @router.api_route("/v1/models/{model}:predict", methods=_METHODS)
@@ -135,47 +137,25 @@ async def docs() -> Response:
 @router.api_route("/models/{model}/{rest:path}", methods=_METHODS)
 @router.api_route("/v2/models/{model}", methods=_METHODS)
 @router.api_route("/v2/models/{model}/{rest:path}", methods=_METHODS)
-async def refuse_unknown_model(model: str) -> Response:
+async def refuse_unknown_model(model: str, about: About) -> Response:
     """Answer a request for an unknown model with the known models."""
-    definitions = _definitions()
-    if model in definitions:  # the model's own function answers every existing route
+    if model in about.definitions:  # the model's own function answers every existing route
         raise HTTPException(404)
-    raise _unknown(model)
-
-
-def _unknown(model: str) -> UnknownModelError:
-    return UnknownModelError(
-        f"no model is called {model!r}", fix=f"Known models: {', '.join(_definitions()) or 'none'}."
-    )
+    raise _unknown(model, about)
 
 
 @cache
-def _definitions() -> Mapping[str, ModelDefinition]:
-    return load_definitions(settings().models)
+def _deployed() -> Catalogue:
+    told = settings()
+    return Catalogue(load_definitions(told.models), clients.production(told.stage), told.version)
 
 
-@cache
-def _document() -> dict[str, Any]:
-    return describe(_definitions(), settings().version)
+def _unknown(model: str, about: Catalogue) -> UnknownModelError:
+    known = ", ".join(about.definitions) or "none"
+    return UnknownModelError(f"no model is called {model!r}", fix=f"Known models: {known}.")
 
 
-def _production() -> Production:
-    return clients.production(settings().stage)
-
-
-@cache
-def _reader() -> StatusReader:
-    return StatusReader(
-        stage=settings().stage,
-        definitions=_definitions(),
-        production=_production(),
-        storage=clients.storage(settings().bucket),
-        cloudwatch=clients.aws_client("cloudwatch"),
-        clock=utc_now,
-    )
-
-
-def _serves(production: Production, name: str) -> bool:
+def _serves(production: Pointers, name: str) -> bool:
     """Return whether a new copy of the model's function would find a version to serve."""
     try:
         return production.read(name) is not None

@@ -125,7 +125,7 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal endpoint
         try:
-            await app(scope, receive, _secured(send))
+            await app(scope, receive, secured(send))
         finally:
             endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
 
@@ -138,7 +138,9 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
         with in_time(context):
             answered: dict[str, Any] = mangum(without_base_path(event), context)
         milliseconds = (time.perf_counter() - started) * 1000
-        recorder.record_answer(event, endpoint, answered["statusCode"], milliseconds)
+        identity = event.get("requestContext", {}).get("identity", {})
+        source_ip = identity.get("sourceIp")
+        recorder.record_answer(source_ip, endpoint, answered["statusCode"], milliseconds)
         return answered
 
     return run
@@ -162,7 +164,7 @@ def without_base_path(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _secured(send: Send) -> Send:
+def secured(send: Send) -> Send:
     """Add the headers of every answer."""
 
     async def sending(message: Message) -> None:

@@ -26,7 +26,7 @@ from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, NAMESPACE, Met
 from evergreen.serving.metric_groups import UNKNOWN, origin_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -82,24 +82,27 @@ class Recorder:
             parts.setdefault(_dimension_value(by), defaultdict(list))[metric].append(float(value))
 
     def record_answer(
-        self, event: Mapping[str, Any], endpoint: str, status: int, milliseconds: float
+        self, source_ip: str | None, endpoint: str, status: int, milliseconds: float
     ) -> None:
-        """Record one answer to a request of API Gateway.
+        """Record one answer to a request.
 
         Parameters
         ----------
-        event
-            The request, as a REST API (v1) sends it to a function.
+        source_ip
+            The address of the caller.
         endpoint
             The template of its route.
         """
-        identity = event.get("requestContext", {}).get("identity", {})
         self.record(Metric.REQUESTS, 1, endpoint)
         self.record(Metric.RESPONSE_TIME, milliseconds, endpoint)
         self.record(Metric.RESPONSES, 1, str(status))
-        self.record(Metric.ORIGINS, 1, origin_network(identity.get("sourceIp")))
+        self.record(Metric.ORIGINS, 1, origin_network(source_ip))
         self.record(Metric.CLIENT_ERRORS, int(_CLIENT_ERROR <= status < _SERVER_ERROR))
         self.record(Metric.SERVER_ERRORS, int(status >= _SERVER_ERROR))
+
+    def forget(self) -> None:
+        """Drop what was recorded, where nobody reads the lines."""
+        self._totals, self._parts = defaultdict(list), {}
 
     def flush(self) -> None:
         """Write the recorded metrics, and start empty again."""
@@ -117,7 +120,7 @@ class Recorder:
                         lines.append(_Line(self._model))
                     lines[place].add(values, dimension, value)
                     place += 1
-        self._totals, self._parts = defaultdict(list), {}
+        self.forget()
         # CloudWatch reads the metrics from the log.
         sys.stdout.write("".join([line.text() for line in lines]))
 

@@ -7,7 +7,7 @@ know which features a body must have. A test compares the document with the rout
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from evergreen.metrics.history import SPANS
 from evergreen.model_definition import Feature, ModelDefinition
@@ -59,13 +59,31 @@ _QUERY: dict[str, dict[str, Any]] = {
 _DATATYPES = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
 
 
-def describe(definitions: Mapping[str, ModelDefinition], version: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of a deployment with these models."""
+Server = Literal["deployment", "server with a key", "server"]
+"""What answers: a deployment behind API Gateway, or a server of its own, which may take a key."""
+_OF_A_DEPLOYMENT = ("/", "/status", "/metrics")
+
+
+def describe(
+    definitions: Mapping[str, ModelDefinition], version: str, server: Server = "deployment"
+) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of a server with these models."""
     paths = _general_paths()
     schemas: dict[str, Any] = {**answer_schemas(), "Document": {"type": "object"}}
     for definition in definitions.values():
         paths |= _model_paths(definition)
         schemas[definition.name] = row_schema(definition)
+    if server != "deployment":
+        paths = {path: each for path, each in paths.items() if path not in _OF_A_DEPLOYMENT}
+        del schemas["DeploymentStatus"]
+    keys = {
+        "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "the API key"},
+    }
+    if server == "server with a key":
+        del keys["bearer"]
+    if server == "server":
+        paths, keys = _without_key(paths), {}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -77,11 +95,26 @@ def describe(definitions: Mapping[str, ModelDefinition], version: str) -> dict[s
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {
-                "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-                "bearer": {"type": "http", "scheme": "bearer", "description": "the API key"},
-            },
+            **({"securitySchemes": keys} if keys else {}),
         },
+    }
+
+
+def _without_key(paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the paths without what API Gateway and a key add: who may call, 403 and 429."""
+    return {
+        path: {
+            method: {
+                **{key: value for key, value in operation.items() if key != "security"},
+                "responses": {
+                    status: answer
+                    for status, answer in operation["responses"].items()
+                    if status not in {"403", "429"}
+                },
+            }
+            for method, operation in methods.items()
+        }
+        for path, methods in paths.items()
     }
 
 

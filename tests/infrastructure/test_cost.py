@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cdk.constructs.building.assets import ROOT
+from cdk.constructs.serving.model_endpoint import ENDPOINT
 from cdk.cost.standing import BILLED_BY_USE, Cost, read_prices, scheduled_costs, standing_costs
-from cdk.cost.usage import Traffic, metrics_a_model, usage_costs
+from cdk.cost.usage import ANSWER_SECONDS, Traffic, metrics_a_model, usage_costs
 from cdk.deployment import read_deployment
 from cdk.settings import Settings
 from cli.commands.cost import MILLIONS
@@ -147,3 +149,25 @@ def test_predictions_are_billed_by_request_row_and_metric(models: Path) -> None:
 def test_the_number_of_metrics_does_not_grow_with_callers_unless_all_is_watched() -> None:
     lean, full = Settings(), Settings(monitoring="full")
     assert metrics_a_model(full) == metrics_a_model(lean) + 10
+
+
+def test_the_table_of_containers_is_what_the_formula_gives() -> None:
+    price = {name: each.dollars for name, each in PRICES.prices.items()}
+    page = (ROOT / "docs" / "containers.md").read_text()
+    rows = re.findall(r"\| ([\d,]+) a second \| .* \| \$([\d,]+) \| \$([\d,]+), (\w+) tasks?", page)
+    assert len(rows) == 4
+    for rate, functions, containers, tasks in rows:
+        a_second = int(rate.replace(",", ""))
+        requests = a_second * 3600 * PRICES.hours
+        seconds = ANSWER_SECONDS * ENDPOINT.memory / 1024
+        by_use = requests * (
+            price["api_request"] + price["invocation"] + seconds * price["function"]
+        )
+        number = {"one": 1, "two": 2, "four": 4}[tasks]
+        units = a_second * 2000 * 3600 / 1e9
+        by_hour = PRICES.hours * (
+            number * (price["fargate_cpu"] + 2 * price["fargate_gb"])
+            + price["load_balancer"]
+            + units * price["load_balancer_unit"]
+        )
+        assert (functions, containers) == (f"{by_use:,.0f}", f"{by_hour:,.0f}")

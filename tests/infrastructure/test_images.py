@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ FILES = sorted(
     if file.suffix != ".dockerignore" and "node_modules" not in file.parts
 )
 LAMBDA = "public.ecr.aws/lambda/python:3.13"
-SERVERS = {"mlflow", "dashboards"}
+SERVERS = {"mlflow", "dashboards", "serving"}
 """The others are Lambda's: it starts them as a user of its own and watches them itself."""
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 
@@ -101,7 +102,7 @@ def test_every_package_of_an_image_has_a_wheel_for_both_architectures(
     architecture: str, tmp_path: Path
 ) -> None:
     """``--only-binary :all:`` would stop the build: a lock is resolved without downloading it."""
-    for lock in ("training", "drift", "mlflow-server"):
+    for lock in ("training", "drift", "serving", "mlflow-server"):
         command = [
             *(
                 find_uv_bin(),
@@ -118,3 +119,9 @@ def test_every_package_of_an_image_has_a_wheel_for_both_architectures(
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{lock}: {done.stderr}"
+
+
+def test_the_image_of_the_server_tells_the_version_of_evergreen() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    dockerfile = (ROOT / "layers" / "serving" / "Dockerfile").read_text()
+    assert f"EVERGREEN_VERSION={project['version']}\n" in dockerfile

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from functions.predict import service as wiring
 from functions.predict.handler import handler
-from functions.predict.settings import settings
 from functions.shared import clients
+from tests.support.forgotten_settings import forget
 from tests.support.gateway_events import Context, event
 from tests.support.trained_models import TOML
 
@@ -47,9 +46,9 @@ def predict_function(aws: Account, models: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(clients, "aws_client", aws.client)
     monkeypatch.setattr("evergreen.capture.delivery.FIRST_PAUSE_SECONDS", 0)
-    _forget()
+    forget()
     yield
-    _forget()
+    forget()
 
 
 class ToFunction(httpx.BaseTransport):
@@ -60,8 +59,3 @@ class ToFunction(httpx.BaseTransport):
         body = request.read().decode() or None
         answer = handler(event(request.method, request.url.path, body), _CONTEXT)
         return httpx.Response(answer["statusCode"], text=answer["body"])
-
-
-def _forget() -> None:
-    for cached in (settings, wiring.service, wiring.recorder):
-        cached.cache_clear()

@@ -12,13 +12,13 @@ import uvicorn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 _PATIENCE_SECONDS = 30
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[int]:
+def served(app: ASGIApp) -> Iterator[int]:
     """Serve ``app`` on a free port of loopback in a thread, and stop it at the end."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)

@@ -40,6 +40,7 @@ def test_without_a_command_it_teaches() -> None:
         "retrain",
         "history",
         "rollback",
+        "serve",
         "doctor",
     ],
 )

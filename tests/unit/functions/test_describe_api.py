@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,7 @@ from fastapi.openapi.models import OpenAPI
 from starlette.routing import Route
 
 from evergreen.serving.requests import RequestReader
-from functions.describe_api import routes
+from functions.describe_api import routes, status_routes
 from functions.describe_api.handler import handler
 from functions.describe_api.settings import settings
 from functions.predict.protocols import ROUTERS
@@ -32,7 +31,7 @@ CONTEXT: Any = Context(function_name="describe-api")
 
 
 def forget() -> None:
-    made = (routes._definitions, routes._document, routes._reader)
+    made = (routes._deployed, status_routes._reader)
     for cached in (settings, *made):
         cached.cache_clear()
 
@@ -181,7 +180,8 @@ def test_the_document_is_openapi_and_lists_exactly_the_routes(aws: Account) -> N
     }
     served = {
         (route.path.replace("{model}", "late_bus"), method)
-        for route in chain(routes.router.routes, *(each.routes for each in ROUTERS))
+        for each in (status_routes.status_router, routes.router, *ROUTERS)
+        for route in each.routes
         if isinstance(route, Route) and route.name != "refuse_unknown_model"
         for method in route.methods or ()
         if method != "HEAD"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -57,6 +57,16 @@ class ProductionPointer(BaseModel):
     rolled_back: bool = False
     """Whether a rollback wrote this pointer, and not a promotion."""
     shadow: ShadowSlot | None = None
+
+
+class Pointers(Protocol):
+    """What is enough to know which version serves."""
+
+    def read(self, model: str) -> ProductionPointer | None:
+        """Return the model's pointer, or None if nothing has been promoted yet."""
+
+    def read_last_valid(self, model: str) -> ProductionPointer | None:
+        """Return the same, or if that is no pointer, the newest that is one."""
 
 
 class Production:

@@ -6,7 +6,7 @@ import io
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -29,6 +29,16 @@ class StoredObject:
     key: str
     size: int
     modified: datetime
+
+
+class Objects(Protocol):
+    """What is enough to read objects by their keys: a bucket, or a folder in its place."""
+
+    def uri(self, key: str) -> str:
+        """Return the address of an object."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None if there is none."""
 
 
 class ObjectReader(io.RawIOBase):

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evergreen.production import ProductionPointer, ShadowSlot
-    from evergreen.storage import Storage
+    from evergreen.storage import Objects, Storage
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _JUDGED = "judged/"
 
 
@@ -90,7 +90,7 @@ def save_bundle(
         serves=serves,
     )
     body = manifest.model_dump_json(indent=2).encode()
-    storage.put(key + _MANIFEST, body)
+    storage.put(key + MANIFEST, body)
     return storage.uri(key), sha256_of(body)
 
 
@@ -101,7 +101,7 @@ def _put_files(storage: Storage, key: str, bundle: Bundle) -> dict[str, str]:
     return {name: sha256_of(body) for name, body in files.items()}
 
 
-def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bundle:
+def load_bundle(storage: Objects, pointer: ProductionPointer | ShadowSlot) -> Bundle:
     """Read the bundle that a pointer names, verifying the hash of every file.
 
     Raises
@@ -113,7 +113,7 @@ def load_bundle(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Bu
     return _bundle(storage, key, manifest.version, manifest.files)
 
 
-def load_bundles(storage: Storage, pointer: ProductionPointer) -> VersionBundles:
+def load_bundles(storage: Objects, pointer: ProductionPointer) -> VersionBundles:
     """Read what serves and what is compared of the version that a pointer names.
 
     Raises
@@ -138,13 +138,13 @@ def stored_bundle(storage: Storage, model: str, version: str) -> tuple[str, str]
         If there is no such bundle.
     """
     key = bundle_key(model, version)
-    body = storage.get(key + _MANIFEST)
+    body = storage.get(key + MANIFEST)
     if body is None:
-        raise BundleError("file not found", where=storage.uri(key + _MANIFEST))
+        raise BundleError("file not found", where=storage.uri(key + MANIFEST))
     return storage.uri(key), sha256_of(body)
 
 
-def read_signature(storage: Storage, pointer: ProductionPointer | ShadowSlot) -> Signature:
+def read_signature(storage: Objects, pointer: ProductionPointer | ShadowSlot) -> Signature:
     """Read only the signature of the bundle that a pointer names, and verify its hash.
 
     Raises
@@ -163,7 +163,7 @@ def delete_bundle(storage: Storage, model: str, version: str) -> None:
 
 
 def _manifest_of(
-    storage: Storage, pointer: ProductionPointer | ShadowSlot
+    storage: Objects, pointer: ProductionPointer | ShadowSlot
 ) -> tuple[str, _Manifest]:
     """Return the prefix of the files that a pointer names, and their verified manifest."""
     key = pointer.bundle_uri.removeprefix(storage.uri("bundles/"))
@@ -172,7 +172,7 @@ def _manifest_of(
             "not a bundle of this deployment", where=pointer.bundle_uri, fix="Promote again."
         )
     key = f"bundles/{key}"
-    body = _verified(storage, key + _MANIFEST, pointer.sha256)
+    body = _verified(storage, key + MANIFEST, pointer.sha256)
     try:
         manifest = _Manifest.model_validate(json.loads(body))
     except ValueError as error:  # pydantic's errors are ValueErrors too
@@ -187,7 +187,7 @@ def _manifest_of(
     return key, manifest
 
 
-def _bundle(storage: Storage, key: str, version: str, files: Mapping[str, str]) -> Bundle:
+def _bundle(storage: Objects, key: str, version: str, files: Mapping[str, str]) -> Bundle:
     return Bundle(
         version=version,
         signature=_signature(key, _verified(storage, key + SIGNATURE_FILE, files[SIGNATURE_FILE])),
@@ -202,7 +202,7 @@ def _signature(key: str, body: bytes) -> Signature:
         raise BundleError(f"not readable: {error}", where=key) from error
 
 
-def _verified(storage: Storage, key: str, sha256: str) -> bytes:
+def _verified(storage: Objects, key: str, sha256: str) -> bytes:
     body = storage.get(key)
     if body is None:
         raise BundleError("file not found", where=storage.uri(key), fix="Promote again.")

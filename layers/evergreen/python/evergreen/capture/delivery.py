@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,6 +40,13 @@ class DeliveryReport:
 
     delivered: int
     spilled: int
+
+
+class LineDelivery(Protocol):
+    """What takes JSON lines and has stored them when it returns."""
+
+    def deliver(self, lines: bytes) -> DeliveryReport:
+        """Deliver all lines, or raise :class:`LogDeliveryError`."""
 
 
 class Delivery:

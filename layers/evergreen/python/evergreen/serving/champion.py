@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from evergreen.metrics.catalog import RecordMetric
     from evergreen.model_definition import ModelDefinition
-    from evergreen.production import Production, ProductionPointer
-    from evergreen.storage import Storage
+    from evergreen.production import Pointers, ProductionPointer
+    from evergreen.storage import Objects
 
 POINTER_POLL_SECONDS = 10.0
 """Time until a running function notices a promotion, at most."""
@@ -67,8 +67,8 @@ class ModelServer:
     def __init__(
         self,
         definition: ModelDefinition,
-        production: Production,
-        storage: Storage,
+        production: Pointers,
+        storage: Objects,
         record: RecordMetric,
         *,
         poll_seconds: float = POINTER_POLL_SECONDS,

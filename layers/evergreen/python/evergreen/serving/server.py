@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evergreen.bundle.predictor import Predictions
-    from evergreen.capture.delivery import Delivery
+    from evergreen.capture.delivery import LineDelivery
     from evergreen.metrics.catalog import RecordMetric
     from evergreen.serving.champion import Champion
     from evergreen.serving.data_quality import QualityCounts
@@ -62,7 +62,7 @@ class PredictionService:
 
     def __init__(
         self,
-        delivery: Delivery,
+        delivery: LineDelivery,
         shadow: ShadowScorer,
         record: RecordMetric,
         *,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evergreen.metrics.catalog import RecordMetric
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ShadowSlot
-    from evergreen.storage import Storage
+    from evergreen.storage import Objects
 
 MAX_FAILURES_IN_A_ROW = 5
 """After this number of requests in a row without a result, the challenger rests."""
@@ -92,7 +92,7 @@ class ShadowScorer:
     def __init__(
         self,
         definition: ModelDefinition,
-        storage: Storage,
+        storage: Objects,
         record: RecordMetric,
         *,
         seconds: Callable[[], float] = time.monotonic,

@@ -1,0 +1,105 @@
+"""The application of the server: the routes of one model, and what API Gateway would do."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from evergreen.serving.metric_groups import OTHER_CLASS
+from functions.describe_api.routes import Catalogue, catalogue, router
+from functions.predict.protocols import ROUTERS
+from functions.predict.service import recorder, service
+from functions.predict.settings import settings
+from functions.serve.settings import ServerSettings
+from functions.shared.api import create_api, problem, secured
+
+_OPEN_PATHS = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
+"""What needs no key, as in a deployment."""
+
+
+def create_app(environment: ServerSettings) -> ASGIApp:
+    """Return the application; it reads the settings of the prediction function too."""
+    app = create_api()
+    app.add_api_route("/", _to_docs, include_in_schema=False)
+    for each in (*ROUTERS, router):
+        app.include_router(each)
+    app.dependency_overrides[catalogue] = _told(environment)
+    return Door(app, environment)
+
+
+class Door:
+    """What stands before the routes: the key, the headers of every answer, and the metrics.
+
+    Parameters
+    ----------
+    app
+        The routes.
+    environment
+        Says which key is needed and whether metrics are written.
+    """
+
+    def __init__(self, app: FastAPI, environment: ServerSettings) -> None:
+        self._app = app
+        self._key = environment.key
+        self._written = bool(environment.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await secured(send)(message)
+
+        try:
+            refused = self._refusal(Request(scope))
+            await (refused or self._app)(scope, receive, sending)
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            self._record(scope, status, milliseconds)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if self._key is None or request.url.path in _OPEN_PATHS:
+            return None
+        offered = request.headers.get("x-api-key", "")
+        if hmac.compare_digest(offered.encode(), self._key.encode()):
+            return None
+        return problem(request, 403, "the header x-api-key is missing or wrong")
+
+    def _record(self, scope: Scope, status: int, milliseconds: float) -> None:
+        metrics = recorder()
+        if not self._written:
+            metrics.forget()
+            return
+        source_ip = scope["client"][0] if scope.get("client") else None
+        endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
+        metrics.record_answer(source_ip, endpoint, status, milliseconds)
+        metrics.flush()
+
+
+async def _to_docs() -> Response:
+    return RedirectResponse("docs")
+
+
+def _told(environment: ServerSettings) -> Callable[[], Awaitable[Catalogue]]:
+    told = Catalogue(
+        {settings().model: service().definition},
+        service().pointers,
+        settings().version,
+        "server" if environment.key is None else "server with a key",
+    )
+
+    async def of_one_model() -> Catalogue:
+        return told
+
+    return of_one_model

@@ -1,0 +1,120 @@
+"""Serving without AWS: a bundle in a folder, and a request log in files."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from evergreen.bundle.content import sha256_of
+from evergreen.bundle.store import MANIFEST, bundle_key
+from evergreen.capture.delivery import DeliveryReport
+from evergreen.clock import Clock, utc_now
+from evergreen.errors import LogDeliveryError, PointerError
+from evergreen.production import ProductionPointer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class BundleFolder:
+    """A bundle in a folder, in the place of the data bucket and of the production pointer.
+
+    A new bundle in the same folder is noticed as a promotion is. Its files are checked against its
+    manifest; nothing checks the manifest itself, because there is no pointer.
+
+    Parameters
+    ----------
+    folder
+        It has ``manifest.json`` and the files that this names.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def uri(self, key: str) -> str:
+        """Return the address of a file by the key that it has in a bucket."""
+        return f"file:{key}"
+
+    def get(self, key: str) -> bytes | None:
+        """Return a file's bytes by the key that it has in a bucket, or None if there is none."""
+        _, _, _, name = key.split("/", 3)  # after bundles/<model>/<version>/
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def read(self, model: str) -> ProductionPointer | None:
+        """Return a pointer to the bundle.
+
+        Raises
+        ------
+        PointerError
+            If the folder has no manifest, or one of another model.
+        """
+        file = self._folder / MANIFEST
+        try:
+            body = file.read_bytes()
+            told = json.loads(body)
+            named, version = str(told["model"]), str(told["version"])
+        except FileNotFoundError as error:
+            raise PointerError(
+                "there is no bundle here",
+                where=str(file),
+                fix="Name the folder that has manifest.json, model.onnx and signature.json.",
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise PointerError("not a manifest of a bundle", where=str(file)) from error
+        if named != model:
+            raise PointerError(f"it is a bundle of {named!r}, not of {model!r}", where=str(file))
+        return ProductionPointer(
+            version=version,
+            bundle_uri=self.uri(bundle_key(model, version)),
+            sha256=sha256_of(body),
+            reference_dataset_id="",
+            promoted_at=datetime.fromtimestamp(file.stat().st_mtime, UTC),
+        )
+
+    def read_last_valid(self, model: str) -> ProductionPointer | None:
+        """Return the same, or None if there is no bundle that can be read."""
+        try:
+            return self.read(model)
+        except PointerError:
+            return None
+
+
+class FileDelivery:
+    """Appends JSON lines to files, with the folders that a stream makes in the data bucket.
+
+    Parameters
+    ----------
+    folder
+        Where the bucket's keys begin.
+    prefix
+        The prefix at which the stream would land, e.g. ``request-log/raw/model=m/``.
+    clock
+        Time, for tests.
+    """
+
+    def __init__(self, folder: Path, prefix: str, *, clock: Clock = utc_now) -> None:
+        self._folder = folder / prefix
+        self._name = f"served-{uuid4()}.jsonl"
+        self._clock = clock
+
+    def deliver(self, lines: bytes) -> DeliveryReport:
+        """Append all lines; the system has them when this returns.
+
+        Raises
+        ------
+        LogDeliveryError
+            If the file cannot be written.
+        """
+        file = self._folder / f"{self._clock():%Y/%m/%d/%H}" / self._name
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("ab") as opened:
+                opened.write(lines)
+        except OSError as error:
+            raise LogDeliveryError(f"not written: {error}", where=str(file)) from error
+        return DeliveryReport(delivered=lines.count(b"\n"), spilled=0)

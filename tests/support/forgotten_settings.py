@@ -1,0 +1,12 @@
+"""Settings and services that the prediction function makes once, forgotten between tests."""
+
+from __future__ import annotations
+
+from functions.predict import service as wiring
+from functions.predict.settings import settings
+
+
+def forget() -> None:
+    """Let the next request read the environment again."""
+    for cached in (settings, wiring.service, wiring.recorder):
+        cached.cache_clear()

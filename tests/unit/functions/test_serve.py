@@ -1,0 +1,162 @@
+"""The server of its own: the same routes, a bundle in a folder, and what the gateway did."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from evergreen.errors import EvergreenError
+from functions.predict.service import service
+from functions.predict.settings import Settings
+from functions.serve.app import create_app
+from functions.serve.running import listen
+from functions.serve.settings import ServerSettings
+from tests.support.bundle_folders import bundle_folder, serving_variables
+from tests.support.forgotten_settings import forget
+from tests.support.served_over_http import served
+from tests.support.trained_models import ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
+    found = serving_variables(tmp_path)
+    with patch.dict(os.environ, found):
+        forget()
+        yield found
+    forget()
+
+
+def serving(**told: Any) -> AbstractContextManager[int]:
+    return served(create_app(ServerSettings.model_validate(told)))
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(folder.rglob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_it_predicts_from_a_folder_and_logs_to_another(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    with serving() as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        answer = client.post("/models/late_bus/predict", json={"instances": [ROW, ROW]})
+        assert (answer.status_code, answer.json()["model_version"]) == (200, "1")
+        label = {"request_id": answer.json()["request_id"], "row": 1, "label": "late"}
+        assert client.post("/models/late_bus/ground-truth", json=[label]).status_code == 202
+        assert client.get("/models").json()["models"][0]["production"]["version"] == "1"
+        assert client.get("/v2/health/ready").json() == {"ready": True, "not_ready": []}
+        assert client.get("/", follow_redirects=True).url.path == "/docs"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        unknown = client.post("/models/other/predict", json={})
+    assert (unknown.status_code, "GET /models lists them." in unknown.text) == (404, True)
+    logged = lines(tmp_path / "log" / "request-log" / "raw" / "model=late_bus")
+    assert [(each["row"], each["input_data"]) for each in logged] == [(0, ROW), (1, ROW)]
+    assert {each["request_id"] for each in logged} == {label["request_id"]}
+    [truth] = lines(tmp_path / "log" / "labels" / "raw" / "model=late_bus")
+    assert (truth["row"], truth["label"]) == (1, "late")
+
+
+def test_a_log_that_cannot_be_written_is_503_and_no_answer(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_text("a file where a folder should be")
+    with serving() as port:
+        address = f"http://127.0.0.1:{port}/models/late_bus/predict"
+        refused = httpx.post(address, json={"instances": [ROW]})
+    assert refused.status_code == 503
+    assert "not written" in refused.json()["detail"]
+
+
+def test_a_new_bundle_in_the_folder_serves_and_a_damaged_one_does_not(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bundles" / "late_bus" / "1"
+    with serving() as port:
+        monkeypatch.setattr(service().server, "_poll_seconds", 0)
+
+        def version() -> str:
+            address = f"http://127.0.0.1:{port}/models/late_bus/predict"
+            return str(httpx.post(address, json={"instances": [ROW]}).json()["model_version"])
+
+        assert version() == "1"
+        (folder / "manifest.json").write_text("{")
+        assert version() == "1"
+        shutil.copytree(bundle_folder(tmp_path / "new", "2"), folder, dirs_exist_ok=True)
+        assert version() == "2"
+
+
+def test_with_a_key_only_the_open_paths_need_none(variables: dict[str, str]) -> None:
+    with serving(EVERGREEN_API_KEY="secret") as port:
+        address = f"http://127.0.0.1:{port}"
+        assert httpx.get(f"{address}/ping").status_code == 200
+        for offered in (b"", b"wrong", "schlüssel".encode()):
+            refused = httpx.get(f"{address}/models", headers=[(b"x-api-key", offered)])
+            assert (refused.status_code, refused.json()["status"]) == (403, 403)
+        assert httpx.get(f"{address}/models", headers={"x-api-key": "secret"}).status_code == 200
+        document = httpx.get(f"{address}/openapi.json").json()
+    assert document["components"]["securitySchemes"].keys() == {"apiKey"}
+
+
+@pytest.mark.parametrize("metrics", ["lean", ""])
+def test_each_answer_writes_its_metrics_if_asked(
+    variables: dict[str, str], metrics: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(EVERGREEN_METRICS=metrics) as port:
+        httpx.post(f"http://127.0.0.1:{port}/models/late_bus/predict", json={"instances": [ROW]})
+        httpx.get(f"http://127.0.0.1:{port}/nothing")
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counted = [each for each in written if "Requests" in each]
+    assert [each["endpoint"] for each in counted] == (
+        ["/models/{model}/predict", "other"] if metrics else []
+    )
+    assert not metrics or counted[0]["Predictions"] == [1.0]
+
+
+def test_others_may_reach_it_only_with_a_key_or_on_purpose() -> None:
+    for told in ({"EVERGREEN_API_KEY": "secret"}, {"EVERGREEN_API_KEY": "open"}):
+        ServerSettings.model_validate({"EVERGREEN_HOST": "0.0.0.0", **told})
+    for told in ({}, {"EVERGREEN_API_KEY": ""}):
+        with pytest.raises(ValidationError, match="EVERGREEN_API_KEY: others can reach"):
+            ServerSettings.model_validate({"EVERGREEN_HOST": "0.0.0.0", **told})
+
+
+def test_a_setting_that_is_missing_is_named() -> None:
+    known = {"EVERGREEN_MODEL": "m", "EVERGREEN_VERSION": "1", "EVERGREEN_MODELS": "models"}
+    with pytest.raises(ValidationError, match="EVERGREEN_BUCKET, EVERGREEN_REQUEST_STREAM"):
+        Settings.model_validate({**known, "EVERGREEN_STAGE": "dev"})
+    with pytest.raises(ValidationError, match="needs EVERGREEN_LOG_FOLDER"):
+        Settings.model_validate({**known, "EVERGREEN_BUNDLE": "here"})
+
+
+def test_a_taken_port_is_named() -> None:
+    with listen("127.0.0.1", 0) as first, pytest.raises(EvergreenError, match="is taken"):
+        listen("127.0.0.1", first.getsockname()[1])
+
+
+def test_as_a_process_it_ends_cleanly(variables: dict[str, str]) -> None:
+    environment = {**os.environ, "EVERGREEN_PORT": "0"}
+    command = [sys.executable, "-m", "functions.serve"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port = int(json.loads(process.stdout.readline())["message"].rpartition(":")[2])
+        transport = httpx.HTTPTransport(retries=3)
+        with httpx.Client(transport=transport, timeout=30) as client:
+            assert client.get(f"http://127.0.0.1:{port}/ping").status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stdout.read() == ""
