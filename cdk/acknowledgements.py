@@ -48,7 +48,8 @@ _REASONS = {
     "RDS11": "Another port would protect nothing; the security group admits only MLflow's tasks.",
     "SMG4": (
         "Tasks read these only when they start, so an automatic rotation would lock them out. "
-        "docs/services.md has the steps to change each by hand."
+        "docs/services.md has the steps to change each by hand. With another secret the hashed "
+        "addresses of the request log could no longer be compared with the earlier ones."
     ),
 }
 

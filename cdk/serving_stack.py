@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cdk.storage_stack import StorageStack
 
-_OPEN_ROUTES = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/{proxy+}")
+_OPEN_ROUTES = ("/", "/ping", "/docs", "/docs/{proxy+}", "/openapi.json", "/v2/health/{proxy+}")
 """Routes without an API key: health and the documentation of the API."""
 _GENERAL_ROUTES = (
     "/{proxy+}",
@@ -53,7 +53,13 @@ class ServingStack(Stack):
         self.rest_api = RestApi(self, settings)
         rollout = None if settings.code_rollout == "at_once" else Rollout(self, settings)
         self.endpoints = [
-            ModelEndpoint(model_room(self, definition.name, settings), storage, definition, rollout)
+            ModelEndpoint(
+                model_room(self, definition.name, settings),
+                storage,
+                definition,
+                rollout,
+                self.rest_api.ground_truth_key,
+            )
             for definition in storage.deployment.models.values()
         ]
         self.describe_api = self._describe_api(storage)
@@ -81,6 +87,7 @@ class ServingStack(Stack):
             folder="describe_api",
             layer="inference",
             capacity=Capacity(memory=512, seconds=29),
+            environment=storage.deployment.settings.answering_environment,
         )
         access.read_pointers(describe.role, storage)
         looks = ("decisions/", SHADOW_LOOKS)
@@ -175,6 +182,8 @@ class ServingStack(Stack):
             "CompactLogsFunctionName": self.compact_logs.function_name,
             "ExportMetricsFunctionName": self.export_metrics.function_name,
         }
+        if api.ground_truth_key:
+            values["GroundTruthKeyId"] = api.ground_truth_key.key_id
         if api.domain:
             values["ApiDomainTarget"] = api.domain.domain_name_alias_domain_name
         for key, value in values.items():

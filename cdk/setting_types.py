@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -57,9 +57,11 @@ CertificateArn = Annotated[
 ]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
 VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
+Kept = Literal["plain", "hashed", "off"]
 Listed = BeforeValidator(_split)
 BasePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")]
 Parsed = BeforeValidator(_parsed)
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s,]+)$")]
 KeyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 ImageDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Cidr = Annotated[str, Field(pattern=r"^(\d{1,3}\.){3}\d{1,3}/\d{1,2}$")]

@@ -16,9 +16,11 @@ from cdk.setting_types import (
     Domain,
     Email,
     ImageDate,
+    Kept,
     KeyName,
     KeyPlan,
     Listed,
+    Origin,
     Parsed,
     PeriodText,
     RoleArn,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _PRODUCTION = {"prod", "production", "live"}
+_GROUND_TRUTH = "ground-truth"
 _LONGEST_NAME = 64  # of a Lambda function and of a Firehose stream
 
 
@@ -92,6 +95,20 @@ class Settings(BaseModel):
     """ARN of the certificate of that domain, in the region of the deployment."""
     api_base_path: Annotated[BasePath | None, Unset] = None
     """Path below that domain at which the API begins, such as ``ml``. Empty: at its root."""
+    ground_truth_key: bool = False
+    """Whether ground truth has an API key of its own, ``evergreen-<stage>-ground-truth``. Then only
+    that key may send it, and that key makes no predictions. Not with ``api_authorization`` set to
+    ``iam``, where the policies of the callers say that."""
+    cors_origins: Annotated[tuple[Origin, ...], Listed] = ()
+    """Origins whose pages may call the API from a browser (CORS), such as
+    ``https://app.example.com``, separated by spaces or commas; ``*`` is every one. Empty: none. A
+    page that calls with a key shows that key to whoever opens it."""
+    log_source_ip: Kept = "plain"
+    """What is kept of a caller's address: ``plain``; ``hashed``, with a secret of the deployment,
+    so that callers can be told apart and not be found; ``off``. Without ``plain`` it is in neither
+    the request log nor the access log, and no metric names its network."""
+    log_user_agent: Kept = "plain"
+    """What the request log keeps of a caller's user agent; as ``log_source_ip``."""
     rollout: Literal["auto", "at_once", "canary", "linear"] = "auto"
     """How new code of a model's function takes over: ``canary`` answers a tenth of the requests for
     five minutes, ``linear`` a tenth more each minute; both go back if an alarm of the model begins.
@@ -206,6 +223,10 @@ class Settings(BaseModel):
             raise ValueError("api_domain and api_certificate_arn need each other")
         if self.api_base_path and not self.api_domain:
             raise ValueError("api_base_path: it is below a domain, so it needs api_domain")
+        if self.ground_truth_key and self.api_authorization == "iam":
+            raise ValueError("ground_truth_key: with signed requests the callers' policies say it")
+        if self.ground_truth_key and _GROUND_TRUTH in self.api_keys:
+            raise ValueError(f"api_keys.{_GROUND_TRUTH}: ground_truth_key makes a key of that name")
         if self.api_authorization == "iam" and self.emulator:
             raise ValueError('api_authorization = "iam" needs AWS; an emulator checks no signature')
         return self
@@ -240,6 +261,21 @@ class Settings(BaseModel):
     def metrics_detail(self) -> Literal["lean", "full"]:
         """Whether metrics are also told apart by what grows with callers and features."""
         return "full" if self.everything_watched else "lean"
+
+    @property
+    def answering_environment(self) -> dict[str, str]:
+        """The variables of the functions that answer the API and log no rows."""
+        told = {}
+        if self.cors_origins:
+            told["EVERGREEN_CORS_ORIGINS"] = " ".join(self.cors_origins)
+        if self.log_source_ip != "plain":
+            told["EVERGREEN_LOG_SOURCE_IP"] = "off"
+        return told
+
+    @property
+    def hashes_callers(self) -> bool:
+        """Whether something about callers is hashed, which needs the secret."""
+        return "hashed" in {self.log_source_ip, self.log_user_agent}
 
     @property
     def granted_quotas(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secrets
 
 from evergreen.lake.query_places import QUERIES
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _KEPT_NONCURRENT = Duration.days(30)
 _KEPT_QUERIES = Duration.days(1)
 _KEPT_MARKS = Duration.days(90)
+_SECRET_LENGTH = 43  # of 62 characters: 256 bits
 
 
 class StorageStack(Stack):
@@ -38,6 +40,7 @@ class StorageStack(Stack):
         self.bucket_arn = self.export_value(self.bucket.bucket_arn)
         if settings.lake_catalog == "glue":
             self._catalog()
+        self.log_secret = self._log_secret() if settings.hashes_callers else None
         self.bus = events.EventBus(self, "Bus", event_bus_name=settings.name())
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
@@ -61,6 +64,18 @@ class StorageStack(Stack):
             )
         )
         return key
+
+    def _log_secret(self) -> secrets.Secret:
+        """Add the secret with which addresses in the request log are hashed."""
+        return secrets.Secret(
+            self,
+            "LogSecret",
+            secret_name=self.deployment.settings.name("log"),
+            description="Evergreen: hashes addresses and user agents in the request log",
+            generate_secret_string=secrets.SecretStringGenerator(
+                exclude_punctuation=True, password_length=_SECRET_LENGTH
+            ),
+        )
 
     def _catalog(self) -> None:
         """Add the Glue database. The compaction adds the tables, whose columns it knows."""

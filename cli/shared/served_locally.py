@@ -32,7 +32,7 @@ def folder_variables(model: str, bundle: Path, log: Path) -> dict[str, str]:
 
 def deployment_variables(target: Target, model: str) -> dict[str, str]:
     """Return the variables with which the server does what the model's function does."""
-    from cdk.constructs.model_room import camel_case  # imports aws_cdk
+    from cdk.naming import camel_case
 
     name = camel_case(model)
     return {

@@ -189,10 +189,13 @@ class Target:
     @property
     def api_key(self) -> str:
         """The value of the API key."""
-        answer = self.client("apigateway").get_api_key(
-            apiKey=self.output("ApiKeyId"), includeValue=True
-        )
-        return str(answer["value"])
+        return self._key("ApiKeyId")
+
+    @property
+    def ground_truth_key(self) -> str:
+        """The value of the API key for ground truth, which is the same unless it has its own."""
+        own = "GroundTruthKeyId"
+        return self._key(own) if own in self.outputs else self.api_key
 
     @property
     def api_auth(self) -> httpx.Auth | None:
@@ -212,6 +215,12 @@ class Target:
                 fix="Set AWS_PROFILE or the variables of your credentials.",
             )
         return SignedRequests(credentials, self.environment["AWS_REGION"])
+
+    def _key(self, output: str) -> str:
+        answer = self.client("apigateway").get_api_key(
+            apiKey=self.output(output), includeValue=True
+        )
+        return str(answer["value"])
 
     @cached_property
     def _session(self) -> boto3.Session:

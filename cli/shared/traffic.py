@@ -74,6 +74,8 @@ class Api:
         The API key.
     auth
         What signs each request, if the API takes signed requests.
+    ground_truth_key
+        The API key for ground truth, if it is another one.
     transport
         What carries the requests; the network unless given.
     """
@@ -83,8 +85,10 @@ class Api:
         base_url: str,
         key: str,
         auth: httpx.Auth | None = None,
+        ground_truth_key: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._ground_truth_key = ground_truth_key or key
         self._client = httpx.Client(
             base_url=base_url,
             headers={"x-api-key": key},
@@ -97,7 +101,7 @@ class Api:
     @classmethod
     def of(cls, target: Target) -> Self:
         """Return a client of the target's API."""
-        return cls(target.api_url, target.api_key, target.api_auth)
+        return cls(target.api_url, target.api_key, target.api_auth, target.ground_truth_key)
 
     def __enter__(self) -> Self:
         return self
@@ -133,11 +137,18 @@ class Api:
         ApiError
             If the API did not accept it.
         """
-        self._call("POST", f"/models/{model}/ground-truth", labels)
+        headers = {"x-api-key": self._ground_truth_key}
+        self._call("POST", f"/models/{model}/ground-truth", labels, headers)
 
-    def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401 - any JSON value
         try:
-            response = self._client.request(method, path, json=body)
+            response = self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise ApiError(f"no answer: {error}", where=f"{method} {path}") from error
         if response.is_error:

@@ -1,59 +1,70 @@
-"""The documentation of the API as one HTML page that loads nothing else."""
+"""The documentation of the API: Swagger UI, from the copy that is packaged with this function.
+
+The copy is that of npm's ``swagger-ui-dist`` in the version of ``package-lock.json``; a test
+compares both. The page names the digest of each of its files, so a browser runs no other, and the
+content security policy lets it load nothing from elsewhere.
+"""
 
 from __future__ import annotations
 
-import json
-from html import escape
-from typing import Any
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c2b24; background: #fff; }
-h2 { margin-top: 2.5rem; border-bottom: 2px solid #2f7d57; }
-summary { cursor: pointer; padding: .3rem 0; }
-code, pre { font: 14px/1.4 ui-monospace, monospace; }
-pre { background: #f2f6f4; padding: .75rem; overflow-x: auto; }
-.method { display: inline-block; min-width: 3.2rem; font-weight: 600; color: #2f7d57; }
+_FOLDER = Path(__file__).parent / "swagger_ui"
+PAGE_PARTS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+"""The files of the page and their types; they are below the page's own path."""
+INTEGRITY = {
+    "swagger-ui-bundle.js": (
+        "sha384-gjRm0bEPMeTmMh5jT2cHccIwCUZSTd8YC+j0d0sXw0MdGEfScduGpSyF3ZSSLkX9"
+    ),
+    "swagger-ui.css": "sha384-WlYgdmXYOOBWL5apwjDEZwN+U3HmXSSu5R6V5aGxEcf7z+KuRNwBhoxKVN1i3D5I",
+}
+"""Their digests, https://www.w3.org/TR/sri/."""
+# The addresses are relative, because the API lies below the path of its stage.
+_SCRIPT = """\
+window.ui = SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#docs", tryItOutEnabled: true, defaultModelsExpandDepth: 0,
+  docExpansion: "list", validatorUrl: null, syntaxHighlight: false
+});
 """
 
 
-def render_api_page(document: dict[str, Any]) -> str:
-    """Return the page for an OpenAPI document."""
-    sections: dict[str, list[str]] = {}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            entry = _operation(path, method, operation)
-            sections.setdefault(operation["tags"][0], []).append(entry)
-    body = "".join(
-        f'<h2 id="{escape(tag)}">{escape(tag)}</h2>{"".join(entries)}'
-        for tag, entries in sections.items()
+@cache
+def docs_page() -> tuple[str, dict[str, str]]:
+    """Return the page and its headers."""
+    digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+    policy = {
+        "default-src": "'none'",
+        "script-src": f"'self' 'sha256-{digest}'",
+        "style-src": "'self' 'unsafe-inline'",  # Swagger UI sets styles of its elements
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    script, style = (f'integrity="{INTEGRITY[name]}"' for name in PAGE_PARTS)
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<title>Evergreen</title><link rel="icon" href="data:,">'
+        f'<link rel="stylesheet" href="docs/swagger-ui.css" {style}></head><body>'
+        '<noscript>This page needs JavaScript; <a href="openapi.json">openapi.json</a> has the '
+        'same.</noscript><main id="docs"></main>'
+        f'<script src="docs/swagger-ui-bundle.js" {script}></script>'
+        f"<script>{_SCRIPT}</script></body></html>"
     )
-    info = document["info"]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
-        f'<p><a href="openapi.json">openapi.json</a></p>{body}</body></html>'
-    )
+    headers = {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-cache",
+    }
+    return html, headers
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    examples = "".join(
-        f"<h4>{escape(name)}</h4><pre>{_json(example['value'])}</pre>"
-        for name, example in content.get("examples", {}).items()
-    )
-    answers = "".join(
-        f"<li><code>{escape(status)}</code> {escape(answer['description'])}</li>"
-        for status, answer in operation["responses"].items()
-    )
-    return (
-        f'<details><summary><span class="method">{escape(method.upper())}</span>'
-        f"<code>{escape(path)}</code> {escape(operation['summary'])}</summary>"
-        f"{examples}<ul>{answers}</ul></details>"
-    )
-
-
-def _json(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return escape(json.dumps(value, indent=2, ensure_ascii=False))
+@cache
+def docs_part(name: str) -> bytes:
+    """Return one of :data:`PAGE_PARTS`."""
+    return (_FOLDER / name).read_bytes()

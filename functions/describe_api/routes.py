@@ -6,7 +6,7 @@ production pointers and the version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Annotated, Any
@@ -17,20 +17,18 @@ from starlette.exceptions import HTTPException
 from evergreen.errors import PointerError, UnknownModelError
 from evergreen.model_definition import ModelDefinition, load_definitions
 from evergreen.production import Pointers, ProductionPointer
-from functions.describe_api.page import render_api_page
+from functions.describe_api.page import PAGE_PARTS, docs_page, docs_part
 from functions.describe_api.settings import settings
 from functions.shared import clients
 from functions.shared.api import answer
 from functions.shared.openapi import Server, describe
 
 SERVICE = "evergreen"
-_PAGE_POLICY = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 router = APIRouter()
+unknown_router = APIRouter()
+"""The routes of models that a deployment does not have, which come after all others."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,16 @@ class Catalogue:
     """The models that the routes speak of."""
 
     definitions: Mapping[str, ModelDefinition]
-    pointers: Pointers
+    open_pointers: Callable[[], Pointers]
+    """Makes the client that reads them; the documentation does without."""
     version: str
     """The version of Evergreen."""
     server: Server = "deployment"
+
+    @cached_property
+    def pointers(self) -> Pointers:
+        """The production pointers."""
+        return self.open_pointers()
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -91,6 +95,8 @@ async def list_kserve_models(about: About) -> Response:
 @router.get("/v1/models/{model}")
 async def check_kserve_ready(model: str, about: About) -> Response:
     """Return whether the model can predict now; 503 if it cannot."""
+    if model.removesuffix(":predict") in about.definitions and model.endswith(":predict"):
+        raise HTTPException(405, headers={"allow": "POST"})
     if model not in about.definitions:
         raise _unknown(model, about)
     ready = _serves(about.pointers, model)
@@ -126,17 +132,27 @@ async def openapi(about: About) -> Response:
 
 
 @router.get("/docs")
-async def docs(about: About) -> Response:
+async def docs() -> Response:
     """Return the documentation of the whole API as a page."""
-    return Response(render_api_page(about.document), media_type="text/html", headers=_PAGE_POLICY)
+    html, headers = docs_page()
+    return Response(html, media_type="text/html", headers=headers)
 
 
-@router.api_route("/v1/models/{model}:predict", methods=_METHODS)
-@router.api_route("/endpoints/{model}/{rest:path}", methods=_METHODS)
-@router.api_route("/models/{model}", methods=_METHODS)
-@router.api_route("/models/{model}/{rest:path}", methods=_METHODS)
-@router.api_route("/v2/models/{model}", methods=_METHODS)
-@router.api_route("/v2/models/{model}/{rest:path}", methods=_METHODS)
+@router.get("/docs/{part}")
+async def docs_file(part: str) -> Response:
+    """Return a file of the page of documentation."""
+    if part not in PAGE_PARTS:
+        raise HTTPException(404)
+    kept = {"cache-control": "public, max-age=86400"}
+    return Response(docs_part(part), media_type=PAGE_PARTS[part], headers=kept)
+
+
+@unknown_router.api_route("/v1/models/{model}:predict", methods=_METHODS)
+@unknown_router.api_route("/endpoints/{model}/{rest:path}", methods=_METHODS)
+@unknown_router.api_route("/models/{model}", methods=_METHODS)
+@unknown_router.api_route("/models/{model}/{rest:path}", methods=_METHODS)
+@unknown_router.api_route("/v2/models/{model}", methods=_METHODS)
+@unknown_router.api_route("/v2/models/{model}/{rest:path}", methods=_METHODS)
 async def refuse_unknown_model(model: str, about: About) -> Response:
     """Answer a request for an unknown model with the known models."""
     if model in about.definitions:  # the model's own function answers every existing route
@@ -147,7 +163,9 @@ async def refuse_unknown_model(model: str, about: About) -> Response:
 @cache
 def _deployed() -> Catalogue:
     told = settings()
-    return Catalogue(load_definitions(told.models), clients.production(told.stage), told.version)
+    return Catalogue(
+        load_definitions(told.models), lambda: clients.production(told.stage), told.version
+    )
 
 
 def _unknown(model: str, about: Catalogue) -> UnknownModelError:

@@ -26,6 +26,7 @@ from functions.export_metrics.collector import CloudWatchCollector
 from functions.export_metrics.settings import settings
 from functions.shared import clients
 from functions.shared.logs import create_logger
+from functions.shared.security_headers import SECURITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             return _problem(403, "Forbidden", detail)
         return {
             "statusCode": 200,
-            "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4},
+            "headers": {"content-type": CONTENT_TYPE_PLAIN_0_0_4, **SECURITY},
             "body": _answer(int(time.monotonic() / settings().answer_seconds)),
         }
 
@@ -67,7 +68,7 @@ def _problem(status: int, title: str, detail: str) -> dict[str, Any]:
     problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return {
         "statusCode": status,
-        "headers": {"content-type": "application/problem+json"},
+        "headers": {"content-type": "application/problem+json", **SECURITY},
         "body": to_json(problem).decode(),
     }
 

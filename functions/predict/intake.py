@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from fastapi import Request
 
@@ -25,9 +24,9 @@ from evergreen.serving.bodies import unpack_body
 from evergreen.serving.champion import Champion
 from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.server import Answer
+from functions.predict.keys import require_key
 from functions.predict.service import Service, recorder, service
-
-MAX_USER_AGENT = 256
+from functions.shared.callers import kept_about
 
 Read = Callable[[RequestReader, bytes], PredictionRequest]
 """Reads a body, unpacked, as the rows of a model."""
@@ -67,11 +66,14 @@ async def predict_rows(
 
     ``?probabilities=true`` asks for the probability of every class.
     """
+    require_key(request, ground_truth=False)
     probabilities = flag(request, "probabilities")
     champion, parsed = _accept(serving, await unpacked_body(request), read)
     if probabilities:
         parsed = replace(parsed, probabilities=True)
-    return parsed, serving.predictions.predict(champion, parsed, caller(request))
+    source_ip = request.client.host if request.client else None
+    caller = kept_about(source_ip, request.headers.get("user-agent"))
+    return parsed, serving.predictions.predict(champion, parsed, caller)
 
 
 def ignores_others(request: Request) -> bool:
@@ -88,15 +90,6 @@ def flag(request: Request, name: str) -> bool:
     if text not in {"true", "false"}:
         raise _query_fault(name, "true or false")
     return text == "true"
-
-
-def caller(request: Request) -> dict[str, Any]:
-    """Return what the request log stores about the caller."""
-    agent = request.headers.get("user-agent")
-    return {
-        "source_ip": request.client.host if request.client else None,
-        "user_agent": agent[:MAX_USER_AGENT] if agent else None,
-    }
 
 
 def _accept(serving: Service, body: bytes, read: Read) -> tuple[Champion, PredictionRequest]:

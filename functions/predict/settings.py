@@ -32,6 +32,8 @@ class Settings(ModelsEnvironment):
     """The folder of the bundle that serves, instead of the one that the production pointer names;
     then request log and labels are files below ``log_folder``."""
     log_folder: Path | None = Field(alias="EVERGREEN_LOG_FOLDER", default=None)
+    ground_truth_key_id: str | None = Field(alias="EVERGREEN_GROUND_TRUTH_KEY_ID", default=None)
+    """Id of the only API key with which ground truth may be sent; None if every key may."""
 
     @model_validator(mode="after")
     def _is_of_a_deployment_or_of_a_folder(self) -> Self:

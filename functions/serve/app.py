@@ -12,11 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evergreen.serving.metric_groups import OTHER_CLASS
 from functions.describe_api.routes import Catalogue, catalogue, router
+from functions.predict.intake import champion_or_none
 from functions.predict.protocols import ROUTERS
 from functions.predict.service import recorder, service
 from functions.predict.settings import settings
 from functions.serve.settings import ServerSettings
 from functions.shared.api import create_api, problem, secured
+from functions.shared.callers import shown_address
+from functions.shared.cors import with_cors
 
 _OPEN_PATHS = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
 """What needs no key, as in a deployment."""
@@ -45,7 +48,8 @@ class Door:
 
     def __init__(self, app: FastAPI, environment: ServerSettings) -> None:
         self._app = app
-        self._key = environment.key
+        self._open = with_cors(self._through)
+        self._environment = environment
         self._written = bool(environment.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,17 +66,21 @@ class Door:
             await secured(send)(message)
 
         try:
-            refused = self._refusal(Request(scope))
-            await (refused or self._app)(scope, receive, sending)
+            await self._open(scope, receive, sending)
         finally:
             milliseconds = (time.perf_counter() - started) * 1000
             self._record(scope, status, milliseconds)
 
+    async def _through(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._refusal(Request(scope)) or self._app)(scope, receive, send)
+
     def _refusal(self, request: Request) -> Response | None:
-        if self._key is None or request.url.path in _OPEN_PATHS:
+        key = self._environment.key_for(request.url.path)
+        path = request.url.path
+        if key is None or path in _OPEN_PATHS or path.startswith("/docs/"):
             return None
         offered = request.headers.get("x-api-key", "")
-        if hmac.compare_digest(offered.encode(), self._key.encode()):
+        if hmac.compare_digest(offered.encode(), key.encode()):
             return None
         return problem(request, 403, "the header x-api-key is missing or wrong")
 
@@ -81,7 +89,7 @@ class Door:
         if not self._written:
             metrics.forget()
             return
-        source_ip = scope["client"][0] if scope.get("client") else None
+        source_ip = shown_address(scope["client"][0] if scope.get("client") else None)
         endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
         metrics.record_answer(source_ip, endpoint, status, milliseconds)
         metrics.flush()
@@ -92,9 +100,11 @@ async def _to_docs() -> Response:
 
 
 def _told(environment: ServerSettings) -> Callable[[], Awaitable[Catalogue]]:
+    champion = champion_or_none(service())
+    definition = champion.definition if champion else service().definition
     told = Catalogue(
-        {settings().model: service().definition},
-        service().pointers,
+        {settings().model: definition},
+        lambda: service().pointers,
         settings().version,
         "server" if environment.key is None else "server with a key",
     )

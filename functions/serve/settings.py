@@ -21,6 +21,8 @@ class ServerSettings(Environment):
     host: str = Field(alias="EVERGREEN_HOST", default=LOOPBACK)
     port: int = Field(alias="EVERGREEN_PORT", default=8080, ge=0, le=65535)
     api_key: SecretStr | None = Field(alias="EVERGREEN_API_KEY", default=None)
+    ground_truth_key: SecretStr | None = Field(alias="EVERGREEN_GROUND_TRUTH_KEY", default=None)
+    """The key with which ground truth is sent, if it is not the same. It makes no predictions."""
     metrics: Literal["lean", "full", ""] = Field(alias="EVERGREEN_METRICS", default="")
     """Whether each answer writes its metrics to the output, as one line for CloudWatch."""
 
@@ -29,6 +31,12 @@ class ServerSettings(Environment):
         """The key that callers must send, if they must."""
         key = self.api_key.get_secret_value() if self.api_key else OPEN
         return None if key == OPEN else key
+
+    def key_for(self, path: str) -> str | None:
+        """Return the key that a call of a path must send, if it must."""
+        if path.endswith("/ground-truth") and self.ground_truth_key:
+            return self.ground_truth_key.get_secret_value()
+        return self.key
 
     @model_validator(mode="after")
     def _is_open_only_on_purpose(self) -> Self:

@@ -29,9 +29,12 @@ from evergreen.errors import (
     UnknownModelError,
 )
 from evergreen.serving.metric_groups import OTHER_CLASS
+from functions.shared.callers import shown_address
 from functions.shared.clients import in_time
+from functions.shared.cors import with_cors
 from functions.shared.logs import create_logger
 from functions.shared.metrics import Recorder
+from functions.shared.security_headers import SECURITY
 
 PROBLEM = "application/problem+json"
 """Media type of every error (RFC 9457)."""
@@ -49,10 +52,7 @@ _UNREACHED = (HTTPClientError, OutOfTimeError)
 _TEXT = ["text/", "application/json", PROBLEM]  # "application/jsonlines" begins like the second
 _KSERVE = ("/v1/", "/v2/")
 _SAGEMAKER = "/endpoints/"
-_SECURITY = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"strict-transport-security", b"max-age=31536000"),
-]
+_SECURITY = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
 
 logger = create_logger()
 
@@ -121,11 +121,12 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
     """
     asyncio.set_event_loop(_event_loop())  # Mangum needs one at once
     endpoint = OTHER_CLASS
+    open_to_pages = with_cors(app)
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal endpoint
         try:
-            await app(scope, receive, secured(send))
+            await open_to_pages(scope, receive, secured(send))
         finally:
             endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
 
@@ -139,7 +140,7 @@ def adapt(app: FastAPI) -> Callable[[dict[str, Any], Any, Recorder], dict[str, A
             answered: dict[str, Any] = mangum(without_base_path(event), context)
         milliseconds = (time.perf_counter() - started) * 1000
         identity = event.get("requestContext", {}).get("identity", {})
-        source_ip = identity.get("sourceIp")
+        source_ip = shown_address(identity.get("sourceIp"))
         recorder.record_answer(source_ip, endpoint, answered["statusCode"], milliseconds)
         return answered
 

@@ -14,6 +14,7 @@ from evergreen.model_definition import Feature, ModelDefinition
 from evergreen.serving.bodies import BINARY_TYPE, CSV_TYPE, JSON_LINES_TYPE
 from functions.shared.openapi_schemas import (
     answer_schemas,
+    class_forms,
     inference_schema,
     label_schema,
     prediction_schema,
@@ -92,6 +93,7 @@ def describe(
             "description": "Predictions of the models of this deployment. Every predicted row is "
             "logged; send the ground truth later under its request_id and row.",
         },
+        "servers": [{"url": ".", "description": "where this document is"}],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -146,7 +148,10 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
     infer = _operation(
         name,
         "Predict rows (Open Inference Protocol)",
-        body={**_json(inference_schema(), _tensors(definition)), BINARY_TYPE: {"schema": {}}},
+        body={
+            **_json(inference_schema(), _tensors(definition)),
+            BINARY_TYPE: {"schema": {}},
+        },
         answers={**_json(_reference("Inference")), BINARY_TYPE: {"schema": {}}},
         query=("extra", "probabilities"),
     )
@@ -154,7 +159,7 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         name,
         "Send ground truth: either all labels are accepted, or none",
         "Accepted",
-        body=_json(label_schema(), {"one label": [_label_example(definition)]}),
+        body=_json(label_schema(definition), {"one label": [_label_example(definition)]}),
         status="202",
     )
     ready = _operation(
@@ -296,9 +301,14 @@ def _tensors(definition: ModelDefinition) -> dict[str, Any]:
 
 
 def _label_example(definition: ModelDefinition) -> dict[str, Any]:
+    truth = definition.ground_truth
+    if definition.task == "classification":
+        label: Any = "a" if truth.classes is None else class_forms(truth.classes[0])[-1]
+    else:
+        label = 1.5 if truth.min is None else truth.min
     return {
         "request_id": "6f2c1a34-0d8e-4f0c-9a56-2b1f7c3d9e80",
         "row": 0,
-        "label": "a" if definition.task == "classification" else 1.5,
+        "label": label,
         "observed_at": "2026-01-31T08:00:00Z",
     }

@@ -107,6 +107,9 @@ def athena(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
         "api_certificate_arn": certificate,
         "api_base_path": "ml",
         "rollout": "linear",
+        "log_source_ip": "hashed",
+        "log_user_agent": "off",
+        "cors_origins": "https://app.example.com, https://b.example.com:8443",
     }
     return synthesise(context, models, tmp_path_factory.mktemp("athena"))
 
@@ -164,7 +167,7 @@ def _changed(text: str, changes: dict[str, str]) -> str:
 def unusual(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """Give the templates for AWS of the two models, with settings that leave things out."""
     context = {"table_upkeep": "function", "no_traffic_after": "", "tracking": "fargate"}
-    context["monitoring"] = "full"
+    context |= {"monitoring": "full", "ground_truth_key": "true"}
     return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-aws"))
 
 

@@ -153,7 +153,13 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
 @pytest.mark.parametrize(
     ("function", "shared"),
     [
-        ("predict", {"api", "clients", "environment", "logs", "metrics"}),
+        (
+            "predict",
+            {
+                *("api", "callers", "clients", "cors", "environment", "logs", "metrics"),
+                "security_headers",
+            },
+        ),
         ("set_shadow", {"clients", "deployment_settings", "environment", "logs"}),
     ],
 )

@@ -93,6 +93,7 @@ _AWS_SERVICES = {
     "glue",
     "logs",
     "s3",
+    "secretsmanager",
     "sns",
     "ssm",
     "sts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -14,12 +15,30 @@ from cdk.constructs.serving.delivery_stream import DeliveryStream
 from cdk.naming import camel_case
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_apigateway as apigateway
+
     from cdk.constructs.serving.rollout import Rollout
     from cdk.storage_stack import StorageStack
     from evergreen.model_definition import ModelDefinition
 
 ENDPOINT = Capacity(memory=1769, seconds=29)
 """The capacity of a function that answers: one whole CPU; the API waits at most 29 s."""
+
+
+def _only_key(key: apigateway.ApiKey | None) -> dict[str, str]:
+    """Return the variable that names the only key that may send ground truth, if there is one."""
+    return {"EVERGREEN_GROUND_TRUTH_KEY_ID": key.key_id} if key else {}
+
+
+def _kept_about_callers(storage: StorageStack) -> dict[str, str]:
+    """Return the variables that say what the request log keeps about callers."""
+    settings, secret = storage.deployment.settings, storage.log_secret
+    told = {
+        "EVERGREEN_LOG_SOURCE_IP": settings.log_source_ip,
+        "EVERGREEN_LOG_USER_AGENT": settings.log_user_agent,
+        "EVERGREEN_LOG_SECRET_ARN": secret.secret_arn if secret else "plain",
+    }
+    return {name: value for name, value in told.items() if value != "plain"}
 
 
 class ModelEndpoint(Construct):
@@ -35,6 +54,7 @@ class ModelEndpoint(Construct):
         storage: StorageStack,
         definition: ModelDefinition,
         rollout: Rollout | None = None,
+        ground_truth_key: apigateway.ApiKey | None = None,
     ) -> None:
         model = definition.name
         super().__init__(scope, f"Model{camel_case(model)}")
@@ -67,9 +87,19 @@ class ModelEndpoint(Construct):
                 "EVERGREEN_MODEL": model,
                 "EVERGREEN_REQUEST_STREAM": self.requests.name,
                 "EVERGREEN_LABEL_STREAM": self.labels.name,
+                **settings.answering_environment,
+                **_kept_about_callers(storage),
+                **_only_key(ground_truth_key),
             },
         )
         role = self.predict.role
+        if storage.log_secret:
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=["secretsmanager:GetSecretValue"],
+                    resources=[storage.log_secret.secret_arn],
+                )
+            )
         access.grant_read(role, storage, f"bundles/{model}/")
         access.read_pointers(role, storage, model)
         access.grant_write(

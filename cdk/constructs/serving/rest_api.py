@@ -14,13 +14,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk.setting_types import KeyPlan
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, NO_MODEL, Metric
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
     from cdk.constructs.serving.model_endpoint import ModelEndpoint
-    from cdk.setting_types import KeyPlan
     from cdk.settings import Settings
 
 ANY = "ANY"
@@ -42,6 +42,11 @@ _REFUSALS = {
     "INTEGRATION_TIMEOUT": (504, "the function did not answer in time"),
 }
 """Responses of API Gateway itself: their status, and what they say."""
+_HEADERS = {
+    "x-content-type-options": "'nosniff'",
+    "strict-transport-security": "'max-age=31536000'",
+}
+"""Headers of these responses; the functions send the same."""
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
     "ip": "$context.identity.sourceIp",
@@ -70,6 +75,7 @@ class RestApi(Construct):
         super().__init__(scope, "Api")
         name = settings.name()
         self._signed = settings.api_authorization == "iam"
+        self._open_to_pages = bool(settings.cors_origins)
         access_log = logs.LogGroup(
             self,
             "AccessLog",
@@ -95,7 +101,7 @@ class RestApi(Construct):
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
-                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
+                access_log_format=apigateway.AccessLogFormat.custom(_access_log(settings)),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 metrics_enabled=True,
                 tracing_enabled=not settings.emulator,
@@ -114,9 +120,14 @@ class RestApi(Construct):
         plan.add_api_key(self.key)
         for key, limits in settings.api_keys.items():
             self._add_key(key, limits, settings)
+        self.ground_truth_key = (
+            self._add_key("ground-truth", KeyPlan(), settings)
+            if settings.ground_truth_key
+            else None
+        )
         self.domain = self._answer_at(settings)
 
-    def _add_key(self, key: str, limits: KeyPlan, settings: Settings) -> None:
+    def _add_key(self, key: str, limits: KeyPlan, settings: Settings) -> apigateway.ApiKey:
         """Add a named key with a usage plan of its own."""
         made = apigateway.ApiKey(self.api, f"Key{key}", api_key_name=settings.name(key))
         plan = self.api.add_usage_plan(
@@ -130,6 +141,7 @@ class RestApi(Construct):
         )
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(made)
+        return made
 
     def _answer_at(self, settings: Settings) -> apigateway.DomainName | None:
         """Let the API answer at the domain of the settings, if there is one."""
@@ -151,6 +163,9 @@ class RestApi(Construct):
 
     def _describe_refusals(self) -> None:
         """Let the gateway's own refusals be problem details, as those of the functions are."""
+        # What they say is nobody's, so a page of any origin may read it where some may call.
+        pages = {"access-control-allow-origin": "'*'"} if self._open_to_pages else {}
+        headers = _HEADERS | pages
         for kind, (status, detail) in _REFUSALS.items():
             title = HTTPStatus(status).phrase
             body = (
@@ -162,10 +177,11 @@ class RestApi(Construct):
                 type=getattr(apigateway.ResponseType, kind),
                 status_code=str(status),
                 templates={"application/json": body},
-                response_headers={
-                    "content-type": "'application/problem+json'",
-                    "x-content-type-options": "'nosniff'",
-                },
+                response_headers={"content-type": "'application/problem+json'", **headers},
+            )
+        for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):  # all others, with their own status
+            self.api.add_gateway_response(
+                kind, type=apigateway.ResponseType.of(kind), response_headers=headers
             )
 
     def _count_refusals(self, access_log: logs.LogGroup) -> None:
@@ -196,6 +212,15 @@ class RestApi(Construct):
         resource = self.api.root if path == "/" else self.api.root.resource_for_path(path)
         allowed = {} if open_to_all else self._callers()
         resource.add_method(method, _proxy_to(function), **allowed)
+        if not open_to_all:
+            self._answer_preflight(resource, function)
+
+    def _answer_preflight(
+        self, resource: apigateway.IResource, function: lambda_.IFunction
+    ) -> None:
+        """Let browsers ask without a key whether a page may call; the function answers them."""
+        if self._open_to_pages:
+            resource.add_method("OPTIONS", _proxy_to(function))
 
     def _callers(self) -> dict[str, Any]:
         """Return the properties of a method that say who may call it."""
@@ -215,6 +240,7 @@ class RestApi(Construct):
                 parts.append(parts[0].add_resource(below))
             for part in parts:
                 part.add_method(ANY, _proxy_to(endpoint.live), **self._callers())
+                self._answer_preflight(part, endpoint.live)
             path = f"{base}/{name}"
             self.allow(f"Api{path.replace('/', '-')}", endpoint.live, f"{path}*")
         if stack is not Stack.of(self) and (deployment := self.api.latest_deployment):
@@ -249,6 +275,12 @@ class RestApi(Construct):
             principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
             source_arn=self.api.arn_for_execute_api(None, path),
         )
+
+
+def _access_log(settings: Settings) -> str:
+    """Return the form of a line, without the caller's address if that is not kept as it is."""
+    hidden = set() if settings.log_source_ip == "plain" else {"ip"}
+    return json.dumps({name: value for name, value in _ACCESS_LOG.items() if name not in hidden})
 
 
 def _a_month(requests: int | None) -> apigateway.QuotaSettings | None:

@@ -47,7 +47,6 @@ def status_page() -> Page:
             {
                 "content-security-policy": "; ".join(f"{k} {v}" for k, v in policy.items()),
                 "referrer-policy": "no-referrer",
-                "x-content-type-options": "nosniff",
                 "cache-control": "no-cache",
             }
         ),

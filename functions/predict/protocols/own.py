@@ -21,6 +21,7 @@ from functions.predict.intake import (
     predict_rows,
     unpacked_body,
 )
+from functions.predict.keys import require_key
 from functions.predict.service import recorder
 from functions.shared.api import answer
 
@@ -41,6 +42,7 @@ async def predict(model: str, request: Request) -> Response:
 async def take_ground_truth(model: str, request: Request) -> Response:
     """Accept labels of earlier predictions; they are stored before the answer."""
     serving = find_service(model)
+    require_key(request, ground_truth=True)
     media_type(request.headers.get("content-type"), (JSON_TYPE,))
     body = await unpacked_body(request)
     read_json(body)  # checks the limits of size and depth, and that the body is JSON

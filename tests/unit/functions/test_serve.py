@@ -71,6 +71,31 @@ def test_it_predicts_from_a_folder_and_logs_to_another(
     assert (truth["row"], truth["label"]) == (1, "late")
 
 
+def test_a_wrong_method_is_405(variables: dict[str, str]) -> None:
+    with serving() as port:
+        for method, path in (
+            ("PUT", "/models/late_bus/predict"),
+            ("GET", "/v1/models/late_bus:predict"),
+            ("PUT", "/v2/models/late_bus"),
+        ):
+            refused = httpx.request(method, f"http://127.0.0.1:{port}{path}")
+            assert (refused.status_code, bool(refused.headers["allow"])) == (405, True)
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/models/other:predict").status_code == 404
+
+
+def test_the_document_has_the_classes_and_takes_its_own_example(
+    variables: dict[str, str],
+) -> None:
+    with serving() as port:
+        paths = httpx.get(f"http://127.0.0.1:{port}/openapi.json").json()["paths"]
+        content = paths["/models/late_bus/ground-truth"]["post"]["requestBody"]["content"]
+        label = content["application/json"]["schema"]["items"]["properties"]["label"]
+        assert label["enum"] == ["late", "on time"]
+        example = content["application/json"]["examples"]["one label"]["value"]
+        address = f"http://127.0.0.1:{port}/models/late_bus/ground-truth"
+        assert httpx.post(address, json=example).status_code == 202
+
+
 def test_a_log_that_cannot_be_written_is_503_and_no_answer(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -110,6 +135,24 @@ def test_with_a_key_only_the_open_paths_need_none(variables: dict[str, str]) -> 
         assert httpx.get(f"{address}/models", headers={"x-api-key": "secret"}).status_code == 200
         document = httpx.get(f"{address}/openapi.json").json()
     assert document["components"]["securitySchemes"].keys() == {"apiKey"}
+
+
+def test_ground_truth_may_have_a_key_of_its_own(variables: dict[str, str]) -> None:
+    keys = {"EVERGREEN_API_KEY": "ask", "EVERGREEN_GROUND_TRUTH_KEY": "teach"}
+    with serving(**keys) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        statuses = {
+            (key, path): client.post(
+                f"/models/late_bus/{path}", json=[], headers={"x-api-key": key}
+            ).status_code
+            for key in ("ask", "teach")
+            for path in ("predict", "ground-truth")
+        }
+    assert statuses == {
+        ("ask", "predict"): 422,
+        ("ask", "ground-truth"): 403,
+        ("teach", "predict"): 403,
+        ("teach", "ground-truth"): 422,
+    }
 
 
 @pytest.mark.parametrize("metrics", ["lean", ""])

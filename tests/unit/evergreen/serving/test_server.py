@@ -21,7 +21,7 @@ from evergreen.errors import (
     PredictionError,
 )
 from evergreen.metrics.catalog import Metric
-from evergreen.model_definition import Feature
+from evergreen.model_definition import Feature, RequestLog
 from evergreen.production import ShadowSlot
 from evergreen.serving.champion import POINTER_POLL_SECONDS, ModelServer
 from evergreen.serving.responses import model_body
@@ -167,6 +167,16 @@ def test_every_row_is_logged_before_the_answer(world: World) -> None:
         "role": "champion",
         "batch_size": 2,
     }
+
+
+def test_metadata_that_is_redacted_is_in_no_record(aws: Account) -> None:
+    log = RequestLog(redact_metadata=("user", "id"))
+    world = World(aws, definition=DEFINITION.model_copy(update={"request_log": log}))
+    promote(world.storage, world.production, "1")
+    world.predict(ROW, metadata={"user": "Ada", "shop": "x"}, id="mine")
+    about = world.log[0]["metadata"]
+    assert about["shop"] == "x"
+    assert not {"user", "id"} & about.keys()
 
 
 def test_requests_of_the_same_name_stay_two_requests(world: World) -> None:

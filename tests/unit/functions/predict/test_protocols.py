@@ -15,6 +15,7 @@ import pytest
 import tritonclient.http as triton
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from mlflow.deployments import get_deploy_client
 from mlflow.pyfunc.scoring_server import client as mlflow_client
 from tritonclient.utils import InferenceServerException
 
@@ -68,6 +69,18 @@ def test_mlflows_scoring_client(port: int, expected: dict[str, Any]) -> None:
         f"{client.url_prefix}/invocations", content=text, headers={"content-type": "text/csv"}
     )
     assert answered.json()["predictions"] == expected["predictions"]
+
+
+def test_mlflows_client_of_deployments(
+    port: int, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", f"http://127.0.0.1:{port}")
+    client: Any = get_deploy_client("sagemaker:/eu-central-1")  # type: ignore[no-untyped-call]
+    frame = pd.DataFrame(ROWS)
+    frame["line"] = frame["line"].astype(object)
+    for params in (None, {"temperature": 1}):
+        answer = client.predict("late_bus", frame, params=params)
+        assert answer.get_predictions()[0].tolist() == expected["predictions"]
 
 
 class TestSageMakersRuntime:

@@ -19,3 +19,6 @@ class RequestLog(Strict):
     redact: tuple[str, ...] = ()
     """Names of features that are never written to the request log. They are not tested for drift
     and cannot be segments."""
+    redact_metadata: tuple[str, ...] = ()
+    """Names of a request's `metadata`, and `id` for the id that a caller gives it, that are never
+    written to the request log."""

@@ -113,7 +113,10 @@ class PredictionService:
             champion.pointer.shadow, champion.definition, request.columns, milliseconds
         )
         named = {} if request.id is None else {"id": request.id}
-        about = {**request.metadata, **named, **caller, "batch_size": request.size}
+        redacted = champion.definition.request_log.redact_metadata
+        sent = {**request.metadata, **named}
+        kept = {key: value for key, value in sent.items() if key not in redacted}
+        about = {**kept, **caller, "batch_size": request.size}
 
         def lines(
             role: str, version: str, answered: Predictions, took: float, **more: object
