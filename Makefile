@@ -25,7 +25,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api mutation reference check-dashboards format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -118,6 +118,9 @@ test-engine: setup $(state)/engine/.done ## run the lake's SQL on Apache Spark, 
 	@LOG_ROWS=1000000 $(bin)/python -m pytest tests/integration/test_queries_at_size.py
 	@$(bin)/python -m tests.benchmarks.engine $(if $(ROWS),--rows $(ROWS))
 
+fuzz-api: setup $(state)/schemathesis/.done ## call the API with what its OpenAPI document allows and forbids (SEEDS="1 2 3")
+	@$(bin)/python -m tests.api_fuzz $(if $(SEEDS),--seed $(SEEDS))
+
 mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find
 	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))
 
@@ -172,6 +175,13 @@ $(state)/cfn-lint/.done: requirements/cfn-lint.lock | .venv/.done
 	@echo "setup: cfn-lint, beside the environment"
 	@rm -rf $(state)/cfn-lint
 	@$(uv) pip install --quiet --require-hashes --python $(bin)/python --target $(state)/cfn-lint -r $<
+	@touch $@
+
+$(state)/schemathesis/.done: requirements/schemathesis.lock | .venv/.done
+	@echo "setup: schemathesis in an environment of its own"
+	@rm -rf $(state)/schemathesis
+	@$(uv) venv --quiet --python $(bootstrap)/bin/python $(state)/schemathesis
+	@$(uv) pip sync --quiet --require-hashes --python $(state)/schemathesis/bin/python $<
 	@touch $@
 
 $(state)/engine/.done: requirements/engine.lock | .venv/.done

@@ -7,6 +7,8 @@ from typing import Any
 from evergreen.capture.ground_truth import MAX_LABELS
 from evergreen.capture.request_log import MAX_ROWS
 from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.serving.request_options import INFERENCE_OUTPUTS, MAX_ID_LENGTH
+from evergreen.serving.tensors import TENSOR_DATATYPES
 
 _TYPES = {"float": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -15,6 +17,8 @@ _BOOLEAN: dict[str, Any] = {"type": "boolean"}
 _OBJECT: dict[str, Any] = {"type": "object"}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
 _TEXTS = {"type": "array", "items": _TEXT}
+_OPTIONAL: dict[str, Any] = {"type": ["object", "null"]}
+_CALLERS_ID = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_ID_LENGTH}
 _OUTPUT = {"type": ["string", "number", "boolean"]}
 
 
@@ -61,14 +65,24 @@ def prediction_schema(name: str) -> dict[str, Any]:
     }
     return {
         "type": "object",
-        "properties": {**forms, "metadata": {"type": "object"}, "id": _TEXT, "params": _OBJECT},
+        "properties": {**forms, "metadata": _OPTIONAL, "id": _CALLERS_ID, "params": _OPTIONAL},
         "oneOf": [{"required": [form]} for form in forms],
         "additionalProperties": False,
     }
 
 
-def label_schema() -> dict[str, Any]:
+def label_schema(definition: ModelDefinition) -> dict[str, Any]:
     """Return the schema of a request with ground truth."""
+    truth = definition.ground_truth
+    value: dict[str, Any] = {"type": ["string", "integer", "boolean"]}
+    if definition.task != "classification":
+        limits = {"minimum": truth.min, "maximum": truth.max}
+        value = {
+            "type": "number",
+            **{name: each for name, each in limits.items() if each is not None},
+        }
+    elif truth.classes is not None:
+        value = {"enum": [form for name in truth.classes for form in class_forms(name)]}
     label = {
         "type": "object",
         "properties": {
@@ -80,11 +94,11 @@ def label_schema() -> dict[str, Any]:
             },
             "row": {"type": "integer", "minimum": 0, "maximum": MAX_ROWS - 1, "default": 0},
             "label": {
-                "type": ["string", "number", "boolean"],
+                **value,
                 "description": "a number, or a class of the same type as the predictions",
             },
             "observed_at": {
-                "type": "string",
+                "type": ["string", "null"],
                 "format": "date-time",
                 "description": "default: now; not before 2000 and not in the future",
             },
@@ -198,28 +212,42 @@ def answer_schemas() -> dict[str, Any]:
     }
 
 
+def class_forms(name: str) -> list[str | int | bool]:
+    """Return what a class may be sent as: its text, and the number or boolean that it is."""
+    number = [int(name)] if str(name).lstrip("-").isdecimal() and str(int(name)) == name else []
+    boolean = [name == "True"] if name in {"True", "False"} else []
+    return [name, *number, *boolean]
+
+
 def inference_schema() -> dict[str, Any]:
     """Return the schema of a request of the Open Inference Protocol."""
     tensor = _object(
         {
             "name": _TEXT,
-            "shape": {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2},
-            "datatype": _TEXT,
+            "shape": {
+                "type": "array",
+                "items": {**_WHOLE, "minimum": 1},
+                "minItems": 1,
+                "maxItems": 2,
+            },
+            "datatype": {"enum": list(TENSOR_DATATYPES)},
             "data": {"type": "array"},
-            "parameters": _OBJECT,
+            "parameters": _OPTIONAL,
         },
-        required=("name", "shape", "datatype"),
+        required=("name", "shape", "datatype", "data"),
     )
-    output = _object({"name": _TEXT, "parameters": _OBJECT}, required=("name",))
+    output = _object(
+        {"name": {"enum": list(INFERENCE_OUTPUTS)}, "parameters": _OPTIONAL}, required=("name",)
+    )
     return {
         **_object(
             {
-                "id": _TEXT,
-                "model_name": _TEXT,
-                "model_version": _TEXT,
+                "id": _CALLERS_ID,
+                "model_name": {},
+                "model_version": {},
                 "parameters": _OBJECT,
                 "inputs": {"type": "array", "items": tensor, "minItems": 1},
-                "outputs": {"type": "array", "items": output},
+                "outputs": {"type": ["array", "null"], "items": output},
             },
             required=("inputs",),
         ),

@@ -122,3 +122,10 @@ def test_names_that_are_no_names_in_python() -> None:
     )
     assert read is not None
     assert read.columns == {name: (value,) for name, value in row.items()}
+
+
+def test_a_second_form_that_is_null_is_still_a_second_form() -> None:
+    body = json.dumps({"instances": [GOOD], "dataframe_records": None}).encode()
+    with pytest.raises(RequestError) as refused:
+        RequestReader(DEFINITION).read(body)
+    assert "exactly one of" in refused.value.fields[0].message

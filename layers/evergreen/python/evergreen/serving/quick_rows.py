@@ -13,6 +13,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 from pydantic_core import from_json
 
@@ -67,7 +68,7 @@ class QuickReader:
         body = msgspec.defstruct(
             "Body",
             [
-                *((form, list[row] | None, None) for form in _FORMS),  # type: ignore[valid-type]
+                *((form, list[row] | UnsetType, UNSET) for form in _FORMS),  # type: ignore[valid-type]
                 *((other, msgspec.Raw, msgspec.Raw()) for other in _OTHERS),
             ],
             **options,
@@ -82,9 +83,9 @@ class QuickReader:
             content = {name: from_json(bytes(raw)) for name, raw in others.items() if bytes(raw)}
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
-        if (read.instances is None) == (read.dataframe_records is None):
+        if (read.instances is UNSET) == (read.dataframe_records is UNSET):
             return None
-        rows = read.dataframe_records if read.instances is None else read.instances
+        rows = read.dataframe_records if read.instances is UNSET else read.instances
         if not rows:
             return None
         columns = zip(*map(astuple, rows), strict=True)

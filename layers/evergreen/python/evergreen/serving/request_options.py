@@ -90,9 +90,10 @@ def binary_outputs(asked: Any, *, wanted: bool) -> frozenset[str]:  # noqa: ANN4
     """Return the names of the outputs that are to be raw bytes: each output may say so itself."""
     if asked is None:
         return frozenset(INFERENCE_OUTPUTS) if wanted else frozenset()
-    parameters = {output["name"]: output.get("parameters") or {} for output in asked}
-    if not all(isinstance(each, dict) for each in parameters.values()):
+    given = {output["name"]: output.get("parameters") for output in asked}
+    if not all(each is None or isinstance(each, dict) for each in given.values()):
         raise refusal("outputs", "parameters must be an object")
+    parameters = {name: each or {} for name, each in given.items()}
     return frozenset(
         name for name, each in parameters.items() if each.get("binary_data", wanted) is True
     )

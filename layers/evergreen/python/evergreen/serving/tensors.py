@@ -21,6 +21,8 @@ _NUMBERS = frozenset(
     {f"{kind}{bits}" for kind in ("INT", "UINT") for bits in (8, 16, 32, 64)}
     | {"FP16", "FP32", "FP64"}
 )
+TENSOR_DATATYPES = ("BOOL", "BYTES", *sorted(_NUMBERS))
+"""The datatypes of the Open Inference Protocol that a feature can have."""
 _DATATYPES = {
     "float": _NUMBERS,
     "integer": _NUMBERS,
