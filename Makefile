@@ -25,7 +25,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api mutation reference check-dashboards format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api mutation reference check-dashboards how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -92,6 +92,9 @@ synth-check: setup $(state)/cfn-lint/.done ## check the templates of each kind o
 
 bench-loop: setup ## replay whole series under several retraining policies (QUICK=1, ONCE=1)
 	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick) $(if $(ONCE),--part once)
+
+how-to: environments ## run every command of docs/first-hour.md, in a copy of the repository
+	@$(bin)/python -m tests.how_to
 
 chaos: setup ## kill and refuse everything during 10,000 requests, and count the rows
 	@CHAOS_REQUESTS=10000 $(bin)/python -m pytest tests/end_to_end/test_chaos.py

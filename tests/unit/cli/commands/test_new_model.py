@@ -89,13 +89,16 @@ def test_dates_give_the_time_and_are_no_features(models: Path, tmp_path: Path) -
     assert prepared["timestamp"].to_pylist() == sorted(prepared["timestamp"].to_pylist())
 
 
-def test_booleans_as_words(models: Path, tmp_path: Path) -> None:
+def test_booleans_as_words_and_rows_without_a_target(models: Path, tmp_path: Path) -> None:
     words = {True: "Ja", False: "nein"}
     table = frame(organic=np.where(np.arange(ROWS) % 3, "yes", "NO"))
     table["ripe"] = table["ripe"].map(words)
+    table.loc[::12, "ripe"] = None
     made, definition = make(models, as_csv(table, tmp_path / "b.csv"), "--target", "ripe")
     assert definition.features["organic"].type == "boolean"
-    assert set(pq.read_table(made["data"])["ripe"].to_pylist()) == {True, False}
+    prepared = pq.read_table(made["data"])["ripe"].to_pylist()
+    assert (len(prepared), {*prepared}) == (ROWS - 20, {True, False})
+    assert "20 of 240 rows are left out: no target, or no time" in made["notes"]
 
 
 def test_mixed_columns_ids_and_constants_are_told(models: Path, tmp_path: Path) -> None:
