@@ -17,7 +17,7 @@ from functions.shared.openapi_schemas import (
     class_forms,
     inference_schema,
     label_schema,
-    prediction_schema,
+    prediction_schemas,
     row_schema,
 )
 
@@ -74,6 +74,7 @@ def describe(
     for definition in definitions.values():
         paths |= _model_paths(definition)
         schemas[definition.name] = row_schema(definition)
+        schemas |= prediction_schemas(definition.name)
     if server != "deployment":
         paths = {path: each for path, each in paths.items() if path not in _OF_A_DEPLOYMENT}
         del schemas["DeploymentStatus"]
@@ -132,7 +133,8 @@ def _example(feature: Feature) -> Any:  # noqa: ANN401 - any JSON value
 
 def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
     name = definition.name
-    forms = _json(prediction_schema(name), _forms(definition))
+    one_of = [_reference(each) for each in prediction_schemas(name)]
+    forms = _json({"oneOf": one_of}, _forms(definition))
     predictions = _json(_reference("Predictions"))
     predict = _operation(
         name, "Predict rows", "Predictions", body=forms, query=("extra", "probabilities")

@@ -43,17 +43,26 @@ def _schema(feature: Feature) -> dict[str, Any]:
     return schema
 
 
-def prediction_schema(name: str) -> dict[str, Any]:
-    """Return the schema of a request in one of the JSON forms."""
+def prediction_schemas(name: str) -> dict[str, dict[str, Any]]:
+    """Return the schema of a request in each of the JSON forms, by its name in the document.
+
+    Each has a name, because generators of clients make a type of each schema with one. Model names
+    begin with a small letter, so these are none.
+    """
     row = {"$ref": f"#/components/schemas/{name}"}
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
-    lists = {"type": "array", "items": {"type": "array"}, "minItems": 1, "maxItems": MAX_ROWS}
-    columns = {"type": "object", "additionalProperties": {"type": "array"}}
+    lists = {
+        "type": "array",
+        "items": {"type": "array", "items": {}},
+        "minItems": 1,
+        "maxItems": MAX_ROWS,
+    }
+    columns = {"type": "object", "additionalProperties": {"type": "array", "items": {}}}
     split = {
         "type": "object",
         "properties": {
             "columns": {"type": "array", "items": {"type": "string"}},
-            "data": {"type": "array", "items": {"type": "array"}},
+            "data": {"type": "array", "items": {"type": "array", "items": {}}},
         },
         "required": ["columns", "data"],
     }
@@ -63,11 +72,13 @@ def prediction_schema(name: str) -> dict[str, Any]:
         "dataframe_split": split,
         "dataframe_records": rows,
     }
+    beside = {"metadata": _OPTIONAL, "id": _CALLERS_ID, "params": _OPTIONAL}
     return {
-        "type": "object",
-        "properties": {**forms, "metadata": _OPTIONAL, "id": _CALLERS_ID, "params": _OPTIONAL},
-        "oneOf": [{"required": [form]} for form in forms],
-        "additionalProperties": False,
+        f"{form.title().replace('_', '')}_{name}": {
+            **_object({form: schema, **beside}, required=(form,)),
+            "additionalProperties": False,
+        }
+        for form, schema in forms.items()
     }
 
 
@@ -148,7 +159,7 @@ def answer_schemas() -> dict[str, Any]:
             "name": _TEXT,
             "datatype": _TEXT,
             "shape": {"type": "array", "items": _WHOLE},
-            "data": {"type": "array"},
+            "data": {"type": "array", "items": {}},
             "parameters": _OBJECT,
         },
         required=("name", "datatype", "shape"),
@@ -231,7 +242,7 @@ def inference_schema() -> dict[str, Any]:
                 "maxItems": 2,
             },
             "datatype": {"enum": list(TENSOR_DATATYPES)},
-            "data": {"type": "array"},
+            "data": {"type": "array", "items": {}},
             "parameters": _OPTIONAL,
         },
         required=("name", "shape", "datatype", "data"),

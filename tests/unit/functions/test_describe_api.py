@@ -199,6 +199,24 @@ def test_every_reference_of_the_document_leads_somewhere(aws: Account) -> None:
     assert set(names) == set(document["components"]["schemas"])
 
 
+def test_every_list_says_what_it_holds(aws: Account) -> None:
+    """A generator of clients leaves out what has a list without ``items``."""
+
+    def lists(part: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(part, dict):
+            if "array" in part.get("type", ()):
+                yield part
+            for each in part.values():
+                yield from lists(each)
+        elif isinstance(part, list):
+            for each in part:
+                yield from lists(each)
+
+    found = [*lists(call("GET", "/openapi.json")[1])]
+    assert found
+    assert all("items" in each for each in found)
+
+
 def test_every_example_body_is_one_the_model_takes(aws: Account) -> None:
     paths = call("GET", "/openapi.json")[1]["paths"]
     reader = RequestReader(DEFINITION)
