@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -167,3 +169,14 @@ def test_statistic_values_and_units(cloudwatch: Any, period: dict[str, Any]) -> 
 def test_a_value_with_an_equals_sign_is_restored() -> None:
     assert restore("a=b=c\tmodel=x\t") == dimensions((("a", "b=c"), ("model", "x")))
     assert restore(None) is None
+
+
+def test_values_of_a_period_are_found_by_an_index(strict: Emulator, cloudwatch: Any) -> None:
+    (file,) = strict.folder.rglob("metrics.db")
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT value FROM SINGLE_METRICS WHERE account_id = 'a' AND "
+            "region = 'r' AND namespace = 'n' AND metric_name = 'm' AND dimensions = 'd' AND "
+            "timestamp >= 1 AND timestamp < 2"
+        ).fetchall()
+    assert "timestamp>? AND timestamp<?" in plan[0][-1]

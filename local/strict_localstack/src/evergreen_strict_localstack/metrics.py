@@ -1,19 +1,21 @@
-"""CloudWatch's store: dimensions are matched exactly, and a call is one transaction.
+"""CloudWatch's store: dimensions are matched exactly, a call is one transaction, reading is quick.
 
 LocalStack compares dimensions with SQL's ``LIKE``. So ``model=a`` finds ``model=a, endpoint=/x``
-and ``model=ab`` as well, and ``_`` finds any character.
+and ``model=ab`` as well, and ``_`` finds any character. For each period that is asked for, it reads
+every value of the metric; an index finds the values of the period alone.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from evergreen_strict_localstack.stock import UnexpectedCodeError, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SETTING = "EVERGREEN_STRICT_METRICS"
 
@@ -28,6 +30,20 @@ INSERT INTO AGGREGATED_METRICS (
     account_id, region, metric_name, namespace, timestamp, dimensions, unit, storage_resolution,
     sample_count, sum, min, max
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_INDEX = """
+CREATE INDEX IF NOT EXISTS {table}_of_series ON {table} (
+    account_id, region, namespace, metric_name, dimensions, timestamp
+)
+"""
+_LIST = """
+SELECT DISTINCT metric_name, namespace, dimensions FROM SINGLE_METRICS
+WHERE account_id = :account AND region = :region
+AND (:namespace IS NULL OR namespace = :namespace) AND (:name IS NULL OR metric_name = :name)
+UNION
+SELECT DISTINCT metric_name, namespace, dimensions FROM AGGREGATED_METRICS
+WHERE account_id = :account AND region = :region
+AND (:namespace IS NULL OR namespace = :namespace) AND (:name IS NULL OR metric_name = :name)
 """
 
 
@@ -48,7 +64,7 @@ def patch(database: type[Any]) -> None:
         ('"AND dimensions LIKE ? "', '"AND dimensions = ? "'),
         ("(dimensions, for_search=True)", "(dimensions)"),
     )
-    database.list_metrics = _list_exactly(database.list_metrics)
+    database.list_metrics = _list
     database._restore_dimensions_from_string = lambda _, text: restore(text)
     database.add_metric_data = _add
 
@@ -59,19 +75,27 @@ def restore(text: str | None) -> list[dict[str, str]] | None:
     return [{"Name": name, "Value": value} for name, _, value in pairs] or None
 
 
-def _list_exactly(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    def list_metrics(
-        self: object,
-        account_id: str,
-        region: str,
-        namespace: str,
-        metric_name: str,
-        dimensions: Sequence[Mapping[str, str]],
-    ) -> dict[str, Any]:
-        found = stock(self, account_id, region, namespace, metric_name, [])["metrics"]
-        return {"metrics": [each for each in found if _has(each["dimensions"], dimensions)]}
-
-    return list_metrics
+def _list(
+    self: Any,
+    account_id: str,
+    region: str,
+    namespace: str | None,
+    metric_name: str | None,
+    dimensions: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    wanted = {
+        "account": account_id,
+        "region": region,
+        "namespace": namespace or None,
+        "name": metric_name or None,
+    }
+    with self.DATABASE_LOCK, closing(sqlite3.connect(self.METRICS_DB)) as connection:
+        rows = connection.execute(_LIST, wanted).fetchall()
+    found = (
+        {"metric_name": name, "namespace": space, "dimensions": restore(text)}
+        for name, space, text in rows
+    )
+    return {"metrics": [each for each in found if _has(each["dimensions"], dimensions)]}
 
 
 def _has(
@@ -111,6 +135,8 @@ def _add(
             # The metrics are of this LocalStack alone, and it starts without them.
             connection.execute("PRAGMA synchronous = OFF")
             with connection:
+                for table in ("SINGLE_METRICS", "AGGREGATED_METRICS"):
+                    connection.execute(_INDEX.format(table=table))
                 connection.executemany(_SINGLE, singles)
                 connection.executemany(_AGGREGATED, aggregated)
         finally:
