@@ -362,7 +362,9 @@ def test_a_tensor_given_twice_or_half_is_refused() -> None:
     assert paths({**body, "parameters": 1}, open_inference=True) == ["parameters"]
 
 
-@pytest.mark.parametrize("outputs", ["predictions", {"name": "predictions"}, [None], [{}]])
+@pytest.mark.parametrize(
+    "outputs", ["predictions", {"name": "predictions"}, [None], [{}], {}, 0, ""]
+)
 def test_outputs_that_no_model_has_are_refused(outputs: Any) -> None:
     body = {**tensors([GOOD], nested=False), "outputs": outputs}
     (found,) = refusal(body, open_inference=True).fields

@@ -186,7 +186,9 @@ class RequestReader:
         if not isinstance(parameters, dict):
             raise refusal("parameters", "must be an object")
         metadata = read_metadata(parameters.get("metadata"), "parameters.metadata")
-        asked = content.get("outputs") or None  # a client sends an empty list for all of them
+        asked = content.get("outputs")
+        if asked == []:  # a client sends an empty list for all of them
+            asked = None
         outputs = read_outputs(asked)
         table = read_tensors(
             content["inputs"],
