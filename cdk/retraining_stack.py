@@ -16,7 +16,7 @@ from cdk.capacity import Capacity
 from cdk.constructs import access
 from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
-from cdk.constructs.lake import read_lake
+from cdk.constructs.lake import name_lake, read_lake
 from cdk.constructs.monitoring.event_marks import EventMarks
 from cdk.constructs.querying.query_states import query_functions
 from cdk.constructs.retraining.train_evaluate_promote import TrainEvaluatePromote, overall_timeout
@@ -139,6 +139,8 @@ class RetrainingStack(Stack):
         reading = ("compare_shadow",) if self._engine else ("build_dataset", "compare_shadow")
         for folder in reading:
             read_lake(self.functions[folder], storage)
+        if self._engine:
+            name_lake(self.functions["build_dataset"], storage)  # its settings name it
         output = (QUERIES,) if self._engine else ()
         access.grant_read(roles["build_dataset"], storage, "datasets/", *output)
         access.grant_write(roles["build_dataset"], storage, "datasets/")

@@ -37,14 +37,14 @@ _OPTIMIZER_LOGS = ("compaction", "retention", "orphan-file-deletion")
 
 def read_lake(function: EvergreenFunction, storage: StorageStack) -> None:
     """Let a function read the request log and the ground truth, and tell it the catalogue."""
-    _tell(function, storage)
+    name_lake(function, storage)
     access.grant_read(function.role, storage, "request-log/", "labels/")
     _on_tables(function.role, storage, *_LOOK_UP)
 
 
 def compact_lake(function: EvergreenFunction, storage: StorageStack) -> None:
     """Let a function move what has landed into the tables, and keep the tables in order."""
-    _tell(function, storage)
+    name_lake(function, storage)
     access.grant_read(function.role, storage, *_TABLES, *_HELD, *_RAW)
     access.grant_write(function.role, storage, *_TABLES, *_HELD, "rejected/")
     access.grant_delete(function.role, storage, *_TABLES, *_HELD, *_RAW)
@@ -99,7 +99,8 @@ class TableOptimizerRole(Construct):
         )
 
 
-def _tell(function: EvergreenFunction, storage: StorageStack) -> None:
+def name_lake(function: EvergreenFunction, storage: StorageStack) -> None:
+    """Tell a function the catalogue of the tables, without the right to read them."""
     settings = storage.deployment.settings
     function.function.add_environment("EVERGREEN_LAKE_CATALOG", settings.lake_catalog)
     function.function.add_environment("EVERGREEN_LAKE_DATABASE", settings.lake_database)

@@ -152,6 +152,12 @@ def test_the_data_set_is_built_from_the_query_without_reading_the_log(athena: Te
     }
     assert any(name.endswith("queries/*") for name in read)
     assert not any("request-log" in name or "labels" in name for name in read)
+    (told,) = (
+        function["Environment"]["Variables"]
+        for name, function in resources(athena["Retraining"], "AWS::Lambda::Function").items()
+        if name.startswith("BuildDataset")
+    )
+    assert {"EVERGREEN_LAKE_CATALOG", "EVERGREEN_LAKE_DATABASE"} <= told.keys()
 
 
 def test_a_query_reads_tables_and_writes_below_its_own_prefix(stack: dict[str, Any]) -> None:
