@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -93,7 +94,7 @@ def command(
             soft_wrap=True,
         )
 
-    try:
+    # A shell lets its background jobs ignore Ctrl-C; the server then ends without this error.
+    with suppress(KeyboardInterrupt):
         serve_here(variables, port, said)
-    except KeyboardInterrupt:
-        console.progress("server", "ended")
+    console.progress("server", "ended")
