@@ -6,6 +6,7 @@ import os
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
 
+from cdk.naming import camel_case
 from cli.shared.examples import MODELS
 from evergreen.bundle.content import ONNX_FILE, SIGNATURE_FILE
 from evergreen.bundle.store import MANIFEST, bundle_key, stored_bundle
@@ -32,8 +33,6 @@ def folder_variables(model: str, bundle: Path, log: Path) -> dict[str, str]:
 
 def deployment_variables(target: Target, model: str) -> dict[str, str]:
     """Return the variables with which the server does what the model's function does."""
-    from cdk.naming import camel_case
-
     name = camel_case(model)
     return {
         **target.environment,
