@@ -18,13 +18,15 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import pytest
+
 from functions.predict import handler as entry
 from functions.predict import service as wiring
-from functions.shared import clients
 from functions.shared.metrics import Recorder, ServiceWatch
 from tests.support.aws_in_process import account, intercepted
 from tests.support.gateway_events import Context, event
-from tests.support.trained_models import ROW, TOML, promote
+from tests.support.predict_function import predict_function
+from tests.support.trained_models import ROW, promote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,30 +63,19 @@ class _SwitchedWatch:
 def main() -> None:
     """Measure and say what was found."""
     recorder = _Switched("late_bus")
-    with tempfile.TemporaryDirectory() as models, account() as aws:
-        folder = Path(models) / "late_bus"
-        folder.mkdir()
-        (folder / "model.toml").write_text(TOML)
-        told = {
-            "EVERGREEN_STAGE": "dev",
-            "EVERGREEN_BUCKET": "data",
-            "EVERGREEN_MODEL": "late_bus",
-            "EVERGREEN_REQUEST_STREAM": "requests",
-            "EVERGREEN_LABEL_STREAM": "labels",
-            "EVERGREEN_VERSION": "0",
-            "EVERGREEN_MODELS": models,
-        }
-        with (
-            mock.patch.dict(os.environ, told),
-            mock.patch.object(clients, "aws_client", aws.client),
-            mock.patch.object(wiring, "recorder", return_value=recorder),
-            mock.patch.object(entry, "recorder", return_value=recorder),
-            mock.patch.object(entry, "_watch", _SwitchedWatch()),
-            intercepted(aws.firehose, "PutRecordBatch", _accept),
-        ):
-            promote(aws.storage(), aws.production(), "1")
-            for rows in ROWS:
-                _compare(rows, recorder)
+    with (
+        tempfile.TemporaryDirectory() as models,
+        account() as aws,
+        pytest.MonkeyPatch.context() as patch,
+        predict_function(aws, Path(models), patch),
+        mock.patch.object(wiring, "recorder", return_value=recorder),
+        mock.patch.object(entry, "recorder", return_value=recorder),
+        mock.patch.object(entry, "_watch", _SwitchedWatch()),
+        intercepted(aws.firehose, "PutRecordBatch", _accept),
+    ):
+        promote(aws.storage(), aws.production(), "1")
+        for rows in ROWS:
+            _compare(rows, recorder)
 
 
 def _accept(_: Mapping[str, Any]) -> Mapping[str, Any]:
