@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,10 +12,9 @@ from evergreen.metrics.catalog import SPECS, Metric
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.infrastructure.conftest import Templates
 
+ROOT = Path(__file__).resolve().parents[2]
 OF_A_MODEL = {
     "ServerErrors",
     "ResponseTime",
@@ -93,6 +93,8 @@ def test_each_tells_people_that_it_began_and_ended_and_what_to_do(aws: Templates
             assert "Alerts" in flat(actions[0]), name
         assert len(alarm["AlarmDescription"].split()) > 15, name
         assert len(alarm["AlarmDescription"]) <= 1024, name
+        _, runbook = alarm["AlarmDescription"].split(" Runbook: ")
+        assert (ROOT / runbook).is_file(), name
 
 
 def test_errors_and_failed_loads_take_a_promotion_back_and_nothing_else_does(
