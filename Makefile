@@ -25,7 +25,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api mutation reference check-dashboards how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients mutation reference check-dashboards how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -124,6 +124,9 @@ test-engine: setup $(state)/engine/.done ## run the lake's SQL on Apache Spark, 
 fuzz-api: setup $(state)/schemathesis/.done ## call the API with what its OpenAPI document allows and forbids (SEEDS="1 2 3")
 	@$(bin)/python -m tests.api_fuzz $(if $(SEEDS),--seed $(SEEDS))
 
+test-clients: setup $(addprefix $(state)/,clients/.done mlserver/.done typescript/.done) ## run the clients whose packages are large: KServe, MLServer, generated ones
+	@$(bin)/python -m pytest tests/clients
+
 mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find
 	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))
 
@@ -134,6 +137,7 @@ format: setup ## format the code and apply the linters' fixes
 locks: setup ## refresh requirements/*.lock and package-lock.json
 	@requirements/compile
 	@$(bin)/npm install --package-lock-only --ignore-scripts
+	@$(bin)/npm install --prefix tests/clients/typescript --package-lock-only --ignore-scripts
 
 down: ## stop the local stack
 	@if [ -x $(bin)/evergreen ]; then $(bin)/evergreen down; else echo "Nothing is installed, so nothing runs."; fi
@@ -180,18 +184,19 @@ $(state)/cfn-lint/.done: requirements/cfn-lint.lock | .venv/.done
 	@$(uv) pip install --quiet --require-hashes --python $(bin)/python --target $(state)/cfn-lint -r $<
 	@touch $@
 
-$(state)/schemathesis/.done: requirements/schemathesis.lock | .venv/.done
-	@echo "setup: schemathesis in an environment of its own"
-	@rm -rf $(state)/schemathesis
-	@$(uv) venv --quiet --python $(bootstrap)/bin/python $(state)/schemathesis
-	@$(uv) pip sync --quiet --require-hashes --python $(state)/schemathesis/bin/python $<
+# Each of these has an environment of its own, built from the lock of its name.
+beside := bentoml clients engine mlserver schemathesis
+$(beside:%=$(state)/%/.done): $(state)/%/.done: requirements/%.lock | .venv/.done
+	@echo "setup: the environment $*, beside the developer's$(if $(filter engine,$*), (500 MB))"
+	@rm -rf $(state)/$*
+	@$(uv) venv --quiet --python $(bootstrap)/bin/python $(state)/$*
+	@$(uv) pip sync --quiet --require-hashes --python $(state)/$*/bin/python $<
 	@touch $@
 
-$(state)/engine/.done: requirements/engine.lock | .venv/.done
-	@echo "setup: Apache Spark in an environment of its own (500 MB)"
-	@rm -rf $(state)/engine
-	@$(uv) venv --quiet --python $(bootstrap)/bin/python $(state)/engine
-	@$(uv) pip sync --quiet --require-hashes --python $(state)/engine/bin/python $<
+$(state)/typescript/.done: tests/clients/typescript/package-lock.json | .venv/.done
+	@echo "setup: the tools of TypeScript in a folder of their own"
+	@rm -rf $(@D); mkdir -p $(@D); cp tests/clients/typescript/package*.json $(@D)
+	@$(bin)/npm ci --prefix $(@D) --loglevel=error --ignore-scripts
 	@touch $@
 
 node_modules/.done: package-lock.json | .venv/.done

@@ -103,6 +103,20 @@ async def check_kserve_ready(model: str, about: About) -> Response:
     return answer({"name": model, "ready": ready}, 200 if ready else 503)
 
 
+@router.get("/api/2.0/endpoints/")
+async def list_endpoints(about: About) -> Response:
+    """Return the models as endpoints, as the gateway of MLflow's deployments does."""
+    return answer({"endpoints": [_endpoint(name) for name in about.definitions]})
+
+
+@router.get("/api/2.0/endpoints/{model}")
+async def describe_endpoint(model: str, about: About) -> Response:
+    """Return one model as an endpoint of MLflow's deployments."""
+    if model not in about.definitions:
+        raise _unknown(model, about)
+    return answer(_endpoint(model))
+
+
 @router.get("/v2")
 async def describe_server(about: About) -> Response:
     """Return the server's name and version for the Open Inference Protocol."""
@@ -166,6 +180,16 @@ def _deployed() -> Catalogue:
     return Catalogue(
         load_definitions(told.models), lambda: clients.production(told.stage), told.version
     )
+
+
+def _endpoint(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "endpoint_type": "predictions",
+        "model": {"name": name, "provider": SERVICE},
+        "endpoint_url": f"/endpoints/{name}/invocations",
+        "limit": None,
+    }
 
 
 def _unknown(model: str, about: Catalogue) -> UnknownModelError:

@@ -37,6 +37,7 @@ _PROBLEMS = {
     "503": "no version is in production, or the rows could not be logged",
 }
 _TEXT = {"type": "string"}
+_BYTES = {**_TEXT, "format": "binary"}  # generators of clients know bytes by this format
 _QUERY: dict[str, dict[str, Any]] = {
     "extra": {
         "name": "extra",
@@ -152,9 +153,9 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         "Predict rows (Open Inference Protocol)",
         body={
             **_json(inference_schema(), _tensors(definition)),
-            BINARY_TYPE: {"schema": {}},
+            BINARY_TYPE: {"schema": _BYTES},
         },
-        answers={**_json(_reference("Inference")), BINARY_TYPE: {"schema": {}}},
+        answers={**_json(_reference("Inference")), BINARY_TYPE: {"schema": _BYTES}},
         query=("extra", "probabilities"),
     )
     labels = _operation(
@@ -192,6 +193,9 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         version: {"get": _of_version(metadata)},
         f"{version}/ready": {"get": _of_version(ready)},
         f"{version}/infer": {"post": _of_version(infer)},
+        f"/api/2.0/endpoints/{name}": {
+            "get": _operation(name, "The model as an endpoint (MLflow's deployments)", "Endpoint")
+        },
         kserve: {"get": _operation(name, "Whether it can predict now (KServe V1)", "Ready")},
         f"{kserve}:predict": {
             "post": {**predict, "summary": "Predict rows (KServe V1)"},
@@ -220,6 +224,9 @@ def _general_paths() -> dict[str, Any]:
     keyed = {
         "/models": _about("The models of this deployment", "Models"),
         "/v1/models": _about("Names of the models (KServe V1)", "Names"),
+        "/api/2.0/endpoints/": _about(
+            "The models as endpoints (MLflow's deployments)", "Endpoints"
+        ),
         "/status": _about(
             "The state of each model", "DeploymentStatus", query=("span",), more=("422",)
         ),

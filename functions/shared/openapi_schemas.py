@@ -165,6 +165,7 @@ def answer_schemas() -> dict[str, Any]:
         required=("name", "datatype", "shape"),
     )
     tensors = {"type": "array", "items": tensor}
+    endpoint = {"$ref": "#/components/schemas/Endpoint"}
     return {
         "Problem": problem_schema(),
         "Status": _object({"status": _TEXT}),
@@ -197,6 +198,16 @@ def answer_schemas() -> dict[str, Any]:
             }
         ),
         "Names": _object({"models": _TEXTS}),
+        "Endpoint": _object(
+            {
+                "name": _TEXT,
+                "endpoint_type": _TEXT,
+                "model": _object({"name": _TEXT, "provider": _TEXT}),
+                "endpoint_url": _TEXT,
+                "limit": {"type": "null"},
+            }
+        ),
+        "Endpoints": _object({"endpoints": {"type": "array", "items": endpoint}}),
         "Ready": _object({"name": _TEXT, "ready": _BOOLEAN}),
         "AllReady": _object({"ready": _BOOLEAN, "not_ready": _TEXTS}),
         "Live": _object({"live": _BOOLEAN}),

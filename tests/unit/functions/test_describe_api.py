@@ -127,6 +127,7 @@ def test_health(aws: Account) -> None:
         ("POST", "/v2/models/other/infer"),
         ("POST", "/v1/models/other:predict"),
         ("GET", "/v1/models/other"),
+        ("GET", "/api/2.0/endpoints/other"),
         ("POST", "/endpoints/other/invocations"),
         ("DELETE", "/models/../late_bus"),
     ],

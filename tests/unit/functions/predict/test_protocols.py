@@ -17,11 +17,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from mlflow.deployments import get_deploy_client
 from mlflow.pyfunc.scoring_server import client as mlflow_client
+from requests import HTTPError
 from tritonclient.utils import InferenceServerException
 
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundle
+from functions.describe_api.routes import router as describing
 from functions.predict.handler import app
+from functions.predict.protocols import ROUTERS
+from functions.shared.api import create_api
 from tests.support.served_over_http import served
 from tests.support.trained_models import ROW
 
@@ -81,6 +85,23 @@ def test_mlflows_client_of_deployments(
     for params in (None, {"temperature": 1}):
         answer = client.predict("late_bus", frame, params=params)
         assert answer.get_predictions()[0].tolist() == expected["predictions"]
+
+
+def test_mlflows_client_of_a_gateway(promoted: Account, expected: dict[str, Any]) -> None:
+    api = create_api()
+    for router in (*ROUTERS, describing):
+        api.include_router(router)
+    with served(api) as port:
+        address = f"http://127.0.0.1:{port}"
+        client: Any = get_deploy_client(address)  # type: ignore[no-untyped-call]
+        [listed] = client.list_endpoints()
+        assert listed == client.get_endpoint("late_bus")
+        assert listed.endpoint_url == f"{address}/endpoints/late_bus/invocations"
+        frame = json.loads(pd.DataFrame(ROWS).to_json(orient="split", index=False))
+        answer = client.predict(endpoint="late_bus", inputs={"dataframe_split": frame})
+        assert answer["predictions"] == expected["predictions"]
+        with pytest.raises(HTTPError, match="404"):
+            client.get_endpoint("other")
 
 
 class TestSageMakersRuntime:
@@ -222,9 +243,13 @@ def test_a_tensor_of_all_features_as_mlservers_codec_sends_it(
 ) -> None:
     data = [str(value) for value in ROW.values()] * 2
     tensor = {"name": "predict", "shape": [2, 4], "datatype": "BYTES", "data": data}
-    body = {"model_name": "late_bus", "inputs": [tensor], "outputs": []}
+    body: dict[str, Any] = {"model_name": "late_bus", "inputs": [tensor], "outputs": []}
     answer = httpx.post(f"http://127.0.0.1:{port}/v2/models/late_bus/infer", json=body).json()
     assert answer["outputs"][0]["data"] == expected["predictions"][:1] * 2
+    assert len(answer["outputs"]) > 1
+    body["parameters"] = {"content_type": "np"}  # the codec refuses an answer of several tensors
+    answer = httpx.post(f"http://127.0.0.1:{port}/v2/models/late_bus/infer", json=body).json()
+    assert [each["name"] for each in answer["outputs"]] == ["predictions"]
 
 
 def test_the_probabilities_are_those_of_the_bundle(

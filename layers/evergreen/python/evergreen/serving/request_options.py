@@ -25,6 +25,8 @@ RESERVED_METADATA = frozenset(
 
 INFERENCE_OUTPUTS = ("predictions", "confidences", "probabilities")
 """Names of the outputs in the Open Inference Protocol."""
+_CODECS_OF_ONE = frozenset({"np", "str"})
+"""The codecs of MLServer's clients that refuse an answer of more than one tensor."""
 
 
 def json_object(content: object) -> dict[str, Any]:
@@ -84,6 +86,13 @@ def read_outputs(content: object) -> tuple[str, ...] | None:
             return tuple(str(name) for name in names)
     known = ", ".join(INFERENCE_OUTPUTS)
     raise refusal("outputs", f"must be a list of objects whose name is one of {known}")
+
+
+def outputs_of_codec(parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return what a client gets that names no outputs: None for all, or what its codec reads."""
+    content_type = parameters.get("content_type")
+    one = isinstance(content_type, str) and content_type in _CODECS_OF_ONE
+    return ("predictions",) if one else None
 
 
 def binary_outputs(asked: Any, *, wanted: bool) -> frozenset[str]:  # noqa: ANN401 - any JSON value

@@ -20,6 +20,7 @@ from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
 from evergreen.serving.request_options import (
     binary_outputs,
     json_object,
+    outputs_of_codec,
     read_id,
     read_metadata,
     read_outputs,
@@ -189,7 +190,7 @@ class RequestReader:
         asked = content.get("outputs")
         if asked == []:  # a client sends an empty list for all of them
             asked = None
-        outputs = read_outputs(asked)
+        outputs = read_outputs(asked) or outputs_of_codec(parameters)
         table = read_tensors(
             content["inputs"],
             self._types,
