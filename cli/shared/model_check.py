@@ -25,7 +25,7 @@ from evergreen.drift.detectors.univariate import compare_features
 from evergreen.errors import EvergreenError, ModelDefinitionError
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
-from evergreen.model_definition import load_definition, more_is_better
+from evergreen.model_definition import load_definition
 from evergreen.model_definition.packages import MODELS_LOCK, TRAINING_LOCK, locked_names
 from evergreen.serving.requests import RequestReader
 from evergreen.training.mlflow_model import save_mlflow_model
@@ -46,6 +46,7 @@ MAX_CHECKED_ROWS = 20_000
 LEAK = 0.98
 """Score of one feature alone, of 1, from which it is suspected to give the target away."""
 _LOCKS = Path(__file__).resolve().parents[2] / "requirements"
+_DRIFT_LOCK = "drift.lock"
 _SERVED_ROWS = 20
 _LEAK_ROWS = 5_000
 
@@ -101,6 +102,9 @@ def check_model(
     say("reading the definition")
     definition = load_definition(folder)
     require_packages(folder / TRAINING_FILE)
+    if own := definition.evaluation.own_metric:
+        require_packages(folder / f"{own[0]}.py", of_metric=True)
+    measure_of(definition)  # its function must be there before anything is trained
     trainer = load_trainer(folder)
     newest = rows.sort_by([("timestamp", "ascending")])[-MAX_CHECKED_ROWS:]
     table = normalise(definition, split_rows(definition, newest))
@@ -123,7 +127,7 @@ def check_model(
         say("testing the data for drift against themselves")
         warnings += _drift_on_itself(definition, training)
     gain = scored.metric - naive
-    better = gain > 0 if more_is_better(definition.metric) else gain < 0
+    better = gain > 0 if definition.more_is_better else gain < 0
     if not better:
         warnings.append(f"the model is no better than {answer}: the features say nothing new")
     return ModelCheck(
@@ -137,8 +141,15 @@ def check_model(
     )
 
 
-def require_packages(file: Path) -> None:
-    """Check that the training image has every package that a file imports.
+def require_packages(file: Path, *, of_metric: bool = False) -> None:
+    """Check that the images that run a file have every package that it imports.
+
+    Parameters
+    ----------
+    file
+        The file: for the training image, which has the packages of the models too.
+    of_metric
+        Whether it has the metric, which the drift check calls.
 
     Raises
     ------
@@ -157,11 +168,20 @@ def require_packages(file: Path) -> None:
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
-    locked = {*locked_names(_LOCKS / TRAINING_LOCK), *locked_names(_LOCKS / MODELS_LOCK)}
+    locks = (_DRIFT_LOCK,) if of_metric else (TRAINING_LOCK, MODELS_LOCK)
+    locked = {name for lock in locks for name in locked_names(_LOCKS / lock)}
     known = {"evergreen", "models", "sklearn"} | set(sys.stdlib_module_names) | locked
     for name in sorted(names - known):
         owners = packages_distributions().get(name, [])  # reads every installed package
         if not locked & {re.sub(r"[-_.]+", "-", each).lower() for each in owners}:
+            if of_metric:
+                raise ModelDefinitionError(
+                    f"imports {name}, which the image of the drift check does not have, and that "
+                    "calls the function of evaluation.metric",
+                    where=str(file),
+                    fix="Put the function into a file of its own, such as metrics.py, and name it "
+                    "in model.toml as metrics:FUNCTION.",
+                )
             raise ModelDefinitionError(
                 f"imports {name}, which the training image does not have",
                 where=str(file),
@@ -241,15 +261,20 @@ def _naive(
     definition: ModelDefinition, training: pa.Table, truth: NDArray[Any], classes: list[str]
 ) -> tuple[float, str]:
     measure = measure_of(definition)
-    if definition.task == "classification":
-        answers: dict[str, Any] = {name: name for name in classes}
+    known = to_target(definition, training)
+    answers: dict[str, Any]
+    if measure.takes_probabilities:
+        positive = measure.truth(known.astype(str).to_numpy(dtype=object), classes)
+        answers = {f"the share of the positive class, {positive.mean():.4g}": positive.mean()}
+    elif definition.task == "classification":
+        answers = {name: name for name in classes}
     else:
-        known = to_target(definition, training)
         of_quantile = float(known.quantile(measure.quantile))
         answers = {
             f"the mean, {known.mean():.4g}": known.mean(),
             f"the {measure.quantile:g} quantile, {of_quantile:.4g}": of_quantile,
         }
+    truth = measure.truth(truth, classes)
     scores = {
         name: measure.score(truth, np.full(truth.size, answer, dtype=truth.dtype), classes)
         for name, answer in answers.items()

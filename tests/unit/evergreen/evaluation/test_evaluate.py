@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from evergreen.errors import NotEnoughDataError
+from evergreen.errors import ModelDefinitionError, NotEnoughDataError
 from evergreen.evaluation.evaluate import compare, evaluate, scores_of
 from evergreen.evaluation.segments import judge_segments
 from evergreen.model_definition import Evaluation, ModelDefinition
@@ -270,3 +270,36 @@ def test_scores_of_one_model_are_those_it_is_compared_by() -> None:
 def test_a_holdout_without_rows_is_an_error() -> None:
     with pytest.raises(NotEnoughDataError, match="holdout"):
         scores_of(REGRESSION, regressor("2", 1.0), table(signal(), 0, 0))
+
+
+def test_an_area_of_the_probabilities_decides_in_the_segments_too() -> None:
+    rule = Evaluation(metric="roc_auc", segments=("line",), min_segment_rows=20)
+    wanted, truth = CLASSIFICATION.model_copy(update={"evaluation": rule}), kinds(0.3)
+    champion, challenger = classifier("1", 1, 0.3), classifier("2", 5, 0.3)
+    found = evaluate(wanted, table(truth), champion=champion, challenger=challenger, resamples=200)
+    assert found.champion is not None
+    lines = training_columns()["line"][:300]
+    for side, metric, of_segment in (
+        (found.champion, found.comparison.metric_champion, "champion"),
+        (found.challenger, found.comparison.metric_challenger, "challenger"),
+    ):
+        assert side.probabilities is not None
+        late, late_ones = side.probabilities[:, 1], truth[:300] == LATE
+        assert metric == pytest.approx(metrics.roc_auc_score(late_ones, late))
+        for segment in found.segments:
+            mine = lines == ("" if segment.segment == "(missing)" else segment.segment)
+            expected = metrics.roc_auc_score(late_ones[mine], late[mine])
+            assert getattr(segment, of_segment) == pytest.approx(expected)
+    assert found.segments
+    assert (found.comparison.decision, found.comparison.metric) == ("promote", "roc_auc")
+    assert scores_of(wanted, challenger, table(truth))["roc_auc"] == found.challenger.metric
+
+
+def test_a_probability_of_one_of_three_classes_is_no_metric() -> None:
+    wanted = CLASSIFICATION.model_copy(update={"evaluation": Evaluation(metric="brier")})
+    two, three, truth = classifier("1", 3, 0.3), classifier("2", 3, 0.3, 1.9), kinds(0.3)
+    with pytest.raises(ModelDefinitionError, match="one of two classes, and there are 3"):
+        evaluate(wanted, table(truth), champion=None, challenger=three)
+    kept = compare(wanted, table(truth), champion=three, challenger=two)
+    assert kept.decision == "reject"
+    assert "brier scores the probability of one of two classes, and it gives none" in kept.reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,14 +11,21 @@ import pytest
 from pydantic import ValidationError
 from sklearn import metrics
 
-from evergreen.evaluation.bootstrap import resample_labels, resample_numbers
+from evergreen.errors import EvergreenError, ModelDefinitionError
+from evergreen.evaluation.bootstrap import resample, resample_labels, resample_numbers
 from evergreen.evaluation.degradation import measure_degradation
 from evergreen.evaluation.measure import Measure, measure_of
-from evergreen.model_definition import Evaluation, Feature, ModelDefinition, ModelMetric
-from evergreen.model_definition.evaluation import CLASS_METRICS, NUMBER_METRICS
+from evergreen.model_definition import Evaluation, Feature, ModelDefinition
+from evergreen.model_definition.evaluation import (
+    CLASS_METRICS,
+    METRICS,
+    NUMBER_METRICS,
+    PROBABILITY_METRICS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 ROWS = 400
 OF_TWO: dict[str, Callable[..., float]] = {
@@ -53,6 +60,13 @@ OF_NUMBERS: dict[str, Callable[..., float]] = {
     "pinball": partial(metrics.mean_pinball_loss, alpha=0.8),
 }
 
+OF_PROBABILITIES: dict[str, Callable[..., float]] = {
+    "roc_auc": metrics.roc_auc_score,
+    "pr_auc": metrics.average_precision_score,
+    "log_loss": metrics.log_loss,
+    "brier": metrics.brier_score_loss,
+}
+
 
 def words(classes: str, right: float, seed: int = 0) -> tuple[Any, Any]:
     random = np.random.default_rng(seed)
@@ -70,7 +84,8 @@ def numbers(noise: float, seed: int = 0) -> tuple[Any, Any]:
 def test_every_metric_is_tested_here() -> None:
     assert {*OF_TWO} == {*CLASS_METRICS}
     assert {*OF_NUMBERS} == {*NUMBER_METRICS}
-    assert get_args(ModelMetric) == (*CLASS_METRICS, *NUMBER_METRICS)
+    assert {*OF_PROBABILITIES} == {*PROBABILITY_METRICS}
+    assert {*METRICS} == {*OF_TWO, *OF_PROBABILITIES, *OF_NUMBERS}
 
 
 @pytest.mark.parametrize("name", CLASS_METRICS)
@@ -127,7 +142,7 @@ def test_resamples_lie_around_the_metric_and_tell_the_better_model(name: Any) ->
 def defined(name: str) -> ModelDefinition:
     return ModelDefinition(
         name="fruit",
-        task="classification" if name in CLASS_METRICS else "regression",
+        task="regression" if name in NUMBER_METRICS else "classification",
         target="ripe",
         features={"size": Feature(type="float")},
         evaluation=Evaluation.model_validate({"metric": name}),
@@ -156,10 +171,175 @@ def test_a_fall_is_found_and_no_fall_is_not(name: str) -> None:
         ("classification", {"metric": "mae"}),
         ("regression", {"metric": "accuracy"}),
         ("regression", {"positive": "late"}),
+        ("regression", {"metric": "roc_auc"}),
+        (
+            "regression",
+            {
+                "metric": "training:gain",
+                "greater_is_better": True,
+                "metric_input": "probabilities",
+            },
+        ),
     ],
-    ids=["mae of classes", "accuracy of numbers", "positive number"],
+    ids=["mae of classes", "accuracy of numbers", "positive number", "area", "probability"],
 )
-def test_what_does_not_fit_the_task_is_refused(task: str, rule: dict[str, str]) -> None:
+def test_what_does_not_fit_the_task_is_refused(task: str, rule: dict[str, Any]) -> None:
     raw = {"name": "fruit", "task": task, "target": "ripe", "features": {"size": {"type": "float"}}}
     with pytest.raises(ValidationError, match="does not fit task"):
         ModelDefinition.model_validate({**raw, "evaluation": rule})
+
+
+def scores(quality: float, seed: int = 0) -> tuple[Any, Any, Any]:
+    """Return labels, answers and their confidences; rounded, so that scores tie."""
+    random = np.random.default_rng(seed)
+    true = random.choice(["no", "yes"], ROWS, p=[0.7, 0.3]).astype(object)
+    noise = random.normal(0, 1, ROWS) + quality * (true == "yes")
+    positive = np.round(1 / (1 + np.exp(-noise)), 2)
+    said = np.where(positive > 0.5, "yes", "no").astype(object)
+    return true, said, np.where(said == "yes", positive, 1 - positive)
+
+
+@pytest.mark.parametrize("name", PROBABILITY_METRICS)
+@pytest.mark.parametrize("positive", ["no", "yes", None])
+def test_metrics_of_probabilities_follow_from_labels_and_confidences(
+    name: str, positive: str | None
+) -> None:
+    true, said, sure = scores(1.5)
+    measure, classes = Measure(name, positive=positive), ("no", "yes")
+    truth, answers = measure.truth(true, classes), measure.answers(said, sure, classes)
+    one = positive or "yes"
+    of_one = np.where(said == one, sure, 1 - sure)
+    expected = OF_PROBABILITIES[name](true == one, of_one)
+    assert measure.score(truth, answers, classes) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "pr_auc"])
+def test_an_area_of_draws_is_that_of_the_drawn_rows(name: str) -> None:
+    measure, classes = Measure(name), ("no", "yes")
+    true, said, sure = scores(1.0)
+    truth, answers = measure.truth(true, classes), measure.answers(said, sure, classes)
+    draws = np.random.default_rng(3).multinomial(ROWS, np.full(ROWS, 1 / ROWS), 5)
+    expected = [
+        OF_PROBABILITIES[name](np.repeat(truth, draw), np.repeat(answers, draw)) for draw in draws
+    ]
+    assert measure.of_draws(truth, answers, draws) == pytest.approx(expected)
+
+
+def test_an_area_of_one_class_says_nothing() -> None:
+    truth, answers = np.zeros(4), np.array([0.1, 0.9, 0.9, 0.2])
+    assert Measure("roc_auc").score(truth, answers) == 0.5
+    assert Measure("roc_auc").score(1 - truth, answers) == 0.5
+    assert Measure("pr_auc").score(truth, answers) == 0
+
+
+@pytest.mark.parametrize("name", PROBABILITY_METRICS)
+def test_resamples_and_falls_of_metrics_of_probabilities(name: str) -> None:
+    definition, classes = defined(name), ("no", "yes")
+    measure = measure_of(definition)
+    true, *good = scores(2.0)
+    bad = scores(0.0)[1:]
+    truth = measure.truth(true, classes)
+    sides = [measure.answers(side[0], side[1], classes) for side in (bad, good)]
+    old, new = resample(measure, truth, sides[0], sides[1], classes)
+    for drawn, side in zip((old, new), sides, strict=True):
+        low, high = np.quantile(drawn, [0.02, 0.98])
+        assert low < measure.score(truth, side) < high
+    assert ((new > old) if measure.more_is_better else (new < old)).mean() > 0.95
+
+    def table(quality: float, seed: int) -> pa.Table:
+        return pa.table(
+            dict(zip(("label", "model_output", "confidence"), scores(quality, seed), strict=True))
+        )
+
+    fallen = measure_degradation(definition, table(0.0, 2), table(2.0, 1))
+    same = measure_degradation(definition, table(2.0, 3), table(2.0, 1))
+    assert fallen.p_value < 0.01 < same.p_value
+
+
+def test_a_probability_needs_two_classes_and_a_model_that_gives_it() -> None:
+    measure = Measure("roc_auc")
+    with pytest.raises(ModelDefinitionError, match="one of two classes, and there are 3"):
+        measure.truth(np.array(["a"], dtype=object), "abc")
+    with pytest.raises(ModelDefinitionError, match="the model gives none"):
+        measure.answers(np.array(["a"], dtype=object), None, "ab")
+
+
+OWN = """
+def gain(labels, answers):
+    return float(((answers == "yes") * ((labels == "yes") * 10.0 - 3)).mean())
+
+def top(came, probabilities):
+    return float(came[probabilities.argsort()[-len(came) // 10:]].mean())
+
+def far(numbers, answers):
+    return float(abs(numbers - answers).max())
+
+def lost(numbers, answers):
+    return float("nan")
+"""
+
+
+def own(folder: Path, function: str, task: str = "classification", **rule: Any) -> ModelDefinition:
+    (folder / "training.py").write_text(OWN)
+    raw = {"name": "fruit", "task": task, "target": "ripe", "features": {"size": {"type": "float"}}}
+    rule = {"metric": f"training:{function}", "greater_is_better": True} | rule
+    return ModelDefinition.model_validate({**raw, "evaluation": rule}).found_in(folder)
+
+
+@pytest.mark.parametrize(("function", "takes"), [("gain", "answers"), ("top", "probabilities")])
+def test_a_function_of_the_users_decides(tmp_path: Path, function: str, takes: str) -> None:
+    definition = own(tmp_path, function, metric_input=takes)
+    measure, classes = measure_of(definition), ("no", "yes")
+    assert (definition.metric, measure.more_is_better) == (function, True)
+    true, *good = scores(2.0)
+    bad = scores(0.0)[1:]
+    truth = measure.truth(true, classes)
+    sides = [measure.answers(side[0], side[1], classes) for side in (bad, good)]
+    old, new = resample(measure, truth, sides[0], sides[1], classes, resamples=200)
+    low, high = np.quantile(old, [0.02, 0.98])
+    assert low < measure.score(truth, sides[0], classes) < high
+    assert (new > old).mean() > 0.95
+
+    def table(quality: float, seed: int) -> pa.Table:
+        return pa.table(
+            dict(zip(("label", "model_output", "confidence"), scores(quality, seed), strict=True))
+        )
+
+    assert measure_degradation(definition, table(0.0, 2), table(2.0, 1)).p_value < 0.01
+    assert measure_degradation(definition, table(2.0, 3), table(2.0, 1)).p_value > 0.01
+
+
+def test_a_function_of_numbers_that_should_be_small(tmp_path: Path) -> None:
+    measure = measure_of(own(tmp_path, "far", "regression", greater_is_better=False))
+    true, said = numbers(5)
+    assert not measure.more_is_better
+    assert measure.score(true, said) == pytest.approx(np.abs(true - said).max())
+
+
+def test_faults_of_a_function_are_told(tmp_path: Path) -> None:
+    rows = np.ones(3)
+    with pytest.raises(EvergreenError, match=r"training.py: lost gave nan for 3 rows"):
+        measure_of(own(tmp_path, "lost", "regression")).score(rows, rows)
+    with pytest.raises(EvergreenError, match="far failed on 3 rows: UFuncTypeError"):
+        measure_of(own(tmp_path, "far", "regression")).score(rows, np.array(["a"] * 3))
+    with pytest.raises(ModelDefinitionError, match="has no function loss"):
+        measure_of(own(tmp_path, "loss"))
+    with pytest.raises(ModelDefinitionError, match=r"business.py: file not found"):
+        measure_of(own(tmp_path, "gain", metric="business:gain"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"metric": "training:gain"}, "greater_is_better = true or false"),
+        ({"metric": "f1", "greater_is_better": True}, "is for a function of yours"),
+        ({"metric": "f1", "metric_input": "probabilities"}, "is for a function of yours"),
+        ({"metric": "training:f1", "greater_is_better": True}, "f1 is a metric already"),
+        ({"metric": "auc"}, "there is no metric 'auc'"),
+        ({"metric": "roc_auc", "threshold": "tuned"}, "a threshold changes no probability"),
+    ],
+    ids=["no direction", "direction of f1", "input of f1", "name", "unknown", "tuned"],
+)
+def test_a_metric_that_says_too_little_is_refused(rule: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Evaluation.model_validate(rule)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from evergreen.lake.reader import Lake
-from evergreen.model_definition import ModelDefinition, Shadow
+from evergreen.model_definition import Evaluation, ModelDefinition, Shadow
 from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.shadow.comparison import ShadowComparison, compare_shadow, concordance
 from evergreen.shadow.slot import start_shadow
@@ -197,6 +197,20 @@ def test_ground_truth_refuses_the_worse_and_not_the_better(aws: Account) -> None
     trial.label("champion", rows=20)
     few = trial.compare()
     assert (few.verdict, few.labelled, few.probability_worse) == ("promote", 20, None)
+
+
+def test_logged_confidences_are_scored_where_the_metric_is_of_probabilities(aws: Account) -> None:
+    rule = Evaluation(metric="brier")
+    trial = Trial(aws, NOTICED.model_copy(update={"evaluation": rule}))
+    trial.serve(100)
+    trial.label("champion")
+    found = trial.compare()
+    sure = [line["confidence"] for line in trial.log if line["metadata"]["role"] == "champion"]
+    assert found.labelled == len(sure) == 100
+    # The champion's label is the true one each time, so it lacks what its confidence lacks.
+    assert found.metric_champion == pytest.approx(np.mean((1 - np.array(sure)) ** 2))
+    assert found.metric_challenger != found.metric_champion
+    assert found.probability_worse is not None
 
 
 def test_what_another_challenger_did_does_not_count(aws: Account) -> None:

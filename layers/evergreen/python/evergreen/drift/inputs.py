@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _SEED = 20130101
 _DOUBLINGS = 5
 """A window with too few rows is doubled so often at most: a day becomes a month."""
-_LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT)
+_LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT, CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)

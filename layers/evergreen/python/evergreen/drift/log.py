@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evergreen.clock import Moment, to_text
 from evergreen.events import Trigger, Verdict
+from evergreen.model_definition import more_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +120,13 @@ class PerformanceTest(_Frozen):
     """Probability that the metric is this much worse by chance; compared with ``alpha``."""
     alpha: float | None = None
     reason: str | None = None
+    rising: bool | None = Field(default=None, exclude=True)
+    """Whether a larger value is a better one, where the metric's name does not say."""
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a larger value of the metric is a better one."""
+        return more_is_better(self.metric) if self.rising is None else self.rising
 
 
 class DriftDecision(_Frozen):

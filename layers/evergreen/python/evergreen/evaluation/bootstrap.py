@@ -18,7 +18,8 @@ import numpy as np
 from evergreen.evaluation.measure import F1, RMSE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -27,6 +28,44 @@ if TYPE_CHECKING:
 RESAMPLES = 1000
 _DRAWS_AT_ONCE = 4_000_000
 """Row numbers held in memory at once while resampling: 32 MB."""
+
+
+def resample(
+    measure: Measure,
+    ground_truth: NDArray[Any],
+    champion: NDArray[Any],
+    challenger: NDArray[Any],
+    classes: Sequence[str] = (),
+    *,
+    block: int = 1,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> NDArray[np.float64]:
+    """Return both models' metric in each resample, shape (2, resamples): champion, challenger.
+
+    Parameters
+    ----------
+    measure
+        The metric.
+    ground_truth, champion, challenger
+        n values each, as :meth:`Measure.truth` and :meth:`Measure.answers` give them; in time order
+        where ``block`` is over 1.
+    classes
+        All classes; none for numbers.
+    block
+        How many consecutive rows are drawn together; 1 draws each row on its own.
+    seed
+        Seed of the draws.
+    resamples
+        Number of draws.
+    """
+    sides = (ground_truth, champion, challenger)
+    drawn: dict[str, Any] = {"measure": measure, "seed": seed, "resamples": resamples}
+    if measure.kind == "counts":
+        return resample_labels(*sides, classes, **drawn)
+    if measure.kind == "means":
+        return resample_numbers(*sides, block=block, **drawn)
+    return _resample_draws(*sides, block=block, **drawn)
 
 
 def resample_labels(
@@ -95,19 +134,40 @@ def resample_numbers(
     resamples
         Number of draws.
     """
-    random = np.random.default_rng(seed)
     terms = [measure.terms(ground_truth, side) for side in (champion, challenger)]
-    at_once = max(_DRAWS_AT_ONCE // ground_truth.size, 1)
-    blocks = math.ceil(ground_truth.size / block)
-    scores = []
-    for first in range(0, resamples, at_once):
-        count = min(at_once, resamples - first)
-        starts = random.integers(ground_truth.size - block + 1, size=(count, blocks, 1))
-        rows = (starts + np.arange(block)).reshape(count, -1)[:, : ground_truth.size]
+    scores = [
+        [measure.of_means(np.stack([term[rows].mean(axis=1) for term in side])) for side in terms]
+        for rows in _drawn_rows(ground_truth.size, block, seed, resamples)
+    ]
+    return np.concatenate(scores, axis=1)
+
+
+def _resample_draws(
+    ground_truth: NDArray[Any],
+    champion: NDArray[Any],
+    challenger: NDArray[Any],
+    *,
+    measure: Measure,
+    block: int,
+    seed: int,
+    resamples: int,
+) -> NDArray[np.float64]:
+    size, scores = ground_truth.size, []
+    for rows in _drawn_rows(size, block, seed, resamples):
+        places = rows + size * np.arange(len(rows))[:, np.newaxis]
+        draws = np.bincount(places.ravel(), minlength=len(rows) * size).reshape(len(rows), size)
         scores.append(
-            [
-                measure.of_means(np.stack([term[rows].mean(axis=1) for term in side]))
-                for side in terms
-            ]
+            [measure.of_draws(ground_truth, side, draws) for side in (champion, challenger)]
         )
     return np.concatenate(scores, axis=1)
+
+
+def _drawn_rows(size: int, block: int, seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the row numbers of the draws, several draws at a time, shape (draws, size)."""
+    random = np.random.default_rng(seed)
+    at_once = max(_DRAWS_AT_ONCE // size, 1)
+    blocks = math.ceil(size / block)
+    for first in range(0, resamples, at_once):
+        count = min(at_once, resamples - first)
+        starts = random.integers(size - block + 1, size=(count, blocks, 1))
+        yield (starts + np.arange(block)).reshape(count, -1)[:, :size]

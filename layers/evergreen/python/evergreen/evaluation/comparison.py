@@ -6,8 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.model_definition import ModelMetric
-
 
 class SegmentResult(BaseModel):
     """How both models did on one segment of the holdout."""
@@ -44,7 +42,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     decision: Literal["promote", "reject"]
-    metric: ModelMetric
+    metric: str
     metric_champion: float | None
     """None where nothing was in production to compare with."""
     metric_challenger: float

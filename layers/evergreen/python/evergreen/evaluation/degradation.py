@@ -17,19 +17,26 @@ from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.evaluation.measure import Measure
     from evergreen.model_definition import ModelDefinition
 
+    type _Side = tuple[NDArray[Any], NDArray[Any]]
+
 SHUFFLES = 4_999
 """Number of random permutations of the rows."""
 _MAX_BLOCKS = 10_000
 """Largest number of blocks per side that the test of numbers permutes. A block is one row, or
 several consecutive rows of a time series."""
+_OWN_SHUFFLES = 999
+"""As many as that of a function of the user's, which is called twice for each."""
 _CELLS = 2_000_000  # block sums permuted at a time: 16 MB
-_LABEL, _OUTPUT = "label", "model_output"
+_LABEL, _OUTPUT, _CONFIDENCE = "label", "model_output", "confidence"
 _SEED = 20130101
 
 
@@ -82,18 +89,57 @@ def measure_degradation(
         Names the metric, and for a time series the horizon.
     newer, older
         At least one row each, in time order, with ``label`` and ``model_output``: text for a
-        classification, otherwise numbers in the unit of the target.
+        classification, otherwise numbers in the unit of the target. A metric of a probability
+        needs ``confidence`` too.
+
+    Raises
+    ------
+    EvergreenError
+        If the metric cannot be computed: a probability is missing, or a function of the user's
+        fails.
     """
     rng = np.random.default_rng(_SEED)
     measure = measure_of(definition)
-    if definition.task == "classification":
+    block = block_length(definition, min(newer.num_rows, older.num_rows))
+    if measure.kind == "counts":
         here, there, by_chance = _permute_labels(measure, newer, older, rng)
         difference = here - there
     else:
-        block = block_length(definition, min(newer.num_rows, older.num_rows))
-        here, there, difference, by_chance = _permute_numbers(measure, block, newer, older, rng)
+        after, before = _compared(definition, measure, newer, older)
+        permute = _permute_numbers if measure.kind == "means" else _permute_rows
+        here, there, difference, by_chance = permute(measure, block, after, before, rng)
     worse = by_chance <= difference if measure.more_is_better else by_chance >= difference
-    return Degradation(here, there, by_chance, (1 + int(worse.sum())) / (1 + SHUFFLES))
+    return Degradation(here, there, by_chance, (1 + int(worse.sum())) / (1 + by_chance.size))
+
+
+def _compared(
+    definition: ModelDefinition, measure: Measure, *tables: pa.Table
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return ground truth and answers of each table, as the metric takes them."""
+    if definition.task != "classification":
+        return [(table[_LABEL].to_numpy(), table[_OUTPUT].to_numpy()) for table in tables]
+    columns = [
+        [np.array(table[name].to_pylist(), dtype=object) for name in (_LABEL, _OUTPUT)]
+        for table in tables
+    ]
+    classes = definition.ground_truth.classes or {
+        name for pair in columns for side in pair for name in side.tolist()
+    }
+    known = sorted(classes)
+    return [
+        (
+            measure.truth(labels, known),
+            measure.answers(outputs, _confidences(table), known),
+        )
+        for (labels, outputs), table in zip(columns, tables, strict=True)
+    ]
+
+
+def _confidences(table: pa.Table) -> NDArray[Any] | None:
+    if _CONFIDENCE not in table.column_names:
+        return None
+    values: NDArray[Any] = table[_CONFIDENCE].cast("float64").to_numpy()
+    return values
 
 
 def _permute_labels(
@@ -124,19 +170,16 @@ def _pair_counts(table: pa.Table) -> dict[tuple[str, str], int]:
 
 
 def _permute_numbers(
-    measure: Measure, block: int, newer: pa.Table, older: pa.Table, rng: np.random.Generator
+    measure: Measure, block: int, newer: _Side, older: _Side, rng: np.random.Generator
 ) -> tuple[float, float, float, NDArray[np.float64]]:
-    terms = [_terms(measure, table) for table in (newer, older)]
+    terms = [measure.terms(*side) for side in (newer, older)]
     sums = [_block_sums(side, block, rng) for side in terms]
     pooled, count = np.concatenate(sums, axis=1), sums[0].shape[1]
     blocks = pooled.shape[1]
     windows = [sums[0].sum(axis=1, keepdims=True)]
-    at_once = max(_CELLS // blocks, 1)
-    for first in range(0, SHUFFLES, at_once):
-        # The blocks with the smallest of random numbers are a random choice of blocks.
-        keys = rng.random((min(at_once, SHUFFLES - first), blocks))
-        largest = np.partition(keys, count - 1, axis=1)[:, count - 1 : count]
-        windows.append(pooled @ (keys <= largest).T.astype(np.float64))
+    windows += [
+        pooled @ chosen.T.astype(np.float64) for chosen in _choices(blocks, count, SHUFFLES, rng)
+    ]
     window = np.concatenate(windows, axis=1)
     others = pooled.sum(axis=1, keepdims=True) - window
     if measure.name == "rmse":
@@ -148,9 +191,45 @@ def _permute_numbers(
     return here, there, float(differences[0]), differences[1:]
 
 
-def _terms(measure: Measure, table: pa.Table) -> NDArray[np.float64]:
-    ground_truth, answers = (table[name].to_numpy() for name in (_LABEL, _OUTPUT))
-    return measure.terms(ground_truth, answers)
+def _permute_rows(
+    measure: Measure, block: int, newer: _Side, older: _Side, rng: np.random.Generator
+) -> tuple[float, float, float, NDArray[np.float64]]:
+    sides = [_some_blocks(side, block, rng) for side in (newer, older)]
+    truth, answers = (np.concatenate(parts) for parts in zip(*sides, strict=True))
+    count, blocks = sides[0][0].size // block, truth.size // block
+    shuffles = SHUFFLES if measure.function is None else _OWN_SHUFFLES
+
+    def difference(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        rows = np.repeat(chosen, block, axis=1).astype(np.intp)
+        return measure.of_draws(truth, answers, rows) - measure.of_draws(truth, answers, 1 - rows)
+
+    observed = difference((np.arange(blocks) < count)[np.newaxis])
+    by_chance = [difference(chosen) for chosen in _choices(blocks, count, shuffles, rng)]
+    here, there = (measure.score(*side) for side in (newer, older))
+    return here, there, float(observed[0]), np.concatenate(by_chance)
+
+
+def _choices(
+    blocks: int, count: int, shuffles: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield random choices of blocks, several at a time, shape (choices, blocks)."""
+    at_once = max(_CELLS // blocks, 1)
+    for first in range(0, shuffles, at_once):
+        # The blocks with the smallest of random numbers are a random choice of blocks.
+        keys = rng.random((min(at_once, shuffles - first), blocks))
+        largest = np.partition(keys, count - 1, axis=1)[:, count - 1 : count]
+        yield keys <= largest
+
+
+def _some_blocks(side: _Side, block: int, rng: np.random.Generator) -> _Side:
+    """Return the rows of whole blocks, at most as many blocks as are permuted, in their order."""
+    count = side[0].size // block
+    chosen = np.arange(count)
+    if count > _MAX_BLOCKS:
+        chosen = np.sort(rng.choice(count, _MAX_BLOCKS, replace=False))
+    rows = (chosen[:, np.newaxis] * block + np.arange(block)).ravel()
+    truth, answers = side
+    return truth[rows], answers[rows]
 
 
 def _block_sums(

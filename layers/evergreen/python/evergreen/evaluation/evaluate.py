@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evergreen.datasets.overlap import rows_in_common
-from evergreen.evaluation.bootstrap import RESAMPLES, resample_labels, resample_numbers
+from evergreen.evaluation.bootstrap import RESAMPLES, resample
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import fall_level, judge
 from evergreen.evaluation.degradation import has_surely_fallen
@@ -163,9 +163,9 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     segments = judge_segments(
         definition,
         holdout,
-        ground_truth,
-        old.outputs,
-        new.outputs,
+        measure_of(definition).truth(ground_truth, classes),
+        old.measured,
+        new.measured,
         classes,
         seed=seed,
         resamples=resamples,
@@ -219,7 +219,7 @@ def scores_of(
     alone = score_predictions(
         definition, bundle, table, ground_truth, classes_of(ground_truth, bundle), training
     )
-    return {definition.metric: alone.metric, **alone.beside}
+    return {**alone.beside, definition.metric: alone.metric}
 
 
 def _answers(
@@ -228,7 +228,10 @@ def _answers(
     """Return the champion's answers as its kept holdout has them."""
     kind = pa.string() if definition.task == "classification" else pa.float64()
     sides = {"label": ground_truth, "model_output": champion.outputs}
-    return pa.table({name: pa.array(values.tolist(), kind) for name, values in sides.items()})
+    found = {name: pa.array(values.tolist(), kind) for name, values in sides.items()}
+    if champion.confidences is not None:
+        found["confidence"] = pa.array(champion.confidences)
+    return pa.table(found)
 
 
 def _uncompared(champion: Bundle | None, why: str | None) -> str:
@@ -249,14 +252,17 @@ def _improvements(
     seed: int,
     resamples: int,
 ) -> NDArray[np.float64]:
-    sides = (ground_truth, champion.outputs, challenger.outputs)
     measure = measure_of(definition)
-    drawn: dict[str, Any] = {"measure": measure, "seed": seed, "resamples": resamples}
-    if definition.task == "classification":
-        old, new = resample_labels(*sides, classes, **drawn)
-    else:
-        block = block_length(definition, ground_truth.size)
-        old, new = resample_numbers(*sides, block=block, **drawn)
+    old, new = resample(
+        measure,
+        measure.truth(ground_truth, classes),
+        champion.measured,
+        challenger.measured,
+        classes,
+        block=block_length(definition, ground_truth.size),
+        seed=seed,
+        resamples=resamples,
+    )
     improvements: NDArray[np.float64] = new - old if measure.more_is_better else old - new
     return improvements
 

@@ -1,25 +1,29 @@
-"""The measure: the metric that decides, as its score of answers, of counts and of means.
+"""The measure: the metric that decides, as its score of answers, of counts, of means and of draws.
 
-A metric of classes depends only on how often each pair of label and answer occurs. A metric of
-numbers depends only on the means of a few numbers of each row, its terms. So one resampling serves
-all of the first kind, and one all of the second (:mod:`evergreen.evaluation.bootstrap`,
-:mod:`evergreen.drift.detectors.performance`).
-
-This module needs only numpy: the shadow comparison imports it, and its layer has no scikit-learn.
+A metric of labels depends only on how often each pair of label and answer occurs. A metric of
+numbers depends only on the means of a few numbers of each row, its terms; so do the log loss and
+the Brier score, whose numbers are the probability of the positive class and whether it came. The
+areas under curves and a function of the user's depend on all rows that are drawn. So there are
+three kinds of resampling (:mod:`evergreen.evaluation.bootstrap`,
+:mod:`evergreen.evaluation.degradation`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from evergreen.errors import ModelDefinitionError
+from evergreen.evaluation.areas import average_precision, roc_area
 from evergreen.evaluation.metrics import f1_of_counts
-from evergreen.model_definition import ModelMetric, more_is_better
+from evergreen.evaluation.own_metric import load_own_metric
+from evergreen.model_definition import more_is_better
+from evergreen.model_definition.evaluation import CLASS_METRICS, PROBABILITY_METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,20 +39,83 @@ class Measure:
     name
         The metric.
     positive
-        Of two classes the one that F1, precision and recall are about; None: the last one in sorted
-        order.
+        Of two classes the one that F1, precision, recall and the metrics of a probability are
+        about; None: the last one in sorted order.
     quantile
         The quantile that ``pinball`` scores.
+    function
+        The metric, where it is a function of the user's of ground truth and answers.
+    rising
+        Whether a larger value of that function is a better one.
+    of_probabilities
+        Whether that function takes probabilities.
     """
 
-    name: ModelMetric
+    name: str
     positive: str | None = None
     quantile: float = 0.5
+    function: Callable[[NDArray[Any], NDArray[Any]], float] | None = None
+    rising: bool = False
+    of_probabilities: bool = False
 
     @property
     def more_is_better(self) -> bool:
         """Whether a larger value is a better one."""
-        return more_is_better(self.name)
+        return more_is_better(self.name) if self.function is None else self.rising
+
+    @property
+    def kind(self) -> Literal["counts", "means", "draws"]:
+        """What the metric depends on: :meth:`of_counts`, :meth:`of_means` or :meth:`of_draws`."""
+        if self.function is not None or self.name in {"roc_auc", "pr_auc"}:
+            return "draws"
+        return "counts" if self.name in CLASS_METRICS else "means"
+
+    @property
+    def takes_probabilities(self) -> bool:
+        """Whether it scores the probability of one of two classes."""
+        return self.of_probabilities or self.name in PROBABILITY_METRICS
+
+    def truth(self, labels: NDArray[Any], classes: Sequence[str]) -> NDArray[Any]:
+        """Return n labels as the metric takes them: as they are, or 1 for the positive class.
+
+        Raises
+        ------
+        ModelDefinitionError
+            If the metric scores a probability and there are not two classes.
+        """
+        if not self.takes_probabilities:
+            return labels
+        return np.asarray(labels == self._one_of_two(classes), dtype=np.float64)
+
+    def answers(
+        self, outputs: NDArray[Any], confidences: NDArray[Any] | None, classes: Sequence[str]
+    ) -> NDArray[Any]:
+        """Return n answers as the metric takes them: as they are, or the positive's probability.
+
+        Parameters
+        ----------
+        outputs
+            Labels as text, or numbers.
+        confidences
+            The probability of each label; None where the model gives none.
+        classes
+            Every class there is.
+
+        Raises
+        ------
+        ModelDefinitionError
+            If the metric scores a probability and there is none, or there are not two classes.
+        """
+        if not self.takes_probabilities:
+            return outputs
+        said = None if confidences is None else np.asarray(confidences, dtype=np.float64)
+        if said is None or np.isnan(said).any():
+            raise ModelDefinitionError(
+                f"{self.name} scores a probability, and the model gives none",
+                where="evaluation.metric",
+                fix="Take an estimator with predict_proba, or a metric of labels such as f1.",
+            )
+        return np.where(outputs == self._one_of_two(classes), said, 1 - said)
 
     def score(
         self, ground_truth: NDArray[Any], predicted: NDArray[Any], classes: Sequence[str] = ()
@@ -61,8 +128,13 @@ class Measure:
             n labels each as text, or n numbers.
         classes
             Every class there is, whether or not it occurs in these rows; none for numbers.
+
+        Both arrays are as :meth:`truth` and :meth:`answers` give them.
         """
-        if not len(classes):
+        if self.kind == "draws":
+            once = np.ones((1, ground_truth.size), dtype=np.intp)
+            return float(self.of_draws(ground_truth, predicted, once)[0])
+        if self.kind == "means":
             return float(self.of_means(self.terms(ground_truth, predicted).mean(axis=1)))
         cells, counts = np.unique(
             np.stack([ground_truth, predicted]).astype(str), axis=1, return_counts=True
@@ -112,20 +184,24 @@ class Measure:
         sizes = np.abs(errors)
         match self.name:
             case "mae":
-                return np.stack([sizes])
+                found = [sizes]
+            case "log_loss":
+                least = np.finfo(np.float64).eps  # as scikit-learn does
+                found = [-np.log(np.clip(1 - sizes, least, 1 - least))]
             case "mape":
                 known = ground_truth != 0
                 shares = np.divide(sizes, np.abs(ground_truth), np.zeros_like(sizes), where=known)
-                return np.stack([shares, known.astype(np.float64)])
+                found = [shares, known.astype(np.float64)]
             case "smape":
                 both = np.abs(ground_truth) + np.abs(predicted)
-                parts = np.divide(2 * sizes, both, np.zeros_like(sizes), where=both != 0)
-                return np.stack([parts])
+                found = [np.divide(2 * sizes, both, np.zeros_like(sizes), where=both != 0)]
             case "pinball":
-                return np.stack([np.maximum(self.quantile * errors, (self.quantile - 1) * errors)])
+                found = [np.maximum(self.quantile * errors, (self.quantile - 1) * errors)]
             case "r2":
-                return np.stack([errors**2, ground_truth, ground_truth**2])
-        return np.stack([errors**2])
+                found = [errors**2, ground_truth, ground_truth**2]
+            case _:
+                found = [errors**2]
+        return np.stack(found)
 
     def of_means(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the metric of the means of :meth:`terms`, shape (terms, ...)."""
@@ -138,6 +214,38 @@ class Measure:
             case "rmse":
                 return np.asarray(np.sqrt(means[0]))
         return np.asarray(means[0])
+
+    def of_draws(
+        self, ground_truth: NDArray[Any], predicted: NDArray[Any], draws: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return the metric of each of k draws of n rows.
+
+        Parameters
+        ----------
+        ground_truth, predicted
+            n values each.
+        draws
+            How often each row is in each draw, shape (k, n).
+        """
+        if self.function is not None:
+            scores = [
+                self.function(np.repeat(ground_truth, draw), np.repeat(predicted, draw))
+                for draw in draws
+            ]
+            return np.array(scores, dtype=np.float64)
+        area = roc_area if self.name == "roc_auc" else average_precision
+        return area(ground_truth, predicted, draws)
+
+    def _one_of_two(self, classes: Sequence[str]) -> str:
+        if len(classes) > 2:
+            raise ModelDefinitionError(
+                f"{self.name} scores the probability of one of two classes, and there are "
+                f"{len(classes)}",
+                where="evaluation.metric",
+                fix="The request log has the probability of the answer only. For more classes take "
+                f"one of {', '.join(CLASS_METRICS)}, or a function of labels.",
+            )
+        return self._scored(classes)[0]
 
     def _scored(self, classes: Sequence[str]) -> list[str]:
         """Return the classes whose score is averaged: with up to two, only the positive one."""
@@ -153,7 +261,14 @@ RMSE = Measure("rmse")
 def measure_of(definition: ModelDefinition) -> Measure:
     """Return the measure that decides for a model."""
     rule = definition.evaluation
-    return Measure(definition.metric, rule.positive, rule.quantile)
+    return Measure(
+        definition.metric,
+        rule.positive,
+        rule.quantile,
+        function=load_own_metric(definition),
+        rising=definition.more_is_better,
+        of_probabilities=rule.metric_input == "probabilities",
+    )
 
 
 def _shares(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> NDArray[np.float64]:

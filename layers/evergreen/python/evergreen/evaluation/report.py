@@ -22,7 +22,6 @@ from evergreen.clock import to_text
 from evergreen.evaluation.calibration import reliability
 from evergreen.evaluation.confusion import confusion
 from evergreen.evaluation.plots import plots
-from evergreen.model_definition import more_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -183,7 +182,7 @@ def _segments(evaluation: EvaluationResult) -> list[str]:
     ]
     marked = [segment.refused for segment in evaluation.segments]
     allowed = evaluation.definition.evaluation.max_segment_regression
-    unit = "points" if more_is_better(evaluation.comparison.metric) else "of the champion's"
+    unit = "points" if evaluation.definition.more_is_better else "of the champion's"
     return [
         (
             f"<h2>Protected segments</h2><p>Allowed to be worse by {allowed:g} {unit}; "

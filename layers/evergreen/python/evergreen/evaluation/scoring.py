@@ -29,6 +29,10 @@ class ScoredPredictions:
 
     outputs: NDArray[Any]
     """n labels as text, or n numbers."""
+    measured: NDArray[Any]
+    """The outputs, or where the metric scores a probability, n of these."""
+    confidences: list[float] | None
+    """The probability of each label, or None where there is none."""
     probabilities: NDArray[np.float64] | None
     """Shape (n, classes), or None where the model has none."""
     classes: tuple[str, ...]
@@ -80,10 +84,13 @@ def score_predictions(
     ------
     BundleError
         If the answers are not finite numbers where numbers are asked for.
+    ModelDefinitionError
+        If the metric scores a probability that the bundle does not give.
     """
     predictor = Predictor(bundle)
     columns = to_columns(served_definition(definition, bundle.signature), table)
-    outputs = predictor.predict(columns).outputs
+    answered = predictor.predict(columns)
+    outputs, confidences = answered.outputs, answered.confidences
     known = tuple(predictor.signature.classes or ())
     measure = measure_of(definition)
     if definition.task == "classification":
@@ -94,11 +101,15 @@ def score_predictions(
         )
         if probabilities is not None:
             beside |= classification_scores(ground_truth, probabilities, known)
+        measured = measure.answers(labels, _array(confidences), classes)
+        beside.pop(measure.name, None)
         return ScoredPredictions(
             outputs=labels,
+            measured=measured,
+            confidences=confidences,
             probabilities=probabilities,
             classes=known,
-            metric=measure.score(ground_truth, labels, classes),
+            metric=measure.score(measure.truth(ground_truth, classes), measured, classes),
             beside=beside,
         )
     numbers = np.array(outputs, dtype=np.float64)
@@ -108,7 +119,19 @@ def score_predictions(
     beside = {each.name: each.score(ground_truth, numbers) for each in others}
     if definition.forecast is not None:
         beside |= forecast_scores(definition, ground_truth, numbers, table, training)
-    return ScoredPredictions(numbers, None, (), measure.score(ground_truth, numbers), beside)
+    return ScoredPredictions(
+        outputs=numbers,
+        measured=numbers,
+        confidences=None,
+        probabilities=None,
+        classes=(),
+        metric=measure.score(ground_truth, numbers),
+        beside=beside,
+    )
+
+
+def _array(confidences: list[float] | None) -> NDArray[np.float64] | None:
+    return None if confidences is None else np.array(confidences, dtype=np.float64)
 
 
 def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
@@ -120,6 +143,11 @@ def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
     classes = [task == "classification" for task in (signature.task, definition.task)]
     if signature.target != definition.target or len(set(classes)) > 1:
         return f"it predicts {signature.target} ({signature.task})"
+    measure = measure_of(definition)
+    if measure.takes_probabilities and not (
+        signature.probabilities and len(signature.classes or ()) == 2
+    ):
+        return f"{measure.name} scores the probability of one of two classes, and it gives none"
     strange = [
         feature.name
         for feature in signature.features

@@ -31,7 +31,7 @@ import numpy as np
 
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
-from evergreen.evaluation.bootstrap import RESAMPLES, resample_labels, resample_numbers
+from evergreen.evaluation.bootstrap import RESAMPLES, resample
 from evergreen.evaluation.comparison import SegmentResult
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
@@ -74,7 +74,7 @@ def judge_segments(
     holdout
         n rows with their features, a time series' in time order.
     ground_truth, champion, challenger
-        n labels as text, or n numbers.
+        n values each, as :meth:`Measure.truth` and :meth:`Measure.answers` give them.
     classes
         All classes; empty for numbers.
     seed
@@ -170,13 +170,16 @@ def _probability_worse(
 ) -> float:
     allowed = definition.evaluation.max_segment_regression
     measure = measure_of(definition)
-    sides = (ground_truth, champion, challenger)
-    drawn: dict[str, Any] = {"measure": measure, "seed": seed, "resamples": resamples}
-    if definition.task == "classification":
-        old, new = resample_labels(*sides, classes, **drawn)
-    else:
-        block = block_length(definition, ground_truth.size)
-        old, new = resample_numbers(*sides, block=block, **drawn)
+    old, new = resample(
+        measure,
+        ground_truth,
+        champion,
+        challenger,
+        classes,
+        block=block_length(definition, ground_truth.size),
+        seed=seed,
+        resamples=resamples,
+    )
     worse = old - new - allowed if measure.more_is_better else new - old * (1 + allowed)
     mean, spread = float(worse.mean()), float(worse.std())
     if math.isclose(spread, 0.0, abs_tol=1e-15):

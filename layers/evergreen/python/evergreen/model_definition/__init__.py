@@ -11,7 +11,7 @@ from __future__ import annotations
 from evergreen.model_definition.base import Name, Period, Strict
 from evergreen.model_definition.definition import LOG_COLUMNS, ModelDefinition, Task
 from evergreen.model_definition.drift import Drift, Schedule
-from evergreen.model_definition.evaluation import Evaluation, ModelMetric, more_is_better
+from evergreen.model_definition.evaluation import Evaluation, more_is_better
 from evergreen.model_definition.features import Feature, FeatureType
 from evergreen.model_definition.forecast import Forecast
 from evergreen.model_definition.ground_truth import GroundTruth
@@ -36,7 +36,6 @@ __all__ = [
     "Forecast",
     "GroundTruth",
     "ModelDefinition",
-    "ModelMetric",
     "Name",
     "Period",
     "RequestLog",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from evergreen.model_definition.base import Name, Strict
 from evergreen.model_definition.drift import Drift
 from evergreen.model_definition.evaluation import (
     CLASS_METRICS,
     NUMBER_METRICS,
+    PROBABILITY_METRICS,
     Evaluation,
-    ModelMetric,
+    more_is_better,
 )
 from evergreen.model_definition.features import Feature
 from evergreen.model_definition.forecast import Forecast
@@ -68,10 +70,36 @@ class ModelDefinition(Strict):
     rollback: Rollback = Rollback()
     """Whether production goes back by itself after a promotion."""
 
+    _folder: Path | None = PrivateAttr(default=None)
+
     @property
-    def metric(self) -> ModelMetric:
-        """The metric that decides; F1 for classification and RMSE otherwise unless set."""
+    def metric(self) -> str:
+        """The name of the metric that decides; F1 for classification and RMSE otherwise unless set.
+
+        Of a function of the user's it is the function's name.
+        """
+        if own := self.evaluation.own_metric:
+            return own[1]
         return self.evaluation.metric or ("f1" if self.task == "classification" else "rmse")
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a larger value of the metric that decides is a better one."""
+        declared = self.evaluation.greater_is_better
+        return more_is_better(self.metric) if declared is None else declared
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it was read from, if its metric is a function that is in there."""
+        return self._folder
+
+    def found_in(self, folder: Path) -> ModelDefinition:
+        """Return the definition with the folder that has the function of its metric."""
+        if self.evaluation.own_metric is None:
+            return self
+        found = self.model_copy()
+        found._folder = folder  # noqa: SLF001 - its own
+        return found
 
     @property
     def numeric_features(self) -> list[str]:
@@ -116,12 +144,15 @@ class ModelDefinition(Strict):
 
     def _evaluation_fits(self) -> None:
         classification = self.task == "classification"
-        fitting = CLASS_METRICS if classification else NUMBER_METRICS
-        if self.metric not in fitting:
+        fitting = (*CLASS_METRICS, *PROBABILITY_METRICS) if classification else NUMBER_METRICS
+        own = self.evaluation.own_metric is not None
+        if self.metric not in fitting and not own:
             raise ValueError(
                 f"evaluation.metric {self.metric!r} does not fit task {self.task!r} "
-                f"(allowed: {', '.join(fitting)})"
+                f"(allowed: {', '.join(fitting)}, training:FUNCTION)"
             )
+        if self.evaluation.metric_input == "probabilities" and not classification:
+            raise ValueError(f"evaluation.metric_input does not fit task {self.task!r}")
         for key in ("positive", "threshold"):
             if getattr(self.evaluation, key) is not None and not classification:
                 raise ValueError(f"evaluation.{key} does not fit task {self.task!r}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from evergreen.model_definition.base import Strict
 
@@ -13,42 +14,54 @@ CLASS_METRICS = (
     *("balanced_accuracy", "mcc", "precision", "recall"),
 )
 """Metrics of classes; more is better."""
+PROBABILITY_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier")
+"""Metrics of the probability of one of two classes."""
 NUMBER_METRICS = ("rmse", "mae", "mape", "smape", "r2", "pinball")
 """Metrics of numbers; less is better, but for R squared."""
-ModelMetric = Literal[
-    "f1",
-    "f1_macro",
-    "f1_weighted",
-    "accuracy",
-    "balanced_accuracy",
-    "mcc",
-    "precision",
-    "recall",
-    "rmse",
-    "mae",
-    "mape",
-    "smape",
-    "r2",
-    "pinball",
-]
+METRICS = (*CLASS_METRICS, *PROBABILITY_METRICS, *NUMBER_METRICS)
+"""The metrics that need no function of the user's."""
+_RISING = frozenset({*CLASS_METRICS, "roc_auc", "pr_auc", "r2"})
+_OWN = re.compile(r"([a-z_][a-z0-9_]*):([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def more_is_better(metric: str) -> bool:
-    """Return whether a larger value of a metric is a better one."""
-    return metric in {*CLASS_METRICS, "r2"}
+    """Return whether a larger value of a metric of :data:`METRICS` is a better one."""
+    return metric in _RISING
+
+
+def _metric(value: str) -> str:
+    own = _OWN.fullmatch(value)
+    if own and own[2] in METRICS:
+        raise ValueError(f"{own[2]} is a metric already; give your function another name")
+    if not own and value not in METRICS:
+        raise ValueError(
+            f"there is no metric {value!r} (allowed: {', '.join(METRICS)}, or "
+            "training:FUNCTION for a function in training.py)"
+        )
+    return value
 
 
 class Evaluation(Strict):
     """How champion and challenger are compared."""
 
-    metric: ModelMetric | None = None
+    metric: Annotated[str, AfterValidator(_metric)] | None = None
     """Metric that decides. Without it: ``f1`` for classification, ``rmse`` for the other tasks. For
     classification: ``f1``, ``f1_macro``, ``f1_weighted``, ``accuracy``, ``balanced_accuracy``,
-    ``mcc``, ``precision``, ``recall``. For the others: ``rmse``, ``mae``, ``mape``, ``smape``,
-    ``r2``, ``pinball``. ``docs/evaluation.md`` defines each."""
+    ``mcc``, ``precision``, ``recall``, and for two classes with probabilities ``roc_auc``,
+    ``pr_auc``, ``log_loss``, ``brier``. For the others: ``rmse``, ``mae``, ``mape``, ``smape``,
+    ``r2``, ``pinball``. For every task ``training:FUNCTION``, a function of yours in
+    ``training.py`` that takes ground truth and answers and returns a number.
+    ``docs/evaluation.md`` defines each."""
+    greater_is_better: bool | None = None
+    """Whether a larger value of a function of yours is a better one. It needs this key, and the
+    other metrics have none."""
+    metric_input: Literal["answers", "probabilities"] = "answers"
+    """What a function of yours takes: labels as text, or numbers; or, for two classes, 1 and 0 for
+    the class ``positive`` and the other one, and the probability of ``positive``."""
     positive: str | None = None
-    """Of two classes the one that ``f1``, ``precision`` and ``recall`` are about; without it the
-    last one in sorted order (``1`` of ``0, 1``). Write booleans as ``"True"`` and ``"False"``."""
+    """Of two classes the one that ``f1``, ``precision``, ``recall`` and the metrics of a
+    probability are about; without it the last one in sorted order (``1`` of ``0, 1``). Write
+    booleans as ``"True"`` and ``"False"``."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] | None = None
     """Least probability with which the last of two classes, in sorted order, is predicted. Without
     it the more probable class is. ``tuned``: the value whose ``metric`` is best on the newest fifth
@@ -97,3 +110,30 @@ class Evaluation(Strict):
     min_segment_rows: int = Field(default=100, ge=20)
     """Fewest rows of the holdout with which a segment can refuse a challenger. Smaller segments
     are shown in the report and decide nothing."""
+
+    @property
+    def own_metric(self) -> tuple[str, str] | None:
+        """The file, without its ending, and the function of a metric of the user's."""
+        own = _OWN.fullmatch(self.metric or "")
+        return None if own is None else (own[1], own[2])
+
+    @model_validator(mode="after")
+    def _own_metric_fits(self) -> Evaluation:
+        own = self.own_metric is not None
+        if own != (self.greater_is_better is not None):
+            raise ValueError(
+                f"evaluation.metric {self.metric!r} is a function of yours: say with "
+                "greater_is_better = true or false which values are better"
+                if own
+                else "evaluation.greater_is_better is for a function of yours, and the metric is "
+                f"{self.metric!r}"
+            )
+        if self.metric_input != "answers" and not own:
+            raise ValueError("evaluation.metric_input is for a function of yours")
+        probabilities = self.metric in PROBABILITY_METRICS or self.metric_input == "probabilities"
+        if probabilities and self.threshold == "tuned":
+            raise ValueError(
+                f"a threshold changes no probability, so {self.metric} cannot tune it; set a "
+                "number, or a metric of labels"
+            )
+        return self

@@ -41,7 +41,7 @@ def load_definition(folder: Path) -> ModelDefinition:
             where=str(file),
             fix="Give both the same name.",
         )
-    return definition
+    return definition.found_in(folder)
 
 
 def load_definitions(models: Path) -> dict[str, ModelDefinition]:

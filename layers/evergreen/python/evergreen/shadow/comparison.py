@@ -24,7 +24,7 @@ from scipy.stats import ks_2samp
 
 from evergreen.bundle.served import with_known_labels
 from evergreen.bundle.store import read_signature
-from evergreen.evaluation.bootstrap import resample_labels, resample_numbers
+from evergreen.evaluation.bootstrap import resample
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
 from evergreen.shadow.scorer import ERRORS
@@ -242,15 +242,17 @@ def _against_ground_truth(
     ground_truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
     measure = measure_of(definition)
     classes = signature.classes or ()
+    ground_truth = measure.truth(ground_truth, classes)
+    sides = [
+        measure.answers(side, known[f"{prefix}confidence"].to_numpy(), classes)
+        for side, prefix in zip(sides, ("", _CHALLENGER), strict=True)
+    ]
     metrics = [measure.score(ground_truth, side, classes) for side in sides]
     found |= {"metric_champion": metrics[0], "metric_challenger": metrics[1]}
     if known.num_rows < MIN_LABELLED:
         return found
-    if definition.task == "classification":
-        old, new = resample_labels(ground_truth, sides[0], sides[1], classes, measure=measure)
-    else:
-        block = block_length(definition, known.num_rows)
-        old, new = resample_numbers(ground_truth, *sides, measure=measure, block=block)
+    block = block_length(definition, known.num_rows)
+    old, new = resample(measure, ground_truth, sides[0], sides[1], classes, block=block)
     worse = new < old if measure.more_is_better else new > old
     return found | {"probability_worse": float(np.mean(worse))}
 

@@ -100,7 +100,8 @@ def best_threshold(
         measure.score(ground_truth, names[choose_classes(probabilities, each)], classes)
         for each in tried.tolist()
     ]
-    best = tried[np.isclose(scores, max(scores), rtol=0, atol=1e-12)]
+    highest = max(scores) if measure.more_is_better else min(scores)
+    best = tried[np.isclose(scores, highest, rtol=0, atol=1e-12)]
     return float(best[np.abs(best - 0.5).argmin()])
 
 

@@ -19,7 +19,6 @@ from evergreen.datasets.manifest import TrainingWindow
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.evaluation.evaluate import compare
-from evergreen.model_definition import more_is_better
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit
 
@@ -79,7 +78,7 @@ def choose_window(definition: ModelDefinition, trainer: Trainer, rows: pa.Table)
             won[count // part] = comparison
     if not won:
         return _all(count, "no shorter window is surely better")
-    sign = 1 if more_is_better(definition.metric) else -1
+    sign = 1 if definition.more_is_better else -1
     best = max(won, key=lambda kept: sign * won[kept].metric_challenger)
     reason = f"the newest {best} of {count} rows: {won[best].reason}"
     return TrainingWindow(rows=best, of=count, reason=reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,10 @@ from sklearn.metrics import f1_score
 
 from evergreen.drift.detectors.performance import compare_performance
 from evergreen.evaluation import degradation
-from evergreen.model_definition import Feature, Forecast, ModelDefinition
+from evergreen.model_definition import Evaluation, Feature, Forecast, ModelDefinition
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ALPHA = 0.05
 MIN_ROWS = 20
@@ -215,3 +218,20 @@ def test_no_verdict_has_a_reason(rows: int, holdout: int | None, reason: str) ->
     assert not test.drifted
     assert test.reason == reason
     assert test.p_value is None
+
+
+@pytest.mark.parametrize(("works", "reason"), [(True, None), (False, "failed on 100 rows")])
+def test_a_metric_of_the_users_that_fails_is_told_and_stops_nothing(
+    tmp_path: Path, *, works: bool, reason: str | None
+) -> None:
+    body = "float((labels != answers).mean())" if works else "labels.nothing"
+    (tmp_path / "metrics.py").write_text(f"def cost(labels, answers):\n    return {body}\n")
+    rule = Evaluation(metric="metrics:cost", greater_is_better=False)
+    wanted = definition(evaluation=rule).found_in(tmp_path)
+    found = compare_performance(
+        wanted, answers(100, 0.8), answers(200, 0.1, 1), alpha=ALPHA, min_rows=MIN_ROWS
+    )
+    assert (found.metric, found.drifted) == ("cost", works)
+    assert found.reason is reason or (reason and reason in (found.reason or ""))
+    assert found.more_is_better is False or not works
+    assert "rising" not in found.model_dump()

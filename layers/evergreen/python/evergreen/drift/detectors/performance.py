@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evergreen.drift.log import PerformanceTest
+from evergreen.errors import EvergreenError
 from evergreen.evaluation.degradation import measure_degradation
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def compare_performance(
     """Compare the metric on labelled rows of the window with the metric on the holdout.
 
     The model has degraded if its metric is worse than on its holdout by more than chance explains
-    (:mod:`evergreen.evaluation.degradation`).
+    (:mod:`evergreen.evaluation.degradation`). A metric that cannot be computed, such as a function
+    of the user's that fails, is the test's ``reason`` and stops nothing else.
 
     Parameters
     ----------
@@ -60,7 +62,13 @@ def compare_performance(
     """
     reason = why_untestable(labelled, holdout, min_rows=min_rows)
     rows = 0 if holdout is None else holdout.num_rows
-    if reason is not None or holdout is None:
+    found = None
+    if reason is None and holdout is not None:
+        try:
+            found = measure_degradation(definition, labelled, holdout)
+        except EvergreenError as error:
+            reason = str(error)  # the tests of the inputs go on
+    if found is None:
         return PerformanceTest(
             metric=definition.metric,
             drifted=False,
@@ -73,7 +81,6 @@ def compare_performance(
             alpha=alpha,
             reason=reason,
         )
-    found = measure_degradation(definition, labelled, holdout)
     least, most = (float(bound) for bound in np.quantile(found.by_chance, [alpha, 1 - alpha]))
     return PerformanceTest(
         metric=definition.metric,
@@ -86,4 +93,5 @@ def compare_performance(
         holdout_rows=rows,
         p_value=found.p_value,
         alpha=alpha,
+        rising=definition.more_is_better,
     )

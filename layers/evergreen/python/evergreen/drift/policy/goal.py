@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from evergreen.model_definition import more_is_better
-
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -155,7 +153,7 @@ def _with_fall(
     fallen = Goal(performance.threshold, context.model_version, context.window_start)
     if goal is None:
         return fallen
-    better = max if more_is_better(performance.metric) else min
+    better = max if performance.more_is_better else min
     metric = better(performance.threshold, goal.metric)
     return replace(goal if goal.version == fallen.version else fallen, metric=metric)
 
@@ -169,4 +167,4 @@ def _reaches(goal: Goal, performance: PerformanceTest) -> bool:
     low, high = performance.interval_low, performance.interval_high
     if performance.drifted or low is None or high is None:
         return False
-    return high >= goal.metric if more_is_better(performance.metric) else low <= goal.metric
+    return high >= goal.metric if performance.more_is_better else low <= goal.metric

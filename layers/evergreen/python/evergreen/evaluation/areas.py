@@ -1,0 +1,62 @@
+"""Areas under the ROC curve and the precision-recall curve, of many draws of the same rows.
+
+Both are those of scikit-learn, which the tests compare them with. scikit-learn sorts the rows and
+checks its input for each draw, which takes minutes for the thousands of draws of a comparison; here
+the rows are sorted once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def roc_area(
+    truth: NDArray[np.float64], scores: NDArray[np.float64], draws: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the area under the ROC curve of each draw; 0.5 where it has rows of one class only.
+
+    Parameters
+    ----------
+    truth
+        n values, 1 for the positive class and 0 for the other one.
+    scores
+        n probabilities of the positive class.
+    draws
+        How often each row is in each of k draws, shape (k, n).
+    """
+    hits, alarms = _curve(truth, scores, draws)
+    width = np.diff(alarms, axis=1, prepend=0)
+    before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
+    whole = hits[:, -1] * alarms[:, -1]
+    area = (width * (hits + before)).sum(axis=1) / 2
+    return np.asarray(np.divide(area, whole, np.full(len(hits), 0.5), where=whole > 0))
+
+
+def average_precision(
+    truth: NDArray[np.float64], scores: NDArray[np.float64], draws: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the average precision of each draw; 0 where it has no row of the positive class.
+
+    The parameters are those of :func:`roc_area`.
+    """
+    hits, alarms = _curve(truth, scores, draws)
+    precision = hits / np.maximum(hits + alarms, 1)
+    area = (np.diff(hits, axis=1, prepend=0) * precision).sum(axis=1)
+    return np.asarray(area / np.maximum(hits[:, -1], 1))
+
+
+def _curve(
+    truth: NDArray[np.float64], scores: NDArray[np.float64], draws: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how many rows of either class score at least as much, at each distinct score."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
+    hits, alarms = (
+        np.cumsum(draws[:, order] * side[order], axis=1)[:, last] for side in (truth, 1 - truth)
+    )
+    return hits, alarms

@@ -1,0 +1,71 @@
+"""The check of a model whose metric scores probabilities, or is a function of the user's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cli.shared.model_check import check_model
+from evergreen.errors import ModelDefinitionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = 400
+TRAINING = """
+from sklearn.linear_model import LogisticRegression
+
+def train(features, target):
+    return LogisticRegression().fit(features, target)
+
+def gain(labels, answers):
+    return float(((answers == "1") * ((labels == "1") * 10.0 - 3)).mean())
+"""
+DEFINITION = """
+name = "fruit"
+task = "classification"
+target = "ripe"
+[features]
+size = { type = "float" }
+[evaluation]
+"""
+
+
+def rows() -> pa.Table:
+    random = np.random.default_rng(0)
+    size = random.normal(size=ROWS).astype(np.float32)
+    ripe = np.where(size + random.normal(size=ROWS) > 0.5, "1", "0")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [start + timedelta(hours=row) for row in range(ROWS)]
+    return pa.table({"size": size, "ripe": ripe, "timestamp": times})
+
+
+def check(folder: Path, rule: str, training: str = TRAINING) -> Any:
+    folder = folder / "fruit"
+    folder.mkdir()
+    (folder / "model.toml").write_text(DEFINITION + rule)
+    (folder / "training.py").write_text(training)
+    return check_model(folder, rows(), lambda _: None, drift=False)
+
+
+def test_the_naive_answer_to_a_probability_is_the_share(tmp_path: Path) -> None:
+    found = check(tmp_path, 'metric = "roc_auc"')
+    assert (found.metric, found.naive) == ("roc_auc", 0.5)
+    assert found.score > 0.7
+    assert found.naive_answer.endswith("the share of the positive class, 0.405")
+
+
+def test_a_function_of_the_users_is_scored(tmp_path: Path) -> None:
+    found = check(tmp_path, 'metric = "training:gain"\ngreater_is_better = true')
+    assert (found.metric, found.warnings) == ("gain", ())
+    assert found.score > found.naive
+
+
+def test_the_drift_check_must_be_able_to_import_the_function(tmp_path: Path) -> None:
+    rule = 'metric = "training:gain"\ngreater_is_better = true'
+    with pytest.raises(ModelDefinitionError, match="imports lightgbm, which the image of the dri"):
+        check(tmp_path, rule, "import lightgbm\n" + TRAINING)
