@@ -117,9 +117,10 @@ bench-serving: setup ## measure answers and cold starts (QUICK=1: under 5 minute
 estimators: setup ## try every estimator and write the tables of docs/estimators.md
 	@$(bin)/python -m tests.benchmarks.estimators
 
-test-engine: setup $(state)/engine/.done ## run the lake's SQL on Apache Spark, against the small engine (ROWS=10000000)
+test-engine: environments $(state)/engine/.done ## run the lake's SQL on Apache Spark (ROWS=10000000), and the loop on queries
 	@LOG_ROWS=1000000 $(bin)/python -m pytest tests/integration/test_queries_at_size.py
 	@$(bin)/python -m tests.benchmarks.engine $(if $(ROWS),--rows $(ROWS))
+	@$(bin)/python -m pytest tests/engine
 
 fuzz-api: setup $(state)/schemathesis/.done ## call the API with what its OpenAPI document allows and forbids (SEEDS="1 2 3")
 	@$(bin)/python -m tests.api_fuzz $(if $(SEEDS),--seed $(SEEDS))

@@ -41,6 +41,8 @@ def emulator_settings(
         "flush_seconds": str(flush_seconds),
         "tracking": tracking or "none",
         "lake_catalog": lake_catalog or "glue",
+        # An emulator has no Athena. The other engine finds the same rows.
+        "engine": "small",
     }
 
 
@@ -56,7 +58,7 @@ def recognise_emulator(
     """Return what the context must also have if cdk is called for an emulator; else nothing.
 
     A setting that was given with ``-c`` stays. cdk joins both, so that is one which differs from
-    ``cdk.json``.
+    ``cdk.json``. What is as it must be already is not named again.
 
     Parameters
     ----------
@@ -74,4 +76,6 @@ def recognise_emulator(
         tracking=environ.get("MLFLOW_TRACKING_URI"),
         lake_catalog=environ.get("EVERGREEN_LAKE_CATALOG"),
     )
-    return {key: value for key, value in settings.items() if context.get(key) == file.get(key)}
+    return {
+        key: value for key, value in settings.items() if context.get(key) == file.get(key) != value
+    }

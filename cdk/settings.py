@@ -209,8 +209,6 @@ class Settings(BaseModel):
             raise ValueError("tracking_secret_arn: it is for tracking at an address (https://…)")
         if (self.grafana == "existing") != (self.grafana_role_arn is not None):
             raise ValueError('grafana_role_arn and grafana = "existing" need each other')
-        if self.engine == "athena" and self.emulator:
-            raise ValueError('engine = "athena" needs AWS; an emulator has no Athena')
         if bool(self.vpc_id) != bool(self.vpc_subnet_ids):
             raise ValueError("vpc_id and vpc_subnet_ids need each other")
         if len(self.vpc_subnet_ids) == 1:

@@ -54,7 +54,10 @@ ENVIRONMENTS = (
     PythonEnvironment(
         "localstack",
         "LocalStack with our Lambda executor, Firehose buffers and strictness",
-        ("local/lambda_executor", "local/firehose_buffer", "local/strict_localstack"),
+        (
+            *("local/lambda_executor", "local/firehose_buffer", "local/strict_localstack"),
+            "local/athena_states",
+        ),
     ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
     PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime"),

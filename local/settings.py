@@ -19,7 +19,15 @@ ARTIFACT_BUCKET = "evergreen-mlflow-artifacts"
 _STRICTNESS = "EVERGREEN_STRICT_"
 # Of the user's variables a service sees only these. An AWS_PROFILE, MLFLOW_… or PYTHONPATH that
 # happens to be set must not change how the stack behaves.
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "USER", "EVERGREEN_LAMBDA_MEMORY_MB")
+_INHERITED = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "USER",
+    "EVERGREEN_LAMBDA_MEMORY_MB",
+    "EVERGREEN_ATHENA",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Event: ``{"action": "prepare", "model": …, "execution": …}`` for the rows of a data set, or with
 ``"window": "24 hours"`` (optionally ``"end"``) for a drift check. The answer is a ``query`` with
-the ``select`` to unload and the ``location`` to unload it to.
+the ``select`` to unload, the ``location`` to unload it to, and ``unload``: the statement, with a
+place for each of them and for the number of the attempt.
 ``{"action": "remove", "model": …, "execution": …}`` deletes the output.
 """
 
@@ -37,6 +38,8 @@ from functions.shared.lake import tables
 from functions.shared.logs import create_logger
 
 logger = create_logger()
+
+_UNLOAD = "UNLOAD ({}) TO '{}{}/' WITH (format = 'PARQUET', compression = 'SNAPPY')"
 
 
 class Prepare(BaseModel):
@@ -100,7 +103,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         served = served_definition(definition, read_signature(storage, pointer))
         prepared = _window(served, pointer, end - request.window, end, now)
     logger.info("query prepared", extra={"run": run, **prepared})
-    return {"found": True, "location": location, **prepared}
+    return {"found": True, "unload": _UNLOAD, "location": location, **prepared}
 
 
 def _new_rows(

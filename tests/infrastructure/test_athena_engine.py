@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cdk.deployment import read_deployment
-from cdk.settings import read_settings
 from evergreen.errors import EvergreenError
 from tests.infrastructure.test_state_machine import next_states, reachable, tasks
 from tests.support.templates import flat, listed, resources, statements
@@ -101,7 +100,7 @@ def test_the_log_is_compacted_then_queried(definition: dict[str, Any]) -> None:
 def test_each_attempt_of_a_query_writes_to_a_place_of_its_own(definition: dict[str, Any]) -> None:
     query = definition["States"][QUERY]
     text = query["Parameters"]["QueryString.$"]
-    assert text.startswith(r"States.Format('UNLOAD ({}) TO \'{}{}/\' WITH (")
+    assert text.startswith("States.Format($.query.unload, ")
     assert text.endswith("$.query.select, $.query.location, $$.State.RetryCount)")
     *_, failed = query["Retry"]
     # What failed is paid for, so it is not tried often.
@@ -206,11 +205,6 @@ def test_a_failed_check_raises_an_alarm(athena: Templates, aws: Templates) -> No
     ]
     more = {name.rpartition("-")[2] for name in alarms[0] - alarms[1]}
     assert more == {"DriftCheckFailed", "DriftCheckTimedOut"}
-
-
-def test_an_emulator_has_no_athena() -> None:
-    with pytest.raises(EvergreenError, match="an emulator has no Athena"):
-        read_settings({"engine": "athena", "emulator": True})
 
 
 def test_names_that_are_one_column_for_athena_are_refused(tmp_path: Path) -> None:

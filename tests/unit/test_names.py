@@ -17,6 +17,7 @@ LIBRARY = "layers/evergreen/python"
 ROOMS = ("functions", "cli", "cdk", "local", "dashboards")
 OTHER_DISTRIBUTIONS = (
     "local/lambda_executor",
+    "local/athena_states",
     "local/firehose_buffer",
     "local/strict_localstack",
 )

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 QUERY_SECONDS = 1800
 """Athena's own limit of a query (docs.aws.amazon.com/athena/latest/ug/service-limits.html)."""
 
-_UNLOAD = (
-    r"States.Format('UNLOAD ({}) TO \'{}{}/\' WITH (format = \'PARQUET\', "
-    r"compression = \'SNAPPY\')', $.query.select, $.query.location, $$.State.RetryCount)"
-)
+_UNLOAD = "States.Format($.query.unload, $.query.select, $.query.location, $$.State.RetryCount)"
 """Each attempt writes below its own number: what a failed one left would stop the next one."""
 _OWNER = {"model.$": "$.model", "execution.$": "$.execution"}
 

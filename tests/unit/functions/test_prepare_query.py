@@ -129,6 +129,10 @@ def test_a_data_set_is_asked_for_with_the_keys_of_the_champions_rows(
     # The table's one partition that the query names is the one that was written.
     assert f"\"run\" = '{run}'" in answer["select"]
     assert answer["location"] == f"s3://data/{QUERIES}rows/{run}/"
+    statement = answer["unload"].format(answer["select"], answer["location"], 1)
+    assert statement.startswith(
+        f"UNLOAD ({answer['select']}) TO 's3://data/{QUERIES}rows/{run}/1/'"
+    )
     tables = sqlglot.parse_one(answer["select"], dialect="trino").find_all(sqlglot.exp.Table)
     assert {f"{table.db}.{table.name}" for table in tables if table.db} == {
         "evergreen_dev.plant_request_log",

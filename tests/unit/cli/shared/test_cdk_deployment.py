@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from cli.shared import cdk_deployment
-from cli.shared.cdk_deployment import DeploymentError, deploy
+from cli.shared.cdk_deployment import DeploymentError, deploy, emulator_context
 from cli.shared.target import Target
 from local.files import exclusive
 
@@ -81,3 +81,8 @@ def test_a_failure_comes_with_the_end_of_the_output(target: Target, tmp_path: Pa
     (tmp_path / "node_modules/.bin/cdk").write_text("#!/bin/sh\necho no space left; exit 3\n")
     with pytest.raises(DeploymentError, match="no space left"):
         deploy(target, {}, tmp_path / "logs/deploy.log", lambda _: None)
+
+
+def test_an_emulator_has_no_athena_and_reads_with_the_small_engine(target: Target) -> None:
+    context = emulator_context(target, period="1 hour", cooldown="1 second")
+    assert (context["emulator"], context["engine"]) == ("true", "small")
