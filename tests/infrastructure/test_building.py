@@ -123,6 +123,30 @@ def test_a_layer_suffices_in_an_interpreter_that_sees_nothing_else(layer: str) -
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_layers_descriptions_of_aws_lead_where_the_whole_of_botocore_does() -> None:
+    services, regions = ["s3", "ssm", "cloudwatch", "stepfunctions"], ["eu-central-1", "cn-north-1"]
+    program = (
+        "import json, boto3\n"
+        "def asked(name, region):\n"
+        "    keys = {'aws_access_key_id': 'any', 'aws_secret_access_key': 'any'}\n"
+        "    client = boto3.client(name, region_name=region, **keys)\n"
+        "    operations = client.meta.service_model.operation_names\n"
+        "    return client.meta.endpoint_url, client.meta.partition, operations\n"
+        f"found = [asked(name, region) for name in {services} for region in {regions}]\n"
+        "print(json.dumps(found))\n"
+    )
+    path = str(build_layer("inference") / "python")
+    shipped = f"import sys; sys.path.insert(0, {path!r})\n{program}"
+    found = [
+        json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for command in (
+            [sys.executable, "-I", "-S", "-c", shipped],
+            [sys.executable, "-I", "-c", program],
+        )
+    ]
+    assert found[0] == found[1]
+
+
 def test_the_slimmed_layer_and_the_sql_catalogue_make_and_read_a_table(tmp_path: Path) -> None:
     names = ("lake", "sql-catalog", "evergreen")
     paths = [str(build_layer(name) / "python") for name in names]
@@ -157,7 +181,7 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
             "predict",
             {
                 *("api", "callers", "clients", "cors", "environment", "logs", "metrics"),
-                "security_headers",
+                *("cold_start", "security_headers", "snapshots"),
             },
         ),
         ("set_shadow", {"clients", "deployment_settings", "environment", "logs"}),

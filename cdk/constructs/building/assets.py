@@ -33,7 +33,8 @@ def fingerprint(files: Iterable[Path], *extra: str) -> str:
     Every fingerprint includes the recipe (the modules that build) and the bytecode format.
     """
     digest = hashlib.sha256(MAGIC_NUMBER)
-    recipe = [Path(__file__), Path(__file__).with_name("layers.py")]
+    here = Path(__file__)
+    recipe = [here, here.with_name("botocore_data.py"), here.with_name("layers.py")]
     for file in [*recipe, *sorted(files)]:
         name = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.name
         body = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -262,6 +262,8 @@ def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
         "EVERGREEN_EVENT_BUS": storage.bus.event_bus_name,
         "EVERGREEN_METRICS": storage.deployment.settings.metrics_detail,
         "POWERTOOLS_SERVICE_NAME": folder,
+        # It would look for them in the metadata of every package, at each cold start.
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
     }
 
 

@@ -18,6 +18,7 @@ from cdk.constructs.building.assets import (
     compile_bytecode,
     fingerprint,
 )
+from cdk.constructs.building.botocore_data import cut_botocore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,7 @@ _UNUSED_ARROW = (
 # ONNX Runtime needs its tools, and protobuf for them, only to change models. NumPy needs f2py to
 # build extensions from Fortran. Of Powertools our functions use the logger. PyIceberg needs the
 # others for its command line, its Hive catalogue and the printing of tables.
+# FastAPI imports the first version of Pydantic if it is there, to refuse its models.
 # zstandard needs its second build only outside CPython.
 _UNUSED_PACKAGES = (
     "aws_lambda_powertools/event_handler",
@@ -72,6 +74,7 @@ _UNUSED_PACKAGES = (
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",
+    "pydantic/v1",
     "pygments",
     "rich",
     "zstandard/_cffi.*",
@@ -84,21 +87,6 @@ _S3_STAND_IN = '''"""Stands in for pyarrow's S3 library, which this layer leaves
 class S3RetryStrategy:
     """A name that PyIceberg imports."""
 '''
-# botocore contains the API of every AWS service, 25 MiB. Our functions call only these.
-_AWS_SERVICES = {
-    "apigateway",
-    "cloudwatch",
-    "events",
-    "firehose",
-    "glue",
-    "logs",
-    "s3",
-    "secretsmanager",
-    "sns",
-    "ssm",
-    "sts",
-    "stepfunctions",
-}
 
 
 def build_layer(name: str, architecture: Architecture | None = None) -> Path:
@@ -172,7 +160,7 @@ def _strip(target: Path) -> None:
     """Remove files not opened at run time; package metadata stays, because importlib reads it."""
     everything = list(target.rglob("*"))
     folders = [path for path in everything if path.is_dir() and path.name in _UNUSED_FOLDERS]
-    for folder in (target / "bin", target / "lib", *folders, *_unused_services(target)):
+    for folder in (target / "bin", target / "lib", *folders):
         shutil.rmtree(folder, ignore_errors=True)
     files = [path for path in everything if path.suffix in _UNUSED_SUFFIXES]
     arrow = [path for name in _UNUSED_ARROW for path in (target / "pyarrow").glob(name)]
@@ -183,10 +171,6 @@ def _strip(target: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    cut_botocore(target)
     if (target / "pyiceberg").exists():
         (target / "pyarrow" / "_s3fs.py").write_text(_S3_STAND_IN, encoding="utf-8")
-
-
-def _unused_services(target: Path) -> list[Path]:
-    services = [path for path in target.glob("botocore/data/*") if path.is_dir()]
-    return [path for path in services if path.name not in _AWS_SERVICES]

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "EVERGREEN_REQUEST_STREAM": "requests",
     "EVERGREEN_LABEL_STREAM": "labels",
     "EVERGREEN_VERSION": "0",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
 """What the prediction function reads from its environment, beside ``EVERGREEN_MODELS``."""
 POINTER = "pointer.json"
