@@ -108,8 +108,8 @@ check-dashboards: setup ## run every query of the dashboards against the local s
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
-bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes)
-	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick)
+bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes; LARGE=1: the rest)
+	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick,$(if $(LARGE),--large))
 
 bench-serving: setup ## measure answers and cold starts (QUICK=1: under 5 minutes)
 	@$(bin)/python -m tests.benchmarks.serving $(if $(QUICK),--quick)

@@ -43,11 +43,8 @@ class Folder(Storage):
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
         below = self._path / prefix.rpartition("/")[0]
-        files = {
-            file.relative_to(self._path).as_posix(): file
-            for file in below.rglob("*")
-            if file.is_file()
-        }
+        root = len(f"{self._path}/")
+        files = {str(file)[root:]: file for file in below.rglob("*") if file.is_file()}
         for key in sorted(files):
             if key.startswith(prefix) and key > start_after:
                 yield StoredObject(key, files[key].stat().st_size, datetime.now(UTC))

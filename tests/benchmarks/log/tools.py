@@ -35,6 +35,7 @@ def prepare_evergreen(folder: Path) -> Callable[[], None]:
     from evergreen.lake.compaction import compact  # noqa: PLC0415
     from tests.support.folder_bucket import Folder  # noqa: PLC0415
 
+    import_pandas()
     (folder / "catalog.db").unlink(missing_ok=True)
     for place in ("table", "held"):
         shutil.rmtree(folder / REQUEST_LOG.name / place, ignore_errors=True)
@@ -47,6 +48,16 @@ def prepare_evergreen(folder: Path) -> Callable[[], None]:
             raise RuntimeError(str(report.failures))
 
     return run
+
+
+def import_pandas() -> None:
+    """Let pyarrow import pandas, which it does at the first value that it makes, if there is one.
+
+    The environment of the compaction function has none.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    pa.scalar(0)
 
 
 def prepare_duckdb(folder: Path) -> Callable[[], None]:

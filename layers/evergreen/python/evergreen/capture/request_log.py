@@ -13,7 +13,7 @@ from evergreen.capture.lines import to_lines, to_raw
 from evergreen.clock import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from evergreen.model_definition import ModelDefinition
@@ -48,13 +48,15 @@ class LoggedRow(msgspec.Struct, frozen=True, gc=False):
 
     Parameters
     ----------
+    timestamp, metadata
+        As JSON, or as msgspec encodes them.
     input_data
         The row as the caller sent it, without redacted features.
     confidence
         Probability of the predicted label, or None where there is none.
     """
 
-    timestamp: msgspec.Raw
+    timestamp: Any
     request_id: str
     row: int
     model: msgspec.Raw
@@ -63,7 +65,7 @@ class LoggedRow(msgspec.Struct, frozen=True, gc=False):
     input_data: msgspec.Struct
     model_output: Any
     confidence: float | None
-    metadata: msgspec.Raw
+    metadata: Any
 
 
 class RequestLogWriter:
@@ -121,19 +123,31 @@ class RequestLogWriter:
             If the columns, outputs and confidences differ in length.
         """
         count = len(outputs)
-        moment = _raw_time(timestamp)
         scores = [None] * count if confidences is None else confidences
-        about = to_raw({**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION})
         inputs = rows if rows is not None and self._whole else self._objects(written, count)
+        if not count == len(inputs) == len(scores):
+            raise ValueError(
+                f"{len(inputs)} rows, {count} outputs, {len(scores)} confidences differ in length"
+            )
+        moment = _plain_time(timestamp)
+        about: Any = {**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION}
+        model, task = self._model, self._task
+        if count == 1:  # what follows pays for many rows only
+            row, output, score = inputs[0], outputs[0], scores[0]
+            one = LoggedRow(
+                moment, request_id, 0, model, model_version, task, row, output, score, about
+            )
+            return to_lines([one])
+        moment, about = to_raw(moment), to_raw(about)
         return to_lines(
             [
                 LoggedRow(
                     moment,
                     request_id,
                     number,
-                    self._model,
+                    model,
                     model_version,
-                    self._task,
+                    task,
                     row,
                     output,
                     score,
@@ -147,14 +161,13 @@ class RequestLogWriter:
 
     def _objects(
         self, written: Mapping[str, Sequence[Any]], count: int
-    ) -> Iterable[msgspec.Struct]:
+    ) -> Sequence[msgspec.Struct]:
         columns = [written[name] for name in self._names]
         if not columns:
             return [self._inputs()] * count
-        return starmap(self._inputs, zip(*columns, strict=True))
+        return [*starmap(self._inputs, zip(*columns, strict=True))]
 
 
-def _raw_time(moment: datetime) -> msgspec.Raw:
+def _plain_time(moment: datetime) -> Any:  # noqa: ANN401 - msgspec writes both alike
     # msgspec writes the same text as to_text many times as fast, but leaves out a fraction of 0.
-    quick = moment.tzinfo is UTC and moment.microsecond
-    return to_raw(moment if quick else to_text(moment))
+    return moment if moment.tzinfo is UTC and moment.microsecond else to_text(moment)

@@ -152,15 +152,24 @@ class Load:
         self.rejected += len(rejected)
 
     def _write(self) -> None:
-        """Write what waits, one file for each day of its timestamps."""
+        """Write what waits, and let go of the memory that it has used."""
         count = sum(part.num_rows for part in self._waiting)
         if not count:
             return
+        added = self._write_files()
+        self.rows += added
+        self.duplicates += count - added
+        # What one slice has used shall not stand beside the next one: neither Arrow's memory, nor
+        # that of the lines, which malloc keeps until it is trimmed.
+        pa.default_memory_pool().release_unused()
+        pa.system_memory_pool().release_unused()
+
+    def _write_files(self) -> int:
+        """Write one file for each day of the timestamps; return the number of rows written."""
         table = self._prepared()
         columns = columns_with_ids(table, self._schema)
-        rows = self._sorted()
         added = 0
-        for day, part in _by_day(rows):
+        for day, part in _by_day(self._sorted()):
             new = without_known(
                 self._storage, table, self._kind, self._definition, part, self._files
             )
@@ -169,10 +178,7 @@ class Load:
                 writer.write(new)
                 self._files.append(writer.close())
                 added += new.num_rows
-        self.rows += added
-        self.duplicates += count - added
-        # What one slice has used shall not stand beside the next one.
-        pa.default_memory_pool().release_unused()
+        return added
 
     def _sorted(self) -> pa.Table:
         """Return what waits sorted and rid of duplicates: each column moves and is let go."""

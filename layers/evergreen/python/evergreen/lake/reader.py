@@ -274,7 +274,10 @@ class _Window:
         low, high = (pa.scalar(moment, TIMESTAMP_TYPE) for moment in (self.start, self.end))
         times = rows["timestamp"]
         within = pc.and_(pc.greater_equal(times, low), pc.less(times, high))
-        return rows.select(self.columns.names).filter(within)
+        wanted = rows.select(self.columns.names)
+        # Most groups of rows lie inside as a whole, and a filter would copy them.
+        whole = pc.all(within, skip_nulls=False, min_count=0).as_py()
+        return wanted if whole else wanted.filter(within)
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:
