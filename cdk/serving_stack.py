@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 
 from cdk.capacity import Capacity
 from cdk.constructs import access
-from cdk.constructs.building.functions import PythonFunction
+from cdk.constructs.building.functions import EvergreenFunction, PythonFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.lake import compact_lake
 from cdk.constructs.model_room import model_room
@@ -70,7 +70,7 @@ class ServingStack(Stack):
         self._output(storage)
 
     @property
-    def functions(self) -> list[PythonFunction]:
+    def functions(self) -> list[EvergreenFunction]:
         """Every function of this stack."""
         return [
             *(each.predict for each in self.endpoints),

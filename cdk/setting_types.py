@@ -61,6 +61,7 @@ Kept = Literal["plain", "hashed", "off"]
 Listed = BeforeValidator(_split)
 BasePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")]
 Parsed = BeforeValidator(_parsed)
+TypeName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s,]+)$")]
 KeyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 ImageDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]

@@ -28,6 +28,7 @@ from cdk.setting_types import (
     SubnetId,
     Tracking,
     TrackingArn,
+    TypeName,
     Unset,
     VpcId,
 )
@@ -109,6 +110,11 @@ class Settings(BaseModel):
     the request log nor the access log, and no metric names its network."""
     log_user_agent: Kept = "plain"
     """What the request log keeps of a caller's user agent; as ``log_source_ip``."""
+    trusted_types: Annotated[tuple[TypeName, ...], Listed] = ()
+    """Classes and functions that models with ``serving = "sklearn"`` may load beyond those of the
+    library's own list, separated by spaces or commas: those of a ``training.py``, such as
+    ``evergreen_model_fruit.Ratio``, or of a package. Their code runs where predictions are made;
+    training names what is missing."""
     rollout: Literal["auto", "at_once", "canary", "linear"] = "auto"
     """How new code of a model's function takes over: ``canary`` answers a tenth of the requests for
     five minutes, ``linear`` a tenth more each minute; both go back if an alarm of the model begins.

@@ -28,7 +28,7 @@ def command(
     bundle: Annotated[
         Path | None,
         typer.Option(
-            help="Serve this folder: manifest.json, model.onnx and signature.json. Needs no stack.",
+            help="Serve this folder: manifest.json and what it names. Needs no stack.",
             exists=True,
             file_okay=False,
         ),

@@ -1,4 +1,4 @@
-"""What ``cdk.json`` says about where to deploy."""
+"""What ``cdk.json`` says about where to deploy, and which types of models it trusts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,24 @@ class DeploymentPlace(BaseModel):
     stage: str = "dev"
     region: str = ""
     """Empty: the region of the user's own configuration."""
+    trusted_types: str = ""
 
 
 class _CdkFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     context: DeploymentPlace = DeploymentPlace()
+
+
+def read_trusted_types(file: Path = CDK_JSON) -> frozenset[str]:
+    """Return the types that models with ``serving = "sklearn"`` may load.
+
+    Raises
+    ------
+    EvergreenError
+        As :func:`read_place` does.
+    """
+    return frozenset(read_place(file).trusted_types.replace(",", " ").split())
 
 
 def read_place(file: Path = CDK_JSON) -> DeploymentPlace:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from cli.shared.cdk_context import read_trusted_types
 from cli.shared.deployed_registry import registry_of
 from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
@@ -103,6 +104,7 @@ def train_by_hand(
         storage=context.storage,
         registry=context.registry,
         clock=utc_now,
+        trusted=read_trusted_types(),
     )
 
 
@@ -126,11 +128,12 @@ def promote_by_hand(
     say("comparing it with the champion" if pointer else "measuring it")
     rows = load_dataset(context.storage, name, registered.dataset_id)
     candidate = candidate_pointer(registered, promoted_at=utc_now())
-    challenger = load_bundles(context.storage, candidate)
+    trusted = read_trusted_types()
+    challenger = load_bundles(context.storage, candidate, trusted)
     comparison = compare(
         definition,
         rows_of(rows, HOLDOUT),
-        champion=load_bundles(context.storage, pointer).judged if pointer else None,
+        champion=load_bundles(context.storage, pointer, trusted).judged if pointer else None,
         challenger=challenger.judged,
         training=rows_of(rows, TRAIN),
         champion_training=_trained_on(context, name, pointer),

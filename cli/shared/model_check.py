@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from cli.shared.cdk_context import read_trusted_types
 from evergreen.bundle.predictor import Predictor, closed_categories
 from evergreen.bundle.served import served_definition
+from evergreen.bundle.sklearn_engine import require_trusted_types
 from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.drift.detectors.univariate import compare_features
@@ -111,8 +113,9 @@ def check_model(
     training, holdout = rows_of(table, TRAIN), rows_of(table, HOLDOUT)
     say(f"training on {training.num_rows:,} rows")
     estimator = fit(definition, trainer, table)
-    say("comparing ONNX with scikit-learn")
+    say("comparing what will serve with scikit-learn")
     bundle = export_bundle(estimator, definition, to_columns(definition, training), "check")
+    require_trusted_types(bundle, read_trusted_types(), definition.name)
     say("saving the estimator")
     with tempfile.TemporaryDirectory() as scratch:
         save_mlflow_model(estimator, definition, training, Path(scratch) / "model")

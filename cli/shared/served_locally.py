@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
 
 from cdk.naming import camel_case
+from cli.shared.cdk_context import read_trusted_types
 from cli.shared.examples import MODELS
-from evergreen.bundle.content import ONNX_FILE, SIGNATURE_FILE
 from evergreen.bundle.store import MANIFEST, bundle_key, stored_bundle
 from evergreen.errors import BundleError, NoProductionModelError
 from evergreen.production import Production, ProductionPointer
@@ -67,7 +68,8 @@ def copy_bundle(target: Target, model: str, version: str | None, folder: Path) -
     copied = folder / version
     copied.mkdir(parents=True, exist_ok=True)
     key = bundle_key(model, version)
-    for name in (ONNX_FILE, SIGNATURE_FILE, MANIFEST):  # the manifest last: it says all is there
+    told = json.loads(storage.get(key + MANIFEST) or b"{}")
+    for name in (*told.get("files", ()), MANIFEST):  # the manifest last: it says all is there
         body = storage.get(key + name)
         if body is None:
             raise BundleError("file not found", where=uri + name)
@@ -121,4 +123,5 @@ def _common(model: str) -> dict[str, str]:
         "EVERGREEN_MODEL": model,
         "EVERGREEN_MODELS": str(MODELS),
         "EVERGREEN_VERSION": installed_version("evergreen-mlops"),
+        "EVERGREEN_TRUSTED_TYPES": " ".join(sorted(read_trusted_types())),
     }

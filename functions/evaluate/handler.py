@@ -57,12 +57,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     storage = clients.storage(settings().bucket, LONG)
     rows = load_dataset(storage, definition.name, request.dataset_id)
     at = utc_now()
-    challenger = load_bundles(storage, candidate_pointer(registered, promoted_at=at))
+    trusted = settings().trusted_types
+    challenger = load_bundles(storage, candidate_pointer(registered, promoted_at=at), trusted)
     evaluation = evaluate(
         definition,
         rows_of(rows, HOLDOUT),
         training=rows_of(rows, TRAIN),
-        champion=load_bundles(storage, pointer).judged if pointer else None,
+        champion=load_bundles(storage, pointer, trusted).judged if pointer else None,
         champion_training=_trained_on(storage, pointer, definition.name),
         challenger=challenger.judged,
         champion_holdout=(

@@ -72,12 +72,15 @@ def build_service(environment: Settings) -> Service:
     """
     definition = find_definition(environment.models, environment.model)
     where, record = _places(environment), recorder().record
+    trusted = environment.trusted_types
     return Service(
         definition=definition,
         pointers=where.pointers,
-        server=ModelServer(definition, where.pointers, where.objects, record),
+        server=ModelServer(definition, where.pointers, where.objects, record, trusted=trusted),
         predictions=PredictionService(
-            where.request_log, ShadowScorer(definition, where.objects, record), record
+            where.request_log,
+            ShadowScorer(definition, where.objects, record, trusted=trusted),
+            record,
         ),
         label_log=where.label_log,
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _words(value: object) -> object:
+    return frozenset(value.split()) if isinstance(value, str) else value
 
 
 class Environment(BaseModel):
@@ -31,6 +35,10 @@ class ModelsEnvironment(Environment):
 
     models_folder: Path | None = Field(alias="EVERGREEN_MODELS", default=None)
     task_root: Path | None = Field(alias="LAMBDA_TASK_ROOT", default=None)
+    trusted_types: Annotated[frozenset[str], BeforeValidator(_words)] = Field(
+        alias="EVERGREEN_TRUSTED_TYPES", default=frozenset()
+    )
+    """Types of models that scikit-learn serves, beyond those of the library's own list."""
 
     @property
     def models(self) -> Path:

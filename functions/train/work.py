@@ -41,4 +41,5 @@ def train_once(request: TrainingRequest) -> TrainedRun:
         load_dataset(storage, definition.name, request.dataset_id),
         registry=registry,
         clock=utc_now,
+        trusted=environment.trusted_types,
     )

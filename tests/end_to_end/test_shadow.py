@@ -87,7 +87,7 @@ def graph_of(champion: Bundle, steps: int | None) -> bytes:
 def test_a_challenger_that_keeps_up_scores_the_same_rows_and_is_promoted(served: Stage) -> None:
     champion = served.champion
     before = served.ask()
-    with served.shadow(Bundle("shadow-same", champion.signature, champion.onnx)) as slot:
+    with served.shadow(Bundle("shadow-same", champion.signature, champion.model)) as slot:
         answers = [served.ask(rows=4) for _ in range(20)]
         seen = served.compared(slot, lambda seen: seen.predictions >= 40)
         challenger = served.rows(slot.started_at, "shadow")

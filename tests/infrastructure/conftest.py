@@ -147,7 +147,10 @@ def unusual_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             'compute = "lambda" ': asked,
             "[shadow]\nmin_predictions = 0 ": shadow,
         },
-        "night_flights": {schedule: SCHEDULES, '"flight_delay"': '"night_flights"'},
+        "night_flights": {
+            schedule: SCHEDULES,
+            'name = "flight_delay"': 'name = "night_flights"\nserving = "sklearn"',
+        },
     }
     for name, each in changes.items():
         ignored = shutil.ignore_patterns("__pycache__")
@@ -168,6 +171,7 @@ def unusual(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> T
     """Give the templates for AWS of the two models, with settings that leave things out."""
     context = {"table_upkeep": "function", "no_traffic_after": "", "tracking": "fargate"}
     context |= {"monitoring": "full", "ground_truth_key": "true"}
+    context |= {"trusted_types": "evergreen_model_night_flights.Gap"}
     return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-aws"))
 
 

@@ -26,6 +26,9 @@ OPEN_TO_ALL = {"/", "/ping", "/docs", "/docs/{proxy+}", "/openapi.json", "/v2/he
 OPEN_AT_THE_GATEWAY = {"/metrics"}  # its function compares the key itself
 
 
+MODELS_OF_TWO_KINDS = ("flight_delay", "night_flights")
+
+
 def kinds(templates: Templates) -> set[str]:
     return {item["Type"] for each in templates.values() for item in each["Resources"].values()}
 
@@ -215,6 +218,24 @@ def test_images_on_aws_are_zips_that_name_them_on_the_emulator(
         assert image["ImageConfig"]["Command"] == [copy["Handler"]]
         expected = "drift" if name.endswith("check-drift") else "training"
         assert copy["Environment"]["Variables"]["EVERGREEN_IMAGE"] == expected
+
+
+def test_scikit_learn_serves_from_the_image_that_trains(
+    unusual: Templates, unusual_emulator: Templates
+) -> None:
+    name = "evergreen-dev-predict-night_flights"
+    by_onnx, by_sklearn = (functions(unusual)[f"{name[:-13]}{m}"] for m in MODELS_OF_TWO_KINDS)
+    assert (by_onnx["Runtime"], by_sklearn["PackageType"]) == ("python3.13", "Image")
+    assert by_sklearn["ImageConfig"]["Command"] == [by_onnx["Handler"]]
+    assert by_sklearn["MemorySize"] == by_onnx["MemorySize"]
+    told = [each["Environment"]["Variables"] for each in functions(unusual).values()]
+    assert {each["EVERGREEN_TRUSTED_TYPES"] for each in told} == {
+        "evergreen_model_night_flights.Gap"
+    }
+    copy = functions(unusual_emulator)[name]
+    assert copy["Environment"]["Variables"]["EVERGREEN_IMAGE"] == "training"
+    aliases = resources(unusual["Serving"], "AWS::Lambda::Alias").values()
+    assert len([each for each in aliases if each["Name"] == "live"]) == 2
 
 
 def test_the_emulators_periods_replace_the_models(aws: Templates, emulator: Templates) -> None:

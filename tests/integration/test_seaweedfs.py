@@ -180,7 +180,7 @@ def test_a_bundle_is_read_back_as_it_was(storage: Storage) -> None:
 
 def test_an_altered_bundle_is_refused(storage: Storage) -> None:
     uri, sha256 = save_bundle(storage, DEFINITION.name, bundle())
-    storage.put(f"bundles/{DEFINITION.name}/1/model.onnx", bundle().onnx + b" ")
+    storage.put(f"bundles/{DEFINITION.name}/1/model.onnx", bundle().model + b" ")
     with pytest.raises(BundleError, match="altered after promotion"):
         load_bundle(storage, pointer(uri, sha256))
 

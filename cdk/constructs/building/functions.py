@@ -151,11 +151,13 @@ class ImageFunction(EvergreenFunction):
         Its folder below ``functions/``, which also names it.
     image
         It is built from ``layers/<image>/Dockerfile``.
+    model
+        The model that it serves, if any.
     placement
         Its place in a VPC on AWS, if it needs one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, and where it runs
         self,
         scope: Construct,
         id: str,  # noqa: A002 - CDK's name
@@ -163,12 +165,14 @@ class ImageFunction(EvergreenFunction):
         *,
         folder: str,
         image: str,
+        model: str | None = None,
         capacity: Capacity = WORKER,
         environment: Mapping[str, str] = _NOTHING,
         placement: Placement | None = None,
     ) -> None:
-        super().__init__(scope, id, storage, folder)
+        super().__init__(scope, id, storage, folder, model)
         settings = storage.deployment.settings
+        stepwise = model is not None and settings.code_rollout != "at_once"
         variables = _environment(folder, storage) | _QUIET_LIBRARIES | {**environment}
         if settings.emulator:
             self.function = lambda_.Function(
@@ -193,6 +197,7 @@ class ImageFunction(EvergreenFunction):
                     build_args=settings.image_arguments,
                 ),
                 environment=variables,
+                current_version_options=_KEPT if stepwise else None,
                 **_placed(placement),
                 **self.common(storage, capacity),
             )
@@ -264,7 +269,13 @@ def _environment(folder: str, storage: StorageStack) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": folder,
         # It would look for them in the metadata of every package, at each cold start.
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
-    }
+    } | trusted_environment(storage)
+
+
+def trusted_environment(storage: StorageStack) -> dict[str, str]:
+    """Return the variable with the types that models may load, if there are any."""
+    types = storage.deployment.settings.trusted_types
+    return {"EVERGREEN_TRUSTED_TYPES": " ".join(types)} if types else {}
 
 
 _KEPT = lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN)

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from cdk.constructs import access
 from cdk.constructs.building.assets import ROOT
+from cdk.constructs.building.functions import trusted_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ class TrainingJob(Construct):
             "DO_NOT_TRACK": "1",
             "MLFLOW_CONFIGURE_LOGGING": "false",  # see the functions' environment
         }
-        self._environment |= tracking.client_environment()
+        self._environment |= tracking.client_environment() | trusted_environment(storage)
         tracking.let_in(self.role)
         self._network = self._join(tracking.placement) if tracking.placement else {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk.capacity import Capacity
 from cdk.constructs import access
-from cdk.constructs.building.functions import PythonFunction
+from cdk.constructs.building.functions import EvergreenFunction, ImageFunction, PythonFunction
 from cdk.constructs.serving.delivery_stream import DeliveryStream
 from cdk.naming import camel_case
 
@@ -75,15 +75,11 @@ class ModelEndpoint(Construct):
                 ("Labels", "labels", "labels"),
             )
         )
-        self.predict = PythonFunction(
-            self,
-            "Predict",
-            storage,
-            folder="predict",
-            layer="inference",
-            model=model,
-            capacity=ENDPOINT,
-            environment={
+        asked: dict[str, Any] = {
+            "folder": "predict",
+            "model": model,
+            "capacity": ENDPOINT,
+            "environment": {
                 "EVERGREEN_MODEL": model,
                 "EVERGREEN_REQUEST_STREAM": self.requests.name,
                 "EVERGREEN_LABEL_STREAM": self.labels.name,
@@ -91,6 +87,13 @@ class ModelEndpoint(Construct):
                 **_kept_about_callers(storage),
                 **_only_key(ground_truth_key),
             },
+        }
+        # ONNX Runtime, scikit-learn and pandas together do not fit a zip. The image of training has
+        # the packages of the same versions as those that the estimator was fitted with.
+        self.predict: EvergreenFunction = (
+            PythonFunction(self, "Predict", storage, layer="inference", **asked)
+            if definition.serving == "onnx"
+            else ImageFunction(self, "Predict", storage, image="training", **asked)
         )
         role = self.predict.role
         if storage.log_secret:

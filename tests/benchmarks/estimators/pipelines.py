@@ -31,7 +31,7 @@ from sklearn import (
     svm,
     tree,
 )
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
@@ -52,6 +52,20 @@ def pipeline(estimator: Any, numbers: Any = None, categories: Any = None) -> Pip
         ]
     )
     return Pipeline([("columns", columns), ("estimator", estimator)])
+
+
+class Ranked(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A transformer of one's own: each number's rank among those of training."""
+
+    def fit(self, values: Any, target: Any = None) -> Ranked:
+        """Keep the numbers."""
+        self.known_ = np.sort(np.asarray(values), axis=0)
+        return self
+
+    def transform(self, values: Any) -> Any:
+        """Return the ranks, from 0 to 1."""
+        each = zip(self.known_.T, np.asarray(values).T, strict=True)
+        return np.stack([np.searchsorted(*pair) for pair in each], axis=1) / len(self.known_)
 
 
 def _imputed(transformer: Any) -> Pipeline:
@@ -161,6 +175,7 @@ _TRANSFORMERS: dict[str, Any] = {
     "SplineTransformer": _imputed(preprocessing.SplineTransformer()),
     "PolynomialFeatures": _imputed(preprocessing.PolynomialFeatures(2)),
     "FunctionTransformer": _imputed(preprocessing.FunctionTransformer(np.abs)),
+    "a transformer of your own": _imputed(Ranked()),
     "PCA": _imputed(decomposition.PCA(2)),
     "TruncatedSVD": _imputed(decomposition.TruncatedSVD(2, random_state=0)),
     "SelectKBest": _imputed(feature_selection.SelectKBest(k=2)),

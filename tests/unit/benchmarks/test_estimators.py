@@ -10,6 +10,7 @@ from tests.benchmarks.estimators.trial import try_pipeline
 
 MISSING = "classification, missing values as they are"
 BOOSTED = "classification, boosted trees of other libraries"
+NUMBERS = "classification, transformer of numbers before LogisticRegression"
 ENCODERS = "classification, encoder of categories before LogisticRegression"
 
 
@@ -19,6 +20,7 @@ ENCODERS = "classification, encoder of categories before LogisticRegression"
         ("classification", "LogisticRegression"),
         ("classification", "LinearDiscriminantAnalysis"),
         ("regression", "Ridge"),
+        (NUMBERS, "a transformer of your own"),
         (MISSING, "HistGradientBoostingClassifier"),
         (MISSING, "RandomForestClassifier"),
         (ENCODERS, "OneHotEncoder, default"),

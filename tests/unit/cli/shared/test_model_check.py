@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from cli.shared import model_check
 from cli.shared.model_check import check_model
-from evergreen.errors import ModelDefinitionError
+from evergreen.errors import BundleError, ModelDefinitionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +45,10 @@ def rows() -> pa.Table:
     return pa.table({"size": size, "ripe": ripe, "timestamp": times})
 
 
-def check(folder: Path, rule: str, training: str = TRAINING) -> Any:
+def check(folder: Path, rule: str, training: str = TRAINING, serving: str = "") -> Any:
     folder = folder / "fruit"
-    folder.mkdir()
-    (folder / "model.toml").write_text(DEFINITION + rule)
+    folder.mkdir(parents=True)
+    (folder / "model.toml").write_text(serving + DEFINITION + rule)
     (folder / "training.py").write_text(training)
     return check_model(folder, rows(), lambda _: None, drift=False)
 
@@ -63,6 +64,26 @@ def test_a_function_of_the_users_is_scored(tmp_path: Path) -> None:
     found = check(tmp_path, 'metric = "training:gain"\ngreater_is_better = true')
     assert (found.metric, found.warnings) == ("gain", ())
     assert found.score > found.naive
+
+
+def test_own_classes_are_served_if_cdk_json_trusts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = TRAINING.replace(
+        "    return LogisticRegression().fit(features, target)",
+        "    return make_pipeline(FunctionTransformer(halved), LogisticRegression()).fit("
+        "features, target)\n\ndef halved(frame):\n    return frame / 2",
+    ).replace(
+        "\ndef train",
+        "from sklearn.pipeline import make_pipeline\nfrom "
+        "sklearn.preprocessing import FunctionTransformer\n\ndef train",
+        1,
+    )
+    with pytest.raises(BundleError, match=r"does not trust evergreen_model_fruit\.halved"):
+        check(tmp_path / "first", "", own, serving='serving = "sklearn"')
+    named = frozenset({"evergreen_model_fruit.halved"})
+    monkeypatch.setattr(model_check, "read_trusted_types", lambda: named)
+    assert check(tmp_path / "second", "", own, serving='serving = "sklearn"').score > 0.5
 
 
 def test_the_drift_check_must_be_able_to_import_the_function(tmp_path: Path) -> None:

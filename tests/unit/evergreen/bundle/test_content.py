@@ -25,12 +25,12 @@ SIGNATURE = Signature(
     target="y",
     features=(TrainedFeature(name="a", type="float", min=-1.5, max=2),),
 )
-BUNDLE = Bundle(version="7", signature=SIGNATURE, onnx=b"onnx")
+BUNDLE = Bundle(version="7", signature=SIGNATURE, model=b"onnx")
 
 
 @given(onnx=st.binary(max_size=50))
 def test_files_give_the_bundle_back(onnx: bytes) -> None:
-    bundle = Bundle(version="7", signature=SIGNATURE, onnx=onnx)
+    bundle = Bundle(version="7", signature=SIGNATURE, model=onnx)
     files = pack(bundle)
     assert unpack(files, digest_of(files), "7") == bundle
 

@@ -94,3 +94,11 @@ def test_nothing_heavy_is_imported_to_serve(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_there_is_no_scikit_learn_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "evergreen.bundle.sklearn_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "skops", None)
+    by_sklearn = bundle().signature.model_copy(update={"serving": "sklearn"})
+    with pytest.raises(BundleError, match=r"there is no skops here\. Keep serving = "):
+        Predictor(Bundle("1", by_sklearn, b"any"))

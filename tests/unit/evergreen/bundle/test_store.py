@@ -24,7 +24,7 @@ BUNDLE = Bundle(
         target="y",
         features=(TrainedFeature(name="a", type="float", min=-1.5, max=2),),
     ),
-    onnx=b"onnx",
+    model=b"onnx",
 )
 
 
@@ -102,7 +102,7 @@ def test_what_is_judged_is_kept_beside_what_serves(
     storage: Storage, pointer: ProductionPointer
 ) -> None:
     assert load_bundles(storage, pointer) == VersionBundles(BUNDLE, BUNDLE)
-    judged = replace(BUNDLE, onnx=b"judged")
+    judged = replace(BUNDLE, model=b"judged")
     uri, sha256 = save_bundle(storage, "m", BUNDLE, judged=judged, serves="fitted on all rows")
     both = pointer.model_copy(update={"bundle_uri": uri, "sha256": sha256})
     assert load_bundle(storage, both) == BUNDLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.sklearn_engine import to_frame
 from evergreen.datasets.schema import to_columns
 from evergreen.errors import BundleError
 from evergreen.model_definition import Feature, ModelDefinition
 from evergreen.training.mlflow_model import own_types, save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import to_features, to_target
+from tests.support import own_transformers as own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +86,19 @@ def saved(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tupl
     save_mlflow_model(estimator, DEFINITION, rows, folder)
     bundle = export_bundle(estimator, DEFINITION, to_columns(DEFINITION, rows), "1")
     return folder, Predictor(bundle)
+
+
+def test_a_class_of_ones_own_comes_with_its_file(tmp_path: Path) -> None:
+    estimator = own.fitted(own.folder_of(tmp_path))
+    rows = own.rows_to_serve()
+    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in rows.items()})
+    save_mlflow_model(estimator, own.DEFINITION, table, tmp_path / "model")
+    assert (tmp_path / "model" / "code" / "evergreen_model_fruit.py").read_text() == own.TRAINING
+    sys.modules.pop("evergreen_model_fruit")
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    asked = to_frame(rows).head(50).astype({"size": "float64", "days": "int64"})
+    expected = estimator.predict(to_frame({name: v[:50] for name, v in rows.items()}))
+    assert list(loaded.predict(asked)) == expected.tolist()
 
 
 def test_it_answers_what_the_api_answers(
@@ -149,5 +165,5 @@ def test_whatever_serves_can_be_saved(estimator: Any) -> None:
 
 def test_what_only_a_pickle_could_keep_is_refused() -> None:
     own = FunctionTransformer(lambda rows: rows * 2)
-    with pytest.raises(BundleError, match=r"without a pickle.*classes of your own"):
+    with pytest.raises(BundleError, match=r"without a pickle.*named functions"):
         own_types(own, "fruit")

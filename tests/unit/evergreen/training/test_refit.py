@@ -210,7 +210,7 @@ def test_without_a_holdout_there_is_one_fit() -> None:
 def noted(task: Task, labels: pa.ChunkedArray) -> tuple[float, float] | None:
     signature = Signature(task=task, target="y", features=(), classes=None)
     bundle = with_label_range(Bundle("1", signature, b"model"), labels)
-    assert (bundle.version, bundle.onnx) == ("1", b"model")
+    assert (bundle.version, bundle.model) == ("1", b"model")
     return bundle.signature.label_range
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.errors import BundleError
-from evergreen.model_definition import Task
+from evergreen.model_definition import Serving, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from evergreen.model_definition import ModelDefinition
 
 ONNX_FILE = "model.onnx"
+SKOPS_FILE = "model.skops"
+CODE_FILE = "training.py"
 SIGNATURE_FILE = "signature.json"
 
 
@@ -48,6 +50,8 @@ class Signature(BaseModel):
     task: Task
     target: str
     features: tuple[TrainedFeature, ...]
+    serving: Serving = "onnx"
+    """What runs the model: ONNX Runtime, or scikit-learn with a file of skops."""
     classes: tuple[str, ...] | None = None
     """Class labels as text, in the model's order; None unless classification."""
     class_type: Literal["string", "integer", "boolean"] = "string"
@@ -76,13 +80,19 @@ class Bundle:
         The registry's version.
     signature
         Inputs, outputs, and their ranges in training.
-    onnx
-        The model, serialised.
+    model
+        The model, serialised: ONNX, or an estimator as skops keeps it.
+    code
+        The ``training.py`` that has the model's own classes and functions; None if it has none.
+    trusted
+        The names of these, where they may be run (:mod:`evergreen.bundle.sklearn_engine`).
     """
 
     version: str
     signature: Signature
-    onnx: bytes
+    model: bytes
+    code: bytes | None = None
+    trusted: frozenset[str] = frozenset()
 
     def check_fits(self, definition: ModelDefinition) -> None:
         """Check that the model takes the rows that ``definition`` describes.
@@ -130,10 +140,19 @@ class VersionBundles:
 
 def pack(bundle: Bundle) -> dict[str, bytes]:
     """Return the files of a bundle by name, without the manifest, which names the version."""
-    return {
-        ONNX_FILE: bundle.onnx,
+    files = {
+        ONNX_FILE if bundle.signature.serving == "onnx" else SKOPS_FILE: bundle.model,
         SIGNATURE_FILE: bundle.signature.model_dump_json(indent=2).encode(),
     }
+    return files if bundle.code is None else {**files, CODE_FILE: bundle.code}
+
+
+def model_file(names: Collection[str]) -> str | None:
+    """Return which of a bundle's files has the model, or None if they are not those of a bundle."""
+    for name, optional in ((ONNX_FILE, set()), (SKOPS_FILE, {CODE_FILE})):
+        if {*names} - optional == {name, SIGNATURE_FILE}:
+            return name
+    return None
 
 
 def unpack(files: Mapping[str, bytes], sha256: str, version: str) -> Bundle:
@@ -151,12 +170,13 @@ def unpack(files: Mapping[str, bytes], sha256: str, version: str) -> Bundle:
     BundleError
         If the files do not match the digest.
     """
-    if files.keys() != {ONNX_FILE, SIGNATURE_FILE} or digest_of(files) != sha256:
+    name = model_file(files)
+    if name is None or digest_of(files) != sha256:
         raise BundleError(
             "the files are not those that training stored", where=version, fix="Train again."
         )
     signature = Signature.model_validate_json(files[SIGNATURE_FILE])
-    return Bundle(version=version, signature=signature, onnx=files[ONNX_FILE])
+    return Bundle(version, signature, files[name], code=files.get(CODE_FILE))
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

@@ -1,25 +1,23 @@
-"""Predictions from a bundle with ONNX Runtime."""
+"""Predictions from a bundle, with ONNX Runtime or with scikit-learn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import onnxruntime
 
 from evergreen.bundle.labels import choose_classes
+from evergreen.bundle.onnx_engine import OnnxEngine
 from evergreen.errors import BundleError, PredictionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from evergreen.bundle.content import Bundle, Signature
     from evergreen.columns import Columns
-
-# A Lambda of 1,769 MB has one virtual CPU. More threads only wait for each other.
-_THREADS = 1
-_FATAL_ONLY = 4  # an error is raised, and the log need not have it too
 
 Label = str | int | bool
 
@@ -40,6 +38,24 @@ class Predictions:
     confidences: list[float] | None
 
 
+class Engine(Protocol):
+    """What runs the model of a bundle; its methods may raise anything."""
+
+    name: str
+
+    def both(self, columns: Columns) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the labels, as text or 0 and 1, and the probabilities, shape (rows, classes)."""
+        ...
+
+    def outputs(self, columns: Columns) -> NDArray[Any]:
+        """Return the labels, as text or 0 and 1, or the numbers, of n rows."""
+        ...
+
+    def probabilities(self, columns: Columns) -> NDArray[Any]:
+        """Return the probability of each class, shape (rows, classes)."""
+        ...
+
+
 class Predictor:
     """A bundle ready to predict; safe to share between threads.
 
@@ -51,34 +67,13 @@ class Predictor:
     Raises
     ------
     BundleError
-        If ONNX Runtime cannot load the model, or its inputs are not those of the signature.
+        If its engine cannot load the model, or may not.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _THREADS
-        options.inter_op_num_threads = _THREADS
-        options.log_severity_level = _FATAL_ONLY
-        try:
-            self._session = onnxruntime.InferenceSession(
-                bundle.onnx, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime has no base class for its errors
-            raise BundleError(
-                f"ONNX Runtime cannot load it: {error}", where=bundle.version
-            ) from error
+        self._engine = _engine(bundle)
         self.signature = bundle.signature
         self._version = bundle.version
-        self._names = [feature.name for feature in self.signature.features]
-        taken = {node.name for node in self._session.get_inputs()}
-        # ONNX may drop a feature that no tree uses. An input without a feature gets no value.
-        if not taken <= set(self._names):
-            raise BundleError(
-                f"model.onnx takes {sorted(taken)}, the signature has {self._names}",
-                where=bundle.version,
-            )
-        self._fed = [name for name in self._names if name in taken]
-        self._outputs = [node.name for node in self._session.get_outputs()]
         self._labels = _labels(bundle)
         self._closed = closed_categories(self.signature)
 
@@ -94,16 +89,17 @@ class Predictor:
         Raises
         ------
         PredictionError
-            If a row has a category that this version does not take, or ONNX Runtime cannot predict.
+            If a row has a category that this version does not take, or its engine cannot predict.
         """
-        wanted = self._outputs[: 2 if self.signature.probabilities else 1]
-        results = self._run(columns, wanted)
         if self._labels is None:
-            return Predictions(np.asarray(results[0], dtype=np.float64).ravel().tolist(), None)
+            numbers = self._asked(self._engine.outputs, columns)
+            return Predictions(np.asarray(numbers, dtype=np.float64).ravel().tolist(), None)
         if not self.signature.probabilities:
-            return Predictions([self._labels[str(label)] for label in results[0].tolist()], None)
-        probabilities = _in_range(results[1])
-        chosen = self._chosen(results[0], probabilities)
+            said = self._asked(self._engine.outputs, columns)
+            return Predictions([self._labels[str(label)] for label in said.tolist()], None)
+        said, found = self._asked(self._engine.both, columns)
+        probabilities = _in_range(found)
+        chosen = self._chosen(said, probabilities)
         labels = list(self._labels.values())
         confidences = probabilities[np.arange(len(chosen)), chosen]
         return Predictions([labels[index] for index in chosen.tolist()], confidences.tolist())
@@ -125,9 +121,9 @@ class Predictor:
         """
         if not self.signature.probabilities:
             return None
-        return _in_range(self._run(columns, self._outputs[1:2])[0])
+        return _in_range(self._asked(self._engine.probabilities, columns))
 
-    def _run(self, columns: Columns, wanted: list[str]) -> list[NDArray[Any]]:
+    def _asked[T](self, engine: Callable[[Columns], T], columns: Columns) -> T:
         for name, known in self._closed.items():
             if strange := set(columns[name].tolist()) - known:
                 raise PredictionError(
@@ -136,14 +132,12 @@ class Predictor:
                     where=self._version,
                     fix="Encode with handle_unknown='ignore' in training.py, and train again.",
                 )
-        feed = {name: columns[name].reshape(-1, 1) for name in self._fed}
         try:
-            results: list[NDArray[Any]] = self._session.run(wanted, feed)
-        except Exception as error:  # ONNX Runtime has no base class for its errors
+            return engine(columns)
+        except Exception as error:  # whatever a library or the user's code raises
             raise PredictionError(
-                f"ONNX Runtime cannot predict: {error}", where=self._version
+                f"{self._engine.name} cannot predict: {error}", where=self._version
             ) from error
-        return results
 
     def _chosen(self, said: NDArray[Any], probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the index of each row's class."""
@@ -151,6 +145,20 @@ class Predictor:
             return choose_classes(probabilities, self.signature.threshold)
         places = {label: index for index, label in enumerate(self._labels or {})}
         return np.array([places[str(label)] for label in said.tolist()], dtype=np.intp)
+
+
+def _engine(bundle: Bundle) -> Engine:
+    if bundle.signature.serving == "onnx":
+        return OnnxEngine(bundle)
+    try:
+        from evergreen.bundle.sklearn_engine import SklearnEngine  # noqa: PLC0415 - seconds
+    except ModuleNotFoundError as error:
+        raise BundleError(
+            f"scikit-learn serves it, and there is no {error.name} here",
+            where=bundle.version,
+            fix='Keep serving = "sklearn" in model.toml until a version for ONNX is in production.',
+        ) from error
+    return SklearnEngine(bundle)
 
 
 def closed_categories(signature: Signature) -> dict[str, frozenset[str]]:
@@ -168,7 +176,7 @@ def _in_range(probabilities: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _labels(bundle: Bundle) -> dict[str, Label] | None:
-    """Map the class labels of ONNX to the labels in an answer, in the model's order."""
+    """Map the class labels of an engine to the labels in an answer, in the model's order."""
     signature = bundle.signature
     if signature.task != "classification":
         return None
@@ -177,6 +185,6 @@ def _labels(bundle: Bundle) -> dict[str, Label] | None:
     if signature.class_type == "integer":
         return {label: int(label) for label in signature.classes}
     if signature.class_type == "boolean":
-        # ONNX has no boolean labels; they come as 0 and 1.
+        # ONNX has no boolean labels; they come as 0 and 1, from either engine.
         return {"0": False, "1": True}
     return {label: label for label in signature.classes}

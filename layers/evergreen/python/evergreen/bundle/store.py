@@ -1,10 +1,11 @@
 """The bundle store: the artefact that serves, as files with a SHA-256 each, without pickle.
 
 A bundle has three files at ``bundles/<model>/<version>/``: ``model.onnx``, ``signature.json`` and
-``manifest.json``. If the model that serves is not the one that is compared
-(:mod:`evergreen.training.refit`), the folder ``judged/`` has the first two files of the latter. The
-manifest has the hashes of all the others. The production pointer has the hash of the manifest, so
-one hash verifies all files.
+``manifest.json``. One that scikit-learn serves has ``model.skops`` for the first, and the
+``training.py`` of its own classes if it has any. If the model that serves is not the one that is
+compared (:mod:`evergreen.training.refit`), the folder ``judged/`` has the files of the latter but
+the manifest. The manifest has the hashes of all the others. The production pointer has the hash of
+the manifest, so one hash verifies all files.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evergreen.bundle.content import (
-    ONNX_FILE,
+    CODE_FILE,
     SIGNATURE_FILE,
     Bundle,
     Signature,
     VersionBundles,
+    model_file,
     pack,
     sha256_of,
 )
@@ -101,8 +103,17 @@ def _put_files(storage: Storage, key: str, bundle: Bundle) -> dict[str, str]:
     return {name: sha256_of(body) for name, body in files.items()}
 
 
-def load_bundle(storage: Objects, pointer: ProductionPointer | ShadowSlot) -> Bundle:
+def load_bundle(
+    storage: Objects,
+    pointer: ProductionPointer | ShadowSlot,
+    trusted: frozenset[str] = frozenset(),
+) -> Bundle:
     """Read the bundle that a pointer names, verifying the hash of every file.
+
+    Parameters
+    ----------
+    trusted
+        The deployment's ``trusted_types``: names of the model's own that may be run.
 
     Raises
     ------
@@ -110,11 +121,15 @@ def load_bundle(storage: Objects, pointer: ProductionPointer | ShadowSlot) -> Bu
         If the bundle is in another bucket, incomplete, altered, or of another version.
     """
     key, manifest = _manifest_of(storage, pointer)
-    return _bundle(storage, key, manifest.version, manifest.files)
+    return _bundle(storage, key, manifest.version, manifest.files, trusted)
 
 
-def load_bundles(storage: Objects, pointer: ProductionPointer) -> VersionBundles:
+def load_bundles(
+    storage: Objects, pointer: ProductionPointer, trusted: frozenset[str] = frozenset()
+) -> VersionBundles:
     """Read what serves and what is compared of the version that a pointer names.
+
+    The parameters are those of :func:`load_bundle`.
 
     Raises
     ------
@@ -122,10 +137,10 @@ def load_bundles(storage: Objects, pointer: ProductionPointer) -> VersionBundles
         As :func:`load_bundle` does, for either.
     """
     key, manifest = _manifest_of(storage, pointer)
-    serving = _bundle(storage, key, manifest.version, manifest.files)
+    serving = _bundle(storage, key, manifest.version, manifest.files, trusted)
     if manifest.judged is None:
         return VersionBundles(serving, serving, manifest.serves)
-    judged = _bundle(storage, key + _JUDGED, manifest.version, manifest.judged)
+    judged = _bundle(storage, key + _JUDGED, manifest.version, manifest.judged, trusted)
     return VersionBundles(serving, judged, manifest.serves)
 
 
@@ -178,7 +193,7 @@ def _manifest_of(
     except ValueError as error:  # pydantic's errors are ValueErrors too
         raise BundleError(f"not readable: {error}", where=key) from error
     complete = all(
-        files.keys() == {ONNX_FILE, SIGNATURE_FILE}
+        model_file(files) is not None
         for files in (manifest.files, manifest.judged)
         if files is not None
     )
@@ -187,11 +202,18 @@ def _manifest_of(
     return key, manifest
 
 
-def _bundle(storage: Objects, key: str, version: str, files: Mapping[str, str]) -> Bundle:
+def _bundle(
+    storage: Objects, key: str, version: str, files: Mapping[str, str], trusted: frozenset[str]
+) -> Bundle:
+    found = {name: _verified(storage, key + name, sha256) for name, sha256 in files.items()}
+    name = model_file(found)
+    assert name is not None  # the manifest was checked
     return Bundle(
         version=version,
-        signature=_signature(key, _verified(storage, key + SIGNATURE_FILE, files[SIGNATURE_FILE])),
-        onnx=_verified(storage, key + ONNX_FILE, files[ONNX_FILE]),
+        signature=_signature(key, found[SIGNATURE_FILE]),
+        model=found[name],
+        code=found.get(CODE_FILE),
+        trusted=trusted,
     )
 
 

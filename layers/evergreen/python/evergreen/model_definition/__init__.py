@@ -9,7 +9,7 @@ from here, so importing this package loads nothing but pydantic.
 from __future__ import annotations
 
 from evergreen.model_definition.base import Name, Period, Strict
-from evergreen.model_definition.definition import LOG_COLUMNS, ModelDefinition, Task
+from evergreen.model_definition.definition import LOG_COLUMNS, ModelDefinition, Serving, Task
 from evergreen.model_definition.drift import Drift, Schedule
 from evergreen.model_definition.evaluation import Evaluation, more_is_better
 from evergreen.model_definition.features import Feature, FeatureType
@@ -42,6 +42,7 @@ __all__ = [
     "Retraining",
     "Rollback",
     "Schedule",
+    "Serving",
     "Shadow",
     "Strict",
     "Task",

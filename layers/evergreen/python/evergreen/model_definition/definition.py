@@ -37,6 +37,7 @@ _UNFIT = re.compile(r'["\\\x00-\x1f]')
 """Characters that JSON escapes: the encoder of the request log takes no name with them."""
 
 Task = Literal["classification", "regression", "time_series"]
+Serving = Literal["onnx", "sklearn"]
 
 
 class ModelDefinition(Strict):
@@ -50,6 +51,10 @@ class ModelDefinition(Strict):
     resampled when two models are compared."""
     target: str = Field(min_length=1)
     """Name of the column that the model predicts, in the data that it is trained on."""
+    serving: Serving = "onnx"
+    """What runs the model: ``onnx``, a conversion that a small function serves in a fraction of a
+    millisecond; ``sklearn``, the estimator itself, kept by skops, in a larger function with
+    scikit-learn, for what ONNX cannot hold. ``docs/estimators.md`` says what that is."""
     features: dict[str, Feature] = Field(min_length=1)
     """Inputs of the model by name, in the order in which the model takes them. A name may have any
     characters but double quotes, backslashes and control characters."""

@@ -33,7 +33,7 @@ class DefinitionChange:
         Features of another type, with the type before.
     required
         Those of ``added`` that every request must have.
-    target, task, metric
+    target, task, metric, serving
         What was before, where it is another one now.
     """
 
@@ -46,11 +46,11 @@ class DefinitionChange:
     target: str | None = None
     task: str | None = None
     metric: str | None = None
+    serving: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(
-            self.added or self.dropped or self.retyped or self.target or self.task or self.metric
-        )
+        named = (self.target, self.task, self.metric, self.serving)
+        return bool(self.added or self.dropped or self.retyped or any(named))
 
 
 def find_change(
@@ -80,6 +80,7 @@ def find_change(
         target=signature.target if signature.target != definition.target else None,
         task=signature.task if signature.task != definition.task else None,
         metric=metric if metric not in {None, definition.metric} else None,
+        serving=signature.serving if signature.serving != definition.serving else None,
     )
 
 
@@ -101,6 +102,17 @@ def plan_of(change: DefinitionChange, definition: ModelDefinition) -> list[str]:
             f"From the next drift check and the next comparison on, {definition.metric} decides, "
             f"for version {change.version} too: its answers on its holdout are kept. The "
             f"figures and decisions before are of {change.metric}."
+        )
+    if change.serving == "sklearn":
+        plan.append(
+            f"Version {change.version} is served by scikit-learn, and the model's function will "
+            "not have that any more: it answers 503 until another version is promoted. To change "
+            "without a gap, make a model of another name."
+        )
+    elif change.serving:
+        plan.append(
+            "The model's function becomes a container image with scikit-learn, which serves "
+            f"version {change.version} too. The next version is the estimator itself."
         )
     if not (change.added or change.dropped or change.retyped or change.target or change.task):
         return plan

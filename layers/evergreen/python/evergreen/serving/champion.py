@@ -58,6 +58,8 @@ class ModelServer:
         Where the pointer and the bundles are.
     record
         Receives the metrics of health, version, load times and load failures.
+    trusted
+        The deployment's ``trusted_types``, for what scikit-learn serves.
     poll_seconds
         How long a pointer that was read stays in use before it is read again.
     seconds
@@ -71,6 +73,7 @@ class ModelServer:
         storage: Objects,
         record: RecordMetric,
         *,
+        trusted: frozenset[str] = frozenset(),
         poll_seconds: float = POINTER_POLL_SECONDS,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,6 +81,7 @@ class ModelServer:
         self._production = production
         self._storage = storage
         self._record = record
+        self._trusted = trusted
         self._poll_seconds = poll_seconds
         self._seconds = seconds
         self._champion: Champion | None = None
@@ -151,7 +155,7 @@ class ModelServer:
 
     def _load(self, pointer: ProductionPointer) -> Champion:
         started = self._seconds()
-        bundle = load_bundle(self._storage, pointer)
+        bundle = load_bundle(self._storage, pointer, self._trusted)
         definition = served_definition(self._definition, bundle.signature)
         champion = Champion(
             pointer=pointer,

@@ -62,7 +62,7 @@ class BundleFolder:
             raise PointerError(
                 "there is no bundle here",
                 where=str(file),
-                fix="Name the folder that has manifest.json, model.onnx and signature.json.",
+                fix="Name the folder that has manifest.json and the files that it names.",
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PointerError("not a manifest of a bundle", where=str(file)) from error

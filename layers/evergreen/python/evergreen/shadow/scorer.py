@@ -85,6 +85,8 @@ class ShadowScorer:
         Where the bundles are.
     record
         Records the number of rows that were scored, and that were not.
+    trusted
+        The deployment's ``trusted_types``, for what scikit-learn serves.
     seconds
         A monotonic clock, for tests.
     """
@@ -95,8 +97,10 @@ class ShadowScorer:
         storage: Objects,
         record: RecordMetric,
         *,
+        trusted: frozenset[str] = frozenset(),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._trusted = trusted
         self._definition = definition
         self._storage = storage
         self._record = record
@@ -182,7 +186,7 @@ class ShadowScorer:
         return ShadowScore(slot, "scored", *found)
 
     def _load(self, slot: ShadowSlot, served: ModelDefinition) -> Predictor:
-        bundle = load_bundle(self._storage, slot)
+        bundle = load_bundle(self._storage, slot, self._trusted)
         bundle.check_fits(served)
         return Predictor(bundle)
 

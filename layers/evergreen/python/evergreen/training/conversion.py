@@ -91,6 +91,10 @@ def without_decision(estimator: Any, where: str) -> Decided:  # noqa: ANN401 - n
     return Decided(inner, float(threshold))
 
 
+BY_SKLEARN = 'serving = "sklearn" in model.toml'
+"""What a user writes where ONNX cannot hold an estimator."""
+
+
 def to_onnx(estimator: Any, definition: ModelDefinition) -> bytes:  # noqa: ANN401 - no types
     """Convert a fitted estimator; its inputs are the features by name, of shape (rows, 1) each.
 
@@ -131,7 +135,8 @@ def _advice(estimator: Any, definition: ModelDefinition) -> str:  # noqa: ANN401
         )
     return (
         "docs/estimators.md lists what can be converted. The usual causes are a "
-        "FunctionTransformer or a class of your own, which ONNX cannot hold."
+        f"FunctionTransformer or a class of your own, which ONNX cannot hold: {BY_SKLEARN} serves "
+        "them."
     )
 
 

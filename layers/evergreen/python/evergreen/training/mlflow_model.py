@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import FLAVOR_NAME
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
+from evergreen.bundle.sklearn_engine import OWN_MODULE
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
 from evergreen.errors import BundleError
@@ -46,6 +50,29 @@ def save_mlflow_model(
     BundleError
         If skops cannot keep it.
     """
+    with tempfile.TemporaryDirectory() as scratch:
+        _save(estimator, definition, rows, folder, _own_file(definition, Path(scratch)))
+    model = Model.load(str(folder))
+    model.flavors[FLAVOR_NAME]["loader_module"] = Path(evergreen_pyfunc.__file__).stem
+    model.save(str(folder / "MLmodel"))
+
+
+def _own_file(definition: ModelDefinition, scratch: Path) -> list[str]:
+    """Return a copy of ``training.py`` with the name as which the estimator's types know it."""
+    name = OWN_MODULE + definition.name
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if definition.serving == "onnx" or file is None:
+        return []
+    return [shutil.copyfile(file, scratch / f"{name}.py").as_posix()]
+
+
+def _save(
+    estimator: BaseEstimator,
+    definition: ModelDefinition,
+    rows: pa.Table,
+    folder: Path,
+    own: list[str],
+) -> None:
     # Requirements are named, not inferred: inferring them loads the model in a new process.
     mlflow.sklearn.save_model(
         estimator,
@@ -55,11 +82,8 @@ def save_mlflow_model(
         pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
         signature=signature_of(definition, estimator),
         input_example=typical_row(definition, rows),
-        code_paths=[evergreen_pyfunc.__file__],
+        code_paths=[evergreen_pyfunc.__file__, *own],
     )
-    model = Model.load(str(folder))
-    model.flavors[FLAVOR_NAME]["loader_module"] = Path(evergreen_pyfunc.__file__).stem
-    model.save(str(folder / "MLmodel"))
 
 
 def own_types(estimator: BaseEstimator, where: str) -> list[str]:
@@ -82,7 +106,7 @@ def own_types(estimator: BaseEstimator, where: str) -> list[str]:
         raise BundleError(
             f"{type(estimator).__name__} cannot be saved without a pickle: {error}",
             where=where,
-            fix="Return an estimator without functions and classes of your own.",
+            fix="Use named functions and classes at the top level of training.py, no lambda.",
         ) from error
     return types
 

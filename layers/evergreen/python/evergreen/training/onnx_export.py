@@ -1,4 +1,4 @@
-"""ONNX export: from a fitted scikit-learn estimator to a bundle that provably says the same."""
+"""Export: from a fitted scikit-learn estimator to a bundle that provably says the same."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from evergreen.bundle.content import Bundle, Signature, TrainedFeature
 from evergreen.bundle.labels import choose_classes, near_tie
 from evergreen.bundle.predictor import Predictor
 from evergreen.errors import BundleError, PredictionError
-from evergreen.training.conversion import Decided, to_onnx, without_decision
+from evergreen.training.conversion import BY_SKLEARN, Decided, to_onnx, without_decision
 from evergreen.training.probes import Probe, probes
+from evergreen.training.skops_export import Serialised, to_skops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +55,9 @@ class _Differences:
 def export_bundle(
     estimator: BaseEstimator, definition: ModelDefinition, columns: Columns, version: str
 ) -> Bundle:
-    """Convert a fitted estimator to ONNX and prove that it predicts the same.
+    """Make the bundle of a fitted estimator and prove that it predicts the same.
+
+    The estimator is converted to ONNX, or with ``serving = "sklearn"`` kept by skops.
 
     They are compared on ``columns``, and on the rows of :func:`evergreen.training.probes.probes`,
     which the definition allows though training need not have seen them. If the estimator fails on a
@@ -84,11 +87,13 @@ def export_bundle(
     expected = np.asarray(estimator.predict(frame)).ravel()
     numeric = classes is None and np.isfinite(expected).all()
     probable = classes is not None and hasattr(decided.estimator, "predict_proba")
+    made = _serialised(decided.estimator, definition)
     bundle = Bundle(
         version=version,
         signature=Signature(
             task=definition.task,
             target=definition.target,
+            serving=definition.serving,
             features=tuple(_trained(definition, name, columns) for name in definition.features),
             classes=classes,
             class_type=class_type,
@@ -97,19 +102,28 @@ def export_bundle(
             threshold=decided.threshold,
             output_range=(float(expected.min()), float(expected.max())) if numeric else None,
         ),
-        onnx=to_onnx(decided.estimator, definition),
+        model=made.model,
+        code=made.code,
+        trusted=made.types,
     )
     found = _compare(estimator, decided, Predictor(bundle), columns)
     _require_few(found.outputs, "outputs", definition)
     _require_few(found.probabilities, "probabilities", definition)
     closed = set()
-    for probe in probes(definition, columns, bundle.onnx):
+    turns = bundle.model if definition.serving == "onnx" else None
+    for probe in probes(definition, columns, turns):
         closed |= _probe(estimator, decided, bundle, probe, definition)
     features = tuple(
         item.model_copy(update={"closed": item.name in closed})
         for item in bundle.signature.features
     )
     return replace(bundle, signature=bundle.signature.model_copy(update={"features": features}))
+
+
+def _serialised(estimator: BaseEstimator, definition: ModelDefinition) -> Serialised:
+    if definition.serving == "sklearn":
+        return to_skops(estimator, definition.name)
+    return Serialised(to_onnx(estimator, definition), None, frozenset())
 
 
 def _by_scores(estimator: Any, decided: Decided, frame: pd.DataFrame) -> bool:  # noqa: ANN401
@@ -235,7 +249,8 @@ def _differ(
         fix=(
             "Use transformers and estimators that skl2onnx converts exactly. The usual cause "
             "is arithmetic before trees: a value rounded at 32 bits falls on the other side "
-            "of a threshold. Trees need no scaling; pass numbers through."
+            "of a threshold. Trees need no scaling; pass numbers through. Or serve the estimator "
+            f"itself: {BY_SKLEARN}."
         ),
     )
 

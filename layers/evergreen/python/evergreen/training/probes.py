@@ -60,7 +60,7 @@ class Probe:
             yield name, {key: values[mask] for key, values in self.columns.items()}
 
 
-def probes(definition: ModelDefinition, columns: Columns, model: bytes) -> list[Probe]:
+def probes(definition: ModelDefinition, columns: Columns, model: bytes | None) -> list[Probe]:
     """Return the probes of a model; kinds without a row are left out.
 
     Missing values in each nullable feature and in all of them; a category that training never saw;
@@ -74,13 +74,13 @@ def probes(definition: ModelDefinition, columns: Columns, model: bytes) -> list[
     columns
         The rows trained on; there is at least one.
     model
-        The converted model, whose trees give their thresholds.
+        The converted model, whose trees give their thresholds; None if there is none.
     """
     rows = len(next(iter(columns.values())))
     each = int(np.clip(_ROWS // len(definition.features), _FEWEST, _MOST))
     base = np.unique(np.linspace(0, rows - 1, each, dtype=np.int64))
     chosen = {name: values[base] for name, values in columns.items()}
-    turns = _thresholds(model)
+    turns = np.array([], np.float32) if model is None else _thresholds(model)
     found = [
         _missing(definition, chosen),
         _varied(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sklearn
 
 from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.sklearn_engine import require_trusted_types
 from evergreen.datasets.holdout_predictions import to_holdout_file
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
@@ -49,6 +50,7 @@ def train(
     *,
     registry: Registry,
     clock: Clock,
+    trusted: frozenset[str] = frozenset(),
 ) -> TrainedRun:
     """Fit a challenger and store all its parts in one MLflow run.
 
@@ -71,6 +73,9 @@ def train(
         Where the run goes.
     clock
         Gives the time of the metrics.
+    trusted
+        The deployment's ``trusted_types``: with ``serving = "sklearn"``, the model's own classes
+        and functions that it may load.
 
     Raises
     ------
@@ -83,6 +88,9 @@ def train(
     run_id = registry.start_run(definition.name, manifest.dataset_id, about)
     try:
         fitted = fit_bundles(definition, trainer, table, run_id)
+        for bundle in (fitted.bundles.serving, fitted.bundles.judged):
+            # So far it trusts what it was made of. What serves will have to be trusted too.
+            require_trusted_types(bundle, trusted, definition.name)
         registry.log_params(run_id, _parameters(fitted, manifest))
         judged, training = fitted.bundles.judged, rows_of(table, TRAIN)
         metrics = {
@@ -121,12 +129,13 @@ def train_challenger(
     storage: Storage,
     registry: Registry,
     clock: Clock,
+    trusted: frozenset[str] = frozenset(),
 ) -> Challenger:
     """Train a challenger and register it: :func:`train`, then :func:`register_challenger`.
 
     Parameters
     ----------
-    definition, folder, manifest, table, registry, clock
+    definition, folder, manifest, table, registry, clock, trusted
         As for :func:`train`.
     storage
         The data bucket, for the bundle.
@@ -136,7 +145,9 @@ def train_challenger(
     ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
         From both functions.
     """
-    trained = train(definition, folder, manifest, table, registry=registry, clock=clock)
+    trained = train(
+        definition, folder, manifest, table, registry=registry, clock=clock, trusted=trusted
+    )
     return register_challenger(
         definition.name,
         trained.run_id,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from evergreen.bundle.sklearn_engine import OWN_MODULE, to_frame
 from evergreen.datasets.schema import TIMESTAMP, to_columns
 from evergreen.datasets.splitting import TRAIN, rows_of
 from evergreen.errors import ModelDefinitionError, NotEnoughDataError
@@ -54,10 +56,11 @@ def load_trainer(folder: Path) -> Trainer:
         raise ModelDefinitionError(
             "file not found", where=str(file), fix="Write train(features, target) there."
         )
-    spec = importlib.util.spec_from_file_location(f"evergreen_model_{folder.name}", file)
+    spec = importlib.util.spec_from_file_location(OWN_MODULE + folder.name, file)
     if spec is None or spec.loader is None:
         raise ModelDefinitionError("not a Python file", where=str(file))
-    module = importlib.util.module_from_spec(spec)
+    # Importable by name, because skops and MLflow look for the classes of a transformer there.
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's file raises
@@ -108,10 +111,7 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
 
 def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
     """Return the features for an estimator: numbers as float32, categories as object."""
-    columns = to_columns(definition, table)
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
-    )
+    return to_frame(to_columns(definition, table))
 
 
 def to_target(definition: ModelDefinition, table: pa.Table) -> pd.Series:
