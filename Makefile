@@ -11,7 +11,6 @@ state := .evergreen
 bootstrap := $(state)/bootstrap
 uv := $(bootstrap)/bin/uv
 bin := .venv/bin
-export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
 # Waiting OpenMP threads must sleep: on two cores, threads that spin slow each other down.
 export OMP_WAIT_POLICY := PASSIVE

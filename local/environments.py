@@ -42,12 +42,17 @@ class PythonEnvironment:
         Folders of packages of ours that are installed in addition to the lock.
     models
         Whether it also has the packages that models bring.
+    compiled
+        Whether all its modules are compiled when it is installed. A function cannot write beside
+        its interpreter, so each cold start would compile them again. Elsewhere the first import
+        compiles what it needs, and most modules are never imported.
     """
 
     name: str
     purpose: str
     packages: tuple[str, ...] = ()
     models: bool = False
+    compiled: bool = False
 
 
 ENVIRONMENTS = (
@@ -60,9 +65,9 @@ ENVIRONMENTS = (
         ),
     ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
-    PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime"),
-    PythonEnvironment("training", "the training image's environment", models=True),
-    PythonEnvironment("drift", "the drift image's environment"),
+    PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime", compiled=True),
+    PythonEnvironment("training", "the training image's environment", models=True, compiled=True),
+    PythonEnvironment("drift", "the drift image's environment", compiled=True),
 )
 
 
@@ -133,7 +138,7 @@ def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO
     locks = [str(lock) for lock in _locks(paths, environment)]
 
     def uv(*arguments: str) -> None:
-        _uv(environment.name, arguments, paths.root, log)
+        _uv(environment, arguments, paths.root, log)
 
     uv("venv", "--allow-existing", "--python", sys.executable, str(folder))
     uv("pip", "sync", "--require-hashes", "--python", python, *locks)
@@ -150,9 +155,12 @@ def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO
         uv("pip", "install", "--no-deps", "--offline", "--reinstall", "--python", python, *built)
 
 
-def _uv(name: str, arguments: tuple[str, ...], folder: Path, log: IO[bytes]) -> None:
+def _uv(
+    environment: PythonEnvironment, arguments: tuple[str, ...], folder: Path, log: IO[bytes]
+) -> None:
+    compiled = f"UV_COMPILE_BYTECODE={int(environment.compiled)}"
     command = [
-        *("/usr/bin/env", "UV_COMPILE_BYTECODE=1", "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1"),
+        *("/usr/bin/env", compiled, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1"),
         *(find_uv_bin(), *arguments),
     ]
     log.write(f"$ uv {' '.join(arguments)}\n".encode())
@@ -164,7 +172,7 @@ def _uv(name: str, arguments: tuple[str, ...], folder: Path, log: IO[bytes]) -> 
         file = Path(log.name)
         raise EnvironmentBuildError(
             f"`uv {' '.join(arguments[:2])}` failed; the end of its log:\n{tail(file)}\n",
-            where=f"environment {name}",
+            where=f"environment {environment.name}",
             fix=f"The whole log: {file}. Remove the cause and run the command again",
         )
 
