@@ -29,6 +29,10 @@ _WORTH_TRYING_AGAIN = [
     # The function could not reach a service. Every step may run twice, so it is tried again.
     *("ConnectTimeoutError", "EndpointConnectionError", "ReadTimeoutError", "RegistryError"),
 ]
+_AWAY = "RegistryUnavailableError"
+OUTAGE = Duration.minutes(30)
+"""How long a state waits for an MLflow server that is away. The waiting costs nothing."""
+_PAUSE = Duration.seconds(30)
 
 
 class States:
@@ -64,7 +68,8 @@ class States:
     ) -> tasks.LambdaInvoke:
         """Call a function; its answer replaces the object or goes to ``result_path``.
 
-        By default it retries Lambda's own failures and errors that may be temporary.
+        It retries Lambda's own failures and errors that may be temporary, and waits for an MLflow
+        server that is away.
         """
         call = tasks.LambdaInvoke(
             self.scope,
@@ -74,6 +79,12 @@ class States:
             payload_response_only=True,
             result_path=result_path,
             task_timeout=_TASK_TIMEOUT,
+        )
+        call.add_retry(
+            errors=[_AWAY],
+            max_attempts=int(OUTAGE.to_seconds() / _PAUSE.to_seconds()),
+            interval=_PAUSE,
+            backoff_rate=1,
         )
         call.add_retry(
             errors=_WORTH_TRYING_AGAIN,

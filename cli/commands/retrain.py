@@ -71,7 +71,7 @@ def follow(target: Target, execution: str) -> dict[str, Any]:
     """Show each state of an execution while it runs, and return the execution's result."""
     try:
         with Steps() as steps:
-            entered = executions.states(target, execution)
+            entered = executions.states(target, execution, steps.note)
             state = next(entered, None)
             while state:
                 with steps.step(state, state):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from evergreen.errors import EvergreenError
 from evergreen.release import executions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cli.shared.target import Target
 
 EXECUTION_POLL_SECONDS = 1.0
+AWAY = "RegistryUnavailableError"
 _SHOWN = ("TaskStateEntered", "WaitStateEntered", "FailStateEntered", "SucceedStateEntered")
 
 
@@ -64,23 +66,41 @@ def is_execution_running(target: Target, execution: str) -> bool:
     return executions.is_running(target.client("stepfunctions"), execution)
 
 
-def states(target: Target, execution: str) -> Iterator[str]:
+def states(target: Target, execution: str, waits: Callable[[str], None]) -> Iterator[str]:
     """Yield the name of each state when it is entered, until the execution ends.
 
     Choice and Pass states take no time and are left out.
+
+    Parameters
+    ----------
+    waits
+        Is told of each try of a state that found a service away: since when, and what it said.
+        The state machine tries again.
     """
     client = target.client("stepfunctions")
-    seen = 0
+    seen, away = 0, ""
     while True:
         running = is_execution_running(target, execution)
         pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
         for event in [event for page in pages for event in page["events"]][seen:]:
             seen += 1
             if event["type"] in _SHOWN:
+                away = ""
                 yield str(event["stateEnteredEventDetails"]["name"])
+            if cause := _unavailable(event):
+                away = away or f"{event['timestamp'].astimezone(UTC):%H:%M:%S} UTC"
+                waits(f"since {away}: {cause}")
         if not running:
             return
         time.sleep(EXECUTION_POLL_SECONDS)
+
+
+def _unavailable(event: dict[str, Any]) -> str | None:
+    """Return what a failed try said of a service that was away."""
+    for name, details in event.items():
+        if name.endswith("FailedEventDetails") and details.get("error") == AWAY:
+            return message_of(details.get("cause"))
+    return None
 
 
 def execution_result(target: Target, execution: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.registry.bucket import BucketTracking
-from evergreen.registry.client import mlflow_client
+from evergreen.registry.client import mlflow_client, require_answer
 from evergreen.registry.writer import Registry
 from functions.shared.clients import aws_client, storage
 
@@ -30,11 +30,19 @@ class SignIn(BaseModel):
 
 
 def open_registry(settings: Settings) -> Registry:
-    """Return the registry that the function's environment names."""
+    """Return the registry that the function's environment names.
+
+    Raises
+    ------
+    RegistryUnavailableError
+        If it is an MLflow server that does not answer now.
+    """
     if settings.tracking_uri is None:
         return Registry(BucketTracking(storage(settings.bucket, LONG), utc_now))
-    client = tracking_client(settings.tracking_uri, settings.tracking_secret)
     managed = settings.tracking_uri.startswith("arn:")
+    if not managed:
+        require_answer(settings.tracking_uri)
+    client = tracking_client(settings.tracking_uri, settings.tracking_secret)
     return Registry(client, settings.bucket if managed else None)
 
 

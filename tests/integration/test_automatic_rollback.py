@@ -263,7 +263,9 @@ def test_a_retraining_by_hand_is_followed_to_its_end(
     assert result["output"]["error"]["Error"] == "NotEnoughDataError"
     started = evergreen("retrain", MODEL)["execution"]
     assert ":execution:" in started
-    entered = list(executions.states(deployed, started))
+    waited: list[str] = []
+    entered = list(executions.states(deployed, started, waited.append))
+    assert waited == []
     assert "Build the dataset" in entered
     assert entered[-1] == "Wait for more data"
     assert not executions.is_execution_running(deployed, started)

@@ -13,7 +13,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 
 from cdk.constructs.querying.query_states import QUERY_SECONDS, QueryStates
-from cdk.constructs.states import ALL, States
+from cdk.constructs.states import ALL, OUTAGE, States
 from evergreen.events import EventType
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def overall_timeout(
             shadows.append(model.shadow.max_wait)
         if on_sagemaker and model.retraining.compute == "sagemaker":
             jobs.append(model.retraining.time_limit)
-    query = timedelta(seconds=QUERY_SECONDS if queried else 0)
+    query = timedelta(seconds=(QUERY_SECONDS if queried else 0) + OUTAGE.to_seconds())
     return Duration.seconds(int((_WORK + query + max(shadows) + max(jobs)).total_seconds()))
 
 

@@ -72,6 +72,10 @@ class RegistryError(EvergreenError):
     """The model registry refused, or does not have the requested item."""
 
 
+class RegistryUnavailableError(RegistryError):
+    """The MLflow server, or its store of files, does not answer; a later try may succeed."""
+
+
 class OutdatedComparisonError(EvergreenError):
     """A challenger won against a version that is no longer in production."""
 

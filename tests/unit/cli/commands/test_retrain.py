@@ -54,7 +54,7 @@ def test_a_cause_is_told_without_its_wrapping(cause: str | None, message: str | 
 def test_an_interruption_stops_the_watching_and_says_how_to_stop_the_rest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(_target: Target, _execution: str) -> Iterator[str]:
+    def interrupted(_target: Target, _execution: str, _waits: object) -> Iterator[str]:
         yield "Take the lock"
         raise KeyboardInterrupt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -11,7 +12,7 @@ from botocore.stub import Stubber
 
 from cli.commands.check_drift import run_check_now
 from cli.shared import executions
-from cli.shared.executions import run_execution
+from cli.shared.executions import AWAY, run_execution
 from cli.shared.target import Target
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError
@@ -60,6 +61,36 @@ def test_a_failed_execution_says_what_its_step_said() -> None:
     end = {"status": "FAILED", "cause": '{"errorMessage": "the output is gone"}', "error": "E"}
     with pytest.raises(EvergreenError, match="the output is gone"):
         run_execution(Stubbed(end, end), MACHINE, EVENT)
+
+
+def test_each_try_that_finds_mlflow_away_is_told_and_since_when() -> None:
+    start = datetime(2026, 1, 1, 13, 0, tzinfo=UTC)
+    answer = {"error": AWAY, "cause": '{"errorMessage": "MLflow does not answer: refused"}'}
+    events: list[dict[str, Any]] = [
+        {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Take the lock"}},
+        {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Train a challenger"}},
+        {"type": "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails": answer},
+        {"type": "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails": answer},
+        {"type": "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails": {"error": "Other"}},
+        {"type": "SucceedStateEntered", "stateEnteredEventDetails": {"name": "Done"}},
+    ]
+    client = boto3.client(
+        "stepfunctions", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    about = {"executionArn": ARN, "stateMachineArn": MACHINE, "startDate": 0}
+    with Stubber(client) as stub:
+        stub.add_response("describe_execution", about | {"status": "SUCCEEDED"})
+        history = [
+            {"id": number, "timestamp": start + timedelta(seconds=30 * number)} | event
+            for number, event in enumerate(events)
+        ]
+        stub.add_response("get_execution_history", {"events": history})
+        target = Target("dev", {})
+        target.__dict__["client"] = lambda _: client
+        told: list[str] = []
+        entered = list(executions.states(target, ARN, told.append))
+    assert entered == ["Take the lock", "Train a challenger", "Done"]
+    assert told == ["since 13:01:00 UTC: MLflow does not answer: refused"] * 2
 
 
 def test_a_check_runs_the_state_machine_where_a_query_reads_the_log() -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
 import pytest
 from mlflow.environment_variables import (
     MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR,
@@ -9,9 +15,19 @@ from mlflow.environment_variables import (
 )
 from mlflow.exceptions import MlflowException
 
+from evergreen.errors import RegistryError, RegistryUnavailableError
 from evergreen.registry import client as module
-from evergreen.registry.client import MLFLOW_RETRIES, MLFLOW_TIMEOUT_SECONDS, mlflow_client
+from evergreen.registry.client import (
+    MLFLOW_RETRIES,
+    MLFLOW_TIMEOUT_SECONDS,
+    mlflow_client,
+    require_answer,
+)
+from evergreen.registry.reader import explained
 from tests.support.hanging_server import HangingServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WORKER_SECONDS = 900
 
@@ -36,3 +52,83 @@ def test_a_request_ends_within_the_time_of_a_worker() -> None:
     jitter = MLFLOW_HTTP_REQUEST_BACKOFF_JITTER.get()  # type: ignore[no-untyped-call]
     pauses = [factor * 2**number + jitter for number in range(1, MLFLOW_RETRIES)]
     assert (1 + MLFLOW_RETRIES) * MLFLOW_TIMEOUT_SECONDS + sum(pauses) == 254 < WORKER_SECONDS / 2
+
+
+def closed_port() -> str:
+    """Return the address of a port at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Serve one status to every GET, and yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 401, 404])
+def test_whoever_answers_is_there(status: int) -> None:
+    with answering(status) as url:
+        require_answer(url + "/")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_without_its_server_is_no_answer(status: int) -> None:
+    with (
+        answering(status) as url,
+        pytest.raises(RegistryUnavailableError, match=f"status {status}"),
+    ):
+        require_answer(url)
+
+
+def test_a_server_that_hangs_or_is_gone_is_named_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.2)
+    server = HangingServer()
+    with pytest.raises(RegistryUnavailableError, match=r"does not answer: .*timed out") as hung:
+        require_answer(server.url)
+    assert server.received() == ["GET /health HTTP/1.1"]
+    assert server.url in str(hung.value)
+    url = closed_port()
+    with pytest.raises(RegistryUnavailableError, match="does not answer: Connection refused") as no:
+        require_answer(url.replace("//", "//user:secret@"))
+    assert url in str(no.value)
+    assert "secret" not in str(no.value)
+
+
+def test_an_outage_within_the_work_is_one_too_and_a_refusal_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TIMEOUT", "MAX_RETRIES"):
+        monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", "")
+    monkeypatch.setattr(module, "MLFLOW_RETRIES", 0)
+    url = closed_port()
+    with (
+        pytest.raises(RegistryUnavailableError, match="does not answer: Connection refused") as no,
+        explained("a run"),
+    ):
+        mlflow_client(url).get_run("1")
+    assert url in str(no.value)
+    with (
+        answering(404) as there,
+        pytest.raises(RegistryError, match="a run: MLflow: ") as refused,
+        explained("a run"),
+    ):
+        mlflow_client(there).get_run("1")
+    assert not isinstance(refused.value, RegistryUnavailableError)

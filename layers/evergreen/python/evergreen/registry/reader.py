@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from evergreen.errors import RegistryError
 from evergreen.evaluation.comparison import Comparison
+from evergreen.registry.client import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,7 @@ DATASET_ID = "dataset_id"
 DECISION = "decision"
 DECISION_RECORD = "decision_record"
 COMPARISON_FILE = "comparison.json"
+_UNANSWERED = re.compile(r"API request to (\S+) failed with (?:timeout )?exception (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +184,20 @@ class RegistryReader:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn an error of MLflow into a :class:`RegistryError` that names the place."""
+    """Turn an error of MLflow into a :class:`RegistryError` that names the place.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow refused.
+    RegistryUnavailableError
+        If its server, or its store of files, did not answer in all its attempts.
+    """
     try:
         yield
     except MlflowException as error:
+        if unanswered := _UNANSWERED.match(error.message):
+            raise unavailable(unanswered[1], error.__context__ or unanswered[2]) from error
         raise RegistryError(f"MLflow: {error.message}", where=where) from error
 
 
