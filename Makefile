@@ -110,7 +110,7 @@ bench-drift: setup ## compare the drift check with other tools (QUICK=1: under t
 bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes; LARGE=1: the rest)
 	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick,$(if $(LARGE),--large))
 
-bench-serving: setup ## measure answers and cold starts (QUICK=1: under 5 minutes)
+bench-serving: setup $(addprefix $(state)/,bentoml/.done mlserver/.done) ## measure answers, servers over HTTP and cold starts (QUICK=1: under 5 minutes)
 	@$(bin)/python -m tests.benchmarks.serving $(if $(QUICK),--quick)
 
 estimators: setup ## try every estimator and write the tables of docs/estimators.md

@@ -19,9 +19,12 @@ from typing import Any
 
 from rich.console import Console
 
+from local.environments import ENVIRONMENTS, Progress, build_environment
 from local.files import write_whole
+from local.settings import Paths
 from tests.benchmarks.serving import report
 from tests.benchmarks.serving.cold import measure_cold, unzipped_mb
+from tests.benchmarks.serving.http import measure_http
 from tests.benchmarks.serving.models import MODELS
 from tests.benchmarks.serving.prepared import prepare
 
@@ -30,6 +33,9 @@ FOLDER = ROOT / ".evergreen" / "bench"
 REPORT = ROOT / "docs" / "performance.md"
 _QUICK_SHARE = 0.25
 _ROUNDS = {True: 3, False: 15}
+_TURNS = {True: 1, False: 5}
+_TURN_SECONDS = {True: 1.0, False: 2.0}
+_HTTP_MODELS = {True: ("boosting",), False: MODELS}
 _VERSIONS = ("onnxruntime", "fastapi", "mangum", "botocore", "scikit-learn", "mlflow-skinny")
 
 
@@ -48,6 +54,8 @@ def main() -> None:
 
 def measure(console: Console, *, quick: bool) -> dict[str, Any]:
     """Measure everything."""
+    mlflow = next(each for each in ENVIRONMENTS if each.name == "services")
+    build_environment(Paths(root=ROOT, state=ROOT / ".evergreen"), mlflow, _say(console))
     others = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(dir=FOLDER) as name:
         folder = Path(name)
@@ -61,6 +69,21 @@ def measure(console: Console, *, quick: bool) -> dict[str, Any]:
                     f"  {model}, rows {entry['rows']:,}: {entry['p50_us'] / 1000:.2f} ms, "
                     f"{entry['p50_us'] / entry['floor_us']:.2f}x the floor"
                 )
+        http: list[dict[str, Any]] = []
+        for model in _HTTP_MODELS[quick]:
+            for entry in measure_http(
+                folder / model,
+                pipelines[model],
+                model,
+                turns=_TURNS[quick],
+                seconds=_TURN_SECONDS[quick],
+            ):
+                http.append(entry)
+                console.print(
+                    f"  {entry['server']} ({entry['form']}), {model}, rows {entry['rows']:,}, "
+                    f"{entry['concurrency']} at once: {entry['requests_per_second']:.0f}/s, "
+                    f"99th percentile {entry['p99_ms']:.1f} ms"
+                )
         cold = measure_cold(folder, pipelines["boosting"], _ROUNDS[quick])
     for start in cold:
         console.print(f"  cold start, {start['variant']}: {start['ms']:.0f} ms")
@@ -70,12 +93,22 @@ def measure(console: Console, *, quick: bool) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "others": others,
         "versions": {"python": platform.python_version()}
-        | {each: version(each) for each in _VERSIONS},
+        | {each: version(each) for each in _VERSIONS}
+        | {each: _peer_version(each) for each in ("mlserver", "bentoml")},
         "in_process": in_process,
-        "http": [],
+        "http": http,
         "cold": cold,
         "unzipped_mb": unzipped_mb(),
     }
+
+
+def _say(console: Console) -> Progress:
+    return lambda subject, happens: console.print(f"{subject}: {happens}")
+
+
+def _peer_version(name: str) -> str:
+    [found] = (ROOT / ".evergreen" / name).glob(f"lib/python*/site-packages/{name}-*.dist-info")
+    return found.name.removesuffix(".dist-info").split("-")[1]
 
 
 def _in_process(folder: Path, *, quick: bool) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     Entry = Mapping[str, Any]
 
+_GOALS = {("mlserver", 1): 10, ("mlflow", 1): 15, ("mlserver", 100): 4}
+"""How many times the requests a second of a server at a number of rows; elsewhere once."""
 _TEXT = Path(__file__).with_name("report.md")
 
 
@@ -20,6 +22,8 @@ def render(found: Mapping[str, Any]) -> str:
     parts = {
         "ANSWERS": _answers(found["in_process"]),
         "STAGES": _stages(found["in_process"]),
+        "HTTP": _http(found["http"]),
+        "GOALS": _goals(found["http"]),
         "COLD": _cold(found["cold"]),
         "UNZIPPED": f"{found['unzipped_mb']:.1f}",
     }
@@ -53,6 +57,43 @@ def _stages(entries: Sequence[Entry]) -> str:
         for entry in entries
     ]
     return "\n".join(lines)
+
+
+def _http(entries: Sequence[Entry]) -> str:
+    lines = [
+        "| model | rows | at once | server | form | requests a second | 99th percentile |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {entry['model']} | {entry['rows']:,} | {entry['concurrency']} | {entry['server']} | "
+        f"{entry['form']} | {entry['requests_per_second']:,.0f} | {entry['p99_ms']:,.1f} ms |"
+        for entry in entries
+    ]
+    return "\n".join(lines)
+
+
+def _goals(entries: Sequence[Entry]) -> str:
+    lines = [
+        "| model | rows | at once | beside | Evergreen's requests a second | goal | of its p99 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    ours = {_place(entry): entry for entry in entries if entry["server"] == "evergreen"}
+    for entry in entries:
+        if entry["server"] == "evergreen" or _place(entry) not in ours:
+            continue
+        mine = ours[_place(entry)]
+        ratio = mine["requests_per_second"] / entry["requests_per_second"]
+        goal = _GOALS.get((entry["server"], entry["rows"]), 1)
+        lines.append(
+            f"| {entry['model']} | {entry['rows']:,} | {entry['concurrency']} | {entry['server']} "
+            f"| {ratio:.1f}x | {goal}x: {'met' if ratio >= goal else 'not met'} "
+            f"| {mine['p99_ms'] / entry['p99_ms']:.2f}x |"
+        )
+    return "\n".join(lines)
+
+
+def _place(entry: Entry) -> tuple[Any, ...]:
+    return entry["model"], entry["rows"], entry["concurrency"], entry["form"]
 
 
 def _cold(entries: Sequence[Entry]) -> str:

@@ -38,9 +38,15 @@ def found(**changes: Any) -> dict[str, Any]:
         "others": 0.1,
         "versions": {"python": "3.13"},
         "in_process": [entry],
+        "http": [served("evergreen", 900, 2), served("mlserver", 100, 8)],
         "cold": [{"variant": "evergreen", "ms": 250.0}, {"variant": "mlflow.pyfunc", "ms": 1000.0}],
         "unzipped_mb": 141.9,
     } | changes
+
+
+def served(server: str, requests_per_second: float, p99_ms: float) -> dict[str, Any]:
+    told = {"model": "forest", "rows": 1, "concurrency": 8, "form": "tensors", "server": server}
+    return {**told, "requests_per_second": requests_per_second, "p99_ms": p99_ms}
 
 
 def test_ratios_are_of_the_runs_own_numbers() -> None:
@@ -48,6 +54,8 @@ def test_ratios_are_of_the_runs_own_numbers() -> None:
     assert "| logistic | 1,000 | 1.50 ms | 2.50 ms | 2.00 ms | 0.50 ms | 0.75x |" in page
     assert "| mlflow.pyfunc | 1,000 | 0.25x of it |" in page
     assert "2 cores to itself" in page
+    assert "| forest | 1 | 8 | evergreen | tensors | 900 | 2.0 ms |" in page
+    assert "| forest | 1 | 8 | mlserver | 9.0x | 10x: not met | 0.25x |" in page
     assert "@" not in page
 
 
