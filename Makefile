@@ -64,7 +64,7 @@ pr: setup ## run what a pull request needs: check, unit and infrastructure tests
 	@$(MAKE) -j2 check quick-tests coverage="--cov --cov-report=term"
 
 quick-tests: setup ## run the unit and infrastructure tests
-	@$(patient) $(bin)/python -m pytest $(quick_tests) -n 2 --dist loadgroup $(coverage)
+	@$(patient) $(bin)/python -m pytest $(quick_tests) -n 2 --dist loadfile $(coverage)
 
 # The tests of the local services use the environments and do not build them.
 environments: setup ## build the environments of the local services and functions

@@ -7,9 +7,10 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from cli.shared.cdk_deployment import deploy, emulator_context
 from cli.shared.target import Target
@@ -21,14 +22,24 @@ from tests.support.stack_watchdog import watched
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INFRASTRUCTURE = Path(__file__).parent / "infrastructure"
+INFRASTRUCTURE = "tests/infrastructure/"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name what ``--dist loadgroup`` keeps in one process: a file, or all that share templates."""
-    for item in items:
-        shared = item.path.is_relative_to(INFRASTRUCTURE)
-        item.add_marker(pytest.mark.xdist_group("infrastructure" if shared else str(item.path)))
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps in one process what shares fixtures: the tests of a file, and all of templates.
+
+    ``--dist loadgroup`` would do it by marks, but groups nothing with pytest 9.2
+    (pytest-dev/pytest-xdist#1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return INFRASTRUCTURE if nodeid.startswith(INFRASTRUCTURE) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Share the tests out by file."""
+    return ByFile(config, log)
 
 
 def pytest_collection_finish() -> None:
