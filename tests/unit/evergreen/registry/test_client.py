@@ -61,11 +61,13 @@ def closed_port() -> str:
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
-    """Serve one status to every GET, and yield the address."""
+def answering(status: int) -> Iterator[tuple[str, list[str]]]:
+    """Serve one status to every GET; yield the address and the paths that were asked for."""
+    asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            asked.append(self.path)
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -76,21 +78,24 @@ def answering(status: int) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])
 def test_whoever_answers_is_there(status: int) -> None:
-    with answering(status) as url:
+    with answering(status) as (url, asked):
         require_answer(url + "/")
+    assert asked == ["/health"]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_proxy_without_its_server_is_no_answer(status: int) -> None:
     with (
-        answering(status) as url,
+        answering(status) as (url, _),
         pytest.raises(RegistryUnavailableError, match=f"status {status}"),
     ):
         require_answer(url)
@@ -126,9 +131,10 @@ def test_an_outage_within_the_work_is_one_too_and_a_refusal_is_none(
         mlflow_client(url).get_run("1")
     assert url in str(no.value)
     with (
-        answering(404) as there,
+        answering(404) as (there, asked),
         pytest.raises(RegistryError, match="a run: MLflow: ") as refused,
         explained("a run"),
     ):
         mlflow_client(there).get_run("1")
     assert not isinstance(refused.value, RegistryUnavailableError)
+    assert asked
