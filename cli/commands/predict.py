@@ -53,9 +53,12 @@ def command(
         console.document(answer)
         return
     confidences = answer["confidences"] or [None] * len(answer["predictions"])
-    for prediction, confidence in zip(answer["predictions"], confidences, strict=True):
+    intervals = answer.get("intervals") or [None] * len(confidences)
+    rows = zip(answer["predictions"], confidences, intervals, strict=True)
+    for prediction, confidence, interval in rows:
         sure = "" if confidence is None else f"  (confidence {confidence:.3f})"
-        console.out.print(f"{prediction}{sure}", markup=False)
+        span = "" if interval is None else f"  ({interval[0]:.6g} to {interval[1]:.6g})"
+        console.out.print(f"{prediction}{sure}{span}", markup=False)
     console.out.print(
         f"\nversion {answer['model_version']} of {model}, request {answer['request_id']}",
         style="dim",

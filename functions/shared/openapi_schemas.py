@@ -13,6 +13,7 @@ from evergreen.serving.tensors import TENSOR_DATATYPES
 _TYPES = {"float": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
 _TEXT: dict[str, Any] = {"type": "string"}
 _WHOLE: dict[str, Any] = {"type": "integer"}
+_NUMBER: dict[str, Any] = {"type": "number"}
 _BOOLEAN: dict[str, Any] = {"type": "boolean"}
 _OBJECT: dict[str, Any] = {"type": "object"}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
@@ -143,12 +144,18 @@ def problem_schema() -> dict[str, Any]:
 
 def answer_schemas() -> dict[str, Any]:
     """Return the schema of each kind of answer, by its name in the document."""
+    interval = _object(
+        {"coverage": _NUMBER, "radius": _NUMBER, "rows": _WHOLE},
+        required=("coverage", "radius", "rows"),
+        null=True,
+    )
     production = _object(
         {
             "version": _TEXT,
             "metric": {"type": ["number", "null"]},
             "promoted_at": {"type": "string", "format": "date-time"},
             "reference_dataset_id": {"type": ["string", "null"]},
+            "interval": interval,
         },
         required=("version", "promoted_at"),
         null=True,
@@ -178,6 +185,7 @@ def answer_schemas() -> dict[str, Any]:
                 "confidences": {**_NUMBERS, "type": ["array", "null"]},
                 "classes": {"type": ["array", "null"], "items": _OUTPUT},
                 "probabilities": {"type": ["array", "null"], "items": _NUMBERS},
+                "intervals": {"type": "array", "items": {**_NUMBERS, "minItems": 2, "maxItems": 2}},
                 "warnings": _TEXTS,
             },
             required=("request_id", "model_version", "predictions", "confidences"),

@@ -60,6 +60,7 @@ def test_a_valid_definition_is_read_in_order_with_defaults(tmp_path: Path) -> No
         ("price = {", '"" = {', "cannot be names of features"),
         ("[features]", "[features", "not valid TOML"),
         ("[drift]", '[evaluation]\nmetric = "f1"\n[drift]', "does not fit task"),
+        ("[drift]", "[evaluation]\ninterval = 1\n[drift]", "less than or equal to 0.999"),
         ('"regression"', '"time_series"', "cannot do without"),
         ("[drift]", '[forecast]\nhorizon = 7\nseasonal_naive = "price"\n[drift]', "belongs to"),
         ("[drift]", '[request_log]\nredact = ["colour"]\n[drift]', "colour"),

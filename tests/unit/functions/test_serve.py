@@ -15,13 +15,14 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from evergreen.bundle.interval import PredictionInterval
 from evergreen.errors import EvergreenError
 from functions.predict.service import service
 from functions.predict.settings import Settings
 from functions.serve.app import create_app
 from functions.serve.running import listen
 from functions.serve.settings import ServerSettings
-from tests.support.bundle_folders import bundle_folder, serving_variables
+from tests.support.bundle_folders import bundle_folder, serving_variables, weighing_variables
 from tests.support.forgotten_settings import forget
 from tests.support.served_over_http import served
 from tests.support.trained_models import ROW
@@ -69,6 +70,41 @@ def test_it_predicts_from_a_folder_and_logs_to_another(
     assert {each["request_id"] for each in logged} == {label["request_id"]}
     [truth] = lines(tmp_path / "log" / "labels" / "raw" / "model=late_bus")
     assert (truth["row"], truth["label"]) == (1, "late")
+
+
+def test_a_number_comes_with_its_interval_in_every_protocol(tmp_path: Path) -> None:
+    interval = PredictionInterval(coverage=0.9, radius=2.5, rows=40)
+    variables = weighing_variables(tmp_path, interval)
+    row = {"size": 1.5}
+    with patch.dict(os.environ, variables):
+        forget()
+        with serving() as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            own = client.post("/models/fruit/predict", json={"instances": [row, row]}).json()
+            described = client.get("/models/fruit").json()["production"]["interval"]
+            sagemaker = client.post(
+                "/endpoints/fruit/invocations",
+                json={"instances": [row]},
+                headers={"accept": "application/jsonlines"},
+            ).json()
+            tensors = {
+                "inputs": [{"name": "size", "datatype": "FP64", "shape": [1], "data": [1.5]}]
+            }
+            inferred = client.post("/v2/models/fruit/infer", json=tensors).json()["outputs"]
+            promised = client.get("/v2/models/fruit").json()["outputs"]
+    forget()
+    [output, again] = own["predictions"]
+    ends = [output - 2.5, output + 2.5]
+    assert output == again == pytest.approx(4.5, rel=1e-5)
+    assert own["intervals"] == [ends, ends]
+    assert described == {"coverage": 0.9, "radius": 2.5, "rows": 40}
+    assert sagemaker == {"prediction": output, "interval": ends}
+    assert inferred[1] == {
+        "name": "intervals",
+        "datatype": "FP64",
+        "shape": [1, 2],
+        "data": ends,
+    }
+    assert promised[1] == {"name": "intervals", "datatype": "FP64", "shape": [-1, 2]}
 
 
 def test_a_wrong_method_is_405(variables: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.bundle.interval import PredictionInterval
 from evergreen.errors import BundleError
 from evergreen.model_definition import Serving, Task
 
@@ -68,6 +69,8 @@ class Signature(BaseModel):
     """Smallest and largest output on the rows of training; None for classes."""
     label_range: tuple[float, float] | None = None
     """Smallest and largest label in training; None for classes, and of older versions."""
+    interval: PredictionInterval | None = None
+    """The interval around an output, if ``evaluation.interval`` asks for one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,10 @@ class ModelDefinition(Strict):
         for key in ("positive", "threshold"):
             if getattr(self.evaluation, key) is not None and not classification:
                 raise ValueError(f"evaluation.{key} does not fit task {self.task!r}")
+        if self.evaluation.interval is not None and classification:
+            raise ValueError(
+                "evaluation.interval does not fit task 'classification': use the probabilities"
+            )
 
     def _segments_fit(self) -> None:
         segments = self.evaluation.segments

@@ -69,6 +69,11 @@ class Evaluation(Strict):
     It is part of the bundle, so evaluation and serving decide by it too."""
     quantile: float = Field(default=0.5, gt=0, lt=1)
     """The quantile that ``pinball`` scores."""
+    interval: float | None = Field(default=None, ge=0.5, le=0.999)
+    """Share of the rows whose ground truth lies in the prediction interval, for regression and time
+    series (0.9: nine of ten). Each answer then has an interval. Its width comes from the errors of
+    the judged model on the holdout (split conformal prediction), so at least ``interval / (1 -
+    interval)`` rows must be held out: 9 for 0.9, 99 for 0.99. Without it there are no intervals."""
     min_improvement: float = Field(default=0.0, ge=0)
     """Least improvement of the metric that counts as better: in points of a score (0.01: F1 from
     .50 to .51), and in the unit of the target for RMSE, MAE and pinball. A challenger is promoted

@@ -23,7 +23,7 @@ RESERVED_METADATA = frozenset(
 )
 """Metadata keys that Evergreen writes itself."""
 
-INFERENCE_OUTPUTS = ("predictions", "confidences", "probabilities")
+INFERENCE_OUTPUTS = ("predictions", "confidences", "probabilities", "intervals")
 """Names of the outputs in the Open Inference Protocol."""
 _CODECS_OF_ONE = frozenset({"np", "str"})
 """The codecs of MLServer's clients that refuse an answer of more than one tensor."""

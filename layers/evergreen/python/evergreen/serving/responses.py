@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from evergreen.serving.binary_tensors import to_binary
+from evergreen.serving.request_options import INFERENCE_OUTPUTS
 
 if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from evergreen.serving.server import Answer
 
 _DATATYPES = {"float": "FP32", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
+_ROWS_OF_NUMBERS = ("probabilities", "intervals")
+_USUAL_OUTPUTS = tuple(name for name in INFERENCE_OUTPUTS if name != "probabilities")
 _LABEL_DATATYPES = {"string": "BYTES", "integer": "INT64", "boolean": "BOOL"}
 
 
@@ -27,6 +30,8 @@ def prediction_body(request: PredictionRequest, answer: Answer) -> dict[str, Any
     more: dict[str, Any] = {}
     if request.probabilities:
         more = {"classes": _classes(answer), "probabilities": answer.probabilities}
+    if answer.intervals:
+        more["intervals"] = answer.intervals
     if answer.warnings:
         more["warnings"] = answer.warnings
     return {
@@ -53,6 +58,8 @@ def prediction_lines(answer: Answer) -> bytes:
     if confidences is not None:
         for row, confidence in zip(rows, confidences, strict=True):
             row["confidence"] = confidence
+    for row, interval in zip(rows, answer.intervals or (), strict=bool(answer.intervals)):
+        row["interval"] = interval
     return b"".join(to_json(row) + b"\n" for row in rows)
 
 
@@ -70,15 +77,16 @@ def open_inference_body(
         "predictions": answer.predictions.outputs,
         "confidences": answer.predictions.confidences,
         "probabilities": answer.probabilities,
+        "intervals": answer.intervals,
     }
-    default = ("predictions", "confidences", *(("probabilities",) * request.probabilities))
+    default = INFERENCE_OUTPUTS if request.probabilities else _USUAL_OUTPUTS
     wanted = request.outputs or default
     outputs, raw = [], []
     for tensor in _outputs(answer.champion):
         name, datatype = tensor["name"], tensor["datatype"]
         if name not in wanted or values[name] is None:
             continue
-        row_shape = [len(values[name][0])] if name == "probabilities" else []
+        row_shape = [len(values[name][0])] if name in _ROWS_OF_NUMBERS else []
         output = {**tensor, "shape": [request.size, *row_shape]}
         flat = list(chain(*values[name])) if row_shape else values[name]
         if name in request.binary:
@@ -102,6 +110,7 @@ def open_inference_body(
 def open_inference_metadata(champion: Champion) -> dict[str, Any]:
     """Return a model's metadata of the Open Inference Protocol."""
     definition = champion.definition
+    widths = {"probabilities": [len(champion.predictor.signature.classes or ())], "intervals": [2]}
     return {
         "name": definition.name,
         "versions": [champion.pointer.version],
@@ -111,9 +120,7 @@ def open_inference_metadata(champion: Champion) -> dict[str, Any]:
             for name, feature in definition.features.items()
         ],
         "outputs": [
-            {**tensor, "shape": [-1, len(champion.predictor.signature.classes or ())]}
-            if tensor["name"] == "probabilities"
-            else {**tensor, "shape": [-1]}
+            {**tensor, "shape": [-1, *widths.get(tensor["name"], ())]}
             for tensor in _outputs(champion)
         ],
     }
@@ -127,6 +134,8 @@ def model_body(definition: ModelDefinition, champion: Champion | None) -> dict[s
     if champion is not None:
         definition = champion.definition
     pointer = None if champion is None else champion.pointer
+    known = None if champion is None else champion.predictor.signature.interval
+    interval = None if known is None else known.model_dump()
     return {
         "name": definition.name,
         "task": definition.task,
@@ -143,6 +152,7 @@ def model_body(definition: ModelDefinition, champion: Champion | None) -> dict[s
             "metric": pointer.metric,
             "promoted_at": pointer.promoted_at,
             "reference_dataset_id": pointer.reference_dataset_id,
+            "interval": interval,
         },
     }
 
@@ -155,6 +165,8 @@ def _outputs(champion: Champion) -> list[dict[str, Any]]:
     if signature.probabilities:
         tensors.append({"name": "confidences", "datatype": "FP64"})
         tensors.append({"name": "probabilities", "datatype": "FP64"})
+    if signature.interval:
+        tensors.append({"name": "intervals", "datatype": "FP64"})
     return tensors
 
 

@@ -40,6 +40,13 @@ class Answer:
     """What the caller should know about the rows, in words."""
 
     @property
+    def intervals(self) -> list[list[float]] | None:
+        """The lower and upper end of each row's prediction interval, if the version has one."""
+        interval = self.champion.predictor.signature.interval
+        outputs: Any = self.predictions.outputs  # numbers: only regression has an interval
+        return None if interval is None else interval.around(outputs)
+
+    @property
     def model_version(self) -> str:
         """Version of the model that predicted."""
         return self.champion.pointer.version

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import sklearn
 
 from evergreen.bundle.predictor import Predictor
@@ -18,6 +20,7 @@ from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.evaluation.evaluate import scores_of
 from evergreen.registry.registration import Challenger, keep_bundles, register_challenger
 from evergreen.registry.writer import MODEL_ARTIFACT
+from evergreen.training.conformal import conformal_interval, with_interval
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.recency import require_weights_taken
 from evergreen.training.refit import Fitted, fit_bundles
@@ -26,12 +29,15 @@ from evergreen.training.trainer import load_trainer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evergreen.bundle.content import VersionBundles
+    from evergreen.bundle.predictor import Predictions
     from evergreen.clock import Clock
     from evergreen.datasets.manifest import DatasetManifest
     from evergreen.model_definition import ModelDefinition
     from evergreen.registry.writer import Registry
     from evergreen.storage import Storage
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,11 @@ def train(
         for bundle in (fitted.bundles.serving, fitted.bundles.judged):
             # So far it trusts what it was made of. What serves will have to be trusted too.
             require_trusted_types(bundle, trusted, definition.name)
-        registry.log_params(run_id, _parameters(fitted, manifest))
         judged, training = fitted.bundles.judged, rows_of(table, TRAIN)
+        held_out = rows_of(table, HOLDOUT)
+        predictions = Predictor(judged).predict(to_columns(definition, held_out))
+        fitted = _with_interval(fitted, definition, held_out, predictions)
+        registry.log_params(run_id, _parameters(fitted, manifest))
         metrics = {
             f"{split}_{name}": value
             for split in (TRAIN, HOLDOUT)
@@ -101,7 +110,10 @@ def train(
         }
         registry.log_metrics(run_id, metrics, clock())
         registry.log_dataset(run_id, manifest)
-        _upload(fitted, definition, table, run_id, registry)
+        holdout_file = to_holdout_file(
+            definition, held_out, predictions, refit=fitted.bundles.is_refit
+        )
+        _upload(fitted, definition, table, holdout_file, run_id, registry)
     except Exception:
         registry.end_run(run_id, failed=True)
         raise
@@ -169,16 +181,28 @@ def run_tags(folder: Path, dataset_id: str) -> dict[str, str]:
     return {"dataset_id": dataset_id, "code": digest.hexdigest()[:16]}
 
 
-def _on_holdout(definition: ModelDefinition, bundles: VersionBundles, table: pa.Table) -> bytes:
-    rows = rows_of(table, HOLDOUT)
-    predictions = Predictor(bundles.judged).predict(to_columns(definition, rows))
-    return to_holdout_file(definition, rows, predictions, refit=bundles.is_refit)
+def _with_interval(
+    fitted: Fitted, definition: ModelDefinition, held_out: pa.Table, predictions: Predictions
+) -> Fitted:
+    coverage = definition.evaluation.interval
+    if coverage is None:
+        return fitted
+    truth = held_out[definition.target].to_numpy().astype(np.float64)
+    outputs = np.asarray(predictions.outputs, dtype=np.float64)
+    interval = conformal_interval(truth, outputs, coverage)
+    if interval is None:
+        _log.warning("%d held-out rows are too few for the interval %g", truth.size, coverage)
+    return replace(fitted, bundles=with_interval(fitted.bundles, interval))
 
 
 def _upload(
-    fitted: Fitted, definition: ModelDefinition, rows: pa.Table, run_id: str, registry: Registry
+    fitted: Fitted,
+    definition: ModelDefinition,
+    rows: pa.Table,
+    holdout_file: bytes,
+    run_id: str,
+    registry: Registry,
 ) -> None:
-    holdout_file = _on_holdout(definition, fitted.bundles, rows)
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model"
         save_mlflow_model(fitted.estimator, definition, rows, saved)
@@ -188,6 +212,7 @@ def _upload(
 
 def _parameters(fitted: Fitted, manifest: DatasetManifest) -> dict[str, object]:
     estimator, serves = fitted.estimator, fitted.bundles.serves
+    interval = fitted.bundles.judged.signature.interval
     settings = {
         name: value
         for name, value in estimator.get_params().items()
@@ -199,6 +224,7 @@ def _parameters(fitted: Fitted, manifest: DatasetManifest) -> dict[str, object]:
         "holdout_rows": manifest.holdout_rows,
         **({"training_window": manifest.window.reason} if manifest.window else {}),
         **({"serves": serves} if serves else {}),
+        **({"interval_radius": interval.radius} if interval else {}),
         "estimator": type(estimator).__name__,
         **settings,
     }
