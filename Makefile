@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients mutation reference check-dashboards how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients mutation reference docs docs-serve check-dashboards how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -60,8 +60,8 @@ test: setup apt ## run every check and every test
 	  integration-tests end-to-end-tests service-tests check quick-tests
 
 # Needs neither LocalStack nor a network. The coverage is printed and is no gate.
-pr: setup ## run what a pull request needs: check, unit and infrastructure tests, coverage
-	@$(MAKE) -j2 check quick-tests coverage="--cov --cov-report=term"
+pr: setup ## run what a pull request needs: check, docs, unit and infrastructure tests, coverage
+	@$(MAKE) -j2 check docs quick-tests coverage="--cov --cov-report=term"
 
 quick-tests: setup ## run the unit and infrastructure tests
 	@$(patient) $(bin)/python -m pytest $(quick_tests) -n 2 --dist loadfile $(coverage)
@@ -100,6 +100,17 @@ chaos: setup ## kill and refuse everything during 10,000 requests, and count the
 
 reference: setup ## write the pages of docs that are generated from the code
 	@$(bin)/python -m cdk.reference
+
+# Only these two need the environment of the site; nothing is fetched from another host.
+docs: setup $(state)/docs/.done ## build the documentation as a site, strictly, and check its links
+	@$(bin)/python -m cli.reference
+	@NO_MKDOCS_2_WARNING=1 $(state)/docs/bin/mkdocs build --quiet --strict
+	@$(bin)/python -m tests.site_check
+	@echo "The site is in $(state)/site. Show it with: make docs-serve"
+
+docs-serve: docs ## show the documentation at http://127.0.0.1:8000 (PORT=8000)
+	@echo "http://127.0.0.1:$(or $(PORT),8000), until Ctrl-C"
+	@$(bin)/python -m http.server $(or $(PORT),8000) --bind 127.0.0.1 --directory $(state)/site
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.checking.check
@@ -185,7 +196,7 @@ $(state)/cfn-lint/.done: requirements/cfn-lint.lock | .venv/.done
 	@touch $@
 
 # Each of these has an environment of its own, built from the lock of its name.
-beside := bentoml clients engine mlserver schemathesis
+beside := bentoml clients docs engine mlserver schemathesis
 $(beside:%=$(state)/%/.done): $(state)/%/.done: requirements/%.lock | .venv/.done
 	@echo "setup: the environment $*, beside the developer's$(if $(filter engine,$*), (500 MB))"
 	@rm -rf $(state)/$*

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, Field
@@ -15,12 +16,18 @@ from cdk.reference.cdk_json import render_cdk_json_page
 from cdk.reference.fields import REQUIRED, documented, written
 from cdk.reference.metrics import render_metrics_page
 from cdk.reference.model_toml import SECTIONS, render_model_toml_page
+from cdk.reference.records import LANDED_LABEL, LANDED_ROW
 from cdk.settings import Settings, read_settings
+from evergreen.capture.ground_truth import label_records
+from evergreen.capture.request_log import LoggedRow
 from evergreen.errors import EvergreenError
 from evergreen.metrics.catalog import SPECS
 from evergreen.model_definition import ModelDefinition, Schedule, Strict
 
 ROOT = Path(__file__).resolve().parents[2]
+_LATE = ModelDefinition.model_validate(
+    {"name": "late", "task": "classification", "target": "y", "features": {"x": {"type": "float"}}}
+)
 
 
 class Example(BaseModel):
@@ -84,3 +91,11 @@ def test_every_setting_is_in_cdk_json_with_its_default() -> None:
 def test_every_metric_is_in_its_page() -> None:
     page = render_metrics_page()
     assert [spec.metric for spec in SPECS if f"| `{spec.metric}` |" not in page] == []
+
+
+def test_the_landed_lines_have_the_fields_that_are_told() -> None:
+    assert list(LANDED_ROW) == list(LoggedRow.__struct_fields__)
+    body = [{"request_id": str(UUID(int=1)), "label": 1}]
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    (record,) = label_records(body, definition=_LATE, timestamp=moment)
+    assert record.keys() == LANDED_LABEL.keys()

@@ -107,7 +107,8 @@ def section(one: Replayed) -> str:
     columns = ["month", *one.outcomes, "ours, at its end", "always, at its end"]
     return (
         f"### {one.series.name}\n\n{about}\n\n{table(head, rows)}\n\n"
-        f"<details><summary>Month by month</summary>\n\n{table(columns, months)}\n\n</details>"
+        "<details markdown><summary>Month by month</summary>\n\n"
+        f"{table(columns, months)}\n\n</details>"
     )
 
 

@@ -30,10 +30,13 @@ class ShadowSlot(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: str
+    """The challenger's version."""
     bundle_uri: str
+    """Its bundle, as in the pointer itself."""
     sha256: str
     """SHA-256 of the bundle's manifest, as in the pointer itself."""
     started_at: datetime
+    """Since when it scores."""
     owner: str | None = None
     """ARN of the execution that filled the slot; None if a person did."""
 
@@ -44,12 +47,15 @@ class ProductionPointer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: str
+    """The version that serves."""
     bundle_uri: str
     """``s3://bucket/bundles/<model>/<version>/``, with the slash."""
     sha256: str
     """SHA-256 of the bundle's ``manifest.json``, which has the SHA-256 of every other file."""
     reference_dataset_id: str
+    """Its data set, which drift checks compare with."""
     promoted_at: datetime
+    """When it was promoted, or brought back."""
     metric: float | None = None
     """The deciding metric on the holdout at promotion."""
     previous: str | None = None
@@ -57,6 +63,7 @@ class ProductionPointer(BaseModel):
     rolled_back: bool = False
     """Whether a rollback wrote this pointer, and not a promotion."""
     shadow: ShadowSlot | None = None
+    """The challenger that scores beside it, if there is one."""
 
 
 class Pointers(Protocol):

@@ -42,17 +42,26 @@ class CheckContext(_Frozen):
     """The fields that all records of one check share."""
 
     timestamp: Moment
+    """When the check was made."""
     reference_dataset_id: str
+    """The data set of the champion: what the window is compared with."""
     subject_dataset_id: str
+    """The id of the window; the same rows always have the same id."""
     check_id: str
+    """The check; all its records share it."""
     model: str
+    """Name of the model."""
     model_version: str
+    """The version whose answers the window holds."""
     window_start: Moment
+    """Start of the window."""
     window_end: Moment
+    """End of the window, which is outside of it."""
     asked_start: Moment | None = None
     """The start that was asked for; None if it is ``window_start``. A check looks further back if
     its window has too few rows."""
     rows: int
+    """Rows in the window."""
 
     @property
     def asked_length(self) -> timedelta:
@@ -64,17 +73,24 @@ class UnivariateTest(_Frozen):
     """One test of one feature."""
 
     kind: Literal["univariate"] = "univariate"
+    """Which kind of record this is."""
     feature_name: str
+    """The feature; ``prediction`` and ``confidence`` are tested as features too."""
     method: str
+    """The statistical test."""
     drifted: bool
+    """Whether the change is both significant and large enough."""
     p_value: float | None
     """Uncorrected; None if nothing could be tested (see ``reason``)."""
     p_value_corrected: float | None
     """Corrected by Holm's method over all features and methods of this check, and compared with
     ``threshold``."""
     threshold: float
+    """What ``p_value_corrected`` has to be below."""
     effect_size: float | None
+    """Size of the change, in the unit of the method; None if nothing could be tested."""
     effect_threshold: float
+    """What ``effect_size`` has to reach."""
     reason: str | None = None
     """Why there is no p-value."""
 
@@ -83,43 +99,64 @@ class FeatureImportance(_Frozen):
     """How much one feature helped to tell window from reference, beyond chance; all sum to 1."""
 
     feature_name: str
+    """The feature."""
     importance: float
+    """Its share."""
 
 
 class MultivariateTest(_Frozen):
     """The multivariate test: can a classifier tell the window's rows from the reference's?"""
 
     kind: Literal["multivariate"] = "multivariate"
+    """Which kind of record this is."""
     method: str = "domain_classifier"
+    """The statistical test."""
     drifted: bool
+    """Whether the classifier tells the sides apart better than ``threshold``."""
     model_accuracy: float | None
+    """Accuracy of the classifier on rows that it has not learnt from."""
     threshold: float | None
+    """The accuracy that chance, or too small a change, does not reach."""
     auc: float | None
+    """Area under the classifier's ROC curve, on the same rows."""
     p_value: float | None
+    """Probability that chance alone gives this accuracy."""
     top_features: tuple[FeatureImportance, ...] = ()
+    """The features that gave the window away."""
     rows_per_side: int = 0
+    """Rows that were taken from each side."""
     reason: str | None = None
+    """Why there is no result."""
 
 
 class PerformanceTest(_Frozen):
     """The performance test: the metric on the window's labelled rows against the holdout's."""
 
     kind: Literal["performance"] = "performance"
+    """Which kind of record this is."""
     metric: str
+    """The metric that decides the model's evaluations."""
     drifted: bool
+    """Whether the metric is surely worse than at promotion."""
     value: float | None
+    """The metric on the window's labelled rows."""
     interval_low: float | None
+    """Lower end of the interval; see ``interval_high``."""
     interval_high: float | None
     """Interval for the metric at promotion if nothing has changed. It misses with probability
     ``alpha`` on either side, and includes the uncertainty of the window and of the holdout."""
     threshold: float | None
     """The metric at promotion."""
     labelled_rows: int
+    """Rows of the window that have ground truth."""
     holdout_rows: int = 0
+    """Rows of the holdout at promotion."""
     p_value: float | None = None
     """Probability that the metric is this much worse by chance; compared with ``alpha``."""
     alpha: float | None = None
+    """The probability of a false alarm that is accepted."""
     reason: str | None = None
+    """Why there is no result."""
     rising: bool | None = Field(default=None, exclude=True)
     """Whether a larger value is a better one, where the metric's name does not say."""
 
@@ -133,12 +170,17 @@ class DriftDecision(_Frozen):
     """The conclusion of a check, and whether it starts a retraining."""
 
     kind: Literal["decision"] = "decision"
+    """Which kind of record this is."""
     verdict: Verdict
+    """What the check found."""
     outcome: DecisionOutcome | None = None
     """The row of the policy's table that decided; None in logs that predate this field."""
     start_retraining: bool
+    """Whether the check starts a retraining."""
     triggers: tuple[Trigger, ...] = ()
+    """What was found that may start one."""
     drifted_features: tuple[str, ...] = ()
+    """The features that drifted."""
     budget_left: float | None = None
     """Retrainings that may still be started after this check; None where they are not limited."""
     goal: float | None = None
@@ -159,6 +201,7 @@ class DriftDecision(_Frozen):
     drift_features_tried: tuple[str, ...] = ()
     """The features that had drifted at these retrainings."""
     reason: str
+    """The decision in words."""
 
 
 DriftTest = UnivariateTest | MultivariateTest | PerformanceTest

@@ -13,11 +13,15 @@ class SegmentResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     feature: str
+    """The feature."""
     segment: str
     """The value, or for a number the range; at most 60 characters."""
     rows: int
+    """Rows of the segment."""
     champion: float
+    """The metric of the champion."""
     challenger: float
+    """The metric of the challenger."""
     probability_worse: float | None = None
     """That the challenger is worse by more than is allowed; None: too few rows to be judged."""
     refused: bool = False
@@ -42,10 +46,13 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     decision: Literal["promote", "reject"]
+    """What follows."""
     metric: str
+    """Name of the metric that decides."""
     metric_champion: float | None
     """None where nothing was in production to compare with."""
     metric_challenger: float
+    """Its value for the challenger."""
     probability_better: float | None
     """Share of the resamples in which the challenger is better by more than is asked for."""
     probability_required: float | None = None
@@ -54,13 +61,17 @@ class Comparison(BaseModel):
     interval: tuple[float, float] | None
     """Central percentile interval of the improvement, at the definition's confidence."""
     rows: int
+    """Rows that both were judged on."""
     reason: str
+    """The decision in words."""
     beside_champion: dict[str, float] = {}
     """Metrics that do not decide, by name: see :mod:`evergreen.evaluation.metrics`."""
     beside_challenger: dict[str, float] = {}
+    """The same for the challenger."""
     seen_by_champion: int | None = None
     """How many of the rows the champion was trained on; None where that is not known."""
     seen_by_challenger: int | None = None
+    """The same for the challenger."""
     segments: tuple[SegmentResult, ...] = ()
     """The protected segments that say most against the challenger, at most five."""
     segments_judged: int = 0

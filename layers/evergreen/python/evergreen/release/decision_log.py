@@ -29,18 +29,24 @@ class DecisionRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     model: str
+    """Name of the model."""
     decision: Decision
+    """What was decided."""
     decided_at: datetime
+    """When."""
     challenger: str
     """The version that was promoted or rejected, or that a rollback restored."""
     champion: str | None
     """The version it was compared with, or replaced."""
     reason: str
+    """Why, in words."""
     comparison: Comparison | None
     """The evidence; None for a rollback, and for a version that was archived before its evaluation.
     """
     dataset_id: str
+    """The data set of the challenger."""
     run_id: str
+    """The run of its training."""
     execution: str | None
     """ARN of the execution or alarm that decided, or :data:`DOCTOR`; None if a person did."""
 

@@ -1,0 +1,1 @@
+"""The built site of the documentation, held against what it promises."""
