@@ -91,8 +91,9 @@ class ServingStack(Stack):
         )
         access.read_pointers(describe.role, storage)
         looks = ("decisions/", SHADOW_LOOKS)
-        # For the status page: verdicts, decisions, and the history of the metrics.
+        # For the status page: verdicts, decisions, what retrains, and the history of the metrics.
         access.grant_read(describe.role, storage, "drift/log/", "drift/episodes/", *looks)
+        access.see_retrainings(describe.role, storage, "states:GetExecutionHistory")
         describe.role.add_to_policy(
             iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
         )

@@ -43,8 +43,14 @@ def put_events(role: iam.Role, storage: StorageStack) -> None:
     storage.bus.grant_put_events_to(role)
 
 
-def see_retrainings(role: iam.Role, storage: StorageStack) -> None:
-    """Let ``role`` see which execution retrains a model, and whether it still runs."""
+def see_retrainings(role: iam.Role, storage: StorageStack, *also: str) -> None:
+    """Let ``role`` see which execution retrains a model, and whether it still runs.
+
+    Parameters
+    ----------
+    also
+        Further actions on the executions.
+    """
     grant_read(role, storage, "locks/")
     executions = storage.format_arn(
         service="states",
@@ -53,7 +59,7 @@ def see_retrainings(role: iam.Role, storage: StorageStack) -> None:
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
     role.add_to_policy(
-        iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
+        iam.PolicyStatement(actions=["states:DescribeExecution", *also], resources=[executions])
     )
 
 

@@ -38,7 +38,8 @@ def command(
     for model, pointer in backup.pointers.items():
         console.out.print(f"  {model:<30} version {pointer.version}", markup=False)
     number = len(backup.pointers)
-    console.out.print(f"\n{number} pointers are in {place}", soft_wrap=True, markup=False)
+    what = "pointer is" if number == 1 else "pointers are"
+    console.out.print(f"\n{number} {what} in {place}", soft_wrap=True, markup=False)
 
 
 def backup_file(stage: str, time: str) -> Path:

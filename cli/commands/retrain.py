@@ -13,6 +13,7 @@ from cli.shared.progress import Steps
 from cli.shared.target import choose
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import find_definition
+from evergreen.release.executions import message_of
 
 if TYPE_CHECKING:
     from cli.shared.target import Target
@@ -95,5 +96,5 @@ def describe_result(model: str, result: dict[str, Any]) -> str:
             f"See `evergreen history {model}`."
         )
     if error := output.get("error"):
-        return f"Skipped: {error.get('Error')}: {executions.message_of(error.get('Cause'))}"
+        return f"Skipped: {error.get('Error')}: {message_of(error.get('Cause'))}"
     return f"{result['status'].lower()} without a decision: {result['execution']}"

@@ -31,8 +31,8 @@ def command(*, aws: Aws = False, stage: Stage = None, json: Json = False) -> Non
     """Show every service of the local stack, and what serves of each model.
 
     Of a service: health, address, process and memory. Of a model: the version in production and
-    since when, the newest drift check, how old the newest metric is, and the challenger in the
-    shadow, if there is one.
+    since when, the newest drift check, how old the newest metric is, the challenger in the shadow,
+    if there is one, and the retraining that runs: its state, and whether it waits for MLflow.
 
     Exits with 1 if the stack or one of its services does not run. With --aws it shows the models
     alone.

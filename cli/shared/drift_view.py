@@ -131,7 +131,8 @@ class CheckView:
         if not every:
             return Text("No feature could be tested.")
         shown = moved[:TOP] or every[:1]
-        heading = f"What moved ({len({test.feature_name for test in moved})} features)"
+        number = len({test.feature_name for test in moved})
+        heading = f"What moved ({number} feature{'' if number == 1 else 's'})"
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(heading if moved else "Nothing moved; nearest:", overflow="fold")
         for name in ("How", "Effect", "Limit", "p"):

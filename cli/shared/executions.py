@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from cli.shared.target import Target
 
 EXECUTION_POLL_SECONDS = 1.0
-AWAY = "RegistryUnavailableError"
 _SHOWN = ("TaskStateEntered", "WaitStateEntered", "FailStateEntered", "SucceedStateEntered")
 
 
@@ -87,20 +86,12 @@ def states(target: Target, execution: str, waits: Callable[[str], None]) -> Iter
             if event["type"] in _SHOWN:
                 away = ""
                 yield str(event["stateEnteredEventDetails"]["name"])
-            if cause := _unavailable(event):
+            if cause := executions.found_away(event):
                 away = away or f"{event['timestamp'].astimezone(UTC):%H:%M:%S} UTC"
                 waits(f"since {away}: {cause}")
         if not running:
             return
         time.sleep(EXECUTION_POLL_SECONDS)
-
-
-def _unavailable(event: dict[str, Any]) -> str | None:
-    """Return what a failed try said of a service that was away."""
-    for name, details in event.items():
-        if name.endswith("FailedEventDetails") and details.get("error") == AWAY:
-            return message_of(details.get("cause"))
-    return None
 
 
 def execution_result(target: Target, execution: str) -> dict[str, Any]:
@@ -111,18 +102,8 @@ def execution_result(target: Target, execution: str) -> dict[str, Any]:
         "status": answer["status"],
         "output": json.loads(answer["output"]) if answer.get("output") else None,
         "error": answer.get("error"),
-        "cause": message_of(answer.get("cause")),
+        "cause": executions.message_of(answer.get("cause")),
     }
-
-
-def message_of(cause: str | None) -> str | None:
-    """Return the message of an execution's cause, "step: message", without Lambda's JSON."""
-    step, brace, wrapped = (cause or "").partition("{")
-    try:
-        message = json.loads(brace + wrapped)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        return cause
-    return f"{step}{message}"
 
 
 def stop_command(target: Target, execution: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cli.shared.target import Target
+    from evergreen.release.executions import RunningRetraining
     from evergreen.reporting.shown import ModelStatus, Status
 
 
@@ -35,6 +36,7 @@ def read_model_states(target: Target) -> Status:
         production=Production(target.stage, target.client("ssm")),
         storage=target.storage,
         cloudwatch=target.client("cloudwatch"),
+        stepfunctions=target.client("stepfunctions"),
         clock=utc_now,
     )
     return reader.read(SPANS["1h"])
@@ -54,7 +56,7 @@ def model_table(status: Status) -> Table:
 
 
 def remarks(status: Status) -> list[str]:
-    """Return what the table has no room for: shadows, and what could not be read."""
+    """Return what the table has no room for: shadows, retrainings, what could not be read."""
     said = []
     for model in status.models:
         if shadow := model.shadow:
@@ -63,9 +65,19 @@ def remarks(status: Status) -> list[str]:
                 f"{shadow.since:%Y-%m-%d %H:%M:%S}: {describe_progress(model.metric, shadow)}. "
                 f"Next look {shadow.next_look_at:%H:%M:%S}."
             )
+        if retraining := model.retraining:
+            said.append(f"{model.name}: {_retraining(retraining)}.")
         if model.unread:
             said.append(f"{model.name}: could not read {', '.join(model.unread)}.")
     return said
+
+
+def _retraining(running: RunningRetraining) -> str:
+    begun = f"a retraining runs since {running.since:%Y-%m-%d %H:%M:%S}"
+    state = f', now "{running.state}"' if running.state else ""
+    if running.waiting_since is None:
+        return begun + state
+    return f"{begun}{state}; it waits since {running.waiting_since:%H:%M:%S}: {running.waiting_for}"
 
 
 def _has(model: ModelStatus, part: str) -> bool:

@@ -46,5 +46,6 @@ def _reader() -> StatusReader:
         production=clients.production(settings().stage),
         storage=clients.storage(settings().bucket),
         cloudwatch=clients.aws_client("cloudwatch"),
+        stepfunctions=clients.aws_client("stepfunctions"),
         clock=utc_now,
     )

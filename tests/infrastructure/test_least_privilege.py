@@ -122,6 +122,7 @@ def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Temp
         "drift/log/*",
         "drift/episodes/*",
         "decisions/*",
+        "locks/*",
         "shadow/*",
     }
     actions = {
@@ -138,6 +139,8 @@ def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Temp
         "s3:ListBucket",
         "ssm:GetParameter",
         "ssm:GetParameterHistory",
+        "states:DescribeExecution",
+        "states:GetExecutionHistory",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }

@@ -20,7 +20,7 @@
   const VERDICTS = { drift: ["Drift", "warn", "!"], no_drift: ["No drift", "good", "✓"],
     insufficient_data: ["Too little data", "", "–"] };
   const PARTS = { production: "the version in production", checks: "the drift checks", episodes: "what goes on",
-    decisions: "the decisions", shadow: "how far the shadow is", metrics: "the metrics" };
+    decisions: "the decisions", shadow: "how far the shadow is", retraining: "the retraining that runs", metrics: "the metrics" };
   const EPISODES = { data_drift: "Data drift", performance: "Performance degraded" };
   const DECISIONS = {
     promote: ["Promoted", "good", " against "],
@@ -98,6 +98,7 @@
     showEpisodes(part, model.episodes);
     showCheck(part, model.checks, lacks("checks"));
     showShadow(part, model);
+    showRetraining(part, model.retraining);
     showTraffic(part, model.traffic, span, lacks("metrics"));
     showLatency(part, model.inference_time, model.slowest_inference, span, lacks("metrics"));
     showFreshness(part, model.newest_metric_at, lacks("metrics"));
@@ -181,6 +182,16 @@
           + score.format(look.metric_champion) + " on " + rows(look.labelled) + " with labels" : "");
     fill(part.shadow, ...when("Version " + shadow.version + " is in the shadow since ", shadow.since, ": " + seen),
       ...when(". Next look ", shadow.next_look_at, "."));
+  }
+
+  function showRetraining(part, running) {
+    part.retraining.hidden = !running;
+    if (!running) return;
+    const waits = running.waiting_since !== null;
+    set(part.retraining, "class", waits ? "notice warn" : "reason");
+    const state = running.state === null ? "." : ": " + running.state + ".";
+    fill(part.retraining, ...when("A retraining runs since ", running.since, state),
+      ...(waits ? when(" It waits since ", running.waiting_since, ": " + running.waiting_for + ".") : []));
   }
 
   function showFreshness(part, newest, unread) {

@@ -8,7 +8,6 @@ import pytest
 
 from cli.commands.retrain import describe_result, follow
 from cli.shared import executions
-from cli.shared.executions import message_of
 from cli.shared.target import Target
 
 if TYPE_CHECKING:
@@ -35,20 +34,6 @@ def test_what_was_skipped_or_ended_without_a_decision_is_told_too() -> None:
     skipped = describe_result("fruit", result(output={"error": error}))
     assert skipped == "Skipped: NotEnoughDataError: 19 labelled rows"
     assert ARN in describe_result("fruit", result(status="ABORTED"))
-
-
-@pytest.mark.parametrize(
-    ("cause", "message"),
-    [
-        ('{"errorMessage": "19 labelled rows", "stackTrace": []}', "19 labelled rows"),
-        ('Train a challenger: {"errorMessage": "no", "errorType": "E"}', "Train a challenger: no"),
-        ("it took {too} long", "it took {too} long"),
-        ("", ""),
-        (None, None),
-    ],
-)
-def test_a_cause_is_told_without_its_wrapping(cause: str | None, message: str | None) -> None:
-    assert message_of(cause) == message
 
 
 def test_an_interruption_stops_the_watching_and_says_how_to_stop_the_rest(

@@ -14,6 +14,8 @@ from cli.main import app
 from cli.shared import model_states
 from evergreen.clock import utc_now
 from evergreen.production import ShadowSlot
+from evergreen.release.executions import RunningRetraining
+from evergreen.reporting import status as reporting
 from evergreen.shadow.look import keep_look
 from tests.support.aws_in_process import failing, refusal
 from tests.support.target_in_process import TargetInProcess
@@ -79,3 +81,20 @@ def test_what_cannot_be_read_is_a_question_mark_and_named(target: TargetInProces
     assert said.exit_code == 0, said.output
     assert f"{NAME}: could not read metrics." in said.stdout
     assert "none yet" in said.stdout
+
+
+def test_a_retraining_that_waits_for_mlflow_is_said_with_the_server(
+    target: TargetInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = utc_now()
+    waiting = RunningRetraining(
+        execution="x",
+        since=since,
+        state="Train a challenger",
+        waiting_since=since,
+        waiting_for="MLflow at http://m does not answer",
+    )
+    monkeypatch.setattr(reporting, "read_running_retraining", lambda *_: waiting)
+    said = " ".join(CliRunner().invoke(app, ["status", "--aws"]).stdout.split())
+    assert f'{NAME}: a retraining runs since {since:%Y-%m-%d %H:%M:%S}, now "Train a chal' in said
+    assert f"waits since {since:%H:%M:%S}: MLflow at http://m does not answer." in said

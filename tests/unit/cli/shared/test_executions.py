@@ -12,10 +12,11 @@ from botocore.stub import Stubber
 
 from cli.commands.check_drift import run_check_now
 from cli.shared import executions
-from cli.shared.executions import AWAY, run_execution
+from cli.shared.executions import run_execution
 from cli.shared.target import Target
 from evergreen.clock import parse_period
 from evergreen.errors import EvergreenError
+from evergreen.release.executions import AWAY
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:check"
 ARN = "arn:aws:states:us-east-1:000000000000:execution:check:1"

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.stub import Stubber
 
 from evergreen.clock import to_text
 from evergreen.drift.episodes.store import update_episodes
@@ -26,6 +27,8 @@ from evergreen.evaluation.comparison import Comparison
 from evergreen.metrics.history import SPANS
 from evergreen.production import ProductionPointer, ShadowSlot
 from evergreen.release.decision_log import DecisionRecord, decision_key
+from evergreen.release.executions import AWAY
+from evergreen.release.retraining_lock import take_lock
 from evergreen.reporting.status import CHECKS, DECISIONS, StatusReader
 from tests.support.aws_in_process import failing, refusal
 from tests.support.fixed_clock import NOW
@@ -55,6 +58,7 @@ class Deployment:
             production=self.production,
             storage=self.storage,
             cloudwatch=self.aws.cloudwatch,
+            stepfunctions=self.aws.client("stepfunctions"),
             clock=lambda: NOW,
         )
         (model,) = reader.read(SPANS["1h"]).models
@@ -253,7 +257,7 @@ def test_an_execution_is_named_without_its_account(aws: Account) -> None:
     [
         ("cloudwatch", "GetMetricData", ("metrics",)),
         ("ssm", "GetParameter", ("production",)),
-        ("s3", None, ("checks", "decisions", "episodes", "shadow")),
+        ("s3", None, ("checks", "decisions", "episodes", "retraining", "shadow")),
     ],
     ids=["cloudwatch", "ssm", "s3"],
 )
@@ -276,6 +280,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
     }
     assert {name for name, found in read.items() if not found} == set(unread) - {
         "episodes",
+        "retraining",
         "shadow",
     }
     assert len(model.traffic.values) == 60
@@ -294,6 +299,54 @@ def test_who_is_in_the_shadow_and_how_old_the_newest_metric_is(aws: Account) -> 
     age = NOW - model.newest_metric_at if model.newest_metric_at else None
     assert age is not None
     assert MINUTE <= age <= MINUTE * 6, "the beginning of its five minutes"
+
+
+EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:retrain:name-of-it"
+ANSWER = {"error": AWAY, "cause": '{"errorMessage": "MLflow at http://m does not answer"}'}
+TRY = {"type": "LambdaFunctionStarted"}
+FAILED = {"type": "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails": ANSWER}
+DONE = {"type": "LambdaFunctionSucceeded"}
+ENTERED = {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Train a challenger"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "events", "waits"),
+    [
+        ("RUNNING", [(90, ENTERED), (80, TRY), (70, FAILED), (40, TRY), (30, FAILED)], 70),
+        ("RUNNING", [(90, ENTERED), (80, TRY), (70, FAILED), (5, TRY)], 70),
+        ("RUNNING", [(190, ENTERED), (180, TRY), (170, FAILED), (140, TRY)], None),
+        ("RUNNING", [(90, ENTERED), (80, TRY), (70, FAILED), (40, TRY), (3, DONE)], None),
+        ("RUNNING", [(190, FAILED), (90, ENTERED), (80, TRY)], None),
+    ],
+    ids=["waits", "tries", "at_work", "done", "waited_before"],
+)
+def test_which_retraining_runs_and_whether_it_waits_for_the_registry(
+    aws: Account, status: str, events: list[tuple[int, dict[str, Any]]], waits: int | None
+) -> None:
+    deployment = Deployment(aws)
+    take_lock(deployment.storage, NAME, EXECUTION, is_running=lambda _: True, clock=lambda: BEFORE)
+    about = {"executionArn": EXECUTION, "stateMachineArn": EXECUTION, "startDate": 0}
+    history = [
+        {"id": number, "timestamp": NOW - timedelta(seconds=ago)} | event
+        for number, (ago, event) in enumerate(events)
+    ]
+    client = aws.client("stepfunctions")
+    newest = {"executionArn": EXECUTION, "reverseOrder": True, "maxResults": 1000}
+    with Stubber(client) as stub:
+        stub.add_response("describe_execution", about | {"status": status})
+        stub.add_response("get_execution_history", {"events": history[::-1]}, newest)
+        running = deployment.read().retraining
+    assert running is not None
+    assert (running.execution, running.since) == ("name-of-it", BEFORE)
+    assert running.state == "Train a challenger"
+    assert running.waiting_since == (None if waits is None else NOW - timedelta(seconds=waits))
+    assert running.waiting_for == (None if waits is None else "MLflow at http://m does not answer")
+
+
+def test_a_lock_whose_execution_has_ended_is_no_retraining(aws: Account) -> None:
+    deployment = Deployment(aws)
+    take_lock(deployment.storage, NAME, EXECUTION, is_running=lambda _: True, clock=lambda: BEFORE)
+    assert deployment.read().retraining is None
 
 
 def test_a_damaged_record_leaves_out_its_own_part_alone(aws: Account) -> None:

@@ -10,9 +10,12 @@ from evergreen.clock import Moment
 from evergreen.events import Severity, Trigger, Verdict
 from evergreen.metrics.history import MetricHistory
 from evergreen.release.decision_log import Decider, Decision
+from evergreen.release.executions import RunningRetraining
 from evergreen.shadow.look import ShadowProgress
 
-StatusPart = Literal["production", "checks", "episodes", "decisions", "shadow", "metrics"]
+StatusPart = Literal[
+    "production", "checks", "episodes", "decisions", "shadow", "retraining", "metrics"
+]
 """The parts of a model's status, each read for itself."""
 
 
@@ -122,6 +125,8 @@ class ModelStatus(_Frozen):
     """Newest first."""
     shadow: ShadowProgress | None = None
     """The challenger that scores the same rows, if there is one."""
+    retraining: RunningRetraining | None = None
+    """The retraining that runs, and whether it waits for the registry."""
     newest_metric_at: Moment | None = None
     """When the newest metric was written, to five minutes, an hour or a day, as it is older."""
     unread: tuple[StatusPart, ...] = ()

@@ -21,6 +21,7 @@ from evergreen.metrics.history import (
     read_metric_history,
 )
 from evergreen.release.decision_log import decider, latest_decision_records
+from evergreen.release.executions import read_running_retraining
 from evergreen.reporting.shown import (
     DecisionSummary,
     DriftVerdict,
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_stepfunctions import SFNClient
 
     from evergreen.clock import Clock
     from evergreen.drift.episodes.state import Episode
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import Production, ProductionPointer
     from evergreen.release.decision_log import DecisionRecord
+    from evergreen.release.executions import RunningRetraining
     from evergreen.shadow.look import ShadowLook
     from evergreen.storage import Storage
 
@@ -67,8 +70,8 @@ class StatusReader:
         The deployment stage.
     definitions
         The models of the deployment by name.
-    production, storage, cloudwatch
-        Give the pointers, the logs and the metrics.
+    production, storage, cloudwatch, stepfunctions
+        Give the pointers, the logs, the metrics and the executions.
     clock
         Gives the end of the period that is read.
     """
@@ -78,6 +81,7 @@ class StatusReader:
     production: Production
     storage: Storage
     cloudwatch: CloudWatchClient
+    stepfunctions: SFNClient
     clock: Clock
 
     def read(self, span: Span) -> Status:
@@ -121,6 +125,10 @@ class StatusReader:
             decisions=reading.read(
                 "bucket", lambda: latest_decision_records(storage, model, DECISIONS)
             ),
+            retraining=reading.read(
+                "executions",
+                lambda: read_running_retraining(storage, self.stepfunctions, model, now),
+            ),
         )
 
 
@@ -133,6 +141,7 @@ class _Parts:
     episodes: Future[tuple[Episode, ...]]
     look: Future[ShadowLook | None]
     decisions: Future[list[DecisionRecord]]
+    retraining: Future[RunningRetraining | None]
 
 
 def _model(
@@ -143,6 +152,7 @@ def _model(
     lines = [line for check in gaps.fill("checks", parts.checks, []) for line in check]
     decisions = gaps.fill("decisions", parts.decisions, [])
     look = gaps.fill("shadow", parts.look, None)
+    retraining = gaps.fill("retraining", parts.retraining, None)
     slot = pointer.shadow if pointer else None
     return ModelStatus(
         name=definition.name,
@@ -163,6 +173,7 @@ def _model(
         slowest_inference=charts.slowest_inference,
         decisions=tuple(_decided(record) for record in decisions),
         shadow=shadow_progress(definition, slot, look) if slot else None,
+        retraining=retraining,
         unread=(*gaps.names, *unread),
     )
 
