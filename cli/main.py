@@ -26,6 +26,8 @@ from cli.commands import (
     history,
     labels,
     log,
+    logs,
+    metrics,
     new_model,
     open_address,
     predict,
@@ -78,6 +80,8 @@ app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)
 app.command("history")(history.command)
 app.command("log")(log.command)
+app.command("logs")(logs.command)
+app.command("metrics")(metrics.command)
 app.add_typer(labels.app, name="labels")
 app.command("rollback")(rollback.command)
 app.command("doctor")(doctor.command)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared import console
-from cli.shared.options import Aws, Stage
+from cli.shared.options import Aws, Json, Stage
 from cli.shared.pointer_backup import take_backup, write_backup
 from cli.shared.target import choose
 from local.settings import read_settings
@@ -22,6 +22,7 @@ def command(
     *,
     aws: Aws = False,
     stage: Stage = None,
+    json: Json = False,
 ) -> None:
     """Write which version serves each model to a file.
 
@@ -35,6 +36,9 @@ def command(
     backup = take_backup(target)
     place = file or backup_file(backup.stage, f"{backup.created_at:%Y%m%dT%H%M%SZ}")
     write_backup(backup, place)
+    if json:
+        console.document({"file": str(place), **backup.model_dump(mode="json")})
+        return
     for model, pointer in backup.pointers.items():
         console.out.print(f"  {model:<30} version {pointer.version}", markup=False)
     number = len(backup.pointers)

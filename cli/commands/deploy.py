@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from cli.shared import console
 from cli.shared.cdk_deployment import assembly_folder, deploy, emulator_context
 from cli.shared.examples import MODELS
 from cli.shared.leftovers import orphaned_stacks, stale_pointers
-from cli.shared.options import Stage
+from cli.shared.options import Json, Stage
 from cli.shared.progress import Steps
 from cli.shared.target import NotDeployedError, Target
 from evergreen.clock import parse_period
@@ -22,6 +22,11 @@ from local.model_packages import lock_packages
 from local.monitoring import watch
 from local.settings import read_settings
 from local.stack import running_stack
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cli.shared.leftovers import Leftover
 
 
 def command(
@@ -47,6 +52,7 @@ def command(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what it means for the models that serve.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Deploy every stack of the app with cdk. Run it again after any change.
 
@@ -70,7 +76,8 @@ def command(
         _check_period(option)
     settings = read_settings()
     target = Target.aws(stage) if aws else Target.local(running_stack(settings), stage)
-    told = _tell_plan(replace(target))  # a deployment changes the outputs that a target remembers
+    # A deployment changes the outputs that a target remembers.
+    told = _tell_plan(replace(target), console.err if json else console.out)
     if plan:
         if not told:
             console.out.print("No model that serves has another definition now.")
@@ -89,17 +96,27 @@ def command(
         deploy(target, context, log, say)
         if target.is_emulator:
             watch(settings.paths, target.api_url, target.api_key, target.stage)
+    stacks = orphaned_stacks(target, assembly_folder(log)) if aws else []
+    _show(target, [*stacks, *stale_pointers(target, load_definitions(MODELS))], json=json)
+
+
+def _show(target: Target, left: list[Leftover], *, json: bool) -> None:
+    """Show the outputs of a deployment, and what is no longer part of it."""
+    if json:
+        outputs = dict(sorted(target.outputs.items()))
+        leftovers = [asdict(each) for each in left]
+        console.document({"api": target.api_url, "outputs": outputs, "leftovers": leftovers})
+        return
     for name, value in sorted(target.outputs.items()):
         console.out.print(f"  {name:<40} {value}", soft_wrap=True, markup=False)
     console.out.print(f"\nThe API answers at {target.api_url}", soft_wrap=True)
-    stacks = orphaned_stacks(target, assembly_folder(log)) if aws else []
-    for leftover in [*stacks, *stale_pointers(target, load_definitions(MODELS))]:
+    for leftover in left:
         console.out.print(
             f"\n{leftover.what}:\n\n  {leftover.command}", soft_wrap=True, markup=False
         )
 
 
-def _tell_plan(target: Target) -> bool:
+def _tell_plan(target: Target, out: Console) -> bool:
     """Say what changed definitions mean for models that serve; return whether there are any."""
     from cli.shared.deployment_plan import find_plan
 
@@ -110,10 +127,10 @@ def _tell_plan(target: Target) -> bool:
     except NotDeployedError:
         return False
     for model, sentences in plans.items():
-        console.out.print(f"models/{model}/model.toml has changed:", markup=False)
+        out.print(f"models/{model}/model.toml has changed:", markup=False)
         for sentence in sentences:
-            console.out.print(f"  {sentence}", soft_wrap=True, markup=False)
-        console.out.print()
+            out.print(f"  {sentence}", soft_wrap=True, markup=False)
+        out.print()
     return bool(plans)
 
 

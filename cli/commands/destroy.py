@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from cli.shared.destruction import (
     retained,
     stacks_of,
 )
-from cli.shared.options import Aws, Stage
+from cli.shared.options import Aws, Json, Stage
 from cli.shared.pointer_backup import delete_pointers, take_backup, write_backup
 from cli.shared.progress import Steps
 from cli.shared.target import choose
@@ -26,6 +27,7 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     aws: Aws = False,
     stage: Stage = None,
+    json: Json = False,
 ) -> None:
     """Delete every stack of a deployment.
 
@@ -43,11 +45,11 @@ def command(
     target = choose(aws=aws, stage=stage)
     stacks = stacks_of(target)
     names = "\n".join(f"  {stack['StackName']}" for stack in stacks)
-    console.out.print(f"To be deleted, in this order:\n\n{names}\n", markup=False)
+    console.err.print(f"To be deleted, in this order:\n\n{names}\n", markup=False)
     if not yes:
-        typed = typer.prompt(f"Type the name of the stage, {target.stage}, to delete it")
+        typed = typer.prompt(f"Type the name of the stage, {target.stage}, to delete it", err=json)
         if typed != target.stage:
-            console.out.print("Nothing was deleted.")
+            console.err.print("Nothing was deleted.")
             raise typer.Exit(1)
     candidates = kept_candidates(target, stacks)
     backup = take_backup(target)
@@ -62,9 +64,14 @@ def command(
                 empty_buckets(target, candidates)
         with steps.step("stacks", f"Delete stage {target.stage}") as say:
             delete_stacks(target, stacks, say)
+    stays = retained(target, candidates)
+    if json:
+        pointers = str(file) if backup.pointers else None
+        console.document({"pointers": pointers, "stays": [asdict(each) for each in stays]})
+        return
     if backup.pointers:
         console.out.print(f"\nThe production pointers are in {file}", soft_wrap=True, markup=False)
-    for each in retained(target, candidates):
+    for each in stays:
         cost = "" if each.dollars is None else f": ${each.dollars:.2f} a month"
         console.out.print(
             f"\n{each.what}, stays{cost}. To delete it:\n\n  {each.removal}",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.shared.options import Aws, Stage
+from cli.shared import console
+from cli.shared.options import Aws, Json, Stage
 from cli.shared.pointer_backup import read_backup, restore_pointer
 from cli.shared.progress import Steps
 from cli.shared.target import choose
@@ -23,6 +24,7 @@ def command(
     ] = None,
     aws: Aws = False,
     stage: Stage = None,
+    json: Json = False,
 ) -> None:
     """Put the versions of a backup into production again.
 
@@ -43,6 +45,7 @@ def command(
         )
     target = choose(aws=aws, stage=stage)
     failures = []
+    restored = {}
     with Steps() as steps:
         for name in model or backup.pointers:
             pointer = backup.pointers[name]
@@ -53,6 +56,9 @@ def command(
                     failures.append(f"{name}: {error}")
                     say("failed")
                 else:
+                    restored[name] = {"version": pointer.version, "changed": changed}
                     say("in production again" if changed else "was in production already")
+    if json:
+        console.document({"restored": restored, "failures": failures})
     if failures:
         raise EvergreenError("not restored: " + "; ".join(failures))

@@ -5,11 +5,16 @@ These tests run before the first promotion. That is a state to test, too.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from cli.shared.cdk_deployment import publish_routes
+from cli.shared.function_logs import find_log_group, log_groups, read_events
+from cli.shared.metric_values import read_metric_values
+from evergreen.clock import utc_now
 from evergreen.production import Production
 
 if TYPE_CHECKING:
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
 
     from cli.shared.target import Target
 
-from cli.shared.cdk_deployment import publish_routes
 
 PREDICT = "/models/flight_delay/predict"
 FLIGHT: dict[str, Any] = {
@@ -148,3 +152,22 @@ def test_what_speaks_of_all_models_answers(api: httpx.Client, path: str) -> None
     response = api.get(path)
     assert response.status_code == 200
     assert response.content
+
+
+def test_what_a_function_logged_and_measured_is_read_by_the_command_line(
+    api: httpx.Client, deployed: Target
+) -> None:
+    began = utc_now()
+    assert api.post(PREDICT, content=b"{").status_code == 400
+    group = find_log_group(log_groups(deployed), "predict-flight-delay")
+
+    def found() -> bool:
+        client = deployed.client("cloudwatch")
+        values = read_metric_values(client, "flight_delay", "1h", utc_now())
+        refused = any((each.metric, each.by) == ("Responses", "400") for each in values)
+        return refused and any(read_events(deployed, group, began, None, follow=False))
+
+    deadline = time.monotonic() + 30
+    while not found():  # the executor writes both after the answer
+        assert time.monotonic() < deadline
+        time.sleep(1)
