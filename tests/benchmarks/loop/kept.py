@@ -11,6 +11,7 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.loop.public.catalogue import PUBLIC
 from tests.benchmarks.loop.replay import Outcome
 
 if TYPE_CHECKING:
@@ -35,21 +36,28 @@ _SHOWS = frozenset(
     )
 )
 """Modules that change no replay."""
-_UNJUDGED = ("never", "calendar", "naive", "adwin")
-"""Policies that ask neither the drift check nor the comparison nor the choice of the window."""
 _THEIRS = (
     "bundle",
-    "datasets",
+    *(f"datasets/{name}.py" for name in ("holdout_predictions", "schema", "splitting", "store")),
     "model_definition",
     "training/onnx_export.py",
     "training/train*.py",
     "training/refit.py",
 )
+"""What a policy depends on that asks neither the drift check nor the comparison."""
+_FOLLOWS = {
+    **dict.fromkeys(("never", "calendar", "naive", "adwin"), _THEIRS),
+    "calendar, our window": (*_THEIRS, "evaluation", "training/window.py"),
+}
+_NEVER_ASKED = frozenset(
+    {"alerting", "registry", "release", "repair", "reporting", "serving", "shadow"}
+)
+"""Packages of the library that no replay calls."""
 
 
 def kept(series: str, policy: str, *, quick: bool, make: Callable[[], Outcome]) -> Outcome:
     """Return a replay that was made before with the same code, or make it, and keep it."""
-    told = f"{series} {policy} {'quick' if quick else 'full'} {fingerprint(policy)}"
+    told = f"{series} {policy} {'quick' if quick else 'full'} {fingerprint(series, policy)}"
     file = FOLDER / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.pickle"
     if file.exists():
         found = pickle.loads(file.read_bytes())
@@ -63,15 +71,18 @@ def kept(series: str, policy: str, *, quick: bool, make: Callable[[], Outcome]) 
     return outcome
 
 
-def fingerprint(policy: str) -> str:
-    """Return a hash of the code that a replay under a policy depends on."""
-    library = (
-        (file for part in _THEIRS for file in _below(_LIBRARY, part))
-        if policy in _UNJUDGED
-        else _LIBRARY.rglob("*.py")
-    )
+def fingerprint(series: str, policy: str) -> str:
+    """Return a hash of the code that the replay of a series under a policy depends on."""
+    if policy in _FOLLOWS:
+        library = [file for part in _FOLLOWS[policy] for file in _below(_LIBRARY, part)]
+    else:
+        library = [
+            file
+            for file in _LIBRARY.rglob("*.py")
+            if file.relative_to(_LIBRARY).parts[0] not in _NEVER_ASKED
+        ]
     ours = (file for file in _HERE.rglob("*.py") if file.parent != _HERE or file.name not in _SHOWS)
-    models = (ROOT / "models").rglob("*.*")
+    models = () if series in PUBLIC else (ROOT / "models").rglob("*.*")
     locks = (ROOT / "requirements" / f"{name}.lock" for name in ("dev", "series"))
     return _hash([*library, *ours, *models, *locks])
 

@@ -34,7 +34,7 @@ class Period:
     trained: bool
     promoted: bool
     wrong: bool
-    """Whether what was promoted did worse in the next period than what it replaced would have."""
+    """Whether what was promoted did worse than what it replaced; see :func:`policies.better`."""
     reason: str
 
 
@@ -74,7 +74,7 @@ class Outcome:
 
     @property
     def wrong_promotions(self) -> int:
-        """How many of these did worse in the next period than what they replaced would have."""
+        """How many of these did worse than what they replaced would have."""
         return sum(period.wrong for period in self.periods)
 
     @property

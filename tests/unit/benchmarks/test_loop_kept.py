@@ -31,7 +31,7 @@ def test_what_was_kept_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     for quick in (True, True, False):
         assert kept("tiny", "ours", quick=quick, make=make).series == "tiny"
     assert len(made) == 2
-    monkeypatch.setattr(kept_module, "fingerprint", lambda _policy: "other code")
+    monkeypatch.setattr(kept_module, "fingerprint", lambda *_: "other code")
     kept("tiny", "ours", quick=True, make=make)
     assert len(made) == 3
 
@@ -48,9 +48,28 @@ def test_who_asks_no_drift_check_does_not_depend_on_it(
     for name in ("dev.lock", "series.lock"):
         (tmp_path / "requirements" / name).touch()
     policies = ("calendar", "ours")
-    before = [fingerprint(policy) for policy in policies]
+    before = [fingerprint("tiny", policy) for policy in policies]
     (tmp_path / "drift" / "check.py").write_text("new")
-    after = [fingerprint(policy) for policy in policies]
+    after = [fingerprint("tiny", policy) for policy in policies]
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
     (tmp_path / "datasets" / "store.py").write_text("new")
-    assert fingerprint("calendar") != after[0]
+    assert fingerprint("tiny", "calendar") != after[0]
+    (tmp_path / "reporting").mkdir()
+    before = [fingerprint("tiny", policy) for policy in policies]
+    (tmp_path / "reporting" / "page.py").write_text("new")
+    assert before == [fingerprint("tiny", policy) for policy in policies]
+
+
+def test_other_peoples_series_do_not_depend_on_the_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_LIBRARY", "ROOT", "_HERE"):
+        monkeypatch.setattr(kept_module, name, tmp_path / "none" if name == "_HERE" else tmp_path)
+    for folder in ("models", "requirements"):
+        (tmp_path / folder).mkdir()
+    for name in ("dev.lock", "series.lock"):
+        (tmp_path / "requirements" / name).touch()
+    before = [fingerprint(series, "ours") for series in ("flight_delay", "sunspots")]
+    (tmp_path / "models" / "model.toml").write_text("new")
+    after = [fingerprint(series, "ours") for series in ("flight_delay", "sunspots")]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True]

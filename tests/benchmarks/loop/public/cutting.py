@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evergreen.datasets.pace import WINDOW_ROWS
 from evergreen.model_definition import Drift, ModelDefinition, Schedule
 from tests.benchmarks.loop.public import recipe
 from tests.benchmarks.loop.public.halves import half_of
@@ -29,6 +28,8 @@ MOST_PERIODS = 120
 QUICK_PERIODS = 24
 SHORT = timedelta(days=548)
 """What lasts less is cut into weeks."""
+WINDOW_ROWS = 400
+"""A check looks back one period, or to so many rows if a period has fewer."""
 UNITS = ("M", "Q", "Y")
 """Months; quarters where there are more than :data:`MOST_PERIODS` months; else years."""
 _SEED = 20261
@@ -144,9 +145,8 @@ def bounds_of(times: pd.Series) -> tuple[datetime, ...]:
 
 
 def window_of(times: pd.Series, bounds: tuple[datetime, ...]) -> timedelta:
-    """Return how far a check looks back: to twice the rows that it needs, in whole periods."""
-    needed = 2 * WINDOW_ROWS[1]
+    """Return how far a check looks back: to :data:`WINDOW_ROWS`, in whole periods."""
     edges = pd.DatetimeIndex(bounds).as_unit("us")
     counts = np.histogram(times.astype("int64"), bins=edges.astype("int64"))[0]
     usual = max(float(np.median(counts[counts > 0])), 1.0)
-    return int(np.ceil(needed / usual)) * (bounds[-1] - bounds[0]) / (len(bounds) - 1)
+    return int(np.ceil(WINDOW_ROWS / usual)) * (bounds[-1] - bounds[0]) / (len(bounds) - 1)
