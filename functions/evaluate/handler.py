@@ -27,6 +27,7 @@ from evergreen.model_definition import find_definition
 from evergreen.production import ProductionPointer
 from evergreen.registry.reports import keep_report
 from evergreen.registry.writer import Registry
+from evergreen.release.decision_log import has_just_won
 from evergreen.release.promotion import candidate_pointer
 from evergreen.storage import Storage
 from functions.evaluate.settings import settings
@@ -68,6 +69,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         challenger=challenger.judged,
         champion_holdout=(
             read_holdout_predictions(storage, definition.name, pointer.version) if pointer else None
+        ),
+        champion_has_just_won=(
+            pointer is not None and has_just_won(storage, definition.name, pointer.version)
         ),
     )
     evaluation = replace(

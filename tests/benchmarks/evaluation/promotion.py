@@ -41,10 +41,12 @@ Metric = Literal["f1", "rmse"]
 LATE, RECALL, FALSE_ALARMS, SHARED = 0.25, 0.55, 0.2, 0.7
 STATES: dict[str, tuple[float, float]] = {
     "quiet": (0.0, 1.0),
+    "just won": (0.0, 1.0),
     "drifted": (0.1, 1.1),
     "fallen": (0.3, 1.5),
 }
-"""What the champion has lost since its promotion: recall, and the factor of its errors."""
+"""What the champion has lost since its promotion: recall, and the factor of its errors. Before it
+lost anything, it may have just won its own comparison."""
 ROWS: dict[Metric, tuple[int, ...]] = {"f1": (20, 100, 500), "rmse": (20, 100)}
 GAINS: dict[Metric, tuple[float, ...]] = {
     "f1": (-0.15, -0.05, 0.0, 0.05, 0.15, 0.3),
@@ -141,7 +143,8 @@ def _judged(
     sides = [pa.table({"label": one, "model_output": two}) for one, two in (newer, older)]
     fall = has_surely_fallen(definition, *sides, alpha=fall_level(definition))
     old, new = scores
-    found = judge(definition, old, new, improvements, rows=cell.rows, fall=fall)
+    won = cell.state == "just won"
+    found = judge(definition, old, new, improvements, rows=cell.rows, fall=fall, has_just_won=won)
     return found.decision == "promote"
 
 
@@ -177,7 +180,7 @@ def to_table(found: dict[Cell, float]) -> str:
 
 def to_picture(found: dict[Cell, float]) -> str:
     """Return the operating curves as SVG."""
-    looks = dict(zip(STATES, ("#0072B2", "#E69F00", "#D55E00"), strict=True))
+    looks = dict(zip(STATES, ("#0072B2", "#009E73", "#E69F00", "#D55E00"), strict=True))
     styles = dict(zip(ROWS["f1"], (":", "--", "-"), strict=True))
     settings: Any = {"svg.hashsalt": "evergreen", "svg.fonttype": "path", "font.size": 9}
     with mpl.rc_context(settings):

@@ -10,7 +10,8 @@ was stopped goes on where it was.
   python -m tests.benchmarks.loop --part seen
                                 only the series that may be looked at
   python -m tests.benchmarks.loop --series hurricanes --policy ours --policy calendar
-                                one series under two policies; prints, and writes nothing
+                                one series under two policies; prints, and writes nothing unless
+                                --write is given: the page then says what was not run
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("Stopped; nothing was written.")
         return 130
     _print(found, Console())
-    if options.series or options.policy:
+    if (options.series or options.policy) and not options.write:
         return 0
     _write(found, console, kind="quick" if options.quick else "full")
     return 0
@@ -97,6 +98,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=sorted(REPLAYED),
         metavar="NAME",
         help=f"only this policy; may be repeated. {'; '.join(REPLAYED)}",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the page also if only some series or policies were run",
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     options = parser.parse_args(arguments)

@@ -63,6 +63,8 @@ class Deployment:
         self.series = workshop.series
         self.now = self.series.bounds[0]
         self.champion: Version | Unjudged
+        self.has_just_won = False
+        """Whether the newest comparison is the one that the champion won."""
         self.storage = storage
         self.lake = RecordedLake(self.storage, lambda: self.now)
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -158,14 +160,17 @@ class Deployment:
         assert isinstance(self.champion, Version)
         rows = load_dataset(self.storage, self.series.definition.name, challenger.dataset_id)
         with self.timed(EVALUATE):
-            return compare(
+            comparison = compare(
                 self.series.definition,
                 rows_of(rows, HOLDOUT),
                 training=rows_of(rows, TRAIN),
                 champion=self.champion.judged,
                 challenger=challenger.judged,
                 champion_holdout=self._holdout(),
+                champion_has_just_won=self.has_just_won,
             )
+        self.has_just_won = comparison.is_won
+        return comparison
 
     def promote(self, version: Version | Unjudged) -> None:
         """Point production at a version."""

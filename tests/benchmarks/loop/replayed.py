@@ -41,7 +41,8 @@ class Replayed:
     @property
     def strongest(self) -> str:
         """The better of the two that retrain by the calendar."""
-        values = {policy: self.outcomes[policy].value for policy in BEATEN}
+        run = [policy for policy in BEATEN if policy in self.outcomes]
+        values = {policy: self.outcomes[policy].value for policy in run}
         choose = max if self.outcomes["ours"].metric == "f1" else min
         return choose(values, key=lambda policy: values[policy])
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.loop.own import section, verdicts
-from tests.benchmarks.loop.policies import REPLAYED
+from tests.benchmarks.loop.policies import BEATEN, REPLAYED
 from tests.benchmarks.loop.promises import promises_of
 from tests.benchmarks.loop.public.catalogue import PUBLIC
 from tests.benchmarks.loop.public.halves import half_of
@@ -64,7 +64,8 @@ def to_page(replayed: Sequence[Replayed], before: str, kind: str) -> str:
     if once := parts["once"]:
         about = "The half that is run once:"
         blocks["once"] = _joined(
-            about, promise_table(once), public_table(once), _made("once", kind)
+            *(about, promise_table(once), *_left_out(once), public_table(once)),
+            _made("once", kind),
         )
     if own := parts["own"]:
         picture = f"![The metric of each policy over time, by series]({PICTURES[1]})"
@@ -81,11 +82,20 @@ def _joined(*parts: str) -> str:
 
 
 def _left_out(replayed: Sequence[Replayed]) -> list[str]:
-    """Return a sentence about the series of a half that were not run, if there are any."""
+    """Return sentences about what of a half was not run, if there is any."""
     names, half = {one.series.name for one in replayed}, replayed[0].series.split
     missing = [name for name in PUBLIC if half_of(name) == half and name not in names]
-    named = ", ".join(f"`{name}`" for name in missing)
-    return [f"**Not replayed yet**: {named}. What is said above is without them."] if named else []
+    told = []
+    if named := ", ".join(f"`{name}`" for name in missing):
+        told.append(f"**Not replayed yet**: {named}. What is said above is without them.")
+    for policy in BEATEN:
+        without = [one.series.name for one in replayed if policy not in one.outcomes]
+        if named := ", ".join(f"`{name}`" for name in without):
+            told.append(
+                f"**Not replayed yet** under `{policy}`: {named}. The better of the two calendars "
+                "is the other one there."
+            )
+    return told
 
 
 def _made(part: str, kind: str) -> str:
@@ -209,7 +219,9 @@ comparison are the library's own functions. Request log, bucket and clock are in
 
 A retraining is a training run that was started. No retraining follows the last period, because no
 next period could judge it. A promotion was wrong if the promoted model did worse in the next period
-than the replaced model would have done. The value is the metric over all served rows together: a
+than the replaced model would have done. Where nothing drifts, all periods that follow count instead
+of the next one: each is a sample of the same world, and one alone says little about two models that
+are nearly alike. The value is the metric over all served rows together: a
 larger F1 is better, a smaller RMSE is better. A paired bootstrap over blocks of time with 2,000
 draws estimates the noise. Ours is within noise of another policy if it is better, or if the 95 %
 interval of the difference contains zero. Drift is called continuous where two thirds of what the

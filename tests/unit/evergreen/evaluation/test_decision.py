@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evergreen.evaluation.comparison import SegmentResult
-from evergreen.evaluation.decision import judge
+from evergreen.evaluation.decision import judge, probability_required
 from evergreen.evaluation.measure import F1
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 from tests.support.made_up_predictions import gains_f1, predictions
@@ -97,6 +97,37 @@ def test_the_share_of_better_resamples_has_to_reach_the_confidence() -> None:
     assert short.reason == (
         "f1 0.8 against 0.7 on 50 held-out rows: better with probability 0.900, short of 0.95"
     )
+
+
+def test_after_a_won_comparison_the_next_challenger_needs_less() -> None:
+    short = judged([0.1] * 79 + [0.0] * 21, has_just_won=True)
+    assert (short.decision, short.is_won) == ("reject", False)
+    reached = judged([0.1] * 80 + [0.0] * 20, has_just_won=True)
+    assert (reached.decision, reached.is_won) == ("promote", True)
+    assert reached.probability_required == pytest.approx(0.8)
+    assert reached.reason.endswith(
+        "which reaches 0.8; the champion has just won its own comparison, so 0.8 is enough"
+    )
+
+
+@pytest.mark.parametrize(
+    ("confidence", "fallen", "has_just_won", "required"),
+    [
+        (0.95, False, False, 0.95),
+        (0.95, False, True, 0.8),
+        (0.95, True, False, 0.5),
+        (0.95, True, True, 0.5),
+        (0.99, False, True, 0.96),
+        (0.8, False, True, 0.5),
+    ],
+)
+def test_what_is_required_is_the_first_row_of_the_table_that_holds(
+    confidence: float, *, fallen: bool, has_just_won: bool, required: float
+) -> None:
+    found = probability_required(
+        definition(confidence=confidence), fallen=fallen, has_just_won=has_just_won
+    )
+    assert found == pytest.approx(required)
 
 
 def test_an_improvement_has_to_be_more_than_what_is_asked_for() -> None:

@@ -151,7 +151,11 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         ),
         retraining=definition.retraining,
         history=history,
-        latest=LatestRetraining(was_skipped=skipped, runs=retraining_runs),
+        latest=LatestRetraining(
+            was_skipped=skipped,
+            runs=retraining_runs,
+            promoted_at=pointer.promoted_at,
+        ),
     )
     page = None
     if report or decision.triggers:

@@ -56,8 +56,8 @@ class Comparison(BaseModel):
     probability_better: float | None
     """Share of the resamples in which the challenger is better by more than is asked for."""
     probability_required: float | None = None
-    """What ``probability_better`` had to reach: the definition's confidence, or one half if the
-    champion has surely got worse."""
+    """What ``probability_better`` had to reach, by what is known of the champion
+    (:mod:`evergreen.evaluation.decision`)."""
     interval: tuple[float, float] | None
     """Central percentile interval of the improvement, at the definition's confidence."""
     rows: int
@@ -83,6 +83,12 @@ class Comparison(BaseModel):
     rows. None for versions that were made before there was a choice."""
     report_uri: str | None = None
     """Where the report with all segments and the pictures is, once there is one."""
+
+    @property
+    def is_won(self) -> bool:
+        """Whether there was a champion, and the challenger was better as surely as was asked."""
+        better, required = self.probability_better, self.probability_required
+        return better is not None and required is not None and better >= required
 
     def then_serves(self, serves: str | None) -> Comparison:
         """Return the comparison with what serves after a promotion; its reason says so too."""

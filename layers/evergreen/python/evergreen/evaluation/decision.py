@@ -4,8 +4,10 @@ Two errors have a price: to promote a challenger that is no better, and to keep 
 worse. While the champion does as well as at its promotion, there is nothing to win back, and the
 first error counts: the challenger must be better with probability ``evaluation.confidence``. When
 the champion has surely got worse, both errors cost the same, so the better one is taken: one half
-is enough. The test of that must be so strict that the two ways together promote a challenger that
-is equally good seldom more often than ``1 - confidence`` (``docs/promotion.md``).
+is enough. A champion that has just won its own comparison is evidence too: newer rows made a better
+model the last time. So four times as many errors are allowed. Both other ways must open so seldom
+that a challenger that is equally good is hardly ever promoted more often than ``1 - confidence``
+(``docs/promotion.md``).
 """
 
 from __future__ import annotations
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
 
 AFTER_FALL = 0.5
 """Probability that is enough when the champion has surely got worse."""
+_ERRORS_AFTER_WIN = 4
+"""Share of false promotions after a won comparison, in shares that ``confidence`` allows."""
 _FALL_SHARE = 0.1
 """Level of that test, as a share of the errors that ``confidence`` allows."""
 SHOWN_SEGMENTS = 5
 """Segments that a comparison names itself; all of them are in the report."""
 
 
-def judge(
+def judge(  # noqa: PLR0913 - the numbers, and what is known of the champion
     definition: ModelDefinition,
     metric_champion: float,
     metric_challenger: float,
@@ -41,6 +45,7 @@ def judge(
     seen: tuple[int | None, int | None] = (None, None),
     segments: tuple[SegmentResult, ...] = (),
     fall: Degradation | None = None,
+    has_just_won: bool = False,
 ) -> Comparison:
     """Turn both metrics, the resampled improvements and the segments into a decision.
 
@@ -60,12 +65,14 @@ def judge(
         What :func:`evergreen.evaluation.segments.judge_segments` found.
     fall
         By how much the champion has surely got worse since its promotion, if it has.
+    has_just_won
+        Whether the champion won the newest comparison.
     """
     rule = definition.evaluation
     probability = float(np.mean(improvements > rule.min_improvement))
     tail = (1 - rule.confidence) / 2
     low, high = np.quantile(improvements, [tail, 1 - tail])
-    required = rule.confidence if fall is None else AFTER_FALL
+    required = probability_required(definition, fallen=fall is not None, has_just_won=has_just_won)
     better = probability >= required
     refusing = [segment for segment in segments if segment.refused]
     margin = f" by more than {rule.min_improvement:g}" if rule.min_improvement else ""
@@ -79,6 +86,8 @@ def judge(
             f"; the champion has surely got worse ({definition.metric} {fall.newer:.4g} against "
             f"{fall.older:.4g} at its promotion), so {required:g} is enough"
         )
+    elif has_just_won:
+        reason += f"; the champion has just won its own comparison, so {required:g} is enough"
     if refusing:
         others = f" and {len(refusing) - 1} more" if len(refusing) > 1 else ""
         reason += (
@@ -100,6 +109,16 @@ def judge(
         segments=segments[:SHOWN_SEGMENTS],
         segments_judged=sum(segment.probability_worse is not None for segment in segments),
     )
+
+
+def probability_required(definition: ModelDefinition, *, fallen: bool, has_just_won: bool) -> float:
+    """Return with which probability a challenger must be better: the first row that holds."""
+    allowed = 1 - definition.evaluation.confidence
+    if fallen:
+        return AFTER_FALL
+    if has_just_won:
+        return max(1 - _ERRORS_AFTER_WIN * allowed, AFTER_FALL)
+    return definition.evaluation.confidence
 
 
 def fall_level(definition: ModelDefinition) -> float:

@@ -65,6 +65,7 @@ def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
     champion_holdout: pa.Table | None = None,
+    champion_has_just_won: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Comparison:
@@ -77,6 +78,7 @@ def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
         training=training,
         champion_training=champion_training,
         champion_holdout=champion_holdout,
+        champion_has_just_won=champion_has_just_won,
         seed=seed,
         resamples=resamples,
     ).comparison
@@ -91,6 +93,7 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
     champion_holdout: pa.Table | None = None,
+    champion_has_just_won: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> EvaluationResult:
@@ -99,10 +102,10 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     It does if the share of resamples in which it is better by more than
     ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
     refuses it; a tie keeps the champion. If the champion has surely got worse since its promotion,
-    one half is enough (:mod:`evergreen.evaluation.decision`). Where nothing is in production, the
-    challenger is promoted. A champion that cannot predict the holdout, because ``model.toml`` no
-    longer has its features, stays until a person promotes the challenger: callers must send other
-    rows then.
+    or has just won its own comparison, less is enough (:mod:`evergreen.evaluation.decision`). Where
+    nothing is in production, the challenger is promoted. A champion that cannot predict the
+    holdout, because ``model.toml`` no longer has its features, stays until a person promotes the
+    challenger: callers must send other rows then.
 
     Parameters
     ----------
@@ -122,6 +125,8 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     champion_holdout
         What the champion's judged bundle answered on its own holdout, with ``label`` and
         ``model_output``, if that was kept.
+    champion_has_just_won
+        Whether the newest comparison of the model was the one that the champion won.
     seed
         Seed of the bootstrap.
     resamples
@@ -184,6 +189,7 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
             champion_holdout,
             alpha=fall_level(definition),
         ),
+        has_just_won=champion_has_just_won,
     )
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
     return EvaluationResult(

@@ -174,9 +174,9 @@ def after_lost_drift(at: datetime, *drifted: str, **fields: Any) -> DriftDecisio
 
 
 def test_backoff_after_a_drift_whose_challenger_lost() -> None:
-    early, due = (after_lost_drift(NOON + part * DAY, "a") for part in (0.7, 0.75))
+    early, due = (after_lost_drift(NOON + days * DAY, "a") for days in (2.9, 3))
     assert (early.outcome, early.triggers) == ("backoff", ("data_drift",))
-    assert "the last challenger lost, the next is worth a try at 2026-03-02 06:00" in early.reason
+    assert "the last challenger lost, the next is worth a try at 2026-03-04 12:00" in early.reason
     assert due.outcome == "retraining_starts"
     assert (early.drift_since, early.drift_tried) == (NOON - DAY, NOON)
     assert early.drift_features_tried == ("a",)

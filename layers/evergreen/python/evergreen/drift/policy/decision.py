@@ -71,7 +71,11 @@ def decide(
     goal = goal_at(context, performance, last, last_was_skipped=latest.was_skipped)
     triggers = _triggers(univariate, multivariate, performance, goal)
     memory = memory_at(
-        context, last, drifted="data_drift" in triggers, last_was_skipped=latest.was_skipped
+        context,
+        last,
+        drifted="data_drift" in triggers,
+        last_was_skipped=latest.was_skipped,
+        promoted_at=latest.promoted_at,
     )
     situation = Situation(
         context=context,

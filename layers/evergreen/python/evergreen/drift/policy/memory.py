@@ -2,9 +2,8 @@
 
 Inputs move with every season, and not each move makes a model worse. A retraining for a drift that
 does no harm ends in a refusal. The drift stays, so without a memory each check would start the
-next. So after a lost challenger the same drift has to wait, longer each time, until there are
-nearly twice as many rows of the drifted world. The memory is written into each decision and read
-back by the next check. It belongs to a version: a promotion ends it.
+next. So after a lost challenger the same drift has to wait, longer each time. The memory is written
+into each decision and read back by the next check. It belongs to a version: a promotion ends it.
 """
 
 from __future__ import annotations
@@ -12,13 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from evergreen.drift.policy.goal import BACKOFF_FACTOR
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from evergreen.drift.log import CheckContext, DriftDecisionRecord
+
+WAIT_FACTOR = 4
+"""The next challenger is trained when this many times as much time has passed since the drift began
+as had passed when the last one was trained. There are then four times as many rows of the drifted
+world, and the difference of two models is known twice as exactly. With fewer, a challenger that
+could not show that it is better could not show it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class DriftMemory:
     Parameters
     ----------
     since
-        Start of the first window in which the version's inputs had drifted; None if none had.
+        Start of the first window in which the version's inputs had drifted, but not before its
+        promotion; None if none had.
     tried
         When drift last started a retraining that did not replace the version; None if none did.
     features
@@ -47,7 +51,7 @@ class DriftMemory:
         """Return when drift is worth the next retraining after a lost one; None if it is now."""
         if self.since is None or self.tried is None:
             return None
-        moment = self.since + BACKOFF_FACTOR * (self.tried - self.since)
+        moment = self.since + WAIT_FACTOR * (self.tried - self.since)
         return moment if now < moment else None
 
     def to_record(self) -> dict[str, Any]:
@@ -65,6 +69,7 @@ def memory_at(
     *,
     drifted: bool,
     last_was_skipped: bool,
+    promoted_at: datetime | None = None,
 ) -> DriftMemory:
     """Return the memory at the time of a check.
 
@@ -79,6 +84,9 @@ def memory_at(
     last_was_skipped
         Whether the retraining that the last check started was skipped; then no challenger was
         trained.
+    promoted_at
+        When the version was promoted. A window may reach further back, but no drift of a version
+        began before it served.
     """
     memory = DriftMemory()
     if last is not None and last.model_version == context.model_version:
@@ -91,5 +99,5 @@ def memory_at(
                 known.union(last.drifted_features),
             )
     if drifted and memory.since is None:
-        return replace(memory, since=context.window_start)
+        return replace(memory, since=max(context.window_start, promoted_at or context.window_start))
     return memory

@@ -37,10 +37,13 @@ class LatestRetraining:
         to judge a challenger on.
     runs
         Whether the model is being retrained: a second retraining would be skipped.
+    promoted_at
+        When the version in production was promoted; None if that is not known.
     """
 
     was_skipped: bool = False
     runs: bool = False
+    promoted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
