@@ -117,9 +117,12 @@ class StorageStack(Stack):
             abort_incomplete_multipart_upload_after=Duration.days(7),
             expired_object_delete_marker=True,
         )
+        settings = self.deployment.settings
         return s3.Bucket(
             self,
             "Data",
+            # On a laptop a new deployment finds the bucket of the one before by its name.
+            bucket_name=settings.name("data") if settings.emulator else None,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,

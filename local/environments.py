@@ -58,10 +58,10 @@ class PythonEnvironment:
 ENVIRONMENTS = (
     PythonEnvironment(
         "localstack",
-        "LocalStack with our Lambda executor, Firehose buffers and strictness",
+        "LocalStack with our Lambda executor, Firehose buffers, kept state and strictness",
         (
             *("local/lambda_executor", "local/firehose_buffer", "local/strict_localstack"),
-            "local/athena_states",
+            *("local/athena_states", "local/kept_state"),
         ),
     ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),

@@ -13,6 +13,9 @@ from local.settings import DUMMY_CREDENTIALS, REGION, Settings
 
 EXECUTOR = "evergreen"
 SERVICE_PORTS = 50
+KEPT_BUCKETS = "evergreen-*-data"
+"""The data bucket of each stage (``cdk/storage_stack.py``)."""
+KEPT_PARAMETERS = "/evergreen/*"
 _PLUGIN_GROUP = "localstack.lambda.runtime_executor"
 
 
@@ -33,6 +36,11 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
     folder = paths.state / "localstack"
     python = paths.python("localstack")
     buffers = settings.buffer_firehose
+    kept = {
+        "EVERGREEN_KEPT_STATE": str(paths.kept_state),
+        "EVERGREEN_KEPT_BUCKETS": KEPT_BUCKETS,
+        "EVERGREEN_KEPT_PARAMETERS": KEPT_PARAMETERS,
+    }
 
     def command() -> Command:
         return Command(
@@ -65,14 +73,15 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
                 "EVERGREEN_STRICT_IAM_RECORD": str(paths.accesses),
                 **settings.strictness,
                 **({"EVERGREEN_FIREHOSE_BUFFER": str(paths.firehose)} if buffers else {}),
+                **(kept if settings.keep_state else {}),
             },
             folder=folder,
             log=paths.logs / "localstack.log",
         )
 
     def prepare() -> None:
-        # LocalStack's state is in memory, so files of an earlier run are of no use. Only what its
-        # Firehose accepted and could not write is kept, in a folder of its own.
+        # LocalStack's state is in memory, so files of an earlier run are of no use. Only what has a
+        # folder of its own is kept: the data bucket, the parameters, and what Firehose accepted.
         shutil.rmtree(folder, ignore_errors=True)
         forget(paths)
         paths.accesses.unlink(missing_ok=True)

@@ -66,6 +66,11 @@ class Paths:
         return self.state / "firehose"
 
     @property
+    def kept_state(self) -> Path:
+        """The folder of the data bucket's objects and the parameters, which outlive LocalStack."""
+        return self.state / "kept"
+
+    @property
     def accesses(self) -> Path:
         """The file of what the roles of functions asked for, and whether they may."""
         return self.logs / "accesses.jsonl"
@@ -124,6 +129,8 @@ class Settings:
         Seconds between two scrapes of Prometheus.
     buffer_firehose
         Whether LocalStack's Firehose collects records as AWS does, or writes each call at once.
+    keep_state
+        Whether the data bucket and the parameters outlive LocalStack.
     strictness
         The variables ``EVERGREEN_STRICT_…``, which switch off single things that our plugin makes
         LocalStack as strict about as AWS.
@@ -138,6 +145,7 @@ class Settings:
     alert_webhook: str | None = field(default=None, repr=False)
     scrape_seconds: int = 30
     buffer_firehose: bool = True
+    keep_state: bool = True
     strictness: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -169,5 +177,6 @@ def read_settings(
         inherited={name: environ[name] for name in _INHERITED if name in environ},
         alert_webhook=environ.get("EVERGREEN_ALERT_WEBHOOK") or None,
         buffer_firehose=environ.get("EVERGREEN_FIREHOSE_BUFFER") != "off",
+        keep_state=environ.get("EVERGREEN_KEPT_STATE") != "off",
         strictness={name: environ[name] for name in environ if name.startswith(_STRICTNESS)},
     )

@@ -75,8 +75,8 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
     progress
         Called with each service that is being stopped.
     clean
-        Also delete MLflow's runs, versions and artifacts, the catalogue of the lake's tables, and
-        the data of Prometheus.
+        Also delete MLflow's runs, versions and artifacts, the data bucket and the parameters, the
+        catalogue of the lake's tables, and the data of Prometheus.
     """
     with _only_one(settings, progress):
         state = StateFile(settings.paths.state_file)
@@ -104,7 +104,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
             postgres.remove_data(settings)
             lake_catalog.remove_secret(settings)
             seaweedfs.remove_data(settings.paths)
-            for folder in ("localstack", "firehose", "mlflow"):
+            for folder in ("localstack", "firehose", "kept", "mlflow"):
                 shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
             monitoring.remove_data(settings.paths)
         return running

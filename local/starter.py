@@ -60,6 +60,7 @@ class Starter:
                 where=f"AWS_ENDPOINT_URL={external}",
                 fix="Start that emulator, or unset the variable to get a LocalStack",
             )
+        found_state = self.settings.keep_state and self.settings.paths.kept_state.exists()
         plan = choose_ports(self.settings, before, self.progress)
         given = self.settings if external else None
         found = Addresses(
@@ -78,8 +79,9 @@ class Starter:
             branches.append(lambda: self._databases(plan, tracking=tracking))
         try:
             self._all(branches)
-            if any(service.name == "localstack" for service, _ in self.started):
-                # LocalStack keeps no objects, so the tables' files are gone.
+            emptied = any(service.name == "localstack" for service, _ in self.started)
+            if emptied and not found_state:
+                # The tables' files are gone with LocalStack's memory.
                 forget_tables(self.settings, plan.postgres)
             self.state.change(
                 **found._asdict(),

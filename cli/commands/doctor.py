@@ -10,9 +10,10 @@ from rich.table import Table
 
 from cli.shared import console, executions
 from cli.shared.examples import MODELS
+from cli.shared.lost_state import find_forgotten
 from cli.shared.options import Aws, Json, Stage
 from cli.shared.progress import Steps
-from cli.shared.target import choose
+from cli.shared.target import NotDeployedError, choose
 from evergreen.clock import parse_period, utc_now
 from evergreen.model_definition import find_definition, load_definitions
 
@@ -56,7 +57,8 @@ def command(
     It leaves alone what a running retraining may use.
 
     It also says what is gone of a version that MLflow has in production: its pointer, its bundle or
-    its data set. LocalStack loses them when it stops. Then a new version has to be trained.
+    its data set. Then a new version has to be trained. If LocalStack has stopped since the last
+    deployment, it says that the app is gone, what is kept, and how it serves again.
 
     It also counts the labels that belong to no logged prediction, and those that are no class of
     the model or far from its range. Evergreen cannot repair these: only the sender of the labels
@@ -74,6 +76,8 @@ def command(
         period = _period(grace)
         names = [find_definition(MODELS, model).name] if model else [*load_definitions(MODELS)]
         target = choose(aws=aws, stage=stage)
+        if target.is_emulator and (forgotten := find_forgotten(target)):
+            raise NotDeployedError(forgotten.what, fix=forgotten.mend)
         context = release_context_of(target)
         findings: list[Inconsistency] = []
         losses: list[Loss] = []

@@ -14,15 +14,18 @@ from local.stack import down
 def command(
     *,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Delete MLflow's runs, versions and artifacts too.")
+        bool,
+        typer.Option("--clean", help="Delete MLflow's data, the data bucket and the pointers too."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was stopped as JSON.")] = False,
 ) -> None:
     """Stop every service of the local stack.
 
-    LocalStack keeps everything in memory. When it stops, the deployed app is lost, and so are the
-    request log and the bundles in its S3. MLflow's runs, versions and artifacts stay for the next
-    `evergreen up`, unless you give --clean. Built environments always stay.
+    What is in production stays for the next `evergreen up`, with the data bucket (request log,
+    bundles, data sets, decisions) and MLflow's runs, versions and artifacts. The app itself goes
+    with LocalStack: after `evergreen up`, `evergreen deploy` makes the same versions serve again.
+
+    With --clean the data are deleted too. Built environments always stay.
     """
     stopped = down(read_settings(), console.progress, clean=clean)
     if json:

@@ -9,6 +9,7 @@ import typer
 
 from cli.shared import console
 from cli.shared.lost_state import find_forgotten
+from cli.shared.target import Target
 from local.settings import read_settings
 from local.stack import up
 
@@ -31,6 +32,9 @@ def command(
     Prometheus, Alertmanager and the node exporter are started if they are installed. Alertmanager
     sends alerts to EVERGREEN_ALERT_WEBHOOK if that is set.
 
+    After a stop or a crash of LocalStack the app is not deployed. The data bucket and what was in
+    production are kept. The command says so, and `evergreen deploy` makes the same versions serve.
+
     Next: `evergreen status`, `evergreen deploy`. `evergreen down` stops the stack.
     """
     began = time.monotonic()
@@ -44,6 +48,6 @@ def command(
     console.out.print("To use it from this shell:\n")
     for name, value in stack.client_environment().items():
         console.out.print(f"  export {name}={value}", soft_wrap=True)
-    if forgotten := find_forgotten(stack):
+    if forgotten := find_forgotten(Target.local(stack)):
         console.out.print(f"\n{forgotten}", soft_wrap=True, markup=False)
     console.out.print("\nStop it with `evergreen down`.")

@@ -1,47 +1,74 @@
-"""What LocalStack has forgotten since the last `evergreen down`: it keeps its state in memory."""
+"""What LocalStack forgot when it stopped, and what of the deployment is kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.shared.pointer_backup import served_pointers
 from cli.shared.target import NotDeployedError, Target
-
-if TYPE_CHECKING:
-    from local.stack import Stack
+from evergreen.errors import EvergreenError
 
 _SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Models that MLflow still has, and the deployment has not."""
+    """An emulator without a deployment, and what is left of the one that it had.
 
-    models: tuple[str, ...]
+    Parameters
+    ----------
+    kept
+        The version in production of each model that has one.
+    unserved
+        Other models that the registry has versions of.
+    """
+
+    kept: dict[str, str]
+    unserved: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """What is missing, and what is there."""
+        told = ["nothing is deployed, because LocalStack forgets the app when it stops"]
+        if self.kept:
+            versions = ", ".join(f"{model} version {each}" for model, each in self.kept.items())
+            told.append(f"Kept are the data bucket and what was in production: {versions}")
+        if self.unserved:
+            which = f"MLflow has versions of {', '.join(self.unserved)}"
+            told.append(f"{which}, and none of them is in production")
+        return ". ".join(told)
+
+    @property
+    def mend(self) -> str:
+        """The command that mends it."""
+        if self.kept:
+            return "Run `evergreen deploy`: then the same versions serve again"
+        return f"Run `evergreen deploy`, then `evergreen train {self.unserved[0]} --data FILE`"
 
     def __str__(self) -> str:
-        first = self.models[0]
-        return (
-            f"MLflow has versions of {', '.join(self.models)}. LocalStack has lost the rest, "
-            "because it keeps everything in memory: the deployment, what is in production, the "
-            "request log, bundles, data sets and decisions.\n"
-            f"Deploy with `evergreen deploy`, then train: `evergreen train {first} --data FILE`."
-        )
+        return f"{self.what[0].upper()}{self.what[1:]}.\n{self.mend}."
 
 
-def find_forgotten(stack: Stack) -> Forgotten | None:
-    """Return the models that only MLflow knows, or None if something is deployed or none is known.
+def find_forgotten(target: Target) -> Forgotten | None:
+    """Return what an emulator forgot; None if something is deployed, or nothing ever served.
 
-    An MLflow that does not answer knows none: `evergreen status` tells of that.
+    An MLflow that does not answer knows no model: `evergreen status` tells of that.
     """
     try:
-        deployed = bool(Target.local(stack).outputs)
+        if target.outputs:
+            return None
     except NotDeployedError:
-        deployed = False
-    models = () if deployed else registered_models(stack.mlflow_uri)
-    return Forgotten(models) if models else None
+        pass
+    try:
+        kept = {model: pointer.version for model, pointer in served_pointers(target).items()}
+    except (ClientError, BotoCoreError, EvergreenError):
+        kept = {}
+    registered = registered_models(target.mlflow_uri) if target.mlflow_uri else ()
+    unserved = tuple(model for model in registered if model not in kept)
+    return Forgotten(kept, unserved) if kept or unserved else None
 
 
 def registered_models(mlflow_uri: str) -> tuple[str, ...]:

@@ -41,6 +41,19 @@ def take_backup(target: Target) -> PointerBackup:
 
     A pointer that cannot be read is kept as the last one that can. A model without any is left out.
     """
+    return PointerBackup(
+        stage=target.stage,
+        bucket=target.storage.bucket,
+        created_at=utc_now(),
+        pointers={
+            model: pointer.model_copy(update={"shadow": None})
+            for model, pointer in served_pointers(target).items()
+        },
+    )
+
+
+def served_pointers(target: Target) -> dict[str, ProductionPointer]:
+    """Read the pointer of each model of the stage that has one; the last that can be read."""
     client = target.client("ssm")
     production = Production(target.stage, client)
     prefix = f"/evergreen/{target.stage}/"
@@ -48,16 +61,7 @@ def take_backup(target: Target) -> PointerBackup:
     names = [each["Name"] for page in pages for each in page["Parameters"]]
     models = [name.split("/")[-2] for name in names if name.endswith("/production")]
     found = {model: production.read_last_valid(model) for model in sorted(models)}
-    return PointerBackup(
-        stage=target.stage,
-        bucket=target.storage.bucket,
-        created_at=utc_now(),
-        pointers={
-            model: pointer.model_copy(update={"shadow": None})
-            for model, pointer in found.items()
-            if pointer is not None
-        },
-    )
+    return {model: pointer for model, pointer in found.items() if pointer is not None}
 
 
 def write_backup(backup: PointerBackup, file: Path) -> None:

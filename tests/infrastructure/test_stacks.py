@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from aws_cdk import aws_iam as iam
 from app import build_app
 from cdk.constructs.building.assets import ROOT
 from evergreen.metrics.catalog import NAMESPACE, NO_MODEL, Metric
+from local.localstack import KEPT_BUCKETS
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
@@ -85,6 +87,18 @@ def test_data_outlives_its_stack_on_aws_only(aws: Templates, emulator: Templates
         kept = templates["Storage"]["Resources"].values()
         found = {item["DeletionPolicy"] for item in kept if item["Type"] == "AWS::S3::Bucket"}
         assert found == {policy}
+
+
+def test_the_data_bucket_has_the_name_that_a_laptop_keeps_and_any_on_aws(
+    aws: Templates, emulator: Templates
+) -> None:
+    names = [
+        bucket.get("BucketName")
+        for templates in (emulator, aws)
+        for bucket in resources(templates["Storage"], "AWS::S3::Bucket").values()
+    ]
+    [kept] = [name for name in names if name]
+    assert fnmatchcase(kept, KEPT_BUCKETS)
 
 
 def test_only_health_and_documentation_are_open(aws: Templates) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import mlflow
 import psutil
 import psycopg
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
 
 
 def services(stack: Stack) -> dict[str, int]:
@@ -142,7 +144,13 @@ def own_state() -> Iterator[Path]:
         shutil.rmtree(state)
 
 
-def test_artifacts_outlive_crashes_and_down_but_not_clean(
+def parameters(stack: Stack) -> SSMClient:
+    return boto3.Session("test", "test", region_name="us-east-1").client(
+        "ssm", endpoint_url=stack.endpoint_url
+    )
+
+
+def test_data_outlive_crashes_and_down_but_not_clean(
     local_stack: Stack, own_state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = read_settings(
@@ -150,23 +158,31 @@ def test_artifacts_outlive_crashes_and_down_but_not_clean(
     )
     stack = up(settings, say)
     run = log_artifact(stack, "durable", monkeypatch)
-    for name in ("localstack", "seaweedfs", "postgres"):
-        kill(stack, name)
+    with psycopg.connect(stack.lake_catalog.replace("+psycopg", ""), autocommit=True) as lake:
+        lake.execute("CREATE TABLE durable (number int)")
+    name = "/evergreen/dev/fruit/production"
+    parameters(stack).put_parameter(Name=name, Value="durable", Type="String")
+    for service in ("localstack", "seaweedfs", "postgres"):
+        kill(stack, service)
     with pytest.raises(StackNotRunningError, match=r"\w+ and \w+ ended unexpectedly"):
         running_stack(settings)
     stack = up(settings, say)
     assert read_artifact(stack, run, tmp_path / "crash") == "green"
     down(settings, say)
     assert mentioning(own_state) == []
-    # No LocalStack of its own from here on: it holds no artifacts.
-    settings = replace(settings, endpoint_url=local_stack.endpoint_url)
     stack = up(settings, say)
+    assert parameters(stack).get_parameter(Name=name)["Parameter"]["Value"] == "durable"
+    with psycopg.connect(stack.lake_catalog.replace("+psycopg", "")) as lake:
+        lake.execute("SELECT * FROM durable")
     assert read_artifact(stack, run, tmp_path / "down") == "green"
     later = log_artifact(stack, "after", monkeypatch)
     assert read_artifact(stack, run, tmp_path / "before") == "green"
     assert read_artifact(stack, later, tmp_path / "after") == "green"
     down(settings, say, clean=True)
-    assert not [file for file in own_state.rglob("*") if "seaweedfs" in file.parts]
+    data = {"kept", "seaweedfs"}
+    assert not [file for file in own_state.rglob("*") if data & set(file.parts)]
+    # No LocalStack of its own from here on: it keeps no artifacts.
+    settings = replace(settings, endpoint_url=local_stack.endpoint_url)
     stack = up(settings, say)
     with pytest.raises(MlflowException, match=run):
         read_artifact(stack, run, tmp_path / "clean")

@@ -19,6 +19,7 @@ OTHER_DISTRIBUTIONS = (
     "local/lambda_executor",
     "local/athena_states",
     "local/firehose_buffer",
+    "local/kept_state",
     "local/strict_localstack",
 )
 """Installed into LocalStack's environment, where none of our other modules is."""

@@ -1,6 +1,6 @@
 """What is gone of a version that MLflow says is in production.
 
-An emulator keeps its buckets and parameters in memory, and a bucket may be deleted by mistake. The
+An emulator may lose its buckets and parameters, and a bucket may be deleted by mistake. The
 registry outlives both. Nothing here can be repaired: what served is gone, and a new version has to
 be trained.
 """
