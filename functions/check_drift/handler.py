@@ -8,6 +8,7 @@ Event: ``{"model": …, "window": "24 hours"}``, optionally ``"end"`` (RFC 3339;
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 MAX_FEATURES = 50
 """The largest number of features whose effect is written as a metric."""
+
+_UNLIMITED = 1000
+"""Retrainings that no demonstration starts."""
 
 logger = create_logger()
 
@@ -114,8 +118,8 @@ def _definition(model: str) -> ModelDefinition:
     definition = find_definition(settings().models, model)
     if (cooldown := settings().cooldown) is None:
         return definition
-    # A demonstration replays months in minutes, so it has no budget of retrainings per month.
-    changed = {"cooldown": cooldown, "refill": None}
+    # A demonstration replays months in minutes, so its budget is as good as none.
+    changed = {"cooldown": cooldown, "refill": timedelta(minutes=1), "burst": _UNLIMITED}
     retraining = definition.retraining.model_copy(update=changed)
     return definition.model_copy(update={"retraining": retraining})
 

@@ -121,6 +121,7 @@ def conclude(
     skipped: bool = False,
     runs: bool = False,
     labelled: int = 1000,
+    pace: timedelta = DAY,
     **policy: Any,
 ) -> DriftDecision:
     """Return the policy's decision; by default nothing has drifted."""
@@ -129,7 +130,9 @@ def conclude(
         univariate or features(),
         multivariate or jointly(),
         performance,
-        limits=RowLimits(MIN_ROWS, LABELLED, AFTER_FALL, lambda enough: min(labelled, enough)),
+        limits=RowLimits(
+            MIN_ROWS, LABELLED, AFTER_FALL, lambda enough: min(labelled, enough), pace
+        ),
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

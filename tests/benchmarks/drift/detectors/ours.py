@@ -52,7 +52,7 @@ def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) ->
         single,
         joint,
         None,
-        limits=RowLimits(20, 20, 20, lambda enough: enough),
+        limits=RowLimits(20, 20, 20, lambda enough: enough, timedelta(days=1)),
         retraining=Retraining(),
         history=[],
         latest=LatestRetraining(),

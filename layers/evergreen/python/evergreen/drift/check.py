@@ -148,6 +148,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
             labelled=labelled_rows_needed(definition, inputs.champion),
             labelled_after_fall=labelled_rows_needed(definition, inputs.champion, fallen=True),
             count_labelled=partial(labelled_rows, now),
+            pace=inputs.champion.last_timestamp - inputs.champion.first_timestamp,
         ),
         retraining=definition.retraining,
         history=history,

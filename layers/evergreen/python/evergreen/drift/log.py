@@ -182,7 +182,7 @@ class DriftDecision(_Frozen):
     drifted_features: tuple[str, ...] = ()
     """The features that drifted."""
     budget_left: float | None = None
-    """Retrainings that may still be started after this check; None where they are not limited."""
+    """Retrainings that may still be started after this check; None in records of older versions."""
     goal: float | None = None
     """The metric to regain after it has fallen; see :mod:`evergreen.drift.policy.goal`."""
     goal_version: str | None = None

@@ -23,8 +23,8 @@ class Retraining(Strict):
     """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
     If windows overlap, each check must raise it, but the overlapping ones do not count."""
     refill: Period | None = None
-    """Time in which the budget of retrainings grows by one. Without it there is no budget, and
-    retrainings are not counted."""
+    """Time in which the budget of retrainings grows by one. Without it, the budget follows from the
+    pace of the model's rows and from what came of earlier retrainings."""
     burst: int = Field(default=2, ge=1)
     """Most retrainings that the budget holds; it is full at the start. Without ``refill`` it means
     nothing."""

@@ -278,6 +278,27 @@ def test_budget_reserved(value: float, left: float, outcome: str) -> None:
     assert (kept in decision.reason) == (outcome == "budget_reserved")
 
 
+def test_a_budget_by_results_is_not_asked_when_the_metric_has_just_fallen_or_fallen_far() -> None:
+    spent: dict[str, Any] = {"budget_left": 0.2}
+    drift = conclude(features("a"), history=[decided(NOON - DAY, **spent)], pace=90 * DAY)
+    assert drift.outcome == "budget_spent"
+    assert drift.budget_left == pytest.approx(0.2 + 1 / 90)
+    slight = measured(0.41, 0.5, worse=True)
+    first = conclude(performance=slight, history=[decided(NOON - DAY, **spent)], pace=90 * DAY)
+    assert (first.outcome, first.budget_left) == ("retraining_starts", 0)
+    lost = GOAL | {"goal_tried": NOON - 8 * DAY, "goal_against": "1", "goal_since": NOON - 9 * DAY}
+    known = [decided(NOON - DAY, **spent, **lost)]
+    again = conclude(performance=slight, history=known, pace=90 * DAY)
+    large = conclude(performance=FALLEN, history=known, pace=90 * DAY)
+    assert [again.outcome, large.outcome] == ["budget_spent", "retraining_starts"]
+
+
+def test_a_budget_by_results_keeps_nothing_for_a_large_loss() -> None:
+    last = decided(NOON - DAY, budget_left=1.0)
+    decision = conclude(features("a"), performance=measured(0.6, 0.5), history=[last])
+    assert decision.start_retraining
+
+
 def test_budget_reserved_needs_ground_truth_a_saved_one_and_the_performance_trigger() -> None:
     last = decided(NOON - DAY, budget_left=1.0)
     fine = measured(0.5, 0.5)

@@ -1,20 +1,26 @@
-"""The budget of retrainings: the keys ``refill`` and ``burst`` of a model.
+"""The budget of retrainings: by the keys ``refill`` and ``burst`` of a model, or by its results.
 
-What is left is written into each decision and read back by the next check. After a pause longer
-than :func:`evergreen.drift.policy.consecutive.history_needed` a model begins with a full budget.
+Without ``refill`` the budget follows from what came of earlier retrainings, so that at most a third
+of them are lost in the long run. What is left is written into each decision and read back by the
+next check. After a pause longer than
+:func:`evergreen.drift.policy.consecutive.history_needed` a model begins anew.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from evergreen.drift.log import DriftDecisionRecord
+    from evergreen.drift.log import CheckContext, DriftDecisionRecord
     from evergreen.model_definition import Retraining
 
+AT_FIRST, AT_MOST = 1.0, 2.0
+"""What a model without ``refill`` begins with, and what it can save."""
+FOR_A_WIN = 1.5
+"""What a promotion gives back: the retraining itself, and a half. Two pay for a lost one."""
+_SHORTEST_PACE = timedelta(days=1)
 _ROUNDING = 1e-6
 
 
@@ -25,51 +31,56 @@ class Budget:
     Parameters
     ----------
     left
-        Retrainings, with the part of the next one that is earned so far; None where they are not
-        limited.
+        Retrainings, with the part of the next one that is earned so far.
     """
 
-    left: float | None
+    left: float
 
     def covers(self, retrainings: int) -> bool:
         """Say whether so many may be started."""
-        return self.left is None or self.left >= retrainings - _ROUNDING
+        return self.left >= retrainings - _ROUNDING
 
-    def after(self, *, started: bool) -> float | None:
+    def after(self, *, started: bool) -> float:
         """Return what is left when the check is over."""
-        if self.left is None or not started:
-            return self.left
-        return max(self.left - 1, 0.0)
+        return max(self.left - 1, 0.0) if started else self.left
 
 
 def budget_at(
-    now: datetime,
+    context: CheckContext,
     retraining: Retraining,
     last: DriftDecisionRecord | None,
     *,
+    pace: timedelta,
     last_was_skipped: bool = False,
 ) -> Budget:
     """Return the budget at the time of a check.
 
-    A model begins with ``burst`` retrainings. It earns one per ``refill`` and saves up to
-    ``burst``. A retraining that was skipped is given back.
+    With ``refill`` a model begins with ``burst`` retrainings. It earns one per ``refill`` and saves
+    up to ``burst``. Without it, it begins with :data:`AT_FIRST`. It earns one per ``pace`` and
+    :data:`FOR_A_WIN` whenever another version serves, and saves up to :data:`AT_MOST`. A retraining
+    that was skipped is given back in both cases.
 
     Parameters
     ----------
-    now
-        When the check is made.
+    context
+        When the check is made, and on which version.
     retraining
         The model's policy.
     last
         The decision of the check before, of whichever schedule.
+    pace
+        Time in which as many rows come in as the champion's data set has.
     last_was_skipped
         Whether the retraining that it started was skipped, because too few rows were labelled.
     """
-    if retraining.refill is None:
-        return Budget(None)
-    full = float(retraining.burst)
+    by_results = retraining.refill is None
+    full = AT_MOST if by_results else float(retraining.burst)
     if last is None or last.budget_left is None:
-        return Budget(full)
-    earned = (now - last.timestamp) / retraining.refill
-    given_back = 1 if last_was_skipped else 0
-    return Budget(min(full, last.budget_left + given_back + earned))
+        return Budget(AT_FIRST if by_results else full)
+    period = retraining.refill or max(pace, _SHORTEST_PACE)
+    earned = (context.timestamp - last.timestamp) / period
+    if last_was_skipped:
+        earned += 1
+    if by_results and last.model_version != context.model_version:
+        earned += FOR_A_WIN
+    return Budget(min(full, last.budget_left + earned))

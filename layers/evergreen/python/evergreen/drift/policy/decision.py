@@ -67,7 +67,9 @@ def decide(
         key=lambda item: item.timestamp,
     )
     last = earlier[-1] if earlier else None
-    budget = budget_at(context.timestamp, retraining, last, last_was_skipped=latest.was_skipped)
+    budget = budget_at(
+        context, retraining, last, pace=limits.pace, last_was_skipped=latest.was_skipped
+    )
     goal = goal_at(context, performance, last, last_was_skipped=latest.was_skipped)
     triggers = _triggers(univariate, multivariate, performance, goal)
     memory = memory_at(
@@ -144,11 +146,12 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     if (rows := now.limits.count_labelled(needed)) < needed:
         yield "too_few_labels", f"{rows} new labelled rows, {needed} needed"
 
-    left = f"of the budget {now.budget.left or 0:.2f} retrainings are left"
-    if not now.budget.covers(1):
+    left = f"of the budget {now.budget.left:.2f} retrainings are left"
+    if not now.budget.covers(1) and not now.is_free:
         yield "budget_spent", left
 
-    if now.loss_is_small and not now.budget.covers(min(2, now.retraining.burst)):
+    keeps_one = now.retraining.refill is not None and now.loss_is_small
+    if keeps_one and not now.budget.covers(min(2, now.retraining.burst)):
         why = f"{left}, and the last one is kept for a loss of more than {LARGE_LOSS:.0%}"
         yield "budget_reserved", why
 

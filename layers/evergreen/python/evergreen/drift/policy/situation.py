@@ -60,12 +60,15 @@ class RowLimits:
         The same where the metric has surely fallen.
     count_labelled
         Returns how many new labelled rows there are; counting stops at the number that it is given.
+    pace
+        Time in which as many rows come in as the champion's data set has.
     """
 
     window: int
     labelled: int
     labelled_after_fall: int
     count_labelled: Callable[[int], int]
+    pace: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,18 @@ class Situation:
         """How long ago the last retraining was started."""
         started = [item.timestamp for item in self.earlier if item.start_retraining]
         return self.context.timestamp - started[-1] if started else None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the next challenger is worth more than what a budget by results would save.
+
+        It is the first since the metric fell, or the loss is large.
+        """
+        if self.retraining.refill is not None:
+            return False
+        test = self.performance
+        large = test is not None and test.drifted and performance_severity(test) == "critical"
+        return large or self.goal.state == "below_goal"
 
     @property
     def loss_is_small(self) -> bool:
