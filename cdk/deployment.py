@@ -18,7 +18,7 @@ _REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class AppDeployment:
     """A deployment: its settings, and its models with their folder."""
 
     settings: Settings
@@ -26,7 +26,7 @@ class Deployment:
     models: Mapping[str, ModelDefinition]
 
 
-def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployment:
+def read_deployment(context: Mapping[str, Any], models_folder: Path) -> AppDeployment:
     """Read the settings from the context and every model below ``models_folder``.
 
     Raises
@@ -45,7 +45,7 @@ def read_deployment(context: Mapping[str, Any], models_folder: Path) -> Deployme
     if settings.engine == "athena":
         for definition in models.values():
             _check_column_names(definition)
-    return Deployment(settings, models_folder, models)
+    return AppDeployment(settings, models_folder, models)
 
 
 def _check_column_names(definition: ModelDefinition) -> None:

@@ -17,7 +17,7 @@ from evergreen.lake.query_places import QUERIES
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from cdk.deployment import Deployment
+    from cdk.deployment import AppDeployment
 
 _KEPT_NONCURRENT = Duration.days(30)
 _KEPT_QUERIES = Duration.days(1)
@@ -28,7 +28,7 @@ _SECRET_LENGTH = 43  # of 62 characters: 256 bits
 class StorageStack(Stack):
     """The data bucket with its key, the bucket of its access log, the catalogue, the event bus."""
 
-    def __init__(self, scope: Construct, deployment: Deployment, **stack: object) -> None:
+    def __init__(self, scope: Construct, deployment: AppDeployment, **stack: object) -> None:
         settings = deployment.settings
         super().__init__(scope, f"Evergreen-{settings.stage}-Storage", **stack)  # type: ignore[arg-type]
         self.deployment = deployment

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from importlib.metadata import distributions
+from typing import TYPE_CHECKING
 
+from evergreen.deployment.laptop import DUMMY_CREDENTIALS, REGION
 from local.monitoring import forget
 from local.ports import HOST
 from local.process import Command, ServiceError
 from local.service import LocalService, answers
-from local.settings import DUMMY_CREDENTIALS, REGION, Settings
+
+if TYPE_CHECKING:
+    from local.settings import Settings
 
 EXECUTOR = "evergreen"
 SERVICE_PORTS = 50

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from evergreen.deployment.laptop import REGION
 from local.ports import HOST
 from local.postgres import DATABASE, USER, password
 from local.process import Command
 from local.seaweedfs import credentials
 from local.service import LocalService, answers
-from local.settings import ARTIFACT_BUCKET, REGION, Settings
+from local.settings import ARTIFACT_BUCKET, Settings
 
 
 def mlflow(settings: Settings, port: int, postgres_port: int, artifacts_url: str) -> LocalService:

@@ -16,11 +16,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from evergreen.aws import Patience
+from evergreen.deployment.laptop import REGION
 from local.files import made_up_secret
 from local.ports import HOST
 from local.process import Command
 from local.service import LocalService
-from local.settings import ARTIFACT_BUCKET, REGION, Paths, Settings
+from local.settings import ARTIFACT_BUCKET, Paths, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

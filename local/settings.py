@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evergreen.deployment.laptop import LAKE_CATALOG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REGION = "us-east-1"
-DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-LAKE_CATALOG = "EVERGREEN_LAKE_CATALOG"
-"""The variable that names the catalogue of the lake's tables: an SQLAlchemy URI, or ``glue``."""
 ARTIFACT_BUCKET = "evergreen-mlflow-artifacts"
 
 _STRICTNESS = "EVERGREEN_STRICT_"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from evergreen.deployment.laptop import client_variables
 from evergreen.errors import EvergreenError
 from local import environments, lake_catalog, monitoring, postgres, process, seaweedfs
 from local.files import exclusive
-from local.settings import DUMMY_CREDENTIALS, LAKE_CATALOG, REGION, Settings
 from local.starter import Starter
 from local.state import StateFile
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.environments import Progress
+    from local.settings import Settings
 
 
 class StackNotRunningError(EvergreenError):
@@ -36,15 +37,7 @@ class Stack:
 
     def client_environment(self) -> dict[str, str]:
         """Return the variables with which AWS clients, cdk and MLflow clients find the stack."""
-        return {
-            **DUMMY_CREDENTIALS,
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "MLFLOW_TRACKING_URI": self.mlflow_uri,
-            LAKE_CATALOG: self.lake_catalog,
-        }
+        return client_variables(self.endpoint_url, self.mlflow_uri, self.lake_catalog)
 
 
 def up(settings: Settings, progress: Progress) -> Stack:

@@ -14,8 +14,9 @@ from cli.shared.examples import MODELS
 from cli.shared.leftovers import orphaned_stacks, stale_pointers
 from cli.shared.options import Json, Stage
 from cli.shared.progress import Steps
-from cli.shared.target import NotDeployedError, Target
+from cli.shared.target import Target
 from evergreen.clock import parse_period
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.model_definition import load_definitions
 from local.environments import TRAINING, build_environment
 from local.model_packages import lock_packages

@@ -13,8 +13,9 @@ from cli.shared.examples import MODELS
 from cli.shared.lost_state import find_forgotten
 from cli.shared.options import Aws, Json, Stage
 from cli.shared.progress import Steps
-from cli.shared.target import NotDeployedError, choose
+from cli.shared.target import choose
 from evergreen.clock import parse_period, utc_now
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.model_definition import find_definition, load_definitions
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def command(
     """
     # MLflow takes seconds to import. So it is imported only here.
     with Steps() as steps, steps.step("doctor", "Examine") as say:
-        from cli.shared.manual_release import release_context_of
+        from evergreen.deployment.by_hand import release_context_of
         from evergreen.repair.consistency import find_inconsistencies
         from evergreen.repair.loss import find_loss
 

@@ -184,7 +184,7 @@ def _list(
     csv: bool,
     json: bool,
 ) -> None:
-    from cli.shared.log_rows import as_documents, newest_rows
+    from evergreen.lake.newest import as_documents, newest_rows
 
     with Steps() as steps, steps.step("read", "Read the request log"):
         columns = None if csv or json else _LISTED

@@ -8,10 +8,10 @@ import typer
 from rich.table import Column, Table
 
 from cli.shared import console
-from cli.shared.metric_values import MetricValue, read_metric_values, together
 from cli.shared.options import Aws, Json, Stage, complete_model
 from cli.shared.target import choose
 from evergreen.clock import utc_now
+from evergreen.metrics.values import MetricValue, read_metric_values, together
 
 _UNITS = {"Milliseconds": "ms", "Seconds": "s", "Percent": "%", "Bytes": "bytes", "Megabytes": "MB"}
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.shared import console
+from cli.shared.cdk_context import read_trusted_types
 from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
@@ -39,9 +40,9 @@ def command(
     target = choose(aws=aws, stage=stage)
     with Steps() as steps, steps.step("promote", f"Promote version {version} of {model}") as say:
         # MLflow takes seconds to import. So it is imported only here.
-        from cli.shared.manual_release import promote_by_hand
+        from evergreen.deployment.by_hand import promote_by_hand
 
-        record = promote_by_hand(target, definition, version, say)
+        record = promote_by_hand(target, definition, version, say, read_trusted_types())
     if json:
         console.document(record.model_dump(mode="json"))
     else:

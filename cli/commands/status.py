@@ -11,7 +11,8 @@ from rich.table import Table
 from cli.shared import console
 from cli.shared.model_states import model_table, read_model_states, remarks
 from cli.shared.options import Aws, Json, Stage
-from cli.shared.target import NotDeployedError, choose
+from cli.shared.target import choose
+from evergreen.deployment.connection import NotDeployedError
 from local.settings import Settings, read_settings
 from local.stack import StackNotRunningError, running_stack
 from local.status import Health, ServiceStatus, status, unwritten_bytes

@@ -9,6 +9,7 @@ import typer
 
 from cli.commands.retrain import RetrainingFailedError, describe_result, follow
 from cli.shared import console, executions
+from cli.shared.cdk_context import read_trusted_types
 from cli.shared.examples import MODELS, find_example
 from cli.shared.extra_packages import ready_packages
 from cli.shared.options import Aws, Json, ModelArgument, Stage
@@ -62,7 +63,7 @@ def command(
     example = find_example(model)
     with Steps() as steps, steps.step("train", f"Train {model}") as say:
         # MLflow and scikit-learn take seconds to import. So they are imported only here.
-        from cli.shared.manual_release import train_by_hand
+        from evergreen.deployment.by_hand import train_by_hand
 
         ready_packages()
         say("reading the recorded data")
@@ -70,7 +71,13 @@ def command(
         rows = example.load(example.trained_on, share)
         source = f"{example.source}, share {share}"
         made: Challenger = train_by_hand(
-            target, example.definition, example.folder, rows, source, say
+            target,
+            example.definition,
+            example.folder,
+            rows,
+            source,
+            say,
+            read_trusted_types(),
         )
     if json:
         console.document({"model": model, "version": made.version, "run_id": made.run_id})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cdk.cost.standing import Cost, PriceList
-    from cdk.deployment import Deployment
+    from cdk.deployment import AppDeployment
 
 
 def costs_of(chosen: dict[str, str], prices: PriceList) -> list[Cost]:
@@ -43,7 +43,7 @@ def usage_of(
     }
 
 
-def _deployment(chosen: dict[str, str]) -> Deployment:
+def _deployment(chosen: dict[str, str]) -> AppDeployment:
     context = json.loads((MODELS.parent / "cdk.json").read_bytes())["context"]
     return read_deployment({**context, **chosen}, MODELS)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from cli.shared.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
 from cli.shared.loop_observation import Execution, Loop
-from cli.shared.manual_release import train_and_promote
 from cli.shared.replaying import Pace, replay
 from cli.shared.traffic import Api, split_form
 from evergreen.clock import utc_now
+from evergreen.deployment.by_hand import train_and_promote
 from evergreen.drift.log import read_drift_decisions
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cdk.cost.standing import read_prices
-from cli.shared.target import NotDeployedError
 from evergreen.clock import utc_now
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.errors import EvergreenError
 from evergreen.storage import Storage
 

@@ -8,7 +8,8 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.shared.pointer_backup import served_pointers
-from cli.shared.target import NotDeployedError, Target
+from cli.shared.target import Target
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.errors import EvergreenError
 
 _SECONDS = 10

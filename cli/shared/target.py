@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.shared.cdk_context import read_place
 from cli.shared.signed_requests import SignedRequests
-from evergreen.aws import LONG
+from evergreen.deployment.connection import Connection
 from evergreen.errors import EvergreenError
-from evergreen.storage import Storage
-from local.settings import LAKE_CATALOG, read_settings
+from local.settings import read_settings
 from local.stack import running_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import httpx
-    from botocore.config import Config
 
-    from evergreen.lake.catalog import LakeCatalog
-    from evergreen.lake.reader import Lake
     from local.stack import Stack
 
 
 _LOCAL_STAGE = "dev"
 
 
-class NotDeployedError(EvergreenError):
-    """The app, or a part of it that a command needs, is not deployed."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A deployment of Evergreen, on an emulator or on AWS.
-
-    Parameters
-    ----------
-    stage
-        The deployment stage.
-    environment
-        The environment variables with which subprocesses (cdk) and MLflow reach it. For AWS only
-        the region; everything else is the user's own configuration.
-    """
-
-    stage: str
-    environment: Mapping[str, str]
+class Target(Connection):
+    """A deployment as a command chooses it, with its API."""
 
     @classmethod
     def local(cls, stack: Stack, stage: str | None = None) -> Target:
@@ -80,102 +54,9 @@ class Target:
         return cls(stage or place.stage, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
 
     @property
-    def is_emulator(self) -> bool:
-        """Whether the deployment is on an emulator."""
-        return "AWS_ENDPOINT_URL" in self.environment
-
-    @property
     def mlflow_uri(self) -> str | None:
-        """Address of the MLflow server, if it is known."""
-        return self.environment.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_TRACKING_URI")
-
-    @property
-    def lake_catalog(self) -> str:
-        """The catalogue of the lake's tables: an SQLAlchemy URI, or ``glue``."""
-        return self.environment.get(LAKE_CATALOG, "glue")
-
-    def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Return a boto3 client of the target.
-
-        Parameters
-        ----------
-        service
-            Its name, e.g. ``s3``.
-        config
-            What is to be different from :data:`evergreen.aws.LONG`.
-        """
-        limits = LONG.config()
-        return self._session.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.environment.get("AWS_ENDPOINT_URL"),
-            config=limits.merge(config) if config else limits,
-        )
-
-    @cached_property
-    def outputs(self) -> Mapping[str, str]:
-        """The outputs of all deployed stacks, by name.
-
-        Raises
-        ------
-        NotDeployedError
-            If there is no stack of this stage.
-        """
-        prefix = f"Evergreen-{self.stage}-"
-        try:
-            pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
-            stacks = [stack for page in pages for stack in page["Stacks"]]
-        except (ClientError, BotoCoreError) as error:
-            raise NotDeployedError(
-                f"cannot list stacks: {error}", fix="Check the AWS credentials and region"
-            ) from error
-        outputs = {
-            output["OutputKey"]: output["OutputValue"]
-            for stack in stacks
-            # A stack that could not be deleted still has its outputs, of things that are gone.
-            if stack["StackName"].startswith(prefix)
-            and not stack["StackStatus"].startswith("DELETE_")
-            for output in stack.get("Outputs", [])
-        }
-        if not outputs:
-            raise NotDeployedError(
-                f"stage {self.stage!r} is not deployed", fix="Deploy it with `evergreen deploy`"
-            )
-        return outputs
-
-    def output(self, name: str) -> str:
-        """Return one output of the deployment.
-
-        Raises
-        ------
-        NotDeployedError
-            If no stack has it.
-        """
-        if name not in self.outputs:
-            raise NotDeployedError(
-                f"no stack has an output {name!r}", fix="Deploy again with `evergreen deploy`"
-            )
-        return self.outputs[name]
-
-    @property
-    def storage(self) -> Storage:
-        """The storage of the data bucket."""
-        return Storage(self.output("BucketName"), self.client("s3"))
-
-    @cached_property
-    def lake_tables(self) -> LakeCatalog:
-        """The tables of the request log and of the ground truth."""
-        from evergreen.lake.catalog import GLUE, open_catalog
-
-        database = f"evergreen_{self.stage}"
-        glue = self.client("glue") if self.lake_catalog == GLUE else None
-        return open_catalog(self.lake_catalog, self.storage, database, glue)
-
-    @property
-    def lake(self) -> Lake:
-        """The request log and the ground truth, for reading."""
-        from evergreen.lake.reader import Lake
-
-        return Lake(self.storage, self.lake_tables)
+        """Address of the MLflow server, if it or the shell names one."""
+        return super().mlflow_uri or os.environ.get("MLFLOW_TRACKING_URI")
 
     @property
     def api_url(self) -> str:
@@ -221,16 +102,6 @@ class Target:
             apiKey=self.output(output), includeValue=True
         )
         return str(answer["value"])
-
-    @cached_property
-    def _session(self) -> boto3.Session:
-        if not self.is_emulator:
-            return boto3.Session(region_name=self.environment["AWS_REGION"])
-        return boto3.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.environment["AWS_REGION"],
-        )
 
 
 def choose(*, aws: bool, stage: str | None) -> Target:

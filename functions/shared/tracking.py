@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from evergreen.aws import LONG
 from evergreen.clock import utc_now
 from evergreen.registry.bucket import BucketTracking
 from evergreen.registry.client import mlflow_client, require_answer
+from evergreen.registry.sign_in import sign_in
 from evergreen.registry.writer import Registry
 from functions.shared.clients import aws_client, storage
 
@@ -18,15 +16,6 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
     from functions.shared.tracking_settings import Settings
-
-
-class SignIn(BaseModel):
-    """The content of the secret: user and password."""
-
-    model_config = ConfigDict(frozen=True)
-
-    username: str
-    password: str = Field(repr=False)
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -57,9 +46,5 @@ def tracking_client(uri: str, secret: str | None) -> MlflowClient:
         The secret of Secrets Manager with user and password; None for a server without sign-in.
     """
     if secret is not None:
-        answer = aws_client("secretsmanager", LONG).get_secret_value(SecretId=secret)
-        sign_in = SignIn.model_validate_json(answer["SecretString"])
-        # MLflow's client reads them only from the environment, for each request.
-        os.environ["MLFLOW_TRACKING_USERNAME"] = sign_in.username
-        os.environ["MLFLOW_TRACKING_PASSWORD"] = sign_in.password
+        sign_in(aws_client("secretsmanager", LONG), secret)
     return mlflow_client(uri)

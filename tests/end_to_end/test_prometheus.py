@@ -11,9 +11,9 @@ import pytest
 
 from cli.shared.demo_steps import MODEL, MODELS, example_row
 from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import train_and_promote
 from cli.shared.progress import Steps
 from cli.shared.traffic import Api
+from evergreen.deployment.by_hand import train_and_promote
 from evergreen.metrics.catalog import SPECS, Metric
 from evergreen.metrics.cloudwatch import Series, dimensions, find_series
 from evergreen.metrics.prometheus import prometheus_name

@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from cli.shared.demo_steps import Story
-from cli.shared.manual_release import release_context_of, train_and_promote
 from evergreen.bundle.content import Bundle
+from evergreen.deployment.by_hand import release_context_of, train_and_promote
 from tests.support.shadow_stage import SHADOWED, Stage, shadow_stage
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from cli.commands.check_drift import run_check_now
 from cli.shared.examples import find_example
 from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import train_and_promote
 from cli.shared.replaying import Pace, replay
 from cli.shared.traffic import Api
 from evergreen.clock import utc_now
+from evergreen.deployment.by_hand import train_and_promote
 from evergreen.lake.query_places import QUERIES
 from evergreen.release.decision_log import read_decision_records
 from tests.support.executions import states_entered

@@ -13,8 +13,8 @@ import pytest
 
 from cli.shared.cdk_deployment import publish_routes
 from cli.shared.function_logs import find_log_group, log_groups, read_events
-from cli.shared.metric_values import read_metric_values
 from evergreen.clock import utc_now
+from evergreen.metrics.values import read_metric_values
 from evergreen.production import Production
 
 if TYPE_CHECKING:

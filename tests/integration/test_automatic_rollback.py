@@ -19,8 +19,8 @@ from cli.shared import executions
 from cli.shared.demo_steps import example_row
 from cli.shared.examples import find_example
 from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import release_context_of, train_and_promote
 from cli.shared.traffic import Api
+from evergreen.deployment.by_hand import release_context_of, train_and_promote
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
 from evergreen.registry.writer import CHAMPION, PREVIOUS
 from evergreen.release.decision_log import decision_key, read_decision_records

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.shared.target import NotDeployedError
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.errors import NoProductionModelError
 
 if TYPE_CHECKING:

@@ -63,8 +63,11 @@ def test_notebooks_are_stored_without_outputs(path: Path) -> None:
 def test_the_exploration_shows_its_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     notebook = execute("01_explore.ipynb", monkeypatch, inline)
-    assert len(outputs(notebook, "image/png")) == 3
+    assert len(outputs(notebook, "image/png")) == 6
     assert len(outputs(notebook, "text/html")) >= 3
+    said = " ".join(outputs(notebook, "text/markdown"))
+    assert "lowest in September" in said
+    assert "highest in December" in said
 
 
 @pytest.fixture
@@ -114,6 +117,12 @@ def test_working_by_hand_puts_a_model_into_production_once(
     assert [record["decision"] for record in decisions] == ["promote", "reject"]
     folder = f"bundles/flight_delay/{first.version}/"
     assert all(item.key.startswith(folder) for item in storage.list("bundles/"))
+
+    watched = execute("03_watch.ipynb", monkeypatch, environment)
+    tables = " ".join(outputs(watched, "text/html"))
+    assert "promote" in tables
+    assert "reject" in tables
+    assert "0 rows within 7 days" in " ".join(outputs(watched, "text/markdown"))
 
 
 def session(stack: Stack) -> boto3.Session:

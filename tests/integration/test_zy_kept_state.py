@@ -19,10 +19,10 @@ from cli.shared.cdk_deployment import deploy, emulator_context
 from cli.shared.demo_steps import example_row
 from cli.shared.examples import find_example
 from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import train_and_promote
 from cli.shared.target import Target
 from cli.shared.traffic import Api
 from evergreen.clock import utc_now
+from evergreen.deployment.by_hand import train_and_promote
 from evergreen.release.decision_log import read_decision_records
 from local.state import StateFile
 from tests.conftest import say

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cli.shared.demo_steps import MODEL, MODELS
 from cli.shared.loop_observation import Loop
-from cli.shared.manual_release import train_and_promote
 from cli.shared.progress import Steps
+from evergreen.deployment.by_hand import train_and_promote
 from evergreen.model_definition import find_definition
 from models.flight_delay.data import load_flights
 

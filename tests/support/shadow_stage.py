@@ -17,9 +17,9 @@ import httpx
 from cdk.constructs.building.assets import archive
 from cdk.constructs.building.function_code import build_function
 from cli.shared.demo_steps import MODELS, example_row
-from cli.shared.manual_release import release_context_of
 from evergreen.bundle.store import load_bundle, save_bundle
 from evergreen.clock import utc_now
+from evergreen.deployment.by_hand import release_context_of
 from evergreen.model_definition import ModelDefinition, load_definition
 from evergreen.production import ShadowSlot
 from evergreen.serving.champion import POINTER_POLL_SECONDS

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from cli.commands import doctor
 from cli.main import app
-from cli.shared import manual_release
 from evergreen.capture.ground_truth import labels_landing_prefix
 from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
 from evergreen.clock import to_text, utc_now
+from evergreen.deployment import by_hand
 from tests.support.log_records import encode, request_records
 from tests.support.release_bench import REGISTRIES, open_release_bench
 from tests.support.target_in_process import TargetInProcess
@@ -44,7 +44,7 @@ def target(
         monkeypatch.setattr(doctor, "MODELS", folder.parent)
         monkeypatch.setattr(doctor, "choose", lambda **_: deployed)
         if request.param == "mlflow":  # the other is found by itself, as on AWS
-            monkeypatch.setattr(manual_release, "release_context_of", lambda _: bench.context)
+            monkeypatch.setattr(by_hand, "release_context_of", lambda _: bench.context)
         yield deployed
 
 
@@ -115,7 +115,7 @@ def test_labels_that_cannot_be_right_are_told_with_examples(target: TargetInProc
 
 def test_what_is_gone_of_the_version_in_production(target: TargetInProcess) -> None:
     """LocalStack has lost its memory: MLflow alone knows of the version."""
-    registry = manual_release.release_context_of(target).registry
+    registry = by_hand.release_context_of(target).registry
     version = registry.register(NAME, registry.start_run(NAME, "training", {}), "some-data")
     registry.set_production(NAME, version, previous=None)
     result = CliRunner().invoke(app, ["doctor", NAME, "--fix"])

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.commands import doctor
 from cli.main import app
 from cli.shared.lost_state import find_forgotten
-from cli.shared.target import NotDeployedError
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.production import Production, ProductionPointer
 from tests.support.fixed_clock import NOW
 from tests.support.target_in_process import TargetInProcess

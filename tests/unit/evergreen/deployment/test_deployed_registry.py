@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.shared.deployed_registry import registry_of
+from evergreen.deployment.deployed_registry import registry_of
 from evergreen.errors import EvergreenError
 from tests.support.target_in_process import TargetInProcess
 

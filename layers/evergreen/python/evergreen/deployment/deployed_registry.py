@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from evergreen.clock import utc_now
 from evergreen.errors import EvergreenError
 from evergreen.registry.bucket import BucketTracking
 from evergreen.registry.client import mlflow_client
+from evergreen.registry.sign_in import sign_in
 from evergreen.registry.writer import Registry
-from functions.shared.tracking import SignIn
 
 if TYPE_CHECKING:
-    from cli.shared.target import Target
+    from evergreen.deployment.connection import Connection
 
 _IN_BUCKET = "none"
 _IN_VPC = "fargate"
 
 
-def registry_of(target: Target) -> Registry:
+def registry_of(target: Connection) -> Registry:
     """Return the registry that the deployment's functions use.
 
     On the local stack that is its MLflow. On AWS it is what ``tracking`` said at deployment.
@@ -37,11 +36,11 @@ def registry_of(target: Target) -> Registry:
     if where.startswith("arn:"):
         return Registry(mlflow_client(where), target.output("BucketName"))
     if secret := target.outputs.get("TrackingSecret"):
-        _sign_in(target, secret)
+        sign_in(target.client("secretsmanager"), secret)
     return Registry(mlflow_client(where))
 
 
-def _mlflow_here(target: Target) -> str:
+def _mlflow_here(target: Connection) -> str:
     if target.mlflow_uri is None:
         raise EvergreenError(
             "the address of the MLflow server is not known",
@@ -49,11 +48,3 @@ def _mlflow_here(target: Target) -> str:
             "as docs/services.md says.",
         )
     return target.mlflow_uri
-
-
-def _sign_in(target: Target, secret: str) -> None:
-    answer = target.client("secretsmanager").get_secret_value(SecretId=secret)
-    sign_in = SignIn.model_validate_json(answer["SecretString"])
-    # MLflow's client reads them only from the environment, for each request.
-    os.environ["MLFLOW_TRACKING_USERNAME"] = sign_in.username
-    os.environ["MLFLOW_TRACKING_PASSWORD"] = sign_in.password

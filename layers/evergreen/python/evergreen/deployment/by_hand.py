@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from cli.shared.cdk_context import read_trusted_types
-from cli.shared.deployed_registry import registry_of
+from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
+from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
+from evergreen.deployment.deployed_registry import registry_of
 from evergreen.evaluation.evaluate import compare
 from evergreen.events import Events
 from evergreen.production import Production
 from evergreen.release.context import ReleaseContext
-from evergreen.release.promotion import candidate_pointer, promote
+from evergreen.release.promotion import candidate_pointer, promote, reject
 from evergreen.training.train import train_challenger
 
 if TYPE_CHECKING:
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cli.shared.target import Target
+    from evergreen.bundle.predictor import Predictions
+    from evergreen.deployment.connection import Connection
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
+    from evergreen.registry.reader import RegisteredVersion
     from evergreen.registry.registration import Challenger
     from evergreen.release.decision_log import DecisionRecord
 
 
-def release_context_of(target: Target) -> ReleaseContext:
+def release_context_of(target: Connection) -> ReleaseContext:
     """Return the release context of a deployment: the places that a decision is written to.
 
     Raises
@@ -50,12 +54,13 @@ def release_context_of(target: Target) -> ReleaseContext:
 
 
 def train_and_promote(
-    target: Target,
+    target: Connection,
     definition: ModelDefinition,
     folder: Path,
     data: pd.DataFrame,
     source: str,
     say: Callable[[str], None],
+    trusted: frozenset[str] = frozenset(),
 ) -> DecisionRecord:
     """Train on a data set and promote the model, whichever version is in production.
 
@@ -69,24 +74,27 @@ def train_and_promote(
         The origin of the data, for the manifest.
     say
         Called with a short text about the current work.
+    trusted
+        Types that a model with ``serving = "sklearn"`` may load.
     """
-    version = train_by_hand(target, definition, folder, data, source, say).version
-    return promote_by_hand(target, definition, version, say)
+    version = train_by_hand(target, definition, folder, data, source, say, trusted).version
+    return promote_by_hand(target, definition, version, say, trusted)
 
 
 def train_by_hand(
-    target: Target,
+    target: Connection,
     definition: ModelDefinition,
     folder: Path,
     data: pd.DataFrame,
     source: str,
     say: Callable[[str], None],
+    trusted: frozenset[str] = frozenset(),
 ) -> Challenger:
     """Write a data set, train a challenger on it and register it; nothing is promoted.
 
     Parameters
     ----------
-    folder, data, source, say
+    folder, data, source, say, trusted
         As in :func:`train_and_promote`.
     """
     context = release_context_of(target)
@@ -104,12 +112,16 @@ def train_by_hand(
         storage=context.storage,
         registry=context.registry,
         clock=utc_now,
-        trusted=read_trusted_types(),
+        trusted=trusted,
     )
 
 
 def promote_by_hand(
-    target: Target, definition: ModelDefinition, version: str, say: Callable[[str], None]
+    target: Connection,
+    definition: ModelDefinition,
+    version: str,
+    say: Callable[[str], None],
+    trusted: frozenset[str] = frozenset(),
 ) -> DecisionRecord:
     """Put a registered challenger into production, whatever the comparison says.
 
@@ -126,9 +138,65 @@ def promote_by_hand(
     if pointer and pointer.version == version:  # an interrupted promotion: only finish it
         return promote(context, name, version, context.registry.comparison_of(registered.run_id))
     say("comparing it with the champion" if pointer else "measuring it")
-    rows = load_dataset(context.storage, name, registered.dataset_id)
+    comparison, serves = _compared(context, definition, registered, trusted)
+    if pointer:
+        reason = f"promoted by hand; {comparison.reason}"
+        comparison = comparison.model_copy(update={"decision": "promote", "reason": reason})
+    comparison = comparison.then_serves(serves)
+    context.registry.log_comparison(registered, comparison, utc_now())
+    say("promoting")
+    return promote(context, name, version, comparison)
+
+
+def decide_by_hand(
+    target: Connection,
+    definition: ModelDefinition,
+    version: str,
+    say: Callable[[str], None],
+    trusted: frozenset[str] = frozenset(),
+) -> DecisionRecord:
+    """Promote a registered challenger if it is better than the champion, and else reject it.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version with a bundle, or it was in production before.
+    """
+    context, name = release_context_of(target), definition.name
+    registered = context.registry.find(name, version)
+    say("comparing it with the champion")
+    comparison, serves = _compared(context, definition, registered, trusted)
+    comparison = comparison.then_serves(serves)
+    context.registry.log_comparison(registered, comparison, utc_now())
+    decide = promote if comparison.decision == "promote" else reject
+    return decide(context, name, version, comparison)
+
+
+def predict_holdout(
+    target: Connection,
+    definition: ModelDefinition,
+    version: str,
+    trusted: frozenset[str] = frozenset(),
+) -> tuple[pa.Table, Predictions]:
+    """Return the holdout of a registered version, and what its judged model predicts there."""
+    context = release_context_of(target)
+    registered = context.registry.find(definition.name, version)
+    rows = load_dataset(context.storage, definition.name, registered.dataset_id, split=HOLDOUT)
     candidate = candidate_pointer(registered, promoted_at=utc_now())
-    trusted = read_trusted_types()
+    judged = load_bundles(context.storage, candidate, trusted).judged
+    return rows, Predictor(judged).predict(to_columns(definition, rows))
+
+
+def _compared(
+    context: ReleaseContext,
+    definition: ModelDefinition,
+    registered: RegisteredVersion,
+    trusted: frozenset[str],
+) -> tuple[Comparison, str | None]:
+    """Compare a version with the champion; return what would serve after a promotion, too."""
+    pointer = context.production.read_last_valid(definition.name)
+    rows = load_dataset(context.storage, definition.name, registered.dataset_id)
+    candidate = candidate_pointer(registered, promoted_at=utc_now())
     challenger = load_bundles(context.storage, candidate, trusted)
     comparison = compare(
         definition,
@@ -136,15 +204,9 @@ def promote_by_hand(
         champion=load_bundles(context.storage, pointer, trusted).judged if pointer else None,
         challenger=challenger.judged,
         training=rows_of(rows, TRAIN),
-        champion_training=_trained_on(context, name, pointer),
+        champion_training=_trained_on(context, definition.name, pointer),
     )
-    if pointer:
-        reason = f"promoted by hand; {comparison.reason}"
-        comparison = comparison.model_copy(update={"decision": "promote", "reason": reason})
-    comparison = comparison.then_serves(challenger.serves)
-    context.registry.log_comparison(registered, comparison, utc_now())
-    say("promoting")
-    return promote(context, name, version, comparison)
+    return comparison, challenger.serves
 
 
 def _trained_on(
