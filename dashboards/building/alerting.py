@@ -22,6 +22,12 @@ from dashboards.building.boards import board_uid
 from dashboards.building.data_sources import FOLDER
 from dashboards.building.grafana import Ready
 from dashboards.building.layout import Panel, numbered
+from dashboards.building.search_limits import (
+    DEAD_LETTERS,
+    DRIFT_CHECK_MISSING,
+    RETRAINING_FAILED,
+    SearchLimit,
+)
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.limits import LIMIT_OF
 
@@ -51,7 +57,7 @@ class AlertRule:
     limit
         What is compared with what.
     panel
-        The dashboard and the title of its panel that shows it.
+        The dashboard and the title of its panel that shows it; None if none does.
     lasting
         How long the condition must hold.
     severity
@@ -62,8 +68,8 @@ class AlertRule:
 
     uid: str
     title: str
-    limit: MetricLimit
-    panel: tuple[Board, str]
+    limit: MetricLimit | SearchLimit
+    panel: tuple[Board, str] | None
     lasting: str
     severity: Literal["critical", "warning"]
     summary: str
@@ -133,6 +139,33 @@ ALERTS = (
         "warning",
         "A drift check measured it on labelled rows; see whether a retraining has started.",
     ),
+    AlertRule(
+        "evergreen-drift-check-missing",
+        "A model had no drift check for a day",
+        DRIFT_CHECK_MISSING,
+        ("data", "Window rows"),
+        "0s",
+        "warning",
+        "Is its schedule enabled? See the end of the check's log. Not for rarer schedules.",
+    ),
+    AlertRule(
+        "evergreen-dead-letters",
+        "An event was not delivered",
+        DEAD_LETTERS,
+        None,
+        "0s",
+        "warning",
+        "It is in the queue that the alert names; the message's attributes say the error.",
+    ),
+    AlertRule(
+        "evergreen-retraining-failed",
+        "A retraining failed",
+        RETRAINING_FAILED,
+        ("model", "Retrainings"),
+        "0s",
+        "critical",
+        "The champion still serves; the red state of the execution names the error.",
+    ),
 )
 """All alert rules."""
 
@@ -178,10 +211,17 @@ def contact_points() -> dict[str, Any]:
 def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
     """Return one rule: the query, its newest value, and the threshold."""
     limit = alert.limit
-    query = source.alert_query(BY_METRIC[limit.metric], limit.statistic)
+    reducer: Literal["last", "sum"] = "last"
+    look_back = _LOOK_BACK
+    if isinstance(limit, SearchLimit):
+        query = source.search_query(limit)
+        reducer = "sum" if limit.silence_is_zero else "last"
+        look_back = RelativeTimeRange(from_val=limit.look_back, to=0)
+    else:
+        query = source.alert_query(BY_METRIC[limit.metric], limit.statistic)
     query.ref_id = "A"
     newest = TypeReduce(
-        datasource=_EXPRESSIONS, ref_id="B", expression="A", reducer="last", query_type="reduce"
+        datasource=_EXPRESSIONS, ref_id="B", expression="A", reducer=reducer, query_type="reduce"
     )
     comparison: Literal["gte", "lt"] = "lt" if limit.below else "gte"
     evaluator = ExprTypeThresholdConditionsEvaluator([limit.threshold], comparison)
@@ -209,7 +249,7 @@ def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
         .with_query(
             builders.Query("A")
             .datasource_uid(str(source.reference.uid))
-            .relative_time_range(_LOOK_BACK)
+            .relative_time_range(look_back)
             .model(Ready(query))
         )
     )
@@ -218,7 +258,7 @@ def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
         rule.with_query(
             builders.Query(reference)
             .datasource_uid("__expr__")
-            .relative_time_range(_LOOK_BACK)
+            .relative_time_range(look_back)
             .model(Ready(model))
         )
     return rule.build()
@@ -226,6 +266,8 @@ def build_rule(alert: AlertRule, source: CloudWatch) -> alerting.Rule:
 
 def _shown_on(alert: AlertRule, source: CloudWatch) -> dict[str, str]:
     """Return the annotations from which Grafana links the alert's dashboard and panel."""
+    if alert.panel is None:
+        return {}
     board, title = alert.panel
     (number,) = (
         number

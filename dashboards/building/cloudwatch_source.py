@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.variants import Dataquery
     from grafana_foundation_sdk.models import dashboard as models
 
+    from dashboards.building.search_limits import SearchLimit
+
 DEFAULT_REGION = "default"
 """Grafana's name for the default region of the data source."""
 
@@ -112,6 +114,26 @@ class CloudWatch:
     def alert_query(self, spec: MetricSpec, statistic: str) -> MetricsQuery:
         """Return a query of one metric for all models and all values of its second dimension."""
         return self._query(spec, statistic, model="*", period="300", label=_label(spec, "*", None))
+
+    def search_query(self, limit: SearchLimit) -> MetricsQuery:
+        """Return a query of every series that a search finds."""
+        schema = f"{{{limit.namespace},{limit.dimension}}}"
+        terms = " ".join([f'MetricName="{limit.metric}"', *limit.terms])
+        expression = f"SEARCH('{schema} {terms}', '{limit.statistic}', {limit.period})"
+        return MetricsQuery(
+            query_mode=QueryMode.METRICS,
+            metric_query_type=MetricQueryType.SEARCH,
+            metric_editor_mode=MetricEditorMode.CODE,
+            expression=f"FILL({expression}, 0)" if limit.silence_is_zero else expression,
+            region=DEFAULT_REGION,
+            namespace=limit.namespace,
+            metric_name=limit.metric,
+            dimensions={limit.dimension: ["*"]},
+            statistic=limit.statistic,
+            period=str(limit.period),
+            label=f"${{PROP('Dim.{limit.dimension}')}}",
+            datasource=self.reference,
+        )
 
     def _annotation(self, event: EventMark) -> Builder[models.AnnotationQuery]:
         target = AnnotationQuery(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from dashboards.building.search_limits import DEAD_LETTERS, RETRAINING_FAILED
 from evergreen.errors import EvergreenError
 from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL, Metric
 
@@ -18,6 +19,11 @@ MAY_BE_EMPTY: Mapping[Metric, str] = {
     Metric.UNJOINED_LABELS: "labels are counted when a day of them is compacted",
 }
 """Metrics whose queries may be empty, with the reason; only metrics of the table."""
+OF_AWS = {
+    limit.metric: "a service of AWS writes it when there is something to count"
+    for limit in (DEAD_LETTERS, RETRAINING_FAILED)
+}
+"""Metrics that are not in the table and whose queries may be empty, with the reason."""
 NO_SUCH_REQUESTS = "nobody has asked for health, documentation or the list of models"
 """Why a query for no model may be empty, whatever the metric."""
 
@@ -58,7 +64,7 @@ class QueryAnswer:
         """Why the answer may be empty, if it may: all its metrics are listed as such."""
         reasons = []
         for name in self.metrics:
-            reason = MAY_BE_EMPTY.get(Metric(name)) if name in Metric else None
+            reason = MAY_BE_EMPTY.get(Metric(name)) if name in Metric else OF_AWS.get(name)
             if self.for_no_model and name in Metric:
                 reason = NO_SUCH_REQUESTS
             if reason is None:

@@ -114,11 +114,11 @@ class CloudWatchBackend:
 
     def _ask_emulator(self, target: QueryTarget, targets: Sequence[QueryTarget]) -> QueryAnswer:
         metrics = _metrics(target, targets)
-        if target.get("expression"):
+        if target.get("expression") and "metricName" not in target:
             inputs = [one for one in targets if not one.get("expression")]
             values = sum(self._ask_emulator(one, targets).values for one in inputs)
             return QueryAnswer(target["refId"], _asks(target), metrics, values, "its inputs")
-        instead = []
+        instead = ["no search"] if target.get("expression") else []
         statistic = target["statistic"]
         if statistic.startswith("p"):
             instead.append(f"Maximum for {statistic}")

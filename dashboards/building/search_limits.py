@@ -1,0 +1,76 @@
+"""Limits of what a search finds: metrics of AWS's own services, and metrics that fail to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimit:
+    """What is too much, or too little, of each series that a search of CloudWatch finds.
+
+    Parameters
+    ----------
+    namespace, metric, dimension
+        What is searched: the metric under this dimension alone.
+    terms
+        Words that the value of the dimension must have. CloudWatch splits a value at its dashes.
+    statistic, threshold, runbook, below
+        As in :class:`evergreen.metrics.limits.MetricLimit`.
+    period
+        Seconds of one value.
+    look_back
+        Seconds that are looked at. The newest value counts, or with ``silence_is_zero`` the sum.
+    silence_is_zero
+        Whether a period without data counts as 0. CloudWatch finds a series for two weeks after
+        its last value.
+    """
+
+    namespace: str
+    metric: str
+    dimension: str
+    terms: tuple[str, ...]
+    statistic: Literal["Maximum", "SampleCount", "Sum"]
+    threshold: float
+    runbook: str
+    below: bool = False
+    period: int = 300
+    look_back: int = 900
+    silence_is_zero: bool = False
+
+
+DRIFT_CHECK_MISSING = SearchLimit(
+    namespace=NAMESPACE,
+    metric=Metric.WINDOW_ROWS.value,
+    dimension=MODEL_DIMENSION,
+    terms=(),
+    statistic="SampleCount",
+    threshold=1,
+    runbook="drift-check-missing",
+    below=True,
+    period=3600,
+    look_back=26 * 3600,
+    silence_is_zero=True,
+)
+"""No drift check within 26 hours, of a model that had one within two weeks."""
+DEAD_LETTERS = SearchLimit(
+    namespace="AWS/SQS",
+    metric="ApproximateNumberOfMessagesVisible",
+    dimension="QueueName",
+    terms=("evergreen", "dead", "letters"),
+    statistic="Maximum",
+    threshold=1,
+    runbook="dead-letters",
+)
+RETRAINING_FAILED = SearchLimit(
+    namespace="AWS/States",
+    metric="ExecutionsFailed",
+    dimension="StateMachineArn",
+    terms=("evergreen", "train", "evaluate", "promote"),
+    statistic="Sum",
+    threshold=1,
+    runbook="retraining-failed",
+)
