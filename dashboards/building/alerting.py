@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models import alerting
 
     from dashboards.building.cloudwatch_source import CloudWatch
-    from evergreen.metrics.catalog import Board
+    from dashboards.building.layout import Dashboard
     from evergreen.metrics.limits import MetricLimit
 
 RECEIVER = "evergreen"
@@ -69,7 +69,7 @@ class AlertRule:
     uid: str
     title: str
     limit: MetricLimit | SearchLimit
-    panel: tuple[Board, str] | None
+    panel: tuple[Dashboard, str] | None
     lasting: str
     severity: Literal["critical", "warning"]
     summary: str

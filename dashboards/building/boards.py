@@ -25,7 +25,14 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.building.grafana import Ready
-from dashboards.building.layout import TITLES, Calculation, Row, View, limit_of, numbered
+from dashboards.building.layout import (
+    TITLES,
+    Calculation,
+    Row,
+    View,
+    limit_of,
+    numbered,
+)
 from dashboards.building.source import DEFAULT_PERIOD, PERIODS
 from evergreen.metrics.catalog import Metric
 
@@ -34,16 +41,16 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Panel as PanelModel
     from grafana_foundation_sdk.models.dashboard import ValueMapping, VariableModel
 
+    from dashboards.building.layout import Dashboard as Shown
     from dashboards.building.layout import Panel
     from dashboards.building.source import Source
-    from evergreen.metrics.catalog import Board
     from evergreen.metrics.limits import MetricLimit
 
 TAG = "evergreen"
 NO_VALUE = "No data in this time range"
 
 
-def build_board(board: Board, source: Source) -> Dashboard:
+def build_board(board: Shown, source: Source) -> Dashboard:
     """Return a dashboard for a data source, with a uid that never changes."""
     builder = (
         dashboard.Dashboard(f"Evergreen {TITLES[board]} ({source.title})")
@@ -54,12 +61,13 @@ def build_board(board: Board, source: Source) -> Dashboard:
         .time("now-3h", "now")
         .timezone("browser")
         .tooltip(DashboardCursorSync.CROSSHAIR)
-        .with_variable(source.model_variable())
-        .with_variable(_period_variable())
         .link(_link_to_others(source))
     )
-    for annotation in source.annotations():
-        builder.annotation(annotation)
+    if board != "overview":  # the marks are of the selected model
+        builder.with_variable(source.model_variable())
+        for annotation in source.annotations():
+            builder.annotation(annotation)
+    builder.with_variable(_period_variable())
     for number, part in numbered(board):
         if isinstance(part, Row):
             builder.with_row(dashboard.Row(part.title).id(number))
@@ -70,7 +78,7 @@ def build_board(board: Board, source: Source) -> Dashboard:
     return builder.build()
 
 
-def board_uid(board: Board, source: Source) -> str:
+def board_uid(board: Shown, source: Source) -> str:
     """Return the uid of a dashboard."""
     return f"evergreen-{board}-{source.key}"
 

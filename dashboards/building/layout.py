@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evergreen.metrics.catalog import BY_METRIC, NO_MODEL, SPECS, Board, Metric, MetricSpec
 from evergreen.metrics.limits import LIMIT_OF, MetricLimit
@@ -18,8 +18,17 @@ from evergreen.metrics.limits import LIMIT_OF, MetricLimit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOARDS: tuple[Board, ...] = ("service", "api", "data", "model")
-TITLES: dict[Board, str] = {"service": "Service", "api": "API", "data": "Data", "model": "Model"}
+type Dashboard = Board | Literal["overview"]
+BOARDS: tuple[Dashboard, ...] = ("overview", "service", "api", "data", "model")
+TITLES: dict[Dashboard, str] = {
+    "overview": "Overview",
+    "service": "Service",
+    "api": "API",
+    "data": "Data",
+    "model": "Model",
+}
+EVERY_MODEL = "*"
+"""In the place of a model: a series for each model."""
 
 GRID_COLUMNS = 24
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
@@ -68,7 +77,7 @@ class Part:
     legend
         Name of its series, if the second dimension does not give it.
     model
-        The model, if it is not the selected one.
+        The model, if it is not the selected one, or :data:`EVERY_MODEL`.
     """
 
     metric: Metric
@@ -102,8 +111,10 @@ class Row:
     panels: tuple[Panel, ...]
 
 
-def rows(board: Board) -> tuple[Row, ...]:
+def rows(board: Dashboard) -> tuple[Row, ...]:
     """Return all rows of a dashboard: the overview, one panel for each metric, and the events."""
+    if board == "overview":
+        return _OVERVIEW
     return (
         Row("Now", _side_by_side(_HEADLINES[board])),
         Row("Over time", (*_JOINED.get(board, ()), *(by_rule(spec) for spec in _of(board)))),
@@ -112,7 +123,7 @@ def rows(board: Board) -> tuple[Row, ...]:
     )
 
 
-def numbered(board: Board) -> Iterator[tuple[int, Row | Panel]]:
+def numbered(board: Dashboard) -> Iterator[tuple[int, Row | Panel]]:
     """Yield the rows of a dashboard and their panels, each with its number on the dashboard."""
     parts = (part for row in rows(board) for part in (row, *row.panels))
     yield from enumerate(parts, start=1)
@@ -316,4 +327,50 @@ _EVENTS = Panel(
     ),
     width=GRID_COLUMNS,
     height=6,
+)
+
+
+def _of_every_model(metric: Metric, title: str, view: View, calculation: Calculation) -> Panel:
+    says = _sentence(BY_METRIC[metric].says)
+    return Panel(title, says, view, (Part(metric, calculation, title, EVERY_MODEL),), width=8)
+
+
+_OVERVIEW = (
+    Row(
+        "Every model: does it answer?",
+        (
+            _of_every_model(Metric.HEALTHY, "Health by model", View.LINES, Calculation.LEAST),
+            _of_every_model(Metric.PREDICTIONS, "Rows by model", View.BARS, Calculation.SUM),
+            _of_every_model(
+                Metric.SERVER_ERRORS,
+                "Share of failed answers by model",
+                View.LINES,
+                Calculation.SHARE_OF_REQUESTS,
+            ),
+        ),
+    ),
+    Row(
+        "Every model: is it right?",
+        (
+            _of_every_model(
+                Metric.DRIFTED_SHARE, "Drifted share by model", View.LINES, Calculation.MEAN
+            ),
+            _of_every_model(
+                Metric.LIVE_METRIC, "Live metric by model", View.LINES, Calculation.MEAN
+            ),
+            _of_every_model(
+                Metric.PRODUCTION_VERSION, "Version by model", View.LINES, Calculation.LEAST
+            ),
+        ),
+    ),
+    Row(
+        "Every model: what happened?",
+        (
+            _of_every_model(
+                Metric.DRIFT_RETRAININGS, "Retrainings by drift", View.BARS, Calculation.SUM
+            ),
+            _of_every_model(Metric.PROMOTIONS, "Promotions by model", View.BARS, Calculation.SUM),
+            _of_every_model(Metric.ROLLBACKS, "Rollbacks by model", View.BARS, Calculation.SUM),
+        ),
+    ),
 )

@@ -11,9 +11,9 @@ from grafana_foundation_sdk.models.prometheus import Dataquery as PrometheusQuer
 from grafana_foundation_sdk.models.prometheus import QueryEditorMode
 
 from dashboards.building.grafana import Ready
-from dashboards.building.layout import Calculation, Panel, Part
+from dashboards.building.layout import EVERY_MODEL, Calculation, Panel, Part
 from dashboards.building.source import REFERENCES
-from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, Metric, Unit
+from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, NO_MODEL, Metric, Unit
 from evergreen.metrics.cloudwatch import dimensions
 from evergreen.metrics.event_marks import EVENT_MARKS, EventMark
 from evergreen.metrics.prometheus import prometheus_name, prometheus_scale
@@ -126,7 +126,10 @@ def expression(part: Part) -> str:
     spec = part.spec
     name = prometheus_name(spec)
     labels = ", ".join(dimensions(spec))
-    selected = f'{{{MODEL_DIMENSION}="{part.model or f"${MODEL_DIMENSION}"}"}}'
+    which = f'="{part.model or f"${MODEL_DIMENSION}"}"'
+    if part.model == EVERY_MODEL:
+        which = f'!="{NO_MODEL}"'
+    selected = f"{{{MODEL_DIMENSION}{which}}}"
     series = f"{name}{selected}"
     requests = prometheus_name(BY_METRIC[Metric.REQUESTS])
     mean = (
@@ -155,4 +158,6 @@ def _legend(part: Part) -> str:
     names = ["quantile"] if part.calculation is Calculation.QUANTILES else []
     if part.spec.by and part.calculation is not Calculation.PER_SECOND:
         names.append(part.spec.by)
+    if part.model == EVERY_MODEL:
+        names.insert(0, MODEL_DIMENSION)
     return " ".join(f"{{{{{name}}}}}" for name in names) or part.legend

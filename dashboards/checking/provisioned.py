@@ -80,7 +80,7 @@ def _of_board(board: dict[str, Any], source: str) -> Iterator[Queries]:
         if variable["type"] == "query":
             name = f"{title} / variable: {variable['name']}"
             yield Queries(name, "variable", source, (variable["query"],))
-    for annotation in board["annotations"]["list"]:
+    for annotation in board["annotations"].get("list", []):
         name = f"{title} / annotation: {annotation['name']}"
         yield Queries(name, "annotation", source, (annotation.get("target") or annotation,))
     for panel in board["panels"]:
