@@ -89,8 +89,9 @@ check: setup synth-check ## run the linters, the type checker, the import contra
 synth-check: setup $(state)/cfn-lint/.done ## check the templates of each kind of deployment: cdk-nag, quotas, cfn-lint
 	@$(patient) $(bin)/python -m tests.synth_check
 
-bench-loop: setup ## replay whole series under several retraining policies (QUICK=1, ONCE=1)
-	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick) $(if $(ONCE),--part once)
+bench-loop: setup ## replay whole series under several retraining policies (QUICK=1: under ten minutes; ONCE=1)
+	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick --write --part $(if $(ONCE),once,seen) \
+		$(addprefix --policy ,never calendar ours),$(if $(ONCE),--part once))
 
 how-to: environments ## run every command of docs/first-hour.md, in a copy of the repository
 	@$(bin)/python -m tests.how_to

@@ -5,7 +5,7 @@ side, one per processor. A replay is kept until the code that it depends on chan
 was stopped goes on where it was.
 
   make bench-loop               the series that may be looked at, and those of the examples
-  QUICK=1 make bench-loop       the same with fewer rows, periods and policies
+  QUICK=1 make bench-loop       the series that may be looked at, with 24 periods and three policies
   ONCE=1 make bench-loop        the half that is run once, when the work on the loop is over
   python -m tests.benchmarks.loop --part seen
                                 only the series that may be looked at

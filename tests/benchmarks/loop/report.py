@@ -228,8 +228,9 @@ interval of the difference contains zero. Drift is called continuous where two t
 calendar deploys is better than what it replaces.
 
 `make bench-loop` writes this page, its pictures and `.evergreen/bench/loop.json` again
-(`QUICK=1`: fewer rows, periods and policies; `ONCE=1`: the half that is run once). The seed of the
-streams is {seed}; all other seeds are fixed in the code.
+(`QUICK=1`: the series that may be looked at, their first 24 periods, under `never`, `calendar` and
+`ours`; `ONCE=1`: the half that is run once). The seed of the streams is {seed}; all other seeds are
+fixed in the code.
 """
 
 _PUBLIC = """
