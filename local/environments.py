@@ -42,19 +42,21 @@ class PythonEnvironment:
         Folders of packages of ours that are installed in addition to the lock.
     models
         Whether it also has the packages that models bring.
-    compiled
-        Whether all its modules are compiled when it is installed. A function cannot write beside
-        its interpreter, so each cold start would compile them again. Elsewhere the first import
-        compiles what it needs, and most modules are never imported.
+    warmed
+        Packages, found from the repository, whose imports are compiled when it is installed. A
+        function cannot write beside its interpreter, so each cold start would compile them again.
+        Elsewhere the first import compiles what it needs. Most of the 24,000 modules of an
+        environment are never imported.
     """
 
     name: str
     purpose: str
     packages: tuple[str, ...] = ()
     models: bool = False
-    compiled: bool = False
+    warmed: tuple[str, ...] = ()
 
 
+_OURS = ("evergreen", "functions")
 ENVIRONMENTS = (
     PythonEnvironment(
         "localstack",
@@ -65,9 +67,11 @@ ENVIRONMENTS = (
         ),
     ),
     PythonEnvironment("services", "MLflow server and PostgreSQL"),
-    PythonEnvironment("lambda-runtime", "the packages of AWS's Lambda runtime", compiled=True),
-    PythonEnvironment("training", "the training image's environment", models=True, compiled=True),
-    PythonEnvironment("drift", "the drift image's environment", compiled=True),
+    PythonEnvironment(
+        "lambda-runtime", "the packages of AWS's Lambda runtime", warmed=("awslambdaric",)
+    ),
+    PythonEnvironment("training", "the training image's environment", models=True, warmed=_OURS),
+    PythonEnvironment("drift", "the drift image's environment", warmed=_OURS),
 )
 
 
@@ -153,17 +157,23 @@ def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO
             )
         built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
         uv("pip", "install", "--no-deps", "--offline", "--reinstall", "--python", python, *built)
+    if environment.warmed:
+        ours = f"PYTHONPATH={paths.root}:{paths.root / 'layers/evergreen/python'}"
+        # -P keeps the modules beside this one from being found by the names of others.
+        command = [python, "-P", str(Path(__file__).with_name("import_all.py"))]
+        settings = ["/usr/bin/env", "-u", "PYTHONDONTWRITEBYTECODE", ours]
+        _run(environment, [*settings, *command, *environment.warmed], paths.root, log)
 
 
 def _uv(
     environment: PythonEnvironment, arguments: tuple[str, ...], folder: Path, log: IO[bytes]
 ) -> None:
-    compiled = f"UV_COMPILE_BYTECODE={int(environment.compiled)}"
-    command = [
-        *("/usr/bin/env", compiled, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1"),
-        *(find_uv_bin(), *arguments),
-    ]
-    log.write(f"$ uv {' '.join(arguments)}\n".encode())
+    settings = ("UV_COMPILE_BYTECODE=0", "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1")
+    _run(environment, ["/usr/bin/env", *settings, find_uv_bin(), *arguments], folder, log)
+
+
+def _run(environment: PythonEnvironment, command: list[str], folder: Path, log: IO[bytes]) -> None:
+    log.write(f"$ {' '.join(command)}\n".encode())
     log.flush()
     done = subprocess.run(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
@@ -171,7 +181,7 @@ def _uv(
     if done.returncode:
         file = Path(log.name)
         raise EnvironmentBuildError(
-            f"`uv {' '.join(arguments[:2])}` failed; the end of its log:\n{tail(file)}\n",
+            f"`{' '.join(command)}` failed; the end of its log:\n{tail(file)}\n",
             where=f"environment {environment.name}",
             fix=f"The whole log: {file}. Remove the cause and run the command again",
         )

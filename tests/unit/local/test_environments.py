@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +68,21 @@ def test_environment_is_built_once(
     assert paths.python("empty").exists()
     build_environment(paths, EMPTY, progress)
     assert len(said) == 1
+
+
+def test_what_our_packages_import_is_compiled_and_nothing_else(
+    paths: Paths, progress: Progress
+) -> None:
+    (paths.root / "package/src/tiny/used.py").write_text("")
+    (paths.root / "package/src/tiny/unused.py").write_text("")
+    ours = paths.root / "ours"
+    ours.mkdir()
+    (ours / "__init__.py").touch()
+    (ours / "broken.py").write_text("import tiny.used\nraise SystemError\n")
+    build_environment(paths, replace(PACKAGED, warmed=("ours",)), progress)
+    [installed] = (paths.environments / "packaged").rglob("tiny/used.py")
+    compiled = {file.name.split(".")[0] for file in installed.parent.rglob("*.pyc")}
+    assert compiled == {"__init__", "used"}
 
 
 def test_interrupted_build_is_begun_anew(
