@@ -14,6 +14,7 @@ from cli.shared.histograms import Categories, Numbers
 from evergreen.drift.log import (
     DriftDecisionRecord,
     MultivariateRecord,
+    PerformanceEstimateRecord,
     PerformanceRecord,
     UnivariateRecord,
 )
@@ -82,6 +83,7 @@ class CheckView:
             self._features(),
             *self._joint(),
             *self._performance(),
+            *self._estimate(),
             *self._untested(),
         ]
         for name, picture in self.pictures.items():
@@ -183,6 +185,18 @@ class CheckView:
             )
         text += ": worse" if test.drifted else ": not worse"
         return [Text(text, style="red" if test.drifted else "")]
+
+    def _estimate(self) -> list[Text]:
+        found = (item for item in self.records if isinstance(item, PerformanceEstimateRecord))
+        estimate = next(found, None)
+        if estimate is None or estimate.value is None:
+            return []
+        text = (
+            f"Estimated without ground truth: {estimate.metric} {_number(estimate.value)} "
+            f"({_number(estimate.interval_low)} to {_number(estimate.interval_high)}) on "
+            f"{estimate.rows:,} rows: {'worse' if estimate.worse else 'not worse'}"
+        )
+        return [Text(text, style="red" if estimate.worse else "")]
 
     def _untested(self) -> list[Text]:
         reasons: dict[str, list[str]] = {}

@@ -271,6 +271,7 @@ _JOINED: dict[Board, tuple[Panel, ...]] = {
             (
                 Part(Metric.LIVE_METRIC, Calculation.MEAN, "live"),
                 Part(Metric.PROMOTION_METRIC, Calculation.MEAN, "at promotion"),
+                Part(Metric.ESTIMATED_METRIC, Calculation.MEAN, "estimated, without labels"),
             ),
             width=16,
         ),

@@ -167,6 +167,8 @@ def _record_findings(recorder: Recorder, result: CheckResult) -> None:
         recorder.record(Metric.LIVE_METRIC, tested.value)
         recorder.record(Metric.PROMOTION_METRIC, tested.threshold)
         recorder.record(Metric.LIVE_METRIC_WORSE, int(tested.drifted))
+    if result.estimate.value is not None:
+        recorder.record(Metric.ESTIMATED_METRIC, result.estimate.value)
 
 
 def largest_effects(tests: Sequence[UnivariateTest]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
     MultivariateTest,
+    PerformanceEstimate,
     PerformanceTest,
     UnivariateTest,
 )
@@ -70,7 +71,10 @@ def result(verdict: Any, triggers: Any, *, starts: bool) -> CheckResult:
     joint = MultivariateTest(
         drifted=False, model_accuracy=0.5, threshold=0.525, auc=0.5, p_value=0.5
     )
-    return CheckResult(context, decision, UnivariateResult((), None), joint, None, "log", "page")
+    estimate = PerformanceEstimate(metric="f1", rows=0, reason="made up")
+    return CheckResult(
+        context, decision, UnivariateResult((), None), joint, None, estimate, "log", "page"
+    )
 
 
 def measured(value: float | None, *, drifted: bool = False) -> PerformanceTest:
@@ -240,6 +244,7 @@ def test_every_metric_of_a_check_is_written(
         result("drift", ("data_drift",), starts=starts),
         univariate=UnivariateResult((univariate("a", 0.1), univariate("b", 0.2)), None),
         performance=measured(0.5, drifted=True),
+        estimate=PerformanceEstimate(metric="f1", value=0.6, rows=500),
     )
     publish_metrics(found, next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON)))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -251,6 +256,7 @@ def test_every_metric_of_a_check_is_written(
     assert counted["MultivariateAccuracy"] == [0.5]
     assert (counted["LiveMetric"], counted["PromotionMetric"]) == ([0.5], [0.8])
     assert counted["LiveMetricWorse"] == [1]
+    assert counted["EstimatedMetric"] == [0.6]
     assert {name for line in lines for name in line} >= {
         spec.metric for spec in SPECS if spec.emitter == "check_drift"
     }

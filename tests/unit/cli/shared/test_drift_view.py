@@ -18,6 +18,7 @@ from evergreen.drift.log import (
     DriftRecord,
     FeatureImportance,
     MultivariateTest,
+    PerformanceEstimate,
     PerformanceTest,
     UnivariateTest,
     to_record,
@@ -87,7 +88,11 @@ def decided(verdict: str, *, starts: bool = False) -> DriftDecision:
 
 
 def lines_of(
-    *outcomes: UnivariateTest | MultivariateTest | PerformanceTest | DriftDecision,
+    *outcomes: UnivariateTest
+    | MultivariateTest
+    | PerformanceTest
+    | PerformanceEstimate
+    | DriftDecision,
 ) -> list[DriftRecord]:
     return [to_record(CONTEXT, outcome) for outcome in outcomes]
 
@@ -106,6 +111,9 @@ DRIFT = lines_of(
         interval_high=0.36,
         threshold=0.338,
         labelled_rows=8000,
+    ),
+    PerformanceEstimate(
+        metric="f1", worse=True, value=0.281, interval_low=0.26, interval_high=0.3, rows=8371
     ),
     decided("drift", starts=True),
 )
@@ -136,6 +144,9 @@ def test_drift_is_one_screen_and_names_what_how_much_since_when_and_what_next(wi
     assert "accuracy 0.810, above the limit of 0.530 (p 0.001), by temp 61%" in joined
     assert "f1 0.291 on 8,000 labelled rows, 0.338 at promotion (0.300 to 0.360" in joined
     assert "would be chance): worse" in joined
+    assert (
+        "Estimated without ground truth: f1 0.281 (0.260 to 0.300) on 8,371 rows: worse" in joined
+    )
     assert "Not tested: carrier: left out of the request log" in joined
     assert "A retraining has started. See how it ends: evergreen history flight_delay" in joined
 

@@ -36,6 +36,7 @@ def test_quiet_traffic(tmp_path: Path) -> None:
         *["univariate"] * 5,
         "multivariate",
         "performance",  # retraining starts on it by default, so each check says what it found
+        "performance_estimate",
         "decision",
     ]
     assert len({line.check_id for line in lines}) == 1
@@ -87,7 +88,7 @@ def test_a_small_window_is_logged_and_has_no_verdict(tmp_path: Path, rows: int) 
     result = model.check(report=True)
     assert result.decision.verdict == "insufficient_data"
     assert not result.decision.start_retraining
-    kinds = {"univariate", "multivariate", "performance", "decision"}
+    kinds = {"univariate", "multivariate", "performance", "performance_estimate", "decision"}
     assert {line.kind for line in model.logged()} == kinds
     assert result.report_key is not None
     assert b"Too little data" in (model.storage.get(result.report_key) or b"")
@@ -104,6 +105,8 @@ def test_performance_is_judged_where_the_policy_asks_for_it(tmp_path: Path, wron
     assert result.performance.labelled_rows == 400
     assert result.decision.start_retraining is wrong
     assert "performance" in {line.kind for line in model.logged()}
+    assert result.estimate.value is not None
+    assert result.estimate.rows == 400
 
 
 def test_a_label_that_is_no_class_moves_no_metric(tmp_path: Path) -> None:
@@ -234,6 +237,10 @@ CONTRACT = {
     "performance": {
         *("metric", "drifted", "value", "interval_low", "interval_high", "threshold"),
         *("labelled_rows", "holdout_rows", "p_value", "alpha", "reason"),
+    },
+    "performance_estimate": {
+        *("metric", "worse", "value", "interval_low", "interval_high", "threshold"),
+        *("rows", "holdout_rows", "reason"),
     },
     "decision": {
         *("verdict", "outcome", "start_retraining", "triggers", "drifted_features", "budget_left"),

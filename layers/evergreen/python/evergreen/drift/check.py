@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from evergreen.datasets.pace import fewest_labelled_rows, labelled_rows_needed
+from evergreen.drift.detectors.estimation import estimate_performance
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
@@ -17,6 +18,7 @@ from evergreen.drift.log import (
     DriftRecord,
     DriftTest,
     MultivariateTest,
+    PerformanceEstimate,
     PerformanceTest,
     read_drift_decisions,
     to_record,
@@ -48,6 +50,7 @@ class CheckResult:
     univariate: UnivariateResult
     multivariate: MultivariateTest
     performance: PerformanceTest | None
+    estimate: PerformanceEstimate
     log_key: str
     report_key: str | None
 
@@ -127,6 +130,15 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         performance = compare_performance(
             definition, labelled, holdout, alpha=alpha, min_rows=needed
         )
+    estimate = estimate_performance(
+        definition,
+        inputs.answers,
+        holdout,
+        holdout_features=inputs.holdout_features,
+        window_features=inputs.window,
+        alpha=alpha,
+        min_rows=needed,
+    )
     since = now - history_needed(definition.drift, definition.retraining, end - start)
     history = read_drift_decisions(storage, definition.name, since, now)
     last = history[-1] if history else None
@@ -163,18 +175,21 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         page = report_key(definition.name, context.check_id)
         figures = univariate.evidently.html() if univariate.evidently else None
         html = render_report(
-            context, decision, univariate.tests, multivariate, performance, figures
+            context, decision, univariate.tests, multivariate, (performance, estimate), figures
         )
         storage.put(page, html.encode())
     outcomes: list[DriftTest | DriftDecision] = [
         *univariate.tests,
         multivariate,
         *([performance] if performance else []),
+        estimate,
         decision,
     ]
     lines: list[DriftRecord] = [to_record(context, outcome) for outcome in outcomes]
     log = write_records(storage, context, lines)
-    return CheckResult(context, decision, univariate, multivariate, performance, log, page)
+    return CheckResult(
+        context, decision, univariate, multivariate, performance, estimate, log, page
+    )
 
 
 def _labelled_rows(

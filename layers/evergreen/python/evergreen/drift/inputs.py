@@ -13,6 +13,7 @@ from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.pace import window_rows_needed
 from evergreen.datasets.schema import to_columns
+from evergreen.datasets.splitting import HOLDOUT
 from evergreen.datasets.store import read_dataset
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
 from evergreen.drift.sampling import RowSample
@@ -60,6 +61,11 @@ class DriftInputs:
     is sampled, they come from the sample."""
     holdout: pa.Table | None
     """The predictions of the version in production on its holdout, if they were kept."""
+    answers: pa.Table
+    """What the version answered in the window, as many rows as ``window``: ``model_output`` and
+    ``confidence``."""
+    holdout_features: Columns | None
+    """The features of the holdout, for a model of numbers with a holdout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,8 @@ def read_drift_inputs(
             outputs=model_outputs_of(definition, holdout and _sample(holdout), sample),
             labelled=labelled,
             holdout=holdout,
+            answers=sample.select([MODEL_OUTPUT, CONFIDENCE]),
+            holdout_features=_held_out(definition, champion, holdout, storage),
         )
 
 
@@ -175,6 +183,25 @@ def _reference(definition: ModelDefinition, manifest: DatasetManifest, storage: 
         first += rows.num_rows
     with np.errstate(over="ignore"):
         return to_columns(definition, pa.concat_tables(parts))
+
+
+def _held_out(
+    definition: ModelDefinition,
+    manifest: DatasetManifest,
+    holdout: pa.Table | None,
+    storage: Storage,
+) -> Columns | None:
+    """Return the features of the holdout in the order of its predictions."""
+    if definition.task == "classification" or holdout is None:
+        return None
+    parts = read_dataset(
+        storage,
+        definition.name,
+        manifest.dataset_id,
+        columns=definition.features,
+        split=HOLDOUT,
+    )
+    return to_columns(definition, pa.concat_tables(parts))
 
 
 def _queried(output: QueryOutput, definition: ModelDefinition) -> tuple[int, pa.Table]:

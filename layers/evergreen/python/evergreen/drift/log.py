@@ -166,6 +166,32 @@ class PerformanceTest(_Frozen):
         return more_is_better(self.metric) if self.rising is None else self.rising
 
 
+class PerformanceEstimate(_Frozen):
+    """The metric that the window's ground truth would probably give, estimated without it."""
+
+    kind: Literal["performance_estimate"] = "performance_estimate"
+    """Which kind of record this is."""
+    metric: str
+    """The metric that decides the model's evaluations."""
+    worse: bool = False
+    """Whether the estimate is surely worse than at promotion. It is no finding of the check."""
+    value: float | None = None
+    """The estimate; None if there is none (see ``reason``)."""
+    interval_low: float | None = None
+    """Lower end of the interval; see ``interval_high``."""
+    interval_high: float | None = None
+    """Interval in which the metric would lie with a probability of 95 % once the ground truth is
+    known, if rows that look alike are right as often as on the holdout."""
+    threshold: float | None = None
+    """The metric at promotion."""
+    rows: int
+    """Rows of the window, sampled if there are many."""
+    holdout_rows: int = 0
+    """Rows of the holdout that it was learnt on."""
+    reason: str | None = None
+    """Why there is no estimate."""
+
+
 class DriftDecision(_Frozen):
     """The conclusion of a check, and whether it starts a retraining."""
 
@@ -204,7 +230,7 @@ class DriftDecision(_Frozen):
     """The decision in words."""
 
 
-DriftTest = UnivariateTest | MultivariateTest | PerformanceTest
+DriftTest = UnivariateTest | MultivariateTest | PerformanceTest | PerformanceEstimate
 
 
 class UnivariateRecord(CheckContext, UnivariateTest):
@@ -219,12 +245,20 @@ class PerformanceRecord(CheckContext, PerformanceTest):
     """A line of the drift log."""
 
 
+class PerformanceEstimateRecord(CheckContext, PerformanceEstimate):
+    """A line of the drift log."""
+
+
 class DriftDecisionRecord(CheckContext, DriftDecision):
     """The last line of a check in the drift log."""
 
 
 DriftRecord = Annotated[
-    UnivariateRecord | MultivariateRecord | PerformanceRecord | DriftDecisionRecord,
+    UnivariateRecord
+    | MultivariateRecord
+    | PerformanceRecord
+    | PerformanceEstimateRecord
+    | DriftDecisionRecord,
     Field(discriminator="kind"),
 ]
 _RECORD: TypeAdapter[DriftRecord] = TypeAdapter(DriftRecord)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         CheckContext,
         DriftDecision,
         MultivariateTest,
+        PerformanceEstimate,
         PerformanceTest,
         UnivariateTest,
     )
@@ -33,7 +34,7 @@ def render_report(
     decision: DriftDecision,
     univariate: tuple[UnivariateTest, ...],
     multivariate: MultivariateTest,
-    performance: PerformanceTest | None,
+    performance: tuple[PerformanceTest | None, PerformanceEstimate],
     evidently_html: str | None,
 ) -> str:
     """Return the report as one self-contained HTML page.
@@ -52,7 +53,8 @@ def render_report(
                 f"{escape(context.reference_dataset_id)}. Check {escape(context.check_id)}.</p>"
             ),
             _joint(multivariate),
-            _performance(performance) if performance else "",
+            _performance(performance[0]) if performance[0] else "",
+            _estimate(performance[1]),
             _features(univariate),
             "<p>Evidently's figures follow. Its verdicts are per feature, without correction or "
             "effect size; those above count.</p>"
@@ -88,6 +90,17 @@ def _performance(test: PerformanceTest) -> str:
         f"<p>Performance: {escape(test.metric)} {_number(test.value)} "
         f"({_number(test.interval_low)} to {_number(test.interval_high)}) on {test.labelled_rows} "
         f"labelled rows, {_number(test.threshold)} at promotion.</p>"
+    )
+
+
+def _estimate(estimate: PerformanceEstimate) -> str:
+    if estimate.value is None:
+        return ""
+    return (
+        f"<p>Performance, <em>estimated</em> without ground truth: {escape(estimate.metric)} "
+        f"{_number(estimate.value)} ({_number(estimate.interval_low)} to "
+        f"{_number(estimate.interval_high)}) on {estimate.rows} rows, "
+        f"{_number(estimate.threshold)} at promotion.</p>"
     )
 
 

@@ -145,7 +145,7 @@ class Measure:
         self,
         true: NDArray[np.str_],
         predicted: NDArray[np.str_],
-        counts: NDArray[np.int64],
+        counts: NDArray[np.int64] | NDArray[np.float64],
         classes: Sequence[str],
     ) -> NDArray[np.float64]:
         """Return the metric of each of several tables of counts.

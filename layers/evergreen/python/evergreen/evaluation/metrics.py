@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def f1_of_counts(
     true: NDArray[np.str_],
     predicted: NDArray[np.str_],
-    counts: NDArray[np.int64],
+    counts: NDArray[np.int64] | NDArray[np.float64],
     classes: Sequence[str],
 ) -> NDArray[np.float64]:
     """Return the F1 score of each of several tables of counts.

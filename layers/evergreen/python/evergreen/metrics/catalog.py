@@ -82,6 +82,7 @@ class Metric(StrEnum):
     LIVE_METRIC = "LiveMetric"
     PROMOTION_METRIC = "PromotionMetric"
     LIVE_METRIC_WORSE = "LiveMetricWorse"
+    ESTIMATED_METRIC = "EstimatedMetric"
     SHADOW_PREDICTIONS = "ShadowPredictions"
     SHADOW_ERRORS = "ShadowErrors"
     DRIFT_RETRAININGS = "DriftRetrainings"
@@ -290,6 +291,14 @@ SPECS: tuple[MetricSpec, ...] = (
         "gauge",
         "model",
         "the same metric on the holdout at promotion",
+        emitter="check_drift",
+    ),
+    MetricSpec(
+        _M.ESTIMATED_METRIC,
+        "None",
+        "gauge",
+        "model",
+        "the same metric on a window's rows, estimated without ground truth",
         emitter="check_drift",
     ),
     MetricSpec(

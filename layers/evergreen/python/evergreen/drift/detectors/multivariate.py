@@ -14,6 +14,7 @@ from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
+from evergreen.drift.detectors.pooled_rows import pooled_rows
 from evergreen.drift.log import FeatureImportance, MultivariateTest
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _TREES = 50
 # changed, a split needs both; with the usual square root it seldom gets both.
 _FEATURE_SHARE = 0.3
 _LEAVES = 100
-_ONE_HOT = 8
 _TOP = 5
 _SEED = 20130101
 
@@ -87,18 +87,14 @@ def compare_jointly(
         return _no_verdict(rows, f"fewer than {MIN_ROWS_PER_SIDE} rows on one side")
     rng = np.random.default_rng(_SEED)
     chosen = [rng.choice(_length(side), rows, replace=False) for side in (reference, window)]
-    names, blocks = [], []
-    for name, feature in features.items():
-        if name in unlogged:
-            continue
-        pooled = np.concatenate([reference[name][chosen[0]], window[name][chosen[1]]])
-        block = _numeric(pooled) if feature.is_numeric else _categories(pooled)
-        names += [name] * block.shape[1]
-        blocks.append(block)
-    matrix = np.column_stack(blocks) if blocks else np.empty((2 * rows, 0))
+    before, after = (
+        {name: columns[name][rows_of] for name in features if name not in unlogged}
+        for columns, rows_of in zip((reference, window), chosen, strict=True)
+    )
+    matrix, names = pooled_rows(features, before, after, unlogged)
     if matrix.shape[1] == 0:
         return _no_verdict(rows, "no feature varies")
-    return _judge(matrix.astype(np.float32), names, rows, alpha, rng)
+    return _judge(matrix, names, rows, alpha, rng)
 
 
 def _judge(
@@ -161,33 +157,6 @@ def _top(names: list[str], excess: NDArray[np.float64]) -> tuple[FeatureImportan
     return tuple(
         FeatureImportance(feature_name=name, importance=value / total) for name, value in ranked
     )
-
-
-def _numeric(values: NDArray[Any]) -> NDArray[np.float64]:
-    # Ranks keep the order of the values and ignore how far away an outlier is. Missing and infinite
-    # values rank below all others.
-    finite = np.isfinite(values)
-    ranks = np.full(values.size, -0.1)
-    if finite.any():
-        ranks[finite] = stats.rankdata(values[finite]) / finite.sum()
-    return _varying(ranks[:, np.newaxis])
-
-
-def _categories(values: NDArray[Any]) -> NDArray[np.float64]:
-    # One column ranks the categories by frequency in both sides together. Each of the most frequent
-    # categories also gets a column of its own.
-    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    position = np.empty(order.size, dtype=np.int64)
-    position[order] = np.arange(order.size)
-    ordinal = position[codes]
-    one_hot = ordinal[:, np.newaxis] == np.arange(min(_ONE_HOT, order.size))
-    columns = np.column_stack([ordinal, one_hot]) if order.size > 2 else ordinal[:, np.newaxis]
-    return _varying(columns.astype(np.float64))
-
-
-def _varying(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    return columns[:, np.ptp(columns, axis=0) > 0]
 
 
 def _length(columns: Mapping[str, NDArray[Any]]) -> int:
