@@ -10,6 +10,7 @@ three kinds of resampling (:mod:`evergreen.evaluation.bootstrap`,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,6 +63,18 @@ class Measure:
     def more_is_better(self) -> bool:
         """Whether a larger value is a better one."""
         return more_is_better(self.name) if self.function is None else self.rising
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The smallest and largest value that the metric can have."""
+        if self.function is not None:
+            return -math.inf, math.inf
+        if self.name == "r2":
+            return -math.inf, 1.0
+        if self.name == "mcc":
+            return -1.0, 1.0
+        shares = {*CLASS_METRICS, *PROBABILITY_METRICS} - {"log_loss"}
+        return 0.0, 1.0 if self.name in shares else math.inf
 
     @property
     def kind(self) -> Literal["counts", "means", "draws"]:

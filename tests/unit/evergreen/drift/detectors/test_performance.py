@@ -117,6 +117,23 @@ def test_degraded_and_the_interval_say_the_same() -> None:
         assert (test.interval_low > test.threshold) is test.drifted
 
 
+@pytest.mark.parametrize("wrong", [0.0, 0.02])
+def test_the_interval_ends_where_the_metric_does(wrong: float) -> None:
+    test = compare_performance(
+        definition(), answers(60, wrong), answers(60, wrong, 1), alpha=ALPHA, min_rows=MIN_ROWS
+    )
+    assert test.interval_low is not None
+    assert test.interval_high is not None
+    assert 0 <= test.interval_low <= test.interval_high <= 1
+    few = numbers(30, np.random.default_rng(1), spread=0.01)
+    wide = numbers(30, np.random.default_rng(2), spread=10.0)
+    errors = compare_performance(
+        definition("regression"), few, wide, alpha=ALPHA, min_rows=MIN_ROWS
+    )
+    assert errors.interval_low is not None
+    assert errors.interval_low >= 0
+
+
 def test_a_class_that_the_window_lacks_is_still_the_positive_one() -> None:
     window = labelled(["0"] * 300, ["0"] * 300)
     test = compare_performance(

@@ -9,6 +9,7 @@ import numpy as np
 from evergreen.drift.log import PerformanceTest
 from evergreen.errors import EvergreenError
 from evergreen.evaluation.degradation import measure_degradation
+from evergreen.evaluation.measure import measure_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,12 +83,13 @@ def compare_performance(
             reason=reason,
         )
     least, most = (float(bound) for bound in np.quantile(found.by_chance, [alpha, 1 - alpha]))
+    lowest, highest = measure_of(definition).limits
     return PerformanceTest(
         metric=definition.metric,
         drifted=found.p_value <= alpha,
         value=found.newer,
-        interval_low=found.newer - most,
-        interval_high=found.newer - least,
+        interval_low=max(found.newer - most, lowest),
+        interval_high=min(found.newer - least, highest),
         threshold=found.older,
         labelled_rows=labelled.num_rows,
         holdout_rows=rows,
