@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients mutation reference docs docs-serve check-dashboards how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images mutation reference docs docs-serve check-dashboards how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -138,6 +138,10 @@ fuzz-api: setup $(state)/schemathesis/.done ## call the API with what its OpenAP
 
 test-clients: setup $(addprefix $(state)/,clients/.done mlserver/.done typescript/.done) ## run the clients whose packages are large: KServe, MLServer, generated ones
 	@$(bin)/python -m pytest tests/clients
+
+test-images: environments ## build the images without Docker, and run what is in them (Debian, as root)
+	@$(MAKE) apt apt_packages="buildah mmdebstrap"
+	@$(bin)/python -m tests.images
 
 mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find
 	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))

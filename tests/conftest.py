@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gc
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,12 +12,12 @@ from xdist.scheduler import LoadScopeScheduling
 from cli.shared.cdk_deployment import deploy, emulator_context
 from cli.shared.target import Target
 from local.monitoring import watch
-from local.settings import PreferredPorts, read_settings
-from local.stack import Stack, down, up
-from tests.support.stack_watchdog import watched
+from tests.support.own_stack import own_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.stack import Stack
 
 INFRASTRUCTURE = "tests/infrastructure/"
 
@@ -55,15 +52,8 @@ def local_stack() -> Iterator[Stack]:
     With AWS_ENDPOINT_URL set that emulator is used and no LocalStack started; with
     MLFLOW_TRACKING_URI and EVERGREEN_LAKE_CATALOG as well, nothing is.
     """
-    state = Path(tempfile.mkdtemp(prefix="evergreen-stack-"))
-    state.chmod(0o711)  # PostgreSQL under another user must find its folder in it
-    settings = read_settings(state=state, ports=PreferredPorts.anywhere())
-    with watched(state):
-        try:
-            yield up(settings, say)
-        finally:
-            down(settings, say, clean=True)
-            shutil.rmtree(state)
+    with own_stack(say) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

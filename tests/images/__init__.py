@@ -1,0 +1,1 @@
+"""The images built and run without a Docker daemon: `make test-images`."""
