@@ -368,9 +368,8 @@ def test_a_tensor_given_twice_or_half_is_refused() -> None:
 def test_outputs_that_no_model_has_are_refused(outputs: Any) -> None:
     body = {**tensors([GOOD], nested=False), "outputs": outputs}
     (found,) = refusal(body, open_inference=True).fields
-    message = (
-        "must be a list of objects whose name is one of predictions, confidences, probabilities"
-    )
+    known = "predictions, confidences, probabilities, intervals"
+    message = f"must be a list of objects whose name is one of {known}"
     assert found == FieldError("outputs", message)
 
 
