@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images mutation reference docs docs-serve check-dashboards how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -142,6 +142,9 @@ test-clients: setup $(addprefix $(state)/,clients/.done mlserver/.done typescrip
 test-images: environments ## build the images without Docker, and run what is in them (Debian, as root)
 	@$(MAKE) apt apt_packages="buildah mmdebstrap"
 	@$(bin)/python -m tests.images
+
+overload: environments ## check drift each minute on busy cores, and measure memory (MINUTES=3: the short form)
+	@$(bin)/python -m tests.overload --minutes $(or $(MINUTES),20)
 
 mutation: setup $(state)/mutmut/.done ## run mutation tests: break the code, count the breaks that tests find
 	@PYTHONPATH=$(CURDIR)/$(state)/mutmut $(bin)/python -m tests.mutation $(MODULES) $(if $(DIGITS),--digits $(DIGITS))
