@@ -158,6 +158,9 @@ def test_why_there_is_none() -> None:
     assert estimate(classes(), rows.slice(0, 3), rows).reason == "3 rows in the holdout, 20 needed"
     ranked = classes(evaluation=Evaluation(metric="roc_auc"))
     assert estimate(ranked, rows, rows).reason == "there is no estimate of roc_auc"
+    own = Evaluation(metric="training:gain", greater_is_better=True)
+    lost = classes(evaluation=own)  # it has no folder, so loading the function would fail
+    assert estimate(lost, rows, rows).reason == "there is no estimate of gain"
     missing = estimate_performance(classes(), rows, None, alpha=0.05, min_rows=20)
     assert "was not kept" in str(missing.reason)
     features, table = numbers(100, rng)

@@ -82,11 +82,14 @@ def estimate_performance(
     min_rows
         The smallest number of rows on each side for an estimate.
     """
+    rows = window.num_rows
+    if definition.evaluation.own_metric is not None:  # its function is not even loaded
+        reason = f"there is no estimate of {definition.metric}"
+        return PerformanceEstimate(metric=definition.metric, rows=rows, reason=reason)
     measure = measure_of(definition)
     reason = _why_not(definition, measure, window, holdout, min_rows)
     if reason is None and measure.kind == "means" and not _has_rows(holdout_features, holdout):
         reason = "the data set does not have the holdout's features"
-    rows = window.num_rows
     if reason is not None or holdout is None:
         return PerformanceEstimate(metric=definition.metric, rows=rows, reason=reason)
     rng = np.random.default_rng(_SEED)
