@@ -62,7 +62,7 @@ def find_forgotten(target: Target) -> Forgotten | None:
         if target.outputs:
             return None
     except NotDeployedError:
-        pass
+        pass  # nothing is deployed: what is kept is looked for below
     try:
         kept = {model: pointer.version for model, pointer in served_pointers(target).items()}
     except (ClientError, BotoCoreError, EvergreenError):
