@@ -84,8 +84,11 @@ def estimate_performance(
     """
     rows = window.num_rows
     if definition.evaluation.own_metric is not None:  # its function is not even loaded
-        reason = f"there is no estimate of {definition.metric}"
-        return PerformanceEstimate(metric=definition.metric, rows=rows, reason=reason)
+        return PerformanceEstimate(
+            metric=definition.metric,
+            rows=rows,
+            reason=f"there is no estimate of {definition.metric}",
+        )
     measure = measure_of(definition)
     reason = _why_not(definition, measure, window, holdout, min_rows)
     if reason is None and measure.kind == "means" and not _has_rows(holdout_features, holdout):
