@@ -58,12 +58,13 @@ class Door:
             await self._app(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
+        with_headers = secured(send)
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await secured(send)(message)
+            await with_headers(message)
 
         try:
             await self._open(scope, receive, sending)
@@ -72,13 +73,14 @@ class Door:
             self._record(scope, status, milliseconds)
 
     async def _through(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._refusal(Request(scope)) or self._app)(scope, receive, send)
+        await (self._refusal(scope) or self._app)(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Response | None:
-        key = self._environment.key_for(request.url.path)
-        path = request.url.path
+    def _refusal(self, scope: Scope) -> Response | None:
+        path = scope["path"]
+        key = self._environment.key_for(path)
         if key is None or path in _OPEN_PATHS or path.startswith("/docs/"):
             return None
+        request = Request(scope)
         offered = request.headers.get("x-api-key", "")
         if hmac.compare_digest(offered.encode(), key.encode()):
             return None

@@ -10,6 +10,7 @@ import uvicorn
 from evergreen.errors import EvergreenError
 from functions.serve.app import create_app
 from functions.serve.settings import ServerSettings
+from functions.serve.whole_answers import WholeAnswers
 
 LAST_ANSWERS_SECONDS = 20
 """Seconds for the answers that are under way when the server is told to end."""
@@ -38,6 +39,7 @@ def run_server(environment: ServerSettings, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM, and finish the answers that are under way."""
     config = uvicorn.Config(
         create_app(environment),
+        http=WholeAnswers,
         lifespan="off",
         log_config=None,  # what it logs is a line of JSON, as that of every other library
         access_log=False,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from functions.serve.whole_answers import WholeAnswers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,7 +22,9 @@ _PATIENCE_SECONDS = 30
 @contextmanager
 def served(app: ASGIApp) -> Iterator[int]:
     """Serve ``app`` on a free port of loopback in a thread, and stop it at the end."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, http=WholeAnswers, log_level="error", lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

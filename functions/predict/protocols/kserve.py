@@ -13,9 +13,9 @@ from evergreen.serving.bodies import JSON_TYPE, media_type
 from evergreen.serving.requests import RequestReader
 from evergreen.serving.responses import prediction_body
 from functions.predict.intake import find_service, ignores_others, predict_rows
-from functions.shared.api import answer
+from functions.shared.api import PlainRoute, answer
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 
 @router.post("/v1/models/{model}:predict")

@@ -24,12 +24,12 @@ from evergreen.serving.requests import RequestReader
 from evergreen.serving.responses import open_inference_body, open_inference_metadata
 from functions.predict.intake import find_service, ignores_others, predict_rows
 from functions.predict.service import Service
-from functions.shared.api import answer
+from functions.shared.api import PlainRoute, answer
 
 _MODEL = "/v2/models/{model}"
 _VERSION = f"{_MODEL}/versions/{{version}}"
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 
 @router.post(f"{_MODEL}/infer")

@@ -23,9 +23,9 @@ from functions.predict.intake import (
 )
 from functions.predict.keys import require_key
 from functions.predict.service import recorder
-from functions.shared.api import answer
+from functions.shared.api import PlainRoute, answer
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 
 @router.post("/models/{model}/predict")

@@ -17,13 +17,13 @@ from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.responses import prediction_body, prediction_csv, prediction_lines
 from functions.predict.intake import find_service, ignores_others, predict_rows
 from functions.predict.settings import settings
-from functions.shared.api import answer
+from functions.shared.api import PlainRoute, answer
 
 _FORMS = (JSON_TYPE, CSV_TYPE, JSON_LINES_TYPE)
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 _VARIANT = "x-amzn-invoked-production-variant"
 
-router = APIRouter()
+router = APIRouter(route_class=PlainRoute)
 
 
 @router.post("/models/{model}/invocations")

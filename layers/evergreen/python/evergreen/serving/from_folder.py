@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
+from weakref import finalize
 
 from evergreen.bundle.content import sha256_of
 from evergreen.bundle.store import MANIFEST, bundle_key
@@ -15,6 +17,7 @@ from evergreen.errors import LogDeliveryError, PointerError
 from evergreen.production import ProductionPointer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -101,6 +104,9 @@ class FileDelivery:
         self._folder = folder / prefix
         self._name = f"served-{uuid4()}.jsonl"
         self._clock = clock
+        self._hour = ""
+        self._opened: int | None = None
+        self._close: Callable[[], object] = lambda: None
 
     def deliver(self, lines: bytes) -> DeliveryReport:
         """Append all lines; the system has them when this returns.
@@ -108,13 +114,43 @@ class FileDelivery:
         Raises
         ------
         LogDeliveryError
-            If the file cannot be written.
+            If the file cannot be written; then it has none of the lines.
         """
-        file = self._folder / f"{self._clock():%Y/%m/%d/%H}" / self._name
+        hour = f"{self._clock():%Y/%m/%d/%H}"
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("ab") as opened:
-                opened.write(lines)
+            _append(self._file(hour), lines)
         except OSError as error:
-            raise LogDeliveryError(f"not written: {error}", where=str(file)) from error
+            where = str(self._folder / hour / self._name)
+            raise LogDeliveryError(f"not written: {error}", where=where) from error
         return DeliveryReport(delivered=lines.count(b"\n"), spilled=0)
+
+    def _file(self, hour: str) -> int:
+        """Return the open file of an hour; it stays open, because to open it costs more than a row.
+
+        A file that somebody deleted is made again.
+        """
+        if self._opened is not None:
+            if hour == self._hour and os.fstat(self._opened).st_nlink:
+                return self._opened
+            self._opened = None
+            self._close()
+        folder = self._folder / hour
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder / self._name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        self._close = finalize(self, os.close, opened)
+        self._hour, self._opened = hour, opened
+        return opened
+
+
+def _append(file: int, lines: bytes) -> None:
+    """Write all of the lines or, where that fails, none: half a line would spoil the next one."""
+    written = os.write(file, lines)
+    if written == len(lines):
+        return
+    before = os.fstat(file).st_size - written
+    try:
+        while written < len(lines):
+            written += os.write(file, lines[written:])
+    except OSError:
+        os.ftruncate(file, before)
+        raise

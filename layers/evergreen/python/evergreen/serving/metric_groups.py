@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import math
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ UNKNOWN = "unknown"
 _NICE_STEPS = (1, 2, 5, 10)
 
 
+@lru_cache(maxsize=1024)
 def origin_network(address: str | None) -> str:
     """Return the network of an IP address: the /8 of IPv4, the /16 of IPv6.
 

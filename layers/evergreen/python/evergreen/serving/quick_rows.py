@@ -60,7 +60,7 @@ class QuickReader:
         self._names = list(features)
         # A feature may have a name that is no name in Python.
         fields = {f"feature_{number}": name for number, name in enumerate(self._names)}
-        types = [_type_of(feature) for feature in features.values()]
+        types = [json_type(feature) for feature in features.values()]
         options: dict[str, Any] = {"frozen": True, "gc": False, "forbid_unknown_fields": True}
         row = msgspec.defstruct(
             "Row", list(zip(fields, types, strict=True)), rename=fields, **options
@@ -92,6 +92,7 @@ class QuickReader:
         return QuickRows(rows, dict(zip(self._names, columns, strict=True)), content)
 
 
-def _type_of(feature: Feature) -> Any:  # noqa: ANN401 - a type or a union of types
+def json_type(feature: Feature) -> Any:  # noqa: ANN401 - a type or a union of types
+    """Return the type, as msgspec reads it, of the values of a feature."""
     types = [*JSON_TYPES[feature.type], *([type(None)] if feature.nullable else [])]
     return reduce(or_, types)

@@ -16,6 +16,7 @@ from evergreen.serving.binary_tensors import read_binary
 from evergreen.serving.bodies import MAX_BYTES, read_json, read_text, refusal
 from evergreen.serving.column_encoder import ColumnEncoder
 from evergreen.serving.quick_rows import QuickReader, QuickRows
+from evergreen.serving.quick_tensors import QuickTensorReader
 from evergreen.serving.request_forms import ABSENT, FORMS, Table, read_form
 from evergreen.serving.request_options import (
     binary_outputs,
@@ -107,6 +108,7 @@ class RequestReader:
         self._types: dict[str, str] = {n: f.type for n, f in definition.features.items()}
         self._encoder = ColumnEncoder(definition, closed)
         self._quick = QuickReader(definition.features)
+        self._quick_tensors = QuickTensorReader(definition.features)
 
     def read(
         self, body: bytes, *, nan: bool = False, ignore_others: bool = False
@@ -174,11 +176,14 @@ class RequestReader:
         RequestError
             As :meth:`read` does.
         """
-        if header_length is None:
+        tensors = self._fitting_tensors(body) if header_length is None else None
+        if tensors is not None:
+            content, nan = tensors[1], False
+        elif header_length is None:
             content, nan = json_object(read_json(body, nan=True)), _NAN in body
         else:
             content, nan = json_object(read_binary(body, header_length)), True
-        if "inputs" not in content:
+        if tensors is None and "inputs" not in content:
             raise refusal("inputs", "is missing")
         refuse_others(
             content, {"inputs", "outputs", "parameters", "id", "model_name", "model_version"}
@@ -191,19 +196,28 @@ class RequestReader:
         if asked == []:  # a client sends an empty list for all of them
             asked = None
         outputs = read_outputs(asked) or outputs_of_codec(parameters)
-        table = read_tensors(
-            content["inputs"],
-            self._types,
-            nan=nan,
-            ignore_others=ignore_others,
-        )
-        read = self._request(table, content, metadata)
+        if tensors is not None:
+            read = replace(tensors[0], metadata=metadata, id=read_id(content.get("id")))
+        else:
+            inputs = content["inputs"]
+            table = read_tensors(inputs, self._types, nan=nan, ignore_others=ignore_others)
+            read = self._request(table, content, metadata)
         return replace(
             read,
             outputs=outputs,
             probabilities=outputs is not None and "probabilities" in outputs,
             binary=binary_outputs(asked, wanted=bool(parameters.get("binary_data_output"))),
         )
+
+    def _fitting_tensors(self, body: bytes) -> tuple[PredictionRequest, dict[str, Any]] | None:
+        """Return the rows and the rest of a body, or None if the careful reader must read it."""
+        quick = self._quick_tensors.read(body) if len(body) <= MAX_BYTES else None
+        if quick is None or quick.size > MAX_ROWS:
+            return None
+        columns = self._encoder.encode(quick.columns)
+        if columns is None:
+            return None
+        return PredictionRequest(columns, quick.columns, {}), quick.content
 
     def _quick_request(self, quick: QuickRows) -> PredictionRequest | None:
         """Return the request, or None if any of it does not fit."""

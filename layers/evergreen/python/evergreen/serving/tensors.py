@@ -23,12 +23,13 @@ _NUMBERS = frozenset(
 )
 TENSOR_DATATYPES = ("BOOL", "BYTES", *sorted(_NUMBERS))
 """The datatypes of the Open Inference Protocol that a feature can have."""
-_DATATYPES = {
+DATATYPES = {
     "float": _NUMBERS,
     "integer": _NUMBERS,
     "boolean": frozenset({"BOOL"}),
     "category": frozenset({"BYTES"}),
 }
+"""The datatypes that a feature of each type takes."""
 
 
 def read_tensors(
@@ -151,7 +152,7 @@ def _tensor_faults(tensor: object, at: str, types: dict[str, str]) -> list[Field
     name, datatype = tensor["name"], tensor["datatype"]
     if not isinstance(name, str) or name not in types:
         return [unknown(f"{at}.name", list(types))]
-    allowed = _DATATYPES[types[name]]
+    allowed = DATATYPES[types[name]]
     if not isinstance(datatype, str) or datatype not in allowed:
         faults.append(FieldError(f"{at}.datatype", f"must be one of {', '.join(sorted(allowed))}"))
     if not isinstance(tensor["data"], list):
