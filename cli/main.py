@@ -24,6 +24,7 @@ from cli.commands import (
     doctor,
     down,
     history,
+    import_model,
     labels,
     log,
     logs,
@@ -76,6 +77,7 @@ app.command("new-model")(new_model.command)
 app.command("check-model")(check_model.command)
 app.command("cost")(cost.command)
 app.command("train")(train.command)
+app.command("import")(import_model.command)
 app.command("promote")(promote.command)
 app.command("retrain")(retrain.command)
 app.command("history")(history.command)

@@ -17,6 +17,7 @@ from evergreen.release.executions import message_of
 
 if TYPE_CHECKING:
     from cli.shared.target import Target
+    from evergreen.model_definition import ModelDefinition
 
 
 class RetrainingFailedError(EvergreenError):
@@ -44,7 +45,7 @@ def command(
 
     Next: `evergreen history MODEL`.
     """
-    find_definition(MODELS, model)
+    require_retrained(find_definition(MODELS, model))
     target = choose(aws=aws, stage=stage)
     execution = executions.start_execution(target, model)
     if wait:
@@ -66,6 +67,20 @@ def command(
             soft_wrap=True,
             markup=False,
         )
+
+
+def require_retrained(definition: ModelDefinition) -> None:
+    """Refuse to start a training that can only fail: of a model whose versions are imported.
+
+    Raises
+    ------
+    ModelDefinitionError
+        If they are.
+    """
+    if definition.retraining.by == "import":
+        from evergreen.training.trainer import require_recipe  # imports pandas
+
+        require_recipe(definition, MODELS / definition.name)
 
 
 def follow(target: Target, execution: str) -> dict[str, Any]:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.retrain import RetrainingFailedError, describe_result, follow
+from cli.commands.retrain import (
+    RetrainingFailedError,
+    describe_result,
+    follow,
+    require_retrained,
+)
 from cli.shared import console, executions
 from cli.shared.cdk_context import read_trusted_types
 from cli.shared.examples import MODELS, find_example
@@ -56,6 +61,7 @@ def command(
 
     Next: `evergreen predict MODEL`.
     """
+    require_retrained(find_definition(MODELS, model))
     target = choose(aws=aws, stage=stage)
     if data or aws:
         _train_deployed(target, model, data, fraction, json=json)

@@ -32,7 +32,14 @@ from evergreen.model_definition.packages import MODELS_LOCK, TRAINING_LOCK, lock
 from evergreen.serving.requests import RequestReader
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
-from evergreen.training.trainer import TRAINING_FILE, fit, load_trainer, to_features, to_target
+from evergreen.training.trainer import (
+    TRAINING_FILE,
+    fit,
+    load_trainer,
+    require_recipe,
+    to_features,
+    to_target,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +110,7 @@ def check_model(
     """
     say("reading the definition")
     definition = load_definition(folder)
+    require_recipe(definition, folder)
     require_packages(folder / TRAINING_FILE)
     if own := definition.evaluation.own_metric:
         require_packages(folder / f"{own[0]}.py", of_metric=True)
@@ -124,7 +132,7 @@ def check_model(
     truth = ground_truth_of(definition, holdout)
     classes = classes_of(truth, bundle)
     scored = score_predictions(definition, bundle, holdout, truth, classes, training)
-    naive, answer = _naive(definition, training, truth, classes)
+    naive, answer = naive_score(definition, training, truth, classes)
     warnings = [*find_leaks(definition, training)]
     if drift:
         say("testing the data for drift against themselves")
@@ -260,9 +268,20 @@ def _alone(values: Any, target: Any, definition: ModelDefinition) -> float:  # n
     return (score - frequent) / max(1 - frequent, 1e-9)
 
 
-def _naive(
+def naive_score(
     definition: ModelDefinition, training: pa.Table, truth: NDArray[Any], classes: list[str]
 ) -> tuple[float, str]:
+    """Return the score of the best answer that knows no feature, and what that answer is.
+
+    Parameters
+    ----------
+    definition
+        Names the metric.
+    training
+        The rows that the answer may know.
+    truth, classes
+        The labels that it is scored on, and every class there is.
+    """
     measure = measure_of(definition)
     known = to_target(definition, training)
     answers: dict[str, Any]

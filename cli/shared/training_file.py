@@ -63,6 +63,25 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
     return table.select(wanted).set_column(len(wanted) - 1, TIMESTAMP, _moments(table, file))
 
 
+def read_column(definition: ModelDefinition, file: Path, name: str) -> list[object]:
+    """Return the values of one more column of a file, in the order of its rows.
+
+    Raises
+    ------
+    EvergreenError
+        If there is no such column.
+    """
+    table = _read(definition, file)
+    if name not in table.column_names:
+        raise EvergreenError(
+            f"it has no column {name}",
+            where=str(file),
+            fix=f"Its columns are {', '.join(table.column_names)}.",
+        )
+    values: list[object] = table[name].to_pylist()
+    return values
+
+
 def read_rows_in_order(definition: ModelDefinition, file: Path) -> pd.DataFrame:
     """Read the rows of a file as a data set holds them, oldest first, for a replay.
 

@@ -22,7 +22,7 @@ from evergreen.errors import NoProductionModelError
 from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
-from evergreen.training.trainer import load_trainer
+from evergreen.training.trainer import load_trainer, require_recipe
 from evergreen.training.window import choose_window
 from functions.shared import clients
 from functions.shared.finished_query import OptionalQuery
@@ -50,6 +50,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     ------
     NotEnoughDataError
         If too few rows have been labelled since the champion's data set.
+    ModelDefinitionError
+        If the model's versions are imported.
     OutdatedQueryError
         If the query asked for what is new to another data set.
     """
@@ -62,7 +64,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             where=definition.name,
             fix="Train and promote a first model by hand.",
         )
-    trainer = load_trainer(settings().models / definition.name)
+    folder = settings().models / definition.name
+    require_recipe(definition, folder)
+    trainer = load_trainer(folder)
     storage = clients.storage(settings().bucket, LONG)
     source: Lake | QueryOutput = (
         request.query.output(storage, pointer.reference_dataset_id)

@@ -140,12 +140,20 @@ class ModelDefinition(Strict):
             raise ValueError(f"forecast.seasonal_naive {naive!r} is not a numeric feature")
         classification = self.task == "classification"
         self._evaluation_fits()
+        if self.retraining.by == "import":
+            self._import_fits()
         truth = self.ground_truth
         if not classification and truth.classes is not None:
             raise ValueError(f"ground_truth.classes does not fit task {self.task!r}")
         if classification and (truth.min is not None or truth.max is not None):
             raise ValueError("ground_truth.min and max do not fit task 'classification'")
         return self
+
+    def _import_fits(self) -> None:
+        if self.serving != "onnx":
+            raise ValueError("retraining.by 'import' takes ONNX files: serving must be 'onnx'")
+        if self.evaluation.threshold == "tuned":
+            raise ValueError("a threshold is tuned by training; with retraining.by 'import' set it")
 
     def _evaluation_fits(self) -> None:
         classification = self.task == "classification"

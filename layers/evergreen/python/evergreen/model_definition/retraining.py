@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evergreen.model_definition.base import Period, Strict
 
@@ -13,6 +13,11 @@ from evergreen.model_definition.base import Period, Strict
 class Retraining(Strict):
     """What starts a retraining, how often at most, and where it is computed."""
 
+    by: Literal["training", "import"] = "training"
+    """What makes a model's versions: ``training``, the function in ``training.py``; ``import``, a
+    person who brings each as an ONNX file (``evergreen import``). Then there is no
+    ``training.py``, and nothing is retrained: drift and a worse metric are reported, and the next
+    version is imported."""
     on: tuple[Literal["data_drift", "performance"], ...] = ("data_drift", "performance")
     """Verdicts of a drift check that start a retraining: ``data_drift`` (the inputs have moved),
     ``performance`` (the metric on ground truth is worse than at promotion)."""
@@ -51,3 +56,9 @@ class Retraining(Strict):
     """Instance type of a SageMaker training job."""
     time_limit: Period = timedelta(hours=4)
     """Time after which a SageMaker training job is stopped."""
+
+    @model_validator(mode="after")
+    def _recipe_fits(self) -> Retraining:
+        if self.by == "import" and self.every is not None:
+            raise ValueError("every does not fit by = 'import', which retrains nothing")
+        return self

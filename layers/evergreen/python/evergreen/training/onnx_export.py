@@ -94,7 +94,9 @@ def export_bundle(
             task=definition.task,
             target=definition.target,
             serving=definition.serving,
-            features=tuple(_trained(definition, name, columns) for name in definition.features),
+            features=tuple(
+                trained_feature(definition, name, columns) for name in definition.features
+            ),
             classes=classes,
             class_type=class_type,
             probabilities=probable,
@@ -275,7 +277,8 @@ def _classes(
     )
 
 
-def _trained(definition: ModelDefinition, name: str, columns: Columns) -> TrainedFeature:
+def trained_feature(definition: ModelDefinition, name: str, columns: Columns) -> TrainedFeature:
+    """Return a feature with its range or its categories in the rows trained on."""
     feature = definition.features[name]
     values = columns[name]
     low = high = categories = None

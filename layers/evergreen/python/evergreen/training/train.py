@@ -24,7 +24,7 @@ from evergreen.training.conformal import conformal_interval, with_interval
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.recency import require_weights_taken
 from evergreen.training.refit import Fitted, fit_bundles
-from evergreen.training.trainer import load_trainer
+from evergreen.training.trainer import load_trainer, require_recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,6 +88,7 @@ def train(
     ModelDefinitionError, NotEnoughDataError, BundleError, RegistryError
         From these steps; then the run is marked as failed.
     """
+    require_recipe(definition, folder)
     trainer = load_trainer(folder)
     require_weights_taken(definition, trainer)  # before there is a run
     about = run_tags(folder, manifest.dataset_id)

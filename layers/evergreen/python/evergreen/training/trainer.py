@@ -73,6 +73,23 @@ def load_trainer(folder: Path) -> Trainer:
     return trainer  # type: ignore[no-any-return]
 
 
+def require_recipe(definition: ModelDefinition, folder: Path) -> None:
+    """Check that a model is trained by its folder, and not imported.
+
+    Raises
+    ------
+    ModelDefinitionError
+        If its versions are imported; the message says how.
+    """
+    if definition.retraining.by == "import":
+        raise ModelDefinitionError(
+            "its versions are imported, so nothing trains it (retraining.by)",
+            where=str(folder),
+            fix=f"Bring the next one with `evergreen import {definition.name} model.onnx --data "
+            "FILE`; with --check it only says what would not fit.",
+        )
+
+
 def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseEstimator:
     """Fit on the training rows of a data set.
 

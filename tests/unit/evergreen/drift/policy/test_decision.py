@@ -328,6 +328,14 @@ def test_the_reason_names_what_the_model_does_not_retrain_on() -> None:
     assert decision.reason.endswith("the model does not retrain on data_drift or performance")
 
 
+def test_drift_of_an_imported_model_is_told_and_starts_nothing() -> None:
+    for last in (decided(NOON - DAY), decided(NOON - DAY, **TRIED)):
+        decision = conclude(features("a"), performance=FALLEN, by="import", history=[last])
+        assert (decision.verdict, decision.outcome) == ("drift", "trigger_not_enabled")
+        assert not decision.start_retraining
+        assert decision.reason.endswith("imported; `evergreen import` brings the next")
+
+
 @pytest.mark.parametrize(
     ("names", "said"), [("abcde", "(a, b, c, d, e)"), ("abcdef", "(a, b, c, d, e, …)")]
 )

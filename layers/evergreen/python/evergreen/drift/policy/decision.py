@@ -134,6 +134,8 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
 
     if not now.enabled and not now.goal_regained:
         why = f"the model does not retrain on {' or '.join(now.triggers)}"
+        if now.retraining.by == "import":
+            why = "its versions are imported; `evergreen import` brings the next"
         yield "trigger_not_enabled", why
 
     consecutive, in_a_row = now.retraining.consecutive, now.windows_in_a_row

@@ -92,13 +92,15 @@ class Situation:
     @property
     def enabled(self) -> tuple[Trigger, ...]:
         """The triggers that the model retrains on."""
+        if self.retraining.by == "import":
+            return ()
         return tuple(trigger for trigger in self.triggers if trigger in self.retraining.on)
 
     @property
     def goal_regained(self) -> bool:
         """Whether one more challenger is to be trained, although the goal is regained."""
         regained = self.goal.state == "goal_regained" and self.goal.asks_for_challenger
-        return regained and "performance" in self.retraining.on
+        return regained and "performance" in self.retraining.on and self.retraining.by != "import"
 
     @property
     def backoff_until(self) -> datetime | None:
