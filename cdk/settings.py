@@ -33,7 +33,7 @@ from cdk.setting_types import (
     VpcId,
 )
 from evergreen.errors import EvergreenError
-from evergreen.model_definition import Period
+from evergreen.model_definition import Name, Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,11 @@ class Settings(BaseModel):
     library's own list, separated by spaces or commas: those of a ``training.py``, such as
     ``evergreen_model_fruit.Ratio``, or of a package. Their code runs where predictions are made;
     training names what is missing."""
+    sklearn_models: Annotated[tuple[Name, ...], Listed] = ()
+    """Models whose function keeps scikit-learn although their ``serving`` is ``onnx``, because a
+    version in production, in the shadow or before that one needs it, separated by spaces or commas.
+    `evergreen deploy` adds those that it finds; with cdk alone name them until a version for ONNX
+    serves."""
     rollout: Literal["auto", "at_once", "canary", "linear"] = "auto"
     """How new code of a model's function takes over: ``canary`` answers a tenth of the requests for
     five minutes, ``linear`` a tenth more each minute; both go back if an alarm of the model begins.

@@ -20,6 +20,7 @@ class DeploymentPlace(BaseModel):
     region: str = ""
     """Empty: the region of the user's own configuration."""
     trusted_types: str = ""
+    sklearn_models: str = ""
 
 
 class _CdkFile(BaseModel):

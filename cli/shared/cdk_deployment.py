@@ -7,13 +7,19 @@ import re
 import signal
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from cdk.emulator import COOLDOWN, DRIFT_PERIOD, FLUSH_SECONDS, emulator_settings
+from cli.shared.cdk_context import read_place
+from cli.shared.deployment_plan import models_of_sklearn
+from cli.shared.examples import MODELS
+from evergreen.deployment.connection import NotDeployedError
 from evergreen.errors import EvergreenError
+from evergreen.model_definition import load_definitions
 from local.files import exclusive
 
 if TYPE_CHECKING:
@@ -81,6 +87,7 @@ def deploy(
         If cdk fails; with the end of its output and the path of the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    context = {**context, **_kept_servings(target)}
     settings = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
 
     def say_waiting() -> None:
@@ -106,6 +113,17 @@ def deploy(
         )
     if target.is_emulator:
         publish_routes(target)
+
+
+def _kept_servings(target: Target) -> dict[str, str]:
+    """Return the setting that lets versions of scikit-learn go on, whatever model.toml says now."""
+    try:
+        # A target remembers its outputs, and the deployment changes them.
+        kept = models_of_sklearn(replace(target), load_definitions(MODELS))
+    except NotDeployedError:
+        return {}
+    named = set(read_place().sklearn_models.replace(",", " ").split())
+    return {"sklearn_models": ",".join(sorted({*kept, *named}))} if kept else {}
 
 
 def assembly_folder(log: Path) -> Path:

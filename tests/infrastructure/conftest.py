@@ -179,4 +179,5 @@ def unusual(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> T
 def unusual_emulator(unusual_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """Give the templates for the emulator of the two models, with periods of days."""
     context = {"emulator": True, "compaction_period": "2 days", "no_traffic_after": "4 days"}
+    context |= {"sklearn_models": "flight_delay"}
     return synthesise(context, unusual_models, tmp_path_factory.mktemp("unusual-emulator"))

@@ -92,7 +92,7 @@ class ModelEndpoint(Construct):
         # the packages of the same versions as those that the estimator was fitted with.
         self.predict: EvergreenFunction = (
             PythonFunction(self, "Predict", storage, layer="inference", **asked)
-            if definition.serving == "onnx"
+            if definition.serving == "onnx" and model not in settings.sklearn_models
             else ImageFunction(self, "Predict", storage, image="training", **asked)
         )
         role = self.predict.role

@@ -32,7 +32,7 @@ def target() -> Target:
 def cdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Replace cdk by a program that starts another one and does not end by itself.
 
-    The account counts as bootstrapped, so that none is asked.
+    The account counts as bootstrapped and as empty, so that none is asked.
     """
     program = tmp_path / "node_modules/.bin/cdk"
     program.parent.mkdir(parents=True)
@@ -40,6 +40,7 @@ def cdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program.chmod(0o755)
     monkeypatch.setattr(cdk_deployment, "APP_FOLDER", tmp_path)
     monkeypatch.setattr(cdk_deployment, "_is_bootstrapped", lambda _: True)
+    monkeypatch.setattr(cdk_deployment, "models_of_sklearn", lambda *_: [])
     monkeypatch.setattr(cdk_deployment, "_SECONDS_TO_END", 0.2)
 
 

@@ -127,13 +127,13 @@ def test_each_difference_is_named_with_what_follows() -> None:
     assert plan(add)[1].startswith("Version 7 goes on as it is")
 
 
-def test_what_runs_the_model_is_told_and_the_gap_on_the_way_back() -> None:
+def test_what_runs_the_model_is_told_and_it_goes_on_both_ways() -> None:
     by_sklearn = ModelDefinition.model_validate({**VALUES, "serving": "sklearn"})
     [forth] = plan_of(find_change(by_sklearn, "7", SIGNATURE, None), by_sklearn)
     assert "a container image with scikit-learn, which serves version 7 too" in forth
     served = SIGNATURE.model_copy(update={"serving": "sklearn"})
     [back] = plan_of(find_change(BEFORE, "7", served, None), BEFORE)
-    assert "answers 503 until another version is promoted" in back
+    assert "goes on: the model's function keeps it" in back
     assert not find_change(by_sklearn, "7", served, None)
 
 

@@ -159,6 +159,21 @@ def stored_bundle(storage: Storage, model: str, version: str) -> tuple[str, str]
     return storage.uri(key), sha256_of(body)
 
 
+def signature_of_version(storage: Storage, model: str, version: str) -> Signature:
+    """Read the signature of a version, as it is in the bucket; no pointer vouches for its hash.
+
+    Raises
+    ------
+    BundleError
+        If there is no such bundle, or it is not readable.
+    """
+    key = bundle_key(model, version)
+    body = storage.get(key + SIGNATURE_FILE)
+    if body is None:
+        raise BundleError("file not found", where=storage.uri(key + SIGNATURE_FILE))
+    return _signature(key, body)
+
+
 def read_signature(storage: Objects, pointer: ProductionPointer | ShadowSlot) -> Signature:
     """Read only the signature of the bundle that a pointer names, and verify its hash.
 

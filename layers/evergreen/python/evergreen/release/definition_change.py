@@ -105,9 +105,9 @@ def plan_of(change: DefinitionChange, definition: ModelDefinition) -> list[str]:
         )
     if change.serving == "sklearn":
         plan.append(
-            f"Version {change.version} is served by scikit-learn, and the model's function will "
-            "not have that any more: it answers 503 until another version is promoted. To change "
-            "without a gap, make a model of another name."
+            f"Version {change.version} is served by scikit-learn, and goes on: the model's function"
+            " keeps it. The next version is for ONNX. Once no version in production, in the "
+            "shadow or before that one needs scikit-learn, `evergreen deploy` takes it out."
         )
     elif change.serving:
         plan.append(
