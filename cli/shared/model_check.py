@@ -18,9 +18,10 @@ import pandas as pd
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from cli.shared.cdk_context import read_trusted_types
-from evergreen.bundle.predictor import Predictor, closed_categories
-from evergreen.bundle.served import served_definition
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.served import accepted_categories, served_definition
 from evergreen.bundle.sklearn_engine import require_trusted_types
+from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.drift.detectors.univariate import compare_features
@@ -133,7 +134,7 @@ def check_model(
     classes = classes_of(truth, bundle)
     scored = score_predictions(definition, bundle, holdout, truth, classes, training)
     naive, answer = naive_score(definition, training, truth, classes)
-    warnings = [*find_leaks(definition, training)]
+    warnings = [*find_leaks(definition, training), *find_unlisted(definition, training)]
     if drift:
         say("testing the data for drift against themselves")
         warnings += _drift_on_itself(definition, training)
@@ -213,7 +214,7 @@ def serve(definition: ModelDefinition, bundle: Bundle, rows: pa.Table) -> None:
         without the way through JSON.
     """
     served = served_definition(definition, bundle.signature)
-    reader = RequestReader(served, closed_categories(bundle.signature))
+    reader = RequestReader(served, accepted_categories(served, bundle.signature))
     body = json.dumps({"instances": [_as_json(served, row) for row in rows.to_pylist()]})
     request = reader.read(body.encode())
     predictor = Predictor(bundle)
@@ -250,6 +251,26 @@ def find_leaks(definition: ModelDefinition, rows: pa.Table) -> list[str]:
             found.append(
                 f"{name} alone gives the target away ({score:.3f} of 1): is it known when a "
                 "prediction is asked for?"
+            )
+    return found
+
+
+def find_unlisted(definition: ModelDefinition, rows: pa.Table) -> list[str]:
+    """Return a warning for each feature with values that its ``known`` does not list."""
+    found = []
+    for name, feature in definition.features.items():
+        if feature.known is None:
+            continue
+        values, counts = np.unique(
+            to_columns(definition, rows)[name].astype(str), return_counts=True
+        )
+        other = ~np.isin(values, [*feature.known, MISSING_CATEGORY])
+        if other.any():
+            some = ", ".join(values[other][:5].tolist())
+            fate = "are refused (422)" if feature.only is not None else "are counted"
+            found.append(
+                f"{name}: {counts[other].sum()} rows have values that known does not list, and "
+                f"such requests {fate}: {some}"
             )
     return found
 

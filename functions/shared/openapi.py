@@ -124,7 +124,7 @@ def _without_key(paths: Mapping[str, Any]) -> dict[str, Any]:
 
 def _example(feature: Feature) -> Any:  # noqa: ANN401 - any JSON value
     if feature.type == "category":
-        return "a"
+        return "a" if feature.known is None else feature.known[0]
     if feature.type == "boolean":
         return True
     low = 0 if feature.min is None else feature.min

@@ -36,6 +36,8 @@ def row_schema(definition: ModelDefinition) -> dict[str, Any]:
 def _schema(feature: Feature) -> dict[str, Any]:
     kind = _TYPES[feature.type]
     schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
+    if feature.only is not None:
+        schema["enum"] = [*(feature.known or ()), *([None] if feature.nullable else [])]
     if feature.min is not None or feature.max is not None:
         low = "any" if feature.min is None else f"{feature.min:g}"
         high = "any" if feature.max is None else f"{feature.max:g}"

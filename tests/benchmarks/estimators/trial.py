@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evergreen.bundle.predictor import Predictor, closed_categories
+from evergreen.bundle.content import closed_categories
+from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.served import served_definition
 from evergreen.errors import BundleError, RequestError
 from evergreen.model_definition import ModelDefinition

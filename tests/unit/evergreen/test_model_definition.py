@@ -59,6 +59,13 @@ def test_a_valid_definition_is_read_in_order_with_defaults(tmp_path: Path) -> No
         ("price = {", "'price \"net\"' = {", "cannot be names of features"),
         ("price = {", '"" = {', "cannot be names of features"),
         ("[features]", "[features", "not valid TOML"),
+        ("price = { ", "price = { known = ['a'], ", "known has no meaning for a float feature"),
+        ('shop = { type = "category"', "shop = { type = 'category', known = ['a', 'a']", "twice"),
+        (
+            'shop = { type = "category"',
+            "shop = { type = 'category', unknown = 'count'",
+            "known does",
+        ),
         ("[drift]", '[retraining]\nby = "import"\nevery = "1 day"\n[drift]', "retrains nothing"),
         ("[drift]", '[evaluation]\nmetric = "f1"\n[drift]', "does not fit task"),
         ("[drift]", "[evaluation]\ninterval = 1\n[drift]", "less than or equal to 0.999"),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from evergreen.bundle.content import Signature, TrainedFeature
-from evergreen.bundle.served import served_definition, with_known_labels
+from evergreen.bundle.served import (
+    accepted_categories,
+    served_definition,
+    with_known_labels,
+)
 from evergreen.model_definition import GroundTruth, ModelDefinition
 from evergreen.training.onnx_export import export_bundle
 from tests.support.trained_models import DEFINITION, pipeline, training_columns
@@ -105,3 +109,26 @@ def test_the_classes_are_those_of_the_bundle_unless_they_are_declared() -> None:
     declared = GroundTruth.model_validate({"classes": [True, 1, "maybe"]})
     definition = DEFINITION.model_copy(update={"ground_truth": declared})
     assert with_known_labels(definition, signature).ground_truth.classes == ("True", "1", "maybe")
+
+
+def test_only_listed_categories_are_taken_unless_they_are_only_counted() -> None:
+    known = ("U1", "U2", "U9")
+    closed = TrainedFeature(
+        name="stops", type="category", categories=("", "U1", "U2", "S1"), closed=True
+    )
+    opened = closed.model_copy(update={"closed": False, "nullable": True})
+    for unknown, trained_as, expected in (
+        (None, opened, {*known, ""}),
+        ("refuse", closed, {"U1", "U2"}),
+        ("count", opened, None),
+        ("count", closed, {"", "U1", "U2", "S1"}),
+    ):
+        values = {"type": "category", "known": known, "unknown": unknown}
+        definition = ModelDefinition.model_validate(
+            {**DEFINED.model_dump(exclude_none=True), "features": {"stops": values}}
+            | {"request_log": {}}
+        )
+        signature = Signature(task="regression", target="late", features=(trained_as,))
+        served = served_definition(definition, signature)
+        assert served.features["stops"].known == known
+        assert accepted_categories(served, signature).get("stops") == expected

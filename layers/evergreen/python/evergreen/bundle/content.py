@@ -191,3 +191,12 @@ def digest_of(files: Mapping[str, bytes]) -> str:
 def sha256_of(body: bytes) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(body).hexdigest()
+
+
+def closed_categories(signature: Signature) -> dict[str, frozenset[str]]:
+    """Return, for each feature that takes only the categories of training, those categories."""
+    return {
+        feature.name: frozenset(feature.categories or ())
+        for feature in signature.features
+        if feature.closed
+    }

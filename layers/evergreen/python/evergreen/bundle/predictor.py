@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from evergreen.bundle.content import closed_categories
 from evergreen.bundle.labels import choose_classes
 from evergreen.bundle.onnx_engine import OnnxEngine
 from evergreen.errors import BundleError, PredictionError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evergreen.bundle.content import Bundle, Signature
+    from evergreen.bundle.content import Bundle
     from evergreen.columns import Columns
 
 Label = str | int | bool
@@ -159,15 +160,6 @@ def _engine(bundle: Bundle) -> Engine:
             fix='Keep serving = "sklearn" in model.toml until a version for ONNX is in production.',
         ) from error
     return SklearnEngine(bundle)
-
-
-def closed_categories(signature: Signature) -> dict[str, frozenset[str]]:
-    """Return, for each feature that takes only the categories of training, those categories."""
-    return {
-        feature.name: frozenset(feature.categories or ())
-        for feature in signature.features
-        if feature.closed
-    }
 
 
 def _in_range(probabilities: NDArray[Any]) -> NDArray[np.float64]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from evergreen.bundle.content import closed_categories
+from evergreen.columns import MISSING_CATEGORY
 from evergreen.model_definition import Evaluation, Feature, GroundTruth
 
 if TYPE_CHECKING:
@@ -46,6 +48,27 @@ def served_definition(definition: ModelDefinition, signature: Signature) -> Mode
     return with_known_labels(served, signature)
 
 
+def accepted_categories(
+    definition: ModelDefinition, signature: Signature
+) -> dict[str, frozenset[str]]:
+    """Return, for each feature that does not take every category, those that it takes.
+
+    They are those that the definition lists, if it refuses others, and if the estimator fails on
+    categories that training never saw, those of training.
+
+    Parameters
+    ----------
+    definition
+        What :func:`served_definition` returns for this signature.
+    """
+    accepted = closed_categories(signature)
+    for name, feature in definition.features.items():
+        if feature.only is not None:
+            allowed = feature.only | ({MISSING_CATEGORY} if feature.nullable else frozenset())
+            accepted[name] = accepted.get(name, allowed) & allowed
+    return accepted
+
+
 def with_known_labels(definition: ModelDefinition, signature: Signature) -> ModelDefinition:
     """Return the definition with the labels that can be right, learnt where it does not say.
 
@@ -69,5 +92,7 @@ def with_known_labels(definition: ModelDefinition, signature: Signature) -> Mode
 def _feature(definition: ModelDefinition, trained: TrainedFeature) -> Feature:
     defined = definition.features.get(trained.name)
     same = defined is not None and defined.type == trained.type
-    plausible = {"min": defined.min, "max": defined.max} if defined is not None and same else {}
+    plausible: dict[str, Any] = {}
+    if defined is not None and same:
+        plausible = defined.model_dump(include={"min", "max", "known", "unknown"})
     return Feature(type=trained.type, nullable=trained.nullable, **plausible)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.model_definition.base import Strict
 
@@ -44,6 +44,17 @@ class Feature(Strict):
     """Largest plausible value, in the feature's own unit; only for ``float`` and ``integer``. A
     larger value is still predicted, and the metric ``OutOfRange`` counts it."""
 
+    known: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        default=None, min_length=1
+    )
+    """Every value that there is; only for ``category``. Without it the categories are learnt from
+    the training rows."""
+    unknown: Literal["refuse", "count"] | None = None
+    """What becomes of a value that ``known`` does not list. ``refuse``, which is meant without the
+    key: the request gets a 422 that names row and feature. ``count``: the row is predicted, the
+    answer has a warning, and the metric ``UnseenCategories`` counts it. Without ``known``, values
+    that training never saw are counted, and refused only if the estimator fails on them."""
+
     @property
     def is_numeric(self) -> bool:
         """Whether the model sees the feature as a number (booleans are 0 and 1)."""
@@ -56,3 +67,18 @@ class Feature(Strict):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is greater than max")
         return self
+
+    @model_validator(mode="after")
+    def _known_fits(self) -> Feature:
+        if self.known is not None and self.type != "category":
+            raise ValueError(f"known has no meaning for a {self.type} feature")
+        if self.known is None and self.unknown is not None:
+            raise ValueError("unknown says what becomes of values that known does not list")
+        if self.known is not None and len({*self.known}) < len(self.known):
+            raise ValueError("known lists a value twice")
+        return self
+
+    @property
+    def only(self) -> frozenset[str] | None:
+        """The values that a request may have, if no others: those of ``known``."""
+        return frozenset(self.known) if self.known and self.unknown != "count" else None

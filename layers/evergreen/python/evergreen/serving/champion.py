@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from evergreen.bundle.predictor import Predictor, closed_categories
-from evergreen.bundle.served import served_definition
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.served import accepted_categories, served_definition
 from evergreen.bundle.store import load_bundle
 from evergreen.capture.request_log import RequestLogWriter
 from evergreen.errors import BundleError, EvergreenError, NoProductionModelError, PointerError
@@ -160,7 +160,7 @@ class ModelServer:
         champion = Champion(
             pointer=pointer,
             definition=definition,
-            reader=RequestReader(definition, closed_categories(bundle.signature)),
+            reader=RequestReader(definition, accepted_categories(definition, bundle.signature)),
             log=RequestLogWriter(definition),
             predictor=Predictor(bundle),
             quality=QualityCheck(definition, bundle.signature),

@@ -27,7 +27,7 @@ class ColumnEncoder:
     definition
         The model's definition.
     closed
-        For each feature that takes only the categories of training, those categories.
+        For each feature that does not take every category, those that it takes.
     """
 
     def __init__(self, definition: ModelDefinition, closed: Mapping[str, frozenset[str]]) -> None:

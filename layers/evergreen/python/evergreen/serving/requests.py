@@ -94,7 +94,7 @@ class RequestReader:
     definition
         The model's definition.
     closed
-        For each feature that takes only the categories of training, those categories.
+        For each feature that does not take every category, those that it takes.
     """
 
     def __init__(

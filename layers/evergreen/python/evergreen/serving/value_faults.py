@@ -36,7 +36,7 @@ def fault(feature: Feature, value: object, known: frozenset[str] | None = None) 
     if isinstance(value, int | float):
         return _number_fault(feature, value)
     if known is not None and value not in known:
-        return f"must be a category that the model was trained on: {_listed(known)}"
+        return f"must be a category that the model takes: {_listed(known)}"
     return None
 
 

@@ -87,7 +87,7 @@ def probes(definition: ModelDefinition, columns: Columns, model: bytes | None) -
             "unseen",
             definition,
             chosen,
-            lambda _, feature: [UNSEEN] if feature.type == "category" else [],
+            lambda name, feature: _unseen(feature, columns[name]),
         ),
         _varied("ends", definition, chosen, lambda name, feature: _ends(feature, columns[name])),
         _varied(
@@ -145,6 +145,13 @@ def _varied(
         return None
     columns = {name: np.concatenate(part) for name, part in parts.items()}
     return Probe(kind, np.concatenate(changed), columns)
+
+
+def _unseen(feature: Feature, values: NDArray[np.object_]) -> list[float | str]:
+    """Return categories that a request may have, and that training never saw."""
+    if feature.type != "category":
+        return []
+    return [UNSEEN] if feature.only is None else sorted(feature.only - {*values.tolist()})
 
 
 def _ends(feature: Feature, values: NDArray[np.float32]) -> list[float | str]:
