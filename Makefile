@@ -141,7 +141,7 @@ test-clients: setup $(addprefix $(state)/,clients/.done mlserver/.done typescrip
 
 test-images: environments ## build the images without Docker, and run what is in them (Debian, as root)
 	@$(MAKE) apt apt_packages="buildah mmdebstrap"
-	@$(bin)/python -m tests.images
+	@PYTHONPATH=$(CURDIR)/local/lambda_executor/src $(bin)/python -m tests.images
 
 overload: environments ## check drift each minute on busy cores, and measure memory (MINUTES=3: the short form)
 	@$(bin)/python -m tests.overload --minutes $(or $(MINUTES),20)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from cdk.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -46,3 +52,18 @@ def test_the_commands_exist(workflow: Path) -> None:
     assert asked <= targets
     # What a person typed reaches a shell only through a variable.
     assert "${{" not in text
+
+
+def test_a_deployment_builds_the_images_of_its_month(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "cdk.json", tmp_path)
+    [step] = [
+        each
+        for each in steps(ROOT / ".github" / "workflows" / "deploy.yml")
+        if "image_date" in each.get("run", "")
+    ]
+    subprocess.run(["bash", "-euc", step["run"]], cwd=tmp_path, check=True)
+    before = json.loads((ROOT / "cdk.json").read_text())["context"]
+    after = json.loads((tmp_path / "cdk.json").read_text())["context"]
+    assert date.fromisoformat(after["image_date"]).day == 1
+    assert after == before | {"image_date": after["image_date"]}
+    assert read_settings(after).image_date == after["image_date"]
