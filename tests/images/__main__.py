@@ -48,7 +48,8 @@ def main() -> int:
             how = "is used" if base in there else "cannot be had here, Debian takes its place"
             say(f"base image {base} {how}")
         say("downloading the packages of the locks")
-        workshop.download(*{lock for image, _ in IMAGES for lock in image.locks}, "lambda-runtime")
+        locks = {lock for image, _ in IMAGES for lock in image.locks}
+        workshop.download(*locks, "lambda-runtime", "sql-catalog")
         if bases - there:
             say("making the base of Debian's packages")
             workshop.make_base(BASE)

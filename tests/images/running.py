@@ -15,6 +15,7 @@ import psutil
 
 from evergreen_lambda_executor.runtime_api import Event, Message, RuntimeApi
 from local.ports import HOST, pick
+from tests.images.building import ROOT
 
 if TYPE_CHECKING:
     import subprocess
@@ -56,6 +57,14 @@ class Program:
     container: str
     environment: dict[str, str]
     log: Path
+
+    def install(self, lock: str) -> None:
+        """Install a lock's packages beside those of the image, in this container only."""
+        file = ROOT / "requirements" / f"{lock}.lock"
+        install = "python -m pip install --quiet --no-deps --require-hashes"
+        where = '--target "$LAMBDA_TASK_ROOT" --requirement /more.lock'
+        options = ("--volume", f"{file}:/more.lock:ro")
+        self.workshop.run(self.container, ["sh", "-c", f"{install} {where}"], options)
 
     def invoke(self, folder: str, event: Any) -> Message:
         """Start the handler of a function as Lambda does, send an event, and return the answer."""
