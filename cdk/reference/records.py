@@ -11,7 +11,9 @@ from evergreen.drift.log import (
     DriftDecisionRecord,
     FeatureImportance,
     MultivariateRecord,
+    PerformanceEstimateRecord,
     PerformanceRecord,
+    SegmentRecord,
     UnivariateRecord,
 )
 from evergreen.evaluation.comparison import Comparison, SegmentResult
@@ -87,6 +89,8 @@ def render_records_page() -> str:
             *_model("Multivariate test", MultivariateRecord),
             *_model("An entry of top_features", FeatureImportance),
             *_model("Performance test", PerformanceRecord),
+            *_model("Performance estimate", PerformanceEstimateRecord),
+            *_model("Segment", SegmentRecord),
             *_model("Drift decision", DriftDecisionRecord),
             _POINTER,
             *_model("The pointer", ProductionPointer),

@@ -16,6 +16,7 @@ from evergreen.drift.log import (
     MultivariateRecord,
     PerformanceEstimateRecord,
     PerformanceRecord,
+    SegmentRecord,
     UnivariateRecord,
 )
 
@@ -84,6 +85,7 @@ class CheckView:
             *self._joint(),
             *self._performance(),
             *self._estimate(),
+            *self._where(),
             *self._untested(),
         ]
         for name, picture in self.pictures.items():
@@ -197,6 +199,10 @@ class CheckView:
             f"{estimate.rows:,} rows: {'worse' if estimate.worse else 'not worse'}"
         )
         return [Text(text, style="red" if estimate.worse else "")]
+
+    def _where(self) -> list[Text]:
+        found = [item for item in self.records if isinstance(item, SegmentRecord)]
+        return [Text(f"Where: {item.words}") for item in found]
 
     def _untested(self) -> list[Text]:
         reasons: dict[str, list[str]] = {}

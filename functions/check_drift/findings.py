@@ -123,6 +123,10 @@ def _evidence(result: CheckResult) -> dict[str, Any]:
     largest = sorted(effects.items(), key=lambda item: -item[1])[:MOST_MOVED]
     joint, performance = result.multivariate, result.performance
     evidence: dict[str, Any] = {"effects": dict(largest)}
+    if result.segments:
+        evidence["segments"] = [
+            segment.model_dump(exclude={"kind"}, exclude_none=True) for segment in result.segments
+        ]
     if joint.drifted:
         evidence["joint"] = {"accuracy": joint.model_accuracy, "threshold": joint.threshold}
     if performance is not None and performance.value is not None:

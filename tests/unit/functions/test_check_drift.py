@@ -23,6 +23,7 @@ from evergreen.drift.log import (
     MultivariateTest,
     PerformanceEstimate,
     PerformanceTest,
+    SegmentFinding,
     UnivariateTest,
 )
 from evergreen.errors import EvergreenError
@@ -73,7 +74,7 @@ def result(verdict: Any, triggers: Any, *, starts: bool) -> CheckResult:
     )
     estimate = PerformanceEstimate(metric="f1", rows=0, reason="made up")
     return CheckResult(
-        context, decision, UnivariateResult((), None), joint, None, estimate, "log", "page"
+        context, decision, UnivariateResult((), None), joint, None, estimate, (), "log", "page"
     )
 
 
@@ -118,6 +119,15 @@ def test_an_event_names_episode_evidence_and_what_starts() -> None:
             (univariate("a", math.inf, drifted=True), univariate("b", 0.4, drifted=True)), None
         ),
         performance=measured(0.7),
+        segments=(
+            SegmentFinding(
+                explains="data_drift",
+                feature_name="b",
+                segment="(missing)",
+                share_reference=0.0,
+                share_window=0.2,
+            ),
+        ),
     )
     episodes = next_episodes(Episodes(model="m"), findings_of(found, DEFINITION, NOON))
     assert completed(found, episodes).episodes["data_drift"].state == "detected"
@@ -131,6 +141,8 @@ def test_an_event_names_episode_evidence_and_what_starts() -> None:
     assert detail["start_retraining"] is True
     assert detail["evidence"]["effects"] == {"b": 0.4}
     assert detail["evidence"]["performance"]["promoted"] == 0.8
+    [segment] = detail["evidence"]["segments"]
+    assert (segment["feature_name"], segment["share_window"]) == ("b", 0.2)
     assert json.loads(json.dumps(detail, allow_nan=False)) == detail
     wanted = {"model", "check_id", "model_version", "reason", "drifted_features", "report"}
     assert wanted <= set(detail)

@@ -20,6 +20,7 @@ from evergreen.drift.log import (
     MultivariateTest,
     PerformanceEstimate,
     PerformanceTest,
+    SegmentFinding,
     UnivariateTest,
     to_record,
 )
@@ -92,6 +93,7 @@ def lines_of(
     | MultivariateTest
     | PerformanceTest
     | PerformanceEstimate
+    | SegmentFinding
     | DriftDecision,
 ) -> list[DriftRecord]:
     return [to_record(CONTEXT, outcome) for outcome in outcomes]
@@ -114,6 +116,17 @@ DRIFT = lines_of(
     ),
     PerformanceEstimate(
         metric="f1", worse=True, value=0.281, interval_low=0.26, interval_high=0.3, rows=8371
+    ),
+    SegmentFinding(
+        explains="performance",
+        feature_name="carrier",
+        segment="UA",
+        share_reference=0.11,
+        share_window=0.12,
+        loss="error rate",
+        loss_reference=0.21,
+        loss_window=0.42,
+        explained=0.61,
     ),
     decided("drift", starts=True),
 )
@@ -148,6 +161,9 @@ def test_drift_is_one_screen_and_names_what_how_much_since_when_and_what_next(wi
         "Estimated without ground truth: f1 0.281 (0.260 to 0.300) on 8,371 rows: worse" in joined
     )
     assert "Not tested: carrier: left out of the request log" in joined
+    assert (
+        "Where: carrier UA: 61% of the loss on 12% of rows (error rate 0.42, 0.21 before)" in joined
+    )
     assert "A retraining has started. See how it ends: evergreen history flight_delay" in joined
 
 

@@ -32,6 +32,16 @@ EPISODE = {
         "effects": {"b": 0.41, "a": 0.12},
         "joint": {"accuracy": 0.7, "threshold": 0.55},
         "performance": {"metric": "f1", "value": 0.6, "promoted": 0.8, "labelled_rows": 400},
+        "segments": [
+            {
+                "explains": kind,
+                "feature_name": "b",
+                "segment": "UA",
+                "share_reference": 0.1,
+                "share_window": 0.3,
+            }
+            for kind in ("data_drift", "performance")
+        ],
     },
     "episode_id": "m.data_drift.c1",
     "episode_state": "detected",
@@ -97,6 +107,7 @@ def test_what_moved_since_when_and_why_nothing_was_started() -> None:
     assert text.startswith("[critical] m: data drift detected\n")
     assert "b 0.41, a 0.12" in text
     assert "accuracy 0.700, limit 0.550" in text
+    assert "Where: b UA: 30.0% of rows, 10.0% before\n" in text
     assert "the cooldown is 6:00:00" in text
     assert "Since: 2026-03-01 12:00 UTC" in text
     assert "evergreen retrain m" in text

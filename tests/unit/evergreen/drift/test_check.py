@@ -55,6 +55,10 @@ def test_drifted_traffic_is_named_reported_and_starts_a_retraining(tmp_path: Pat
     page = (model.storage.get(result.report_key) or b"").decode()
     assert "toy: Drift" in page
     assert result.decision.reason in page
+    [grown] = result.segments
+    assert (grown.explains, grown.feature_name) == ("data_drift", "size")
+    assert grown.share_window > grown.share_reference
+    assert grown.words in page
     assert page.index("toy: Drift") > page.index("<body")
 
 
@@ -92,6 +96,32 @@ def test_a_small_window_is_logged_and_has_no_verdict(tmp_path: Path, rows: int) 
     assert {line.kind for line in model.logged()} == kinds
     assert result.report_key is not None
     assert b"Too little data" in (model.storage.get(result.report_key) or b"")
+
+
+def test_a_loss_is_found_where_it_is(tmp_path: Path) -> None:
+    model = WatchedModel(tmp_path)
+    model.hold_out(model.dataset.holdout_rows)
+    name, outputs = model.serve(400)
+    model.label(name, ["Ham"] * 400)
+    result = model.check()
+    assert result.performance is not None
+    assert result.performance.drifted
+    [lost] = result.segments
+    assert (lost.explains, lost.feature_name, lost.segment) == ("performance", "city", "Ulm")
+    assert (lost.loss_reference, lost.loss_window) == (0, 1)
+    assert lost.share_window == outputs.count("Ulm") / 400
+    assert lost.explained == pytest.approx(1)
+
+
+def test_a_holdout_of_other_rows_tells_no_place(tmp_path: Path) -> None:
+    model = WatchedModel(tmp_path)
+    model.hold_out(model.dataset.holdout_rows + 1)
+    name, _ = model.serve(400)
+    model.label(name, ["Ham"] * 400)
+    result = model.check()
+    assert result.performance is not None
+    assert result.performance.drifted
+    assert result.segments == ()
 
 
 @pytest.mark.parametrize("wrong", [False, True])
@@ -241,6 +271,10 @@ CONTRACT = {
     "performance_estimate": {
         *("metric", "worse", "value", "interval_low", "interval_high", "threshold"),
         *("rows", "holdout_rows", "reason"),
+    },
+    "segment": {
+        *("explains", "feature_name", "segment", "share_reference", "share_window"),
+        *("loss", "loss_reference", "loss_window", "explained"),
     },
     "decision": {
         *("verdict", "outcome", "start_retraining", "triggers", "drifted_features", "budget_left"),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from evergreen.events import DriftedSegment
+
 AlertSeverity = Literal["info", "warning", "critical"]
 
 _LONGEST = 1_000
@@ -169,6 +171,7 @@ def _of_episode(event: EpisodeEvent, identity: str, what: str, facts: list[Fact]
         says=_sentence(event.reason),
         facts=(
             *facts,
+            *_known(Fact("Where", "; ".join(each.words for each in _segments(event)))),
             Fact("Window", f"{window}, {event.rows:,} rows"),
             Fact("Version", event.model_version),
             Fact("Since", _time(event.since)),
@@ -176,6 +179,10 @@ def _of_episode(event: EpisodeEvent, identity: str, what: str, facts: list[Fact]
         todo=todo,
         report=event.report,
     )
+
+
+def _segments(event: EpisodeEvent) -> list[DriftedSegment]:
+    return [each for each in event.evidence.segments if each.explains == event.kind]
 
 
 def _over(event: EpisodeEnded, identity: str) -> Alert:

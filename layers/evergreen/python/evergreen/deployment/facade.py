@@ -159,7 +159,8 @@ class Deployment:
     ) -> pd.DataFrame:
         """Return the drift log: a row for each test of each check, and one for its decision.
 
-        ``kind`` says which columns a row has: univariate, multivariate, performance or decision.
+        ``kind`` says which columns a row has: univariate, multivariate, performance,
+        performance_estimate, segment or decision.
         """
         from evergreen.drift.log import read_check_records
 

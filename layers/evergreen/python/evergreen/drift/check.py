@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 from evergreen.datasets.pace import fewest_labelled_rows, labelled_rows_needed
 from evergreen.drift.detectors.estimation import estimate_performance
+from evergreen.drift.detectors.localization import localize_drift, localize_loss
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
-from evergreen.drift.inputs import count_labelled_rows, read_drift_inputs
+from evergreen.drift.inputs import (
+    count_labelled_rows,
+    read_drift_inputs,
+    read_holdout_features,
+)
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,
@@ -20,6 +25,7 @@ from evergreen.drift.log import (
     MultivariateTest,
     PerformanceEstimate,
     PerformanceTest,
+    SegmentFinding,
     read_drift_decisions,
     to_record,
     window_id,
@@ -51,6 +57,7 @@ class CheckResult:
     multivariate: MultivariateTest
     performance: PerformanceTest | None
     estimate: PerformanceEstimate
+    segments: tuple[SegmentFinding, ...]
     log_key: str
     report_key: str | None
 
@@ -170,12 +177,21 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
             promoted_at=pointer.promoted_at,
         ),
     )
+    segments: tuple[SegmentFinding, ...] = ()
+    if decision.verdict != "insufficient_data":
+        segments = _localize(definition, inputs, univariate, multivariate, performance, storage)
     page = None
     if report or decision.triggers:
         page = report_key(definition.name, context.check_id)
         figures = univariate.evidently.html() if univariate.evidently else None
         html = render_report(
-            context, decision, univariate.tests, multivariate, (performance, estimate), figures
+            context,
+            decision,
+            univariate.tests,
+            multivariate,
+            (performance, estimate),
+            segments,
+            figures,
         )
         storage.put(page, html.encode())
     outcomes: list[DriftTest | DriftDecision] = [
@@ -183,13 +199,42 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         multivariate,
         *([performance] if performance else []),
         estimate,
+        *segments,
         decision,
     ]
     lines: list[DriftRecord] = [to_record(context, outcome) for outcome in outcomes]
     log = write_records(storage, context, lines)
     return CheckResult(
-        context, decision, univariate, multivariate, performance, estimate, log, page
+        context, decision, univariate, multivariate, performance, estimate, segments, log, page
     )
+
+
+def _localize(
+    definition: ModelDefinition,
+    inputs: DriftInputs,
+    univariate: UnivariateResult,
+    multivariate: MultivariateTest,
+    performance: PerformanceTest | None,
+    storage: Storage,
+) -> tuple[SegmentFinding, ...]:
+    moved = localize_drift(
+        definition.features, inputs.reference, inputs.window, univariate.tests, multivariate
+    )
+    if performance is None or not performance.drifted or inputs.holdout is None:
+        return moved
+    held = inputs.holdout_features
+    if held is None:
+        held = read_holdout_features(definition, inputs.champion, storage)
+    lost = localize_loss(
+        definition,
+        inputs.holdout,
+        held,
+        inputs.labelled,
+        inputs.labelled_features,
+        alpha=definition.drift.alpha,
+        unlogged=definition.request_log.redact,
+    )
+    return (*lost, *moved)
 
 
 def _labelled_rows(

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 _SEED = 20130101
 _DOUBLINGS = 5
 """A window with too few rows is doubled so often at most: a day becomes a month."""
-_LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT, CONFIDENCE)
+_POSITION = "position"
+_LABELLED = ("timestamp", "request_id", "row", MODEL_OUTPUT, CONFIDENCE, _POSITION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class DriftInputs:
     """The features of at most :data:`DRIFT_ROW_CAP` rows each."""
     outputs: ModelOutputs
     labelled: pa.Table
-    """The window's rows with known ground truth, with ``label`` and ``model_output``. If the window
-    is sampled, they come from the sample."""
+    """The window's rows with known ground truth, with ``label``, ``model_output`` and ``position``,
+    their place in ``window``. If the window is sampled, they come from the sample."""
     holdout: pa.Table | None
     """The predictions of the version in production on its holdout, if they were kept."""
     answers: pa.Table
@@ -66,6 +67,12 @@ class DriftInputs:
     ``confidence``."""
     holdout_features: Columns | None
     """The features of the holdout, for a model of numbers with a holdout."""
+
+    @property
+    def labelled_features(self) -> Columns:
+        """The features of ``labelled``, in its order."""
+        places = self.labelled[_POSITION].to_numpy()
+        return {name: values[places] for name, values in self.window.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,7 @@ def read_drift_inputs(
     reference = _reference(definition, champion, storage)
     if isinstance(lake, QueriedWindow):
         count, sample = _queried(lake.output, definition)
+        sample = _numbered(sample)
         known = sample.filter(pc.is_valid(sample["labelled_at"]))
         labelled = known.select([*_LABELLED, "label", "observed_at", "labelled_at"])
     else:
@@ -131,9 +139,10 @@ def read_drift_inputs(
                 break
             start = max(end - 2 * (end - start), pointer.promoted_at)
             window = _window(definition, pointer.version, lake, start, end)
-        count, sample = window.rows, window.table()
+        count, sample = window.rows, _numbered(window.table())
         labelled = lake.with_labels(definition, sample.select(_LABELLED), start)
     holdout = read_holdout_predictions(storage, definition.name, pointer.version)
+    learns_from_holdout = definition.task != "classification" and holdout is not None
     # A value beyond the range of float32 becomes infinite, as it does for the model.
     with np.errstate(over="ignore"):
         return DriftInputs(
@@ -147,7 +156,11 @@ def read_drift_inputs(
             labelled=labelled,
             holdout=holdout,
             answers=sample.select([MODEL_OUTPUT, CONFIDENCE]),
-            holdout_features=_held_out(definition, champion, holdout, storage),
+            holdout_features=(
+                read_holdout_features(definition, champion, storage)
+                if learns_from_holdout
+                else None
+            ),
         )
 
 
@@ -185,15 +198,10 @@ def _reference(definition: ModelDefinition, manifest: DatasetManifest, storage: 
         return to_columns(definition, pa.concat_tables(parts))
 
 
-def _held_out(
-    definition: ModelDefinition,
-    manifest: DatasetManifest,
-    holdout: pa.Table | None,
-    storage: Storage,
-) -> Columns | None:
-    """Return the features of the holdout in the order of its predictions."""
-    if definition.task == "classification" or holdout is None:
-        return None
+def read_holdout_features(
+    definition: ModelDefinition, manifest: DatasetManifest, storage: Storage
+) -> Columns:
+    """Return the features of a data set's holdout, in the order of the predictions on it."""
     parts = read_dataset(
         storage,
         definition.name,
@@ -202,6 +210,10 @@ def _held_out(
         split=HOLDOUT,
     )
     return to_columns(definition, pa.concat_tables(parts))
+
+
+def _numbered(rows: pa.Table) -> pa.Table:
+    return rows.append_column(_POSITION, pa.array(np.arange(rows.num_rows)))
 
 
 def _queried(output: QueryOutput, definition: ModelDefinition) -> tuple[int, pa.Table]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evergreen.clock import Moment, to_text
-from evergreen.events import Trigger, Verdict
+from evergreen.events import DriftedSegment, Trigger, Verdict
 from evergreen.model_definition import more_is_better
 
 if TYPE_CHECKING:
@@ -192,6 +192,13 @@ class PerformanceEstimate(_Frozen):
     """Why there is no estimate."""
 
 
+class SegmentFinding(DriftedSegment):
+    """A segment of the traffic that explains much of what the check found."""
+
+    kind: Literal["segment"] = "segment"
+    """Which kind of record this is."""
+
+
 class DriftDecision(_Frozen):
     """The conclusion of a check, and whether it starts a retraining."""
 
@@ -230,7 +237,9 @@ class DriftDecision(_Frozen):
     """The decision in words."""
 
 
-DriftTest = UnivariateTest | MultivariateTest | PerformanceTest | PerformanceEstimate
+DriftTest = (
+    UnivariateTest | MultivariateTest | PerformanceTest | PerformanceEstimate | SegmentFinding
+)
 
 
 class UnivariateRecord(CheckContext, UnivariateTest):
@@ -249,6 +258,10 @@ class PerformanceEstimateRecord(CheckContext, PerformanceEstimate):
     """A line of the drift log."""
 
 
+class SegmentRecord(CheckContext, SegmentFinding):
+    """A line of the drift log."""
+
+
 class DriftDecisionRecord(CheckContext, DriftDecision):
     """The last line of a check in the drift log."""
 
@@ -258,6 +271,7 @@ DriftRecord = Annotated[
     | MultivariateRecord
     | PerformanceRecord
     | PerformanceEstimateRecord
+    | SegmentRecord
     | DriftDecisionRecord,
     Field(discriminator="kind"),
 ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         MultivariateTest,
         PerformanceEstimate,
         PerformanceTest,
+        SegmentFinding,
         UnivariateTest,
     )
 
@@ -35,6 +36,7 @@ def render_report(
     univariate: tuple[UnivariateTest, ...],
     multivariate: MultivariateTest,
     performance: tuple[PerformanceTest | None, PerformanceEstimate],
+    segments: tuple[SegmentFinding, ...],
     evidently_html: str | None,
 ) -> str:
     """Return the report as one self-contained HTML page.
@@ -55,6 +57,7 @@ def render_report(
             _joint(multivariate),
             _performance(performance[0]) if performance[0] else "",
             _estimate(performance[1]),
+            _where(segments),
             _features(univariate),
             "<p>Evidently's figures follow. Its verdicts are per feature, without correction or "
             "effect size; those above count.</p>"
@@ -102,6 +105,13 @@ def _estimate(estimate: PerformanceEstimate) -> str:
         f"{_number(estimate.interval_high)}) on {estimate.rows} rows, "
         f"{_number(estimate.threshold)} at promotion.</p>"
     )
+
+
+def _where(segments: tuple[SegmentFinding, ...]) -> str:
+    if not segments:
+        return ""
+    lines = "".join(f"<li>{escape(segment.words)}</li>" for segment in segments)
+    return f"<p>Where it is:</p><ul>{lines}</ul>"
 
 
 def _features(tests: tuple[UnivariateTest, ...]) -> str:

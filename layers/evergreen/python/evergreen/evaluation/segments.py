@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from evergreen.model_definition import ModelDefinition
+    from evergreen.model_definition import Feature, ModelDefinition
 
 MAX_SEGMENTS = 200
 """The largest number of segments of one feature. Rarer segments are left out."""
@@ -116,10 +116,25 @@ def segments(
     """Yield feature, name and row numbers of each segment that has rows."""
     columns = to_columns(definition, holdout)
     for feature in definition.evaluation.segments:
-        known = definition.features[feature]
-        for name, rows in _cut(columns[feature], numeric=known.is_numeric):
-            said = _BOOLEANS.get(name, name) if known.type == "boolean" else name
-            yield feature, said[:_MAX_NAME], rows
+        for name, rows in cut_into_segments(definition.features[feature], columns[feature]):
+            yield feature, name, rows
+
+
+def cut_into_segments(
+    feature: Feature, values: NDArray[Any]
+) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Yield name and row numbers of each segment of one feature that has rows.
+
+    Parameters
+    ----------
+    feature
+        The feature's definition.
+    values
+        Its values as the model sees them: float32 with NaN, or str with "".
+    """
+    for name, rows in _cut(values, numeric=feature.is_numeric):
+        said = _BOOLEANS.get(name, name) if feature.type == "boolean" else name
+        yield said[:_MAX_NAME], rows
 
 
 def _cut(values: NDArray[Any], *, numeric: bool) -> Iterator[tuple[str, NDArray[np.intp]]]:

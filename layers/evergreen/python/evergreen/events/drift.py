@@ -37,6 +37,41 @@ class MeasuredPerformance(EventPart):
     """Rows of the window with ground truth."""
 
 
+class DriftedSegment(EventPart):
+    """Where it is: a part of the traffic that explains much of a drift, or of a loss."""
+
+    explains: Trigger
+    """``data_drift`` for the part that grew most, ``performance`` for the part that lost most."""
+    feature_name: str
+    """The feature that cuts the traffic into segments."""
+    segment: str
+    """Its value, or its range."""
+    share_reference: float
+    """Share of the reference's rows that are in it."""
+    share_window: float
+    """Share of the window's rows that are in it."""
+    loss: str | None = None
+    """What is averaged over rows: ``error rate``, ``mean squared error`` or ``mean absolute
+    error``."""
+    loss_reference: float | None = None
+    """That average on the reference's rows of the segment; of all, if it has too few."""
+    loss_window: float | None = None
+    """That average on the window's rows of the segment."""
+    explained: float | None = None
+    """Share of the whole increase of the loss that the segment explains."""
+
+    @property
+    def words(self) -> str:
+        """What a person reads."""
+        where = f"{self.feature_name} {self.segment}"
+        if self.explained is None:
+            return f"{where}: {self.share_window:.1%} of rows, {self.share_reference:.1%} before"
+        return (
+            f"{where}: {self.explained:.0%} of the loss on {self.share_window:.0%} of rows "
+            f"({self.loss} {self.loss_window:.3g}, {self.loss_reference:.3g} before)"
+        )
+
+
 class Evidence(EventPart):
     """The numbers behind a verdict."""
 
@@ -46,6 +81,8 @@ class Evidence(EventPart):
     """The joint test, where it found drift."""
     performance: MeasuredPerformance | None = None
     """The metric, where it could be measured."""
+    segments: tuple[DriftedSegment, ...] = ()
+    """Where it is: at most three for a drift, and three for a loss."""
 
 
 class EpisodeStanding(EventPart):
