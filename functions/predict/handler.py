@@ -10,13 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.predict.protocols import ROUTERS
 from functions.predict.service import recorder, service
-from functions.shared.api import adapt, create_api, logger
+from functions.shared.api import adapt, add_routes, create_api, logger
 from functions.shared.metrics import ServiceWatch
 from functions.shared.snapshots import starts_from_snapshot
 
 app = create_api()
-for router in ROUTERS:
-    app.include_router(router)
+add_routes(app, ROUTERS)
 _adapted = adapt(app)
 _watch = ServiceWatch()
 if starts_from_snapshot():

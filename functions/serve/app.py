@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from evergreen.serving.metric_groups import OTHER_CLASS
 from functions.describe_api.routes import Catalogue, catalogue, router
@@ -16,8 +16,9 @@ from functions.predict.intake import champion_or_none
 from functions.predict.protocols import ROUTERS
 from functions.predict.service import recorder, service
 from functions.predict.settings import settings
+from functions.serve.gathered_metrics import GatheredMetrics
 from functions.serve.settings import ServerSettings
-from functions.shared.api import create_api, problem, secured
+from functions.shared.api import add_routes, create_api, problem, secured
 from functions.shared.callers import shown_address
 from functions.shared.cors import with_cors
 
@@ -25,12 +26,12 @@ _OPEN_PATHS = ("/", "/ping", "/docs", "/openapi.json", "/v2/health/live", "/v2/h
 """What needs no key, as in a deployment."""
 
 
-def create_app(environment: ServerSettings) -> ASGIApp:
+def create_app(environment: ServerSettings) -> Door:
     """Return the application; it reads the settings of the prediction function too."""
     app = create_api()
+    add_routes(app, ROUTERS)
     app.add_api_route("/", _to_docs, include_in_schema=False)
-    for each in (*ROUTERS, router):
-        app.include_router(each)
+    app.include_router(router)
     app.dependency_overrides[catalogue] = _told(environment)
     return Door(app, environment)
 
@@ -50,7 +51,7 @@ class Door:
         self._app = app
         self._open = with_cors(self._through)
         self._environment = environment
-        self._written = bool(environment.metrics)
+        self._metrics = GatheredMetrics(recorder()) if environment.metrics else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,15 +87,20 @@ class Door:
             return None
         return problem(request, 403, "the header x-api-key is missing or wrong")
 
+    def end(self) -> None:
+        """Write the metrics that still wait, once no more answers come."""
+        if self._metrics:
+            self._metrics.write()
+
     def _record(self, scope: Scope, status: int, milliseconds: float) -> None:
         metrics = recorder()
-        if not self._written:
+        if self._metrics is None:
             metrics.forget()
             return
         source_ip = shown_address(scope["client"][0] if scope.get("client") else None)
         endpoint = getattr(scope.get("route"), "path", OTHER_CLASS)
         metrics.record_answer(source_ip, endpoint, status, milliseconds)
-        metrics.flush()
+        self._metrics.write_soon()
 
 
 async def _to_docs() -> Response:

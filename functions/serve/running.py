@@ -37,8 +37,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run_server(environment: ServerSettings, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM, and finish the answers that are under way."""
+    app = create_app(environment)
     config = uvicorn.Config(
-        create_app(environment),
+        app,
         http=WholeAnswers,
         lifespan="off",
         log_config=None,  # what it logs is a line of JSON, as that of every other library
@@ -46,8 +47,11 @@ def run_server(environment: ServerSettings, listening: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
     )
-    with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+    try:
+        with listening:
+            uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        app.end()
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -24,7 +24,7 @@ class ServerSettings(Environment):
     ground_truth_key: SecretStr | None = Field(alias="EVERGREEN_GROUND_TRUTH_KEY", default=None)
     """The key with which ground truth is sent, if it is not the same. It makes no predictions."""
     metrics: Literal["lean", "full", ""] = Field(alias="EVERGREEN_METRICS", default="")
-    """Whether each answer writes its metrics to the output, as one line for CloudWatch."""
+    """Whether the metrics of the answers are written to the output, as lines for CloudWatch."""
 
     @property
     def key(self) -> str | None:

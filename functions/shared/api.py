@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 from inspect import signature
 from typing import Any
 
 from botocore.exceptions import HTTPClientError
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from mangum import Mangum
 from pydantic_core import to_json
@@ -101,23 +101,36 @@ class PlainRoute(APIRoute):
     """A route that hands its endpoint the parts of the path, and the request if it takes one.
 
     At each request FastAPI would look for dependencies, bodies and types, which takes longer than
-    its routing.
+    its routing; and at a cold start it would build a validator for each part of a path. So it sees
+    an endpoint that takes the request alone.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        taken = signature(endpoint).parameters
+
+        async def told(request: Request) -> Response:
+            parts: dict[str, Any] = request.path_params
+            given = {"request": request, **parts} if "request" in taken else parts
+            response: Response = await endpoint(**given)
+            return response
+
+        options["name"] = options.get("name") or endpoint.__name__
+        super().__init__(path, told, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request."""
-        endpoint: Callable[..., Awaitable[Response]] = self.endpoint
-        if "request" not in signature(endpoint).parameters:
+        told: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return told
 
-            async def told(request: Request) -> Response:
-                return await endpoint(**request.path_params)
 
-            return told
+def add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Add routes of :class:`PlainRoute` to an application as they are.
 
-        async def answered(request: Request) -> Response:
-            return await endpoint(request=request, **request.path_params)
-
-        return answered
+    ``include_router`` makes each of them anew at the first request, with prefixes and dependencies
+    that these do not have, and looks for them in two steps at every request.
+    """
+    for router in routers:
+        app.router.routes.extend(router.routes)
 
 
 def create_api() -> FastAPI:

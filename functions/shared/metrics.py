@@ -17,7 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -76,10 +76,14 @@ class Recorder:
         if (dimension is None) != (by is None):
             raise ValueError(f"{metric} is told apart by {dimension}, and was given {by!r}")
         if dimension is None or by is None or (_LEAN and dimension in _GROWING):
-            self._totals[metric].append(float(value))
+            recorded = self._totals
         else:
             parts = self._parts.setdefault(dimension, {})
-            parts.setdefault(_dimension_value(by), defaultdict(list))[metric].append(float(value))
+            value_of = _dimension_value(by)
+            if value_of not in parts:
+                parts[value_of] = defaultdict(list)
+            recorded = parts[value_of]
+        recorded[metric].append(float(value))
 
     def record_answer(
         self, source_ip: str | None, endpoint: str, status: int, milliseconds: float
@@ -164,6 +168,7 @@ def _directive(dimension: str | None, metrics: tuple[Metric, ...]) -> msgspec.Ra
     return msgspec.Raw(_ENCODER.encode(told))
 
 
+@lru_cache(maxsize=1024)
 def _dimension_value(text: str) -> str:
     r"""Return ``text`` as a dimension value: ASCII, not empty, no leading colon, not too long.
 

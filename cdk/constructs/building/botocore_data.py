@@ -42,15 +42,22 @@ def cut_botocore(target: Path) -> None:
     for example in data.glob("*/*/examples-1.json"):
         example.unlink()
     prefixes = {_rewrite(model) for model in data.glob("*/*/service-2.json.gz")}
+    for rules in data.glob("*/*/endpoint-rule-set-1.json.gz"):
+        _write_compact(rules, json.loads(gzip.decompress(rules.read_bytes())))
     _cut_endpoints(data / "endpoints.json", prefixes)
 
 
 def _rewrite(model: Path) -> str:
     """Write a service's description without documentation; return the prefix of its endpoint."""
     content = json.loads(gzip.decompress(model.read_bytes()))
-    model.with_suffix("").write_text(_compact(_undocumented(content)), encoding="utf-8")
-    model.unlink()
+    _write_compact(model, _undocumented(content))
     return str(content["metadata"]["endpointPrefix"])
+
+
+def _write_compact(packed: Path, content: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Write the content of a packed file unpacked and without spaces, which is quicker to read."""
+    packed.with_suffix("").write_text(_compact(content), encoding="utf-8")
+    packed.unlink()
 
 
 def _undocumented(part: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -191,21 +191,6 @@ def test_ground_truth_may_have_a_key_of_its_own(variables: dict[str, str]) -> No
     }
 
 
-@pytest.mark.parametrize("metrics", ["lean", ""])
-def test_each_answer_writes_its_metrics_if_asked(
-    variables: dict[str, str], metrics: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with serving(EVERGREEN_METRICS=metrics) as port:
-        httpx.post(f"http://127.0.0.1:{port}/models/late_bus/predict", json={"instances": [ROW]})
-        httpx.get(f"http://127.0.0.1:{port}/nothing")
-    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    counted = [each for each in written if "Requests" in each]
-    assert [each["endpoint"] for each in counted] == (
-        ["/models/{model}/predict", "other"] if metrics else []
-    )
-    assert not metrics or counted[0]["Predictions"] == [1.0]
-
-
 def test_others_may_reach_it_only_with_a_key_or_on_purpose() -> None:
     for told in ({"EVERGREEN_API_KEY": "secret"}, {"EVERGREEN_API_KEY": "open"}):
         ServerSettings.model_validate({"EVERGREEN_HOST": "0.0.0.0", **told})
@@ -227,15 +212,30 @@ def test_a_taken_port_is_named() -> None:
         listen("127.0.0.1", first.getsockname()[1])
 
 
-def test_as_a_process_it_ends_cleanly(variables: dict[str, str]) -> None:
-    environment = {**os.environ, "EVERGREEN_PORT": "0"}
+@pytest.mark.parametrize("metrics", ["lean", ""])
+def test_as_a_process_it_ends_cleanly_and_has_written_its_metrics(
+    variables: dict[str, str], metrics: str
+) -> None:
+    environment = {**os.environ, "EVERGREEN_PORT": "0", "EVERGREEN_METRICS": metrics}
     command = [sys.executable, "-m", "functions.serve"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         port = int(json.loads(process.stdout.readline())["message"].rpartition(":")[2])
         transport = httpx.HTTPTransport(retries=3)
-        with httpx.Client(transport=transport, timeout=30) as client:
-            assert client.get(f"http://127.0.0.1:{port}/ping").status_code == 200
+        with httpx.Client(
+            transport=transport, timeout=30, base_url=f"http://127.0.0.1:{port}"
+        ) as client:
+            for _ in range(2):
+                client.post("/models/late_bus/predict", json={"instances": [ROW, ROW]})
+            assert client.get("/nothing").status_code == 404
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-        assert process.stdout.read() == ""
+        written = [json.loads(line) for line in process.stdout.read().splitlines()]
+    counted: dict[str, list[float]] = {}
+    for line in written:
+        if "Requests" in line:
+            counted.setdefault(line["endpoint"], []).extend(line["Requests"])
+    rows = [value for line in written for value in line.get("Predictions", ())]
+    predict = "/models/{model}/predict"
+    assert counted == ({predict: [1.0, 1.0], "other": [1.0]} if metrics else {})
+    assert rows == ([2.0, 2.0] if metrics else [])

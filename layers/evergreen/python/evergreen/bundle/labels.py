@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 TIE = 1e-5
@@ -39,6 +41,24 @@ def choose_classes(
         return np.asarray(probabilities[:, 1] >= threshold - TIE, dtype=np.intp)
     highest = probabilities.max(axis=1, keepdims=True)
     return np.asarray((probabilities >= highest - TIE).argmax(axis=1))
+
+
+def choose_class(probabilities: Sequence[float], threshold: float | None = None) -> int:
+    """Return what :func:`choose_classes` returns for one row, without arrays.
+
+    They cost more than the choice itself where there is one row.
+
+    Parameters
+    ----------
+    probabilities
+        One for each class, finite.
+    threshold
+        As for :func:`choose_classes`.
+    """
+    if threshold is not None:
+        return int(probabilities[1] >= threshold - TIE)
+    least = max(probabilities) - TIE
+    return next((place for place, each in enumerate(probabilities) if each >= least), 0)
 
 
 def near_tie(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from evergreen.bundle.content import closed_categories
-from evergreen.bundle.labels import choose_classes
+from evergreen.bundle.labels import choose_class, choose_classes
 from evergreen.bundle.onnx_engine import OnnxEngine
 from evergreen.errors import BundleError, PredictionError
 
@@ -99,9 +99,13 @@ class Predictor:
             said = self._asked(self._engine.outputs, columns)
             return Predictions([self._labels[str(label)] for label in said.tolist()], None)
         said, found = self._asked(self._engine.both, columns)
+        labels = list(self._labels.values())
+        if len(found) == 1 and self.signature.decides == "scores":
+            one = [min(max(each, 0.0), 1.0) for each in found[0].tolist()]
+            place = choose_class(one, self.signature.threshold)
+            return Predictions([labels[place]], [one[place]])
         probabilities = _in_range(found)
         chosen = self._chosen(said, probabilities)
-        labels = list(self._labels.values())
         confidences = probabilities[np.arange(len(chosen)), chosen]
         return Predictions([labels[index] for index in chosen.tolist()], confidences.tolist())
 

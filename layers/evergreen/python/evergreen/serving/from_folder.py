@@ -104,7 +104,7 @@ class FileDelivery:
         self._folder = folder / prefix
         self._name = f"served-{uuid4()}.jsonl"
         self._clock = clock
-        self._hour = ""
+        self._hour: tuple[int, ...] = ()
         self._opened: int | None = None
         self._close: Callable[[], object] = lambda: None
 
@@ -116,25 +116,26 @@ class FileDelivery:
         LogDeliveryError
             If the file cannot be written; then it has none of the lines.
         """
-        hour = f"{self._clock():%Y/%m/%d/%H}"
+        moment = self._clock()
         try:
-            _append(self._file(hour), lines)
+            _append(self._file(moment), lines)
         except OSError as error:
-            where = str(self._folder / hour / self._name)
+            where = str(self._folder / f"{moment:%Y/%m/%d/%H}" / self._name)
             raise LogDeliveryError(f"not written: {error}", where=where) from error
         return DeliveryReport(delivered=lines.count(b"\n"), spilled=0)
 
-    def _file(self, hour: str) -> int:
-        """Return the open file of an hour; it stays open, because to open it costs more than a row.
+    def _file(self, moment: datetime) -> int:
+        """Return the file of the hour; it stays open, because to open it costs more than a row.
 
         A file that somebody deleted is made again.
         """
+        hour = (moment.year, moment.month, moment.day, moment.hour)
         if self._opened is not None:
             if hour == self._hour and os.fstat(self._opened).st_nlink:
                 return self._opened
             self._opened = None
             self._close()
-        folder = self._folder / hour
+        folder = self._folder / f"{moment:%Y/%m/%d/%H}"
         folder.mkdir(parents=True, exist_ok=True)
         opened = os.open(folder / self._name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         self._close = finalize(self, os.close, opened)
