@@ -6,7 +6,7 @@ know which features a body must have. A test compares the document with the rout
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Literal
 
 from evergreen.metrics.history import SPANS
@@ -35,7 +35,9 @@ _PROBLEMS = {
     "422": "the body or the query does not fit the model; errors lists each field by its path",
     "429": "too many requests",
     "503": "no version is in production, or the rows could not be logged",
+    "504": "the function did not answer in time",
 }
+_OF_THE_GATEWAY = frozenset({"429", "504"})
 _TEXT = {"type": "string"}
 _BYTES = {**_TEXT, "format": "binary"}  # generators of clients know bytes by this format
 _QUERY: dict[str, dict[str, Any]] = {
@@ -85,8 +87,9 @@ def describe(
     }
     if server == "server with a key":
         del keys["bearer"]
+        paths = _without(paths, _OF_THE_GATEWAY)
     if server == "server":
-        paths, keys = _without_key(paths), {}
+        paths, keys = _without(paths, {*_OF_THE_GATEWAY, "403"}, key=False), {}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -104,16 +107,16 @@ def describe(
     }
 
 
-def _without_key(paths: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the paths without what API Gateway and a key add: who may call, 403 and 429."""
+def _without(paths: Mapping[str, Any], statuses: Set[str], *, key: bool = True) -> dict[str, Any]:
+    """Return the paths without some errors, and without a key if it needs none."""
     return {
         path: {
             method: {
-                **{key: value for key, value in operation.items() if key != "security"},
+                **{name: each for name, each in operation.items() if key or name != "security"},
                 "responses": {
                     status: answer
                     for status, answer in operation["responses"].items()
-                    if status not in {"403", "429"}
+                    if status not in statuses
                 },
             }
             for method, operation in methods.items()
@@ -255,7 +258,7 @@ def _operation(
 ) -> dict[str, Any]:
     """Return an operation, whose answer has the named ``schema`` unless ``answers`` says more."""
     problem = {_PROBLEM: {"schema": _reference("Problem")}}
-    always = {*_PROBLEMS} - {"406"} if body else {"403", "404", "429", "503"}
+    always = {*_PROBLEMS} - {"406"} if body else {"403", "404", "503"} | _OF_THE_GATEWAY
     codes = {*always, *more}
     return {
         "tags": [tag],

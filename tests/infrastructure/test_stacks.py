@@ -15,6 +15,8 @@ from aws_cdk import aws_iam as iam
 from app import build_app
 from cdk.constructs.building.assets import ROOT
 from evergreen.metrics.catalog import NAMESPACE, NO_MODEL, Metric
+from evergreen.model_definition import find_definition
+from functions.shared.openapi import describe
 from local.localstack import KEPT_BUCKETS
 from tests.support.templates import flat, resources
 
@@ -139,21 +141,31 @@ def test_what_the_gateway_refuses_itself_is_counted(aws: Templates, emulator: Te
     assert not resources(emulator["Serving"], "AWS::Logs::MetricFilter")
 
 
-def test_what_the_gateway_refuses_itself_is_a_problem_too(aws: Templates) -> None:
+def test_what_the_gateway_refuses_itself_is_a_problem_of_the_document_too(
+    aws: Templates, fargate: Templates
+) -> None:
     """The emulator sends its own body, so the template alone shows what AWS sends."""
-    refusals = resources(aws["Serving"], "AWS::ApiGateway::GatewayResponse").values()
-    found = {}
-    for each in refusals:
-        if each["ResponseType"].startswith("DEFAULT_"):
-            continue
-        problem = json.loads(each["ResponseTemplates"]["application/json"])
-        assert str(problem["status"]) == each["StatusCode"]
-        assert problem["detail"] == problem["error"] == problem["message"]
-        kind = each["ResponseParameters"]["gatewayresponse.header.content-type"]
-        assert kind == "'application/problem+json'"
-        found[each["ResponseType"]] = each["StatusCode"]
-    assert found["INVALID_API_KEY"] == "403"
-    assert found["THROTTLED"] == "429"
+    definition = find_definition(ROOT / "models", "flight_delay")
+    document = describe({definition.name: definition}, "1")
+    shape = document["components"]["schemas"]["Problem"]
+    predict = document["paths"]["/models/flight_delay/predict"]["post"]["responses"]
+    for templates in (aws, fargate):
+        found = {}
+        refusals = resources(templates["Serving"], "AWS::ApiGateway::GatewayResponse").values()
+        for each in refusals:
+            if each["ResponseType"].startswith("DEFAULT_"):
+                continue
+            problem = json.loads(each["ResponseTemplates"]["application/json"])
+            assert str(problem["status"]) == each["StatusCode"]
+            assert problem["detail"] == problem["error"] == problem["message"]
+            assert {*shape["required"]} <= problem.keys() <= shape["properties"].keys()
+            kind = each["ResponseParameters"]["gatewayresponse.header.content-type"]
+            assert kind == "'application/problem+json'"
+            assert kind.strip("'") in predict[each["StatusCode"]]["content"]
+            found[each["ResponseType"]] = each["StatusCode"]
+        assert found["INVALID_API_KEY"] == found["ACCESS_DENIED"] == "403"
+        assert found["THROTTLED"] == "429"
+        assert found["REQUEST_TOO_LARGE"] == "413"
 
 
 def test_the_api_key_is_there_before_the_functions_that_compare_it(aws: Templates) -> None:

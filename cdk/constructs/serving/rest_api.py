@@ -34,6 +34,11 @@ _MODEL_ROUTES: tuple[tuple[str, str, str | None], ...] = (
 _REFUSALS = {
     "INVALID_API_KEY": (403, "the header x-api-key is missing or wrong"),
     "MISSING_AUTHENTICATION_TOKEN": (403, "there is nothing at this path; GET /docs lists all"),
+    "INVALID_SIGNATURE": (403, "the signature of the request is not valid"),
+    "EXPIRED_TOKEN": (403, "the session with which the request was signed has ended"),
+    "ACCESS_DENIED": (403, "who signed the request may not call this"),
+    "WAF_FILTERED": (403, "a firewall before the API refused the request"),
+    "RESOURCE_NOT_FOUND": (404, "there is nothing at this path; GET /docs lists all"),
     "THROTTLED": (429, "too many requests; try again later"),
     "QUOTA_EXCEEDED": (429, "the quota of the API key is used up"),
     "REQUEST_TOO_LARGE": (413, "the request is too large"),
@@ -42,6 +47,8 @@ _REFUSALS = {
     "INTEGRATION_TIMEOUT": (504, "the function did not answer in time"),
 }
 """Responses of API Gateway itself: their status, and what they say."""
+_UNSIGNED = "there is nothing at this path, or the request is not signed; GET /docs lists all"
+"""What MISSING_AUTHENTICATION_TOKEN means where callers sign their requests."""
 _HEADERS = {
     "x-content-type-options": "'nosniff'",
     "strict-transport-security": "'max-age=31536000'",
@@ -167,6 +174,8 @@ class RestApi(Construct):
         pages = {"access-control-allow-origin": "'*'"} if self._open_to_pages else {}
         headers = _HEADERS | pages
         for kind, (status, detail) in _REFUSALS.items():
+            if self._signed and kind == "MISSING_AUTHENTICATION_TOKEN":
+                detail = _UNSIGNED  # noqa: PLW2901 - the same call is refused for two reasons
             title = HTTPStatus(status).phrase
             body = (
                 f'{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"'

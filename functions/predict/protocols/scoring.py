@@ -32,7 +32,7 @@ async def invoke(model: str, request: Request) -> Response:
     """Predict rows in JSON, CSV or JSON Lines, and answer in the form that the caller accepts."""
     serving = find_service(model)
     given, parameters = media_type(request.headers.get("content-type"), _FORMS)
-    wanted = chosen(request.headers.get("accept"), _FORMS)
+    wanted, verbose = chosen(request.headers.get("accept"), _FORMS)
     ignore_others = ignores_others(request)
     header = {"present": True, "absent": False}.get(parameters.get("header", ""))
 
@@ -44,11 +44,11 @@ async def invoke(model: str, request: Request) -> Response:
         else:
             parsed = reader.read(body, nan=True, ignore_others=ignore_others)
         caller_id = read_id(request.headers.get(_INFERENCE_ID))
-        return parsed if caller_id is None else replace(parsed, id=caller_id)
+        return replace(parsed, id=caller_id or parsed.id, probabilities=verbose)
 
     parsed, answered = await predict_rows(serving, request, read)
     if wanted == CSV_TYPE:
-        response = Response(prediction_csv(answered), media_type=CSV_TYPE)
+        response = Response(prediction_csv(answered, verbose=verbose), media_type=CSV_TYPE)
     elif wanted == JSON_LINES_TYPE:
         response = Response(prediction_lines(answered), media_type=JSON_LINES_TYPE)
     else:

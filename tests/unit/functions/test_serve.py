@@ -86,6 +86,14 @@ def test_a_number_comes_with_its_interval_in_every_protocol(tmp_path: Path) -> N
                 json={"instances": [row]},
                 headers={"accept": "application/jsonlines"},
             ).json()
+            comma = {
+                accept: client.post(
+                    "/endpoints/fruit/invocations",
+                    content="1.5\n1.5\n",
+                    headers={"content-type": "text/csv", "accept": accept},
+                ).text
+                for accept in ("text/csv", "text/csv; verbose=true")
+            }
             tensors = {
                 "inputs": [{"name": "size", "datatype": "FP64", "shape": [1], "data": [1.5]}]
             }
@@ -98,6 +106,9 @@ def test_a_number_comes_with_its_interval_in_every_protocol(tmp_path: Path) -> N
     assert own["intervals"] == [ends, ends]
     assert described == {"coverage": 0.9, "radius": 2.5, "rows": 40}
     assert sagemaker == {"prediction": output, "interval": ends}
+    # A client reads a line as one number unless it asks for more.
+    assert comma["text/csv"] == f"{output}\n" * 2
+    assert comma["text/csv; verbose=true"] == f"{output},{ends[0]},{ends[1]}\n" * 2
     assert inferred[1] == {
         "name": "intervals",
         "datatype": "FP64",

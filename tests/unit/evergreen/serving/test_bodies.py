@@ -95,14 +95,18 @@ def test_another_media_type_is_415(header: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "answer"),
     [
-        (None, JSON_TYPE),
-        ("*/*", JSON_TYPE),
-        ("text/csv", CSV_TYPE),
-        ("text/html, text/csv;q=0.9, */*;q=0.1", CSV_TYPE),
-        ("application/jsonlines", JSON_LINES_TYPE),
+        (None, (JSON_TYPE, False)),
+        ("*/*", (JSON_TYPE, False)),
+        ("text/csv", (CSV_TYPE, False)),
+        ("text/html; verbose=true, text/csv;q=0.9, */*;q=0.1", (CSV_TYPE, False)),
+        ("application/jsonlines", (JSON_LINES_TYPE, False)),
+        ("application/x-jsonlines;q=1; verbose=true", (JSON_LINES_TYPE, True)),
+        ("*/*;Verbose=TRUE", (JSON_TYPE, True)),
     ],
 )
-def test_the_answer_has_the_form_that_the_caller_accepts(accept: str | None, answer: str) -> None:
+def test_the_answer_has_the_form_that_the_caller_accepts(
+    accept: str | None, answer: tuple[str, bool]
+) -> None:
     assert chosen(accept, ALL) == answer
 
 

@@ -149,6 +149,27 @@ class TestSageMakersRuntime:
             assert json.loads(text)["id"] == "mine"
         assert found == expected["predictions"]
 
+    @pytest.mark.parametrize("accept", ["text/csv", "application/jsonlines", "application/json"])
+    def test_verbose_has_the_probability_of_each_class(
+        self, runtime: Any, expected: dict[str, Any], accept: str
+    ) -> None:
+        body = json.dumps({"instances": ROWS})
+        answer = runtime.invoke_endpoint(
+            EndpointName="late_bus",
+            Body=body,
+            ContentType="application/json",
+            Accept=f"{accept}; verbose=true",
+        )
+        text = answer["Body"].read().decode()
+        if accept == "text/csv":
+            found = [[*map(float, each[1:])] for each in csv.reader(io.StringIO(text))]
+        elif accept == "application/jsonlines":
+            found = [json.loads(line)["probabilities"] for line in text.splitlines()]
+        else:
+            found = json.loads(text)["probabilities"]
+            assert json.loads(text)["classes"] == ["late", "on time"]
+        assert [max(each) for each in found] == expected["confidences"]
+
     def test_an_error_has_a_code_and_a_message(self, runtime: Any) -> None:
         body = json.dumps({"instances": [{**ROW, "stops": 1.5}]})
         with pytest.raises(ClientError) as refused:

@@ -114,8 +114,11 @@ def read_text(body: bytes) -> str:
         raise RequestError(400, f"the body is not UTF-8 text: {error}") from None
 
 
-def chosen(accept: str | None, given: tuple[str, ...]) -> str:
-    """Return the first of the media types ``given`` that the caller accepts.
+def chosen(accept: str | None, given: tuple[str, ...]) -> tuple[str, bool]:
+    """Return the first of the media types ``given`` that the caller accepts, and if it is verbose.
+
+    ``application/jsonlines; verbose=true`` is how SageMaker's own containers are asked for more
+    than the prediction.
 
     Parameters
     ----------
@@ -127,13 +130,13 @@ def chosen(accept: str | None, given: tuple[str, ...]) -> str:
     RequestError
         406 if it accepts none of them.
     """
-    wanted = [each.split(";")[0].strip().lower() for each in (accept or "*/*").split(",")]
-    for each in wanted:
-        name = _SAME.get(each, each)
+    for each in (accept or "*/*").split(","):
+        first, *rest = (part.strip().lower() for part in each.split(";"))
+        name, verbose = _SAME.get(first, first), "verbose=true" in rest
         if name in given:
-            return name
+            return name, verbose
         if name in {"*/*", "application/*", ""}:
-            return given[0]
+            return given[0], verbose
     raise RequestError(406, f"none of {accept} can be sent here; accept {' or '.join(given)}")
 
 

@@ -44,23 +44,38 @@ def prediction_body(request: PredictionRequest, answer: Answer) -> dict[str, Any
     }
 
 
-def prediction_csv(answer: Answer) -> str:
-    """Return one prediction a line, as SageMaker's containers do."""
+def prediction_csv(answer: Answer, *, verbose: bool = False) -> str:
+    """Return one line for each row, without a header, as SageMaker's containers do.
+
+    A line is the prediction, because clients read a line as one number or label. The probabilities
+    of all classes follow it if they were asked for.
+
+    Parameters
+    ----------
+    verbose
+        Whether the ends of the prediction interval follow it too, where the version has one.
+    """
+    columns: list[list[Any]] = [[each] for each in answer.predictions.outputs]
+    ends = answer.intervals if verbose else None
+    for more in (answer.probabilities, ends):
+        if more:
+            columns = [[*row, *part] for row, part in zip(columns, more, strict=True)]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([each] for each in answer.predictions.outputs)
+    csv.writer(text, lineterminator="\n").writerows(columns)
     return text.getvalue()
 
 
 def prediction_lines(answer: Answer) -> bytes:
-    """Return one JSON object a line, with the prediction and the confidence of its row."""
-    outputs, confidences = answer.predictions.outputs, answer.predictions.confidences
-    rows: list[dict[str, Any]] = [{"prediction": each} for each in outputs]
-    if confidences is not None:
-        for row, confidence in zip(rows, confidences, strict=True):
-            row["confidence"] = confidence
-    for row, interval in zip(rows, answer.intervals or (), strict=bool(answer.intervals)):
-        row["interval"] = interval
-    return b"".join(to_json(row) + b"\n" for row in rows)
+    """Return one JSON object a line: a row's prediction, its confidence, and what was asked for."""
+    parts: dict[str, Any] = {
+        "prediction": answer.predictions.outputs,
+        "confidence": answer.predictions.confidences,
+        "probabilities": answer.probabilities,
+        "interval": answer.intervals,
+    }
+    given = {name: values for name, values in parts.items() if values is not None}
+    rows = zip(*given.values(), strict=True)
+    return b"".join(to_json(dict(zip(given, row, strict=True))) + b"\n" for row in rows)
 
 
 def open_inference_body(
