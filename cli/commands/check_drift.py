@@ -149,6 +149,7 @@ def _pictures(
     from cli.shared.histograms import of_categories, of_numbers
     from evergreen.bundle.served import served_definition
     from evergreen.bundle.store import read_signature
+    from evergreen.drift.detectors.texts import lengths
     from evergreen.drift.inputs import read_drift_inputs
     from evergreen.production import Production
 
@@ -176,12 +177,16 @@ def _pictures(
     features = {**definition.features, **found.outputs.features}
     reference = {**found.reference, **found.outputs.reference}
     answered = {**found.window, **found.outputs.window}
-    return {
-        name: of_numbers(reference[name], answered[name], bins_for(console.out.width))
-        if features[name].is_numeric
-        else of_categories(reference[name], answered[name], CATEGORIES)
-        for name in names
-    }
+    pictures: dict[str, Numbers | Categories] = {}
+    for name in names:
+        sides = reference[name], answered[name]
+        if features[name].type == "text":  # the texts themselves are for nobody's screen
+            sides = lengths(sides[0]), lengths(sides[1])
+        elif not features[name].is_numeric:
+            pictures[name] = of_categories(*sides, CATEGORIES)
+            continue
+        pictures[name] = of_numbers(*sides, bins_for(console.out.width))
+    return pictures
 
 
 def _link(target: Target, key: str) -> str:

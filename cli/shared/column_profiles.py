@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_CATEGORIES = 1000
 """A text with more distinct values is taken as an identifier or as free text."""
+MIN_WORDS = 3
+"""With fewer words on average, many distinct texts are names or ids."""
 MAX_SMALL = 20
 """With more distinct values, a column in which nearly every row has its own is an identifier."""
 UNIQUE = "every row has another: an id"
@@ -35,7 +37,7 @@ _GROUPED = r"[+-]?\d{1,3}(,\d{3})+"
 _FORMATS = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d", "%m/%d/%Y", "%Y%m%d")
 _NESTED = ("LIST", "STRUCT", "MAP", "BLOB", "[]", "UNION")
 
-Role = Literal["float", "integer", "boolean", "category", "moment", "left out"]
+Role = Literal["float", "integer", "boolean", "category", "text", "moment", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,13 @@ class StrangersFile:
     ) -> ColumnProfile:
         distinct = found["distinct"]
         if distinct > MAX_CATEGORIES or (distinct > MAX_SMALL and distinct > present / 2):
-            why = f"{distinct:,} distinct texts: an id or free text"
+            (words,) = self.one(
+                f"SELECT avg(len(string_split_regex({text}, '\\s+'))) FROM raw"  # noqa: S608 - quoted
+            )
+            if words >= MIN_WORDS:
+                why = f"{distinct:,} distinct texts of {words:.1f} words: free text"
+                return ColumnProfile(name, "text", why, text, **found)
+            why = f"{distinct:,} distinct texts: an id or a name"
             return ColumnProfile(name, "left out", why, "NULL", **found)
         warning = None
         if numbers:

@@ -71,12 +71,23 @@ def _feature_line(profile: ColumnProfile) -> str:
 
 
 def training_text(draft: ModelDraft) -> str:
-    """Return the draft's ``training.py``: boosted trees over all features."""
+    """Return the draft's ``training.py``: boosted trees, or for texts a linear model."""
+    texts = [each.feature for each in draft.features if each.role == "text"]
     categories = [each for each in draft.features if each.role == "category"]
     few = [each.feature for each in categories if each.distinct <= _FEW_CATEGORIES]
     many = [each.feature for each in categories if each.distinct > _FEW_CATEGORIES]
     kind = "Classifier" if draft.task == "classification" else "Regressor"
     weights = 'class_weight="balanced", ' if _is_rare(draft) else ""
+    if texts:
+        linear = "LogisticRegression" if draft.task == "classification" else "Ridge"
+        steps = weights + ("max_iter=1000" if draft.task == "classification" else "")
+        return _OF_TEXTS.format(
+            name=draft.name,
+            texts=_names(texts),
+            words=_names(few + many),
+            linear=linear,
+            settings=steps.removesuffix(", "),
+        )
     return _TRAINING.format(
         name=draft.name, few=_names(few), many=_names(many), kind=kind, weights=weights
     )
@@ -150,4 +161,49 @@ def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
     # Boosted trees take missing values as they are, and need no scaling.
     trees = HistGradientBoosting{kind}({weights}random_state=0)
     return Pipeline([("columns", columns), ("trees", trees)]).fit(features, target)
+'''
+
+_OF_TEXTS = '''"""Training of the model {name}: a baseline to improve on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import {linear}
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXTS = {texts}
+"""Free texts: one column for each of the most frequent words."""
+CATEGORIES = {words}
+"""One column for each value."""
+
+
+def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
+    """Return a fitted estimator.
+
+    Parameters
+    ----------
+    features
+        One row per example: numbers float32 with NaN for missing, categories and texts object.
+    target
+        What to predict.
+    """
+    numbers = [name for name in features.columns if name not in {{*TEXTS, *CATEGORIES}}]
+    scaled = Pipeline([("fill", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
+    parts = [
+        ("numbers", scaled, numbers),
+        ("categories", OneHotEncoder(handle_unknown="ignore", dtype="float32"), CATEGORIES),
+    ]
+    # A vectorizer takes one column, by its name.
+    parts += [(name, TfidfVectorizer(max_features=2000), name) for name in TEXTS]
+    parts = [part for part in parts if part[2]]
+    model = {linear}({settings})
+    return Pipeline([("columns", ColumnTransformer(parts)), ("model", model)]).fit(features, target)
 '''

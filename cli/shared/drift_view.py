@@ -41,6 +41,8 @@ _METHODS = {
     "chi_square_two_sample": "shares (chi²)",
     "missing_rate": "missing rate",
     "unseen_rate": "unseen values",
+    "text_length": "length (KS)",
+    "unseen_words": "unseen words",
 }
 _QUESTIONS = {"data_drift": "data drift", "performance": "performance"}
 _NARROW = 100

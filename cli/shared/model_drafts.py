@@ -132,7 +132,7 @@ def _target(
             where=where,
             fix="Use --task classification, or another --target.",
         )
-    if task == "classification" and profile.role in {"moment", "left out", "float"}:
+    if task == "classification" and profile.role in {"moment", "left out", "float", "text"}:
         raise EvergreenError(
             f"these are no classes: {profile.why}, {profile.distinct:,} distinct values",
             where=where,

@@ -27,6 +27,7 @@ _CSV_TYPES = {
     "integer": pa.float64(),
     "boolean": pa.bool_(),
     "category": pa.string(),
+    "text": pa.string(),
 }
 
 

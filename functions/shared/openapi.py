@@ -60,7 +60,13 @@ _QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": [*SPANS]},
     },
 }
-_DATATYPES = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
+_DATATYPES = {
+    "float": "FP64",
+    "integer": "INT64",
+    "boolean": "BOOL",
+    "category": "BYTES",
+    "text": "BYTES",
+}
 
 
 Server = Literal["deployment", "server with a key", "server"]
@@ -128,6 +134,8 @@ def _without(paths: Mapping[str, Any], statuses: Set[str], *, key: bool = True) 
 def _example(feature: Feature) -> Any:  # noqa: ANN401 - any JSON value
     if feature.type == "category":
         return "a" if feature.known is None else feature.known[0]
+    if feature.type == "text":
+        return "a few words"
     if feature.type == "boolean":
         return True
     low = 0 if feature.min is None else feature.min

@@ -10,7 +10,13 @@ from evergreen.model_definition import Feature, ModelDefinition
 from evergreen.serving.request_options import INFERENCE_OUTPUTS, MAX_ID_LENGTH
 from evergreen.serving.tensors import TENSOR_DATATYPES
 
-_TYPES = {"float": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
+_TYPES = {
+    "float": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+    "category": "string",
+    "text": "string",
+}
 _TEXT: dict[str, Any] = {"type": "string"}
 _WHOLE: dict[str, Any] = {"type": "integer"}
 _NUMBER: dict[str, Any] = {"type": "number"}

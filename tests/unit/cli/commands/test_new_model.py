@@ -199,3 +199,21 @@ def test_the_check_finds_what_a_person_broke(models: Path, tmp_path: Path) -> No
     broken = CliRunner().invoke(app, ["check-model", "fruit"])
     assert isinstance(broken.exception, ModelDefinitionError)
     assert "imports torch, which the training image does not have" in str(broken.exception)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_free_text_is_taken_apart_and_served(models: Path, tmp_path: Path, task: str) -> None:
+    random = np.random.default_rng(4)
+    words = np.array("früh reif süß hart the of schön Obst it's 晴れ".split())  # noqa: SIM905
+    notes = [" ".join(random.choice(words, 6)) for _ in range(ROWS)]
+    notes[5] = ""
+    sweet = np.array([("süß" in note) for note in notes])
+    table = frame(note=notes, name=[f"fruit {place}" for place in range(ROWS)])
+    table["ripe"] = sweet if task == "classification" else sweet * 3 + table["size"]
+    made, definition = make(models, as_csv(table, tmp_path / "n.csv"), "--target", "ripe")
+    assert made["features"]["note"] == "text"
+    assert definition.features["note"].nullable
+    assert made["left_out"]["name"] == "240 distinct texts: an id or a name"
+    better = made["score"] > made["naive"]
+    assert better if task == "classification" else not better
+    assert definition.task == task

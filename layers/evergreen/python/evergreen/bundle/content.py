@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from evergreen.bundle.interval import PredictionInterval
+from evergreen.bundle.words import WordRule
 from evergreen.errors import BundleError
 from evergreen.model_definition import Serving, Task
 
@@ -29,16 +30,19 @@ class TrainedFeature(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: Literal["float", "integer", "boolean", "category"]
+    type: Literal["float", "integer", "boolean", "category", "text"]
     nullable: bool = False
     min: float | None = None
     """Smallest and largest value in training; None for categories or if all were missing."""
     max: float | None = None
     categories: tuple[str, ...] | None = None
-    """Categories in training, sorted; None for numbers."""
+    """Categories in training, sorted; None for numbers and free text."""
     closed: bool = False
     """Whether the model takes only the categories of training, because its encoder fails on any
     other."""
+    words: WordRule | None = None
+    """How a text is taken apart into the words that ``model.onnx`` takes; None where it takes the
+    text as it is."""
     redacted: bool = False
     """Whether the definition that it was trained with kept the feature out of the log."""
 

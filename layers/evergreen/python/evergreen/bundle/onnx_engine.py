@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
+from evergreen.bundle.words import to_words
 from evergreen.errors import BundleError
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class OnnxEngine:
                 where=bundle.version,
             )
         self._fed = [name for name in names if name in taken]
+        self._words = {
+            feature.name: feature.words
+            for feature in bundle.signature.features
+            if feature.words is not None
+        }
         self._outputs = [node.name for node in self._session.get_outputs()]
 
     def both(self, columns: Columns) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -68,6 +74,9 @@ class OnnxEngine:
         return self._run(columns, self._outputs[1:2])[0]
 
     def _run(self, columns: Columns, wanted: list[str]) -> list[NDArray[Any]]:
+        if self._words:
+            told = {name: to_words(rule, columns[name]) for name, rule in self._words.items()}
+            columns = {**columns, **told}
         feed = {name: columns[name].reshape(-1, 1) for name in self._fed}
         results: list[NDArray[Any]] = self._session.run(wanted, feed)
         return results

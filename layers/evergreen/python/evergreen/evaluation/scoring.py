@@ -152,7 +152,7 @@ def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
         feature.name
         for feature in signature.features
         if feature.name not in definition.features
-        or (feature.type == "category") == definition.features[feature.name].is_numeric
+        or (feature.type in {"category", "text"}) == definition.features[feature.name].is_numeric
     ]
     return f"it takes {', '.join(strange)}, which model.toml no longer has" if strange else None
 

@@ -113,7 +113,7 @@ class ModelDefinition(Strict):
 
     @property
     def category_features(self) -> list[str]:
-        """Names of the category features, in input order."""
+        """Names of the features the model sees as texts, in input order."""
         return [name for name, feature in self.features.items() if not feature.is_numeric]
 
     @model_validator(mode="after")
@@ -182,6 +182,9 @@ class ModelDefinition(Strict):
                 f"evaluation.segments names features that do not exist: {unknown} "
                 f"(allowed: {', '.join(self.features)})"
             )
+        texts = [name for name in segments if self.features[name].type == "text"]
+        if texts:
+            raise ValueError(f"evaluation.segments names {texts}: a text is no segment")
         hidden = sorted(set(segments) & set(self.request_log.redact))
         if hidden:
             raise ValueError(

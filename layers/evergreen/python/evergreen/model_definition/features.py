@@ -21,7 +21,7 @@ def _no_moment(value: object) -> object:
 
 
 FeatureType = Annotated[
-    Literal["float", "integer", "boolean", "category"], BeforeValidator(_no_moment)
+    Literal["float", "integer", "boolean", "category", "text"], BeforeValidator(_no_moment)
 ]
 
 
@@ -32,7 +32,8 @@ class Feature(Strict):
     """
 
     type: FeatureType
-    """Type of the values. A ``category`` is a text; the model sees a ``boolean`` as 0 or 1. An
+    """Type of the values. A ``category`` is one of several texts. A ``text`` is free text, which a
+    vectorizer such as ``TfidfVectorizer`` takes apart. The model sees a ``boolean`` as 0 or 1. An
     ``integer`` is at most 16,777,216 either way, because 32 bits hold no larger one exactly."""
     nullable: bool = False
     """Whether a request may leave the value out. If not, a missing value is an error (422). An
@@ -58,11 +59,12 @@ class Feature(Strict):
     @property
     def is_numeric(self) -> bool:
         """Whether the model sees the feature as a number (booleans are 0 and 1)."""
-        return self.type != "category"
+        return self.type not in {"category", "text"}
 
     @model_validator(mode="after")
     def _range_fits(self) -> Feature:
-        if self.type in {"boolean", "category"} and not (self.min is None and self.max is None):
+        ranged = self.min is not None or self.max is not None
+        if ranged and self.type not in {"float", "integer"}:
             raise ValueError(f"min and max have no meaning for a {self.type} feature")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is greater than max")

@@ -151,7 +151,8 @@ def _differences(change: DefinitionChange, definition: ModelDefinition) -> list[
 def _retraining(change: DefinitionChange, definition: ModelDefinition) -> list[str]:
     train = f"`evergreen train {change.model} --data FILE`"
     kinds = {name: definition.features[name].is_numeric for name, _ in change.retyped}
-    other_kind = [name for name, kind in change.retyped if kinds[name] == (kind == "category")]
+    texts = {"category", "text"}
+    other_kind = [name for name, kind in change.retyped if kinds[name] == (kind in texts)]
     plan = []
     if change.target or change.task:
         plan.append(

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from evergreen.serving.requests import PredictionRequest
     from evergreen.serving.server import Answer
 
-_DATATYPES = {"float": "FP32", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
+_DATATYPES = {
+    "float": "FP32",
+    "integer": "INT64",
+    "boolean": "BOOL",
+    "category": "BYTES",
+    "text": "BYTES",
+}
 _ROWS_OF_NUMBERS = ("probabilities", "intervals")
 _USUAL_OUTPUTS = tuple(name for name in INFERENCE_OUTPUTS if name != "probabilities")
 _LABEL_DATATYPES = {"string": "BYTES", "integer": "INT64", "boolean": "BOOL"}

@@ -21,6 +21,7 @@ JSON_TYPES: dict[str, frozenset[type]] = {
     "integer": frozenset({float, int}),
     "boolean": frozenset({bool}),
     "category": frozenset({str}),
+    "text": frozenset({str}),
 }
 
 
@@ -53,7 +54,7 @@ def _number_fault(feature: Feature, value: float) -> str | None:
 
 
 def _missing(feature: Feature, value: object) -> str | None:
-    if value == MISSING_CATEGORY and feature.type != "category":
+    if value == MISSING_CATEGORY and feature.is_numeric:
         return f"must be {_WORDS[feature.type]}, not an empty string"
     if feature.nullable:
         return None
@@ -67,6 +68,7 @@ _WORDS = {
     "integer": "a whole number",
     "boolean": "true or false",
     "category": "a string",
+    "text": "a string",
 }
 
 

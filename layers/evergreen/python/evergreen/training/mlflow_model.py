@@ -132,7 +132,7 @@ def typical_row(definition: ModelDefinition, rows: pa.Table) -> pd.DataFrame:
 
 
 def _type_of(feature: Feature) -> DataType:
-    if feature.type == "category":
+    if not feature.is_numeric:
         return DataType.string
     # pandas has whole numbers and truth values with gaps as floats.
     exact = {"integer": DataType.long, "boolean": DataType.boolean}
@@ -140,6 +140,8 @@ def _type_of(feature: Feature) -> DataType:
 
 
 def _typical(feature: Feature, values: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401 - of the feature's type
+    if feature.type == "text":
+        return "a text"  # a frequent one may be somebody's
     if feature.type == "category":
         known = values[values != MISSING_CATEGORY]
         names, counts = np.unique(known.astype(str), return_counts=True)

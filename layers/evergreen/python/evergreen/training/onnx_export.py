@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from evergreen.bundle.content import Bundle, Signature, TrainedFeature
+from evergreen.bundle.content import Bundle, Signature
 from evergreen.bundle.labels import choose_classes, near_tie
 from evergreen.bundle.predictor import Predictor
 from evergreen.errors import BundleError, PredictionError
 from evergreen.training.conversion import BY_SKLEARN, Decided, to_onnx, without_decision
 from evergreen.training.probes import Probe, probes
 from evergreen.training.skops_export import Serialised, to_skops
+from evergreen.training.texts import with_words_apart
+from evergreen.training.trained_features import trained_feature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +97,10 @@ def export_bundle(
             target=definition.target,
             serving=definition.serving,
             features=tuple(
-                trained_feature(definition, name, columns) for name in definition.features
+                trained_feature(definition, name, columns).model_copy(
+                    update={"words": made.words.get(name)}
+                )
+                for name in definition.features
             ),
             classes=classes,
             class_type=class_type,
@@ -125,7 +130,8 @@ def export_bundle(
 def _serialised(estimator: BaseEstimator, definition: ModelDefinition) -> Serialised:
     if definition.serving == "sklearn":
         return to_skops(estimator, definition.name)
-    return Serialised(to_onnx(estimator, definition), None, frozenset())
+    by_words, rules = with_words_apart(estimator, definition)
+    return Serialised(to_onnx(by_words, definition), None, frozenset(), rules)
 
 
 def _by_scores(estimator: Any, decided: Decided, frame: pd.DataFrame) -> bool:  # noqa: ANN401
@@ -209,6 +215,11 @@ def _probe(
             except Exception as error:
                 if probe.kind == "missing":
                     raise _cannot_be_missing(name, error, definition) from error
+                if definition.features[name].type == "text":
+                    raise BundleError(
+                        f"the estimator fails on words that training never saw: {error}",
+                        where=f"{definition.name}.features.{name}",
+                    ) from error
                 closed |= {name} if probe.kind == "unseen" else set()
     else:
         closed = set()
@@ -274,25 +285,4 @@ def _classes(
         f"class labels are {labels.dtype}: {labels.tolist()[:5]}",
         where=definition.name,
         fix="Train on strings, integers or booleans.",
-    )
-
-
-def trained_feature(definition: ModelDefinition, name: str, columns: Columns) -> TrainedFeature:
-    """Return a feature with its range or its categories in the rows trained on."""
-    feature = definition.features[name]
-    values = columns[name]
-    low = high = categories = None
-    if feature.is_numeric:
-        present = values[~np.isnan(values)]
-        low, high = (float(present.min()), float(present.max())) if present.size else (None, None)
-    else:
-        categories = tuple(sorted(set(values.tolist())))
-    return TrainedFeature(
-        name=name,
-        type=feature.type,
-        nullable=feature.nullable,
-        min=low,
-        max=high,
-        categories=categories,
-        redacted=name in definition.request_log.redact,
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 UNSEEN = "a category that training never saw"
 """The value that stands for every unseen category."""
+_AWKWARD = "ÜBER-größe naïve İstanbul 晴れ_2 it's e-mail\t1,000.5\n K ﬁn 🙂 x"
+"""Letters, marks and spaces on which two ways of finding words differ."""
 EVERY_NULLABLE = "every nullable feature"
 """What the rows without any nullable value are called in place of a feature."""
 
@@ -148,7 +150,10 @@ def _varied(
 
 
 def _unseen(feature: Feature, values: NDArray[np.object_]) -> list[float | str]:
-    """Return categories that a request may have, and that training never saw."""
+    """Return categories, or texts, that a request may have and that training never saw."""
+    if feature.type == "text":
+        known = str(next((text for text in values if text != MISSING_CATEGORY), "word"))
+        return [UNSEEN, known.upper(), f"{known} {_AWKWARD}", _AWKWARD, f"{known}.{known}"]
     if feature.type != "category":
         return []
     return [UNSEEN] if feature.only is None else sorted(feature.only - {*values.tolist()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import skops.io
@@ -13,16 +14,33 @@ from evergreen.bundle.sklearn_engine import OWN_MODULE, types_to_trust
 from evergreen.errors import BundleError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sklearn.base import BaseEstimator
+
+    from evergreen.bundle.words import WordRule
 
 
 @dataclass(frozen=True, slots=True)
 class Serialised:
-    """An estimator as bytes, the code that it needs, and the types that must be trusted."""
+    """An estimator as bytes, and what it needs.
+
+    Parameters
+    ----------
+    model
+        The estimator.
+    code
+        The file of its own classes, if it has any.
+    types
+        The types that must be trusted.
+    words
+        How texts are taken apart before it, by feature.
+    """
 
     model: bytes
     code: bytes | None
     types: frozenset[str]
+    words: Mapping[str, WordRule] = MappingProxyType({})
 
 
 def to_skops(estimator: BaseEstimator, where: str) -> Serialised:

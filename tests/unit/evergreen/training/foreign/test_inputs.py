@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused_by_its_name(
 def test_whole_numbers_hold_no_missing_value_and_floats_no_category(tmp_path: Path) -> None:
     for feature, kind, message in (
         ({"type": "integer", "nullable": True}, WHOLE, "may be missing, which only a float"),
-        ({"type": "category"}, FLOAT, "is a category, which is a text. Send it as a number"),
+        ({"type": "category"}, FLOAT, "is a category, and no number. Send it as a number"),
     ):
         file = written(tmp_path / "m.onnx", [tensor("x", kind, None, 1)])
         with pytest.raises(BundleError, match=message):

@@ -43,6 +43,10 @@ KS = "ks"
 CHI_SQUARE = "chi_square_two_sample"
 MISSING_RATE = "missing_rate"
 UNSEEN_RATE = "unseen_rate"
+TEXT_LENGTH = "text_length"
+UNSEEN_WORDS = "unseen_words"
+NUMERIC = frozenset({KS, TEXT_LENGTH, UNSEEN_WORDS})
+"""The methods that compare numbers."""
 _SEED = 20130101
 _ROUNDING = 1e-9
 
@@ -65,7 +69,7 @@ class EvidentlyRun:
         EvergreenError
             If Evidently's report and the tests differ in a method or a p-value.
         """
-        numeric = [column for column, method in self.methods.items() if method == KS]
+        numeric = [column for column, method in self.methods.items() if method in NUMERIC]
         schema = DataDefinition(
             numerical_columns=numeric,
             categorical_columns=[column for column in self.methods if column not in numeric],
@@ -115,7 +119,7 @@ def run_tests(
     p_values = {}
     for column, method in methods.items():
         sides = pd.Series(reference[column]), pd.Series(window[column])
-        kind = ColumnType.Numerical if method == KS else ColumnType.Categorical
+        kind = ColumnType.Numerical if method in NUMERIC else ColumnType.Categorical
         with _quiet():
             outcome = get_stattest(*sides, kind, method)(*sides, kind, alpha)
         p_values[column] = float(outcome.drift_score)
@@ -159,6 +163,35 @@ def _unseen_rate(
     p_value = 1.0 if found is None else found[0]
     return p_value, p_value < threshold
 
+
+def _text_length(
+    reference: pd.Series[Any], window: pd.Series[Any], kind: ColumnType, threshold: float
+) -> tuple[float, bool]:
+    return _kolmogorov_smirnov(reference, window, kind, threshold)
+
+
+def _unseen_words(
+    reference: pd.Series[Any], window: pd.Series[Any], kind: ColumnType, threshold: float
+) -> tuple[float, bool]:
+    return _kolmogorov_smirnov(reference, window, kind, threshold)
+
+
+def _kolmogorov_smirnov(
+    reference: pd.Series[Any], window: pd.Series[Any], kind: ColumnType, threshold: float
+) -> tuple[float, bool]:
+    test = get_stattest(reference, window, kind, KS)
+    p_value = float(test(reference, window, kind, threshold).drift_score)
+    return p_value, p_value < threshold
+
+
+for _name, _title, _compared in (
+    (TEXT_LENGTH, "characters of a text, K-S p-value", _text_length),
+    (UNSEEN_WORDS, "share of unseen words, K-S p-value", _unseen_words),
+):
+    register_stattest(
+        StatTest(name=_name, display_name=_title, allowed_feature_types=[ColumnType.Numerical]),
+        default_impl=_compared,
+    )
 
 for _name, _title, _function in (
     (CHI_SQUARE, "two-sample chi-square p-value", _two_sample),

@@ -75,6 +75,7 @@ def localize_drift(
     names = sorted(strengths, key=lambda name: -strengths[name])
     if not names and multivariate.drifted:
         names = [item.feature_name for item in multivariate.top_features]
+    names = [name for name in names if features[name].type != "text"]  # nobody's text is shown
     found = (_grown(name, features[name], reference, window) for name in names[:MOST_SEGMENTS])
     return tuple(each for each in found if each is not None)
 
@@ -114,7 +115,7 @@ def localize_loss(
     cuts = [
         _cut(name, definition.features[name], holdout_features[name], labelled_features[name])
         for name in definition.features
-        if name not in unlogged
+        if name not in unlogged and definition.features[name].type != "text"
     ]
     level = alpha / max(sum(len(cut.segments) for cut in cuts), 1)
     kept, asked = np.ones(older.size, bool), np.ones(newer.size, bool)

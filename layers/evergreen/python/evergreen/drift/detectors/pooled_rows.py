@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from evergreen.drift.detectors.texts import frequent_words
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -31,7 +33,8 @@ def pooled_rows(
     """Return the rows of two sides, one below the other, as numbers that trees can split.
 
     Numbers become ranks. Categories become a rank by frequency, and a column for each of the most
-    frequent. Columns that do not vary are left out.
+    frequent; texts their length, and a column for each of the most frequent words. Columns that do
+    not vary are left out.
 
     Parameters
     ----------
@@ -48,7 +51,10 @@ def pooled_rows(
             continue
         pooled = np.concatenate([first[name], second[name]])
         rows = pooled.size
-        block = _numeric(pooled) if feature.is_numeric else _categories(pooled)
+        if feature.type == "text":
+            block = _varying(frequent_words(pooled))
+        else:
+            block = _numeric(pooled) if feature.is_numeric else _categories(pooled)
         names += [name] * block.shape[1]
         blocks.append(block)
     matrix = np.column_stack(blocks) if blocks else np.empty((rows, 0))

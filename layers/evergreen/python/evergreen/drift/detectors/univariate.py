@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evergreen.drift.detectors import statistics
+from evergreen.drift.detectors.texts import lengths, unseen_words
 from evergreen.drift.log import UnivariateTest
 from evergreen.drift.window_query import DRIFT_ROW_CAP
 
@@ -26,6 +27,8 @@ EFFECT_THRESHOLDS = {
     "chi_square_two_sample": 0.03,
     "missing_rate": 0.01,
     "unseen_rate": 0.01,
+    "text_length": 0.03,
+    "unseen_words": 0.03,
 }
 """Smallest effect that is worth a retraining. At 0.03 three rows in a hundred lie elsewhere. For a
 normal distribution this is a shift by a thirteenth of its standard deviation (``2 Phi(shift / 2) -
@@ -84,9 +87,9 @@ def compare_features(
     two-sample chi-square, exact where counts are small. A feature with missing values on either
     side also gets a test of its missing rate. A category feature also gets a test of the share of
     rows whose category the reference lacks, if there are such rows or if chance alone could make
-    them: of thousands of categories, a chi-square test sees only the hundred most frequent. The
-    model sees float32, so a value that is infinite
-    in float32 counts as missing.
+    them: of thousands of categories, a chi-square test sees only the hundred most frequent. Texts:
+    Kolmogorov-Smirnov of the number of characters and of the share of words that the reference
+    lacks. The model sees float32, so a value that is infinite in float32 counts as missing.
 
     Parameters
     ----------
@@ -143,6 +146,8 @@ def _chosen(rows: int) -> NDArray[np.int64]:
 
 
 def _method(feature: Feature) -> str:
+    if feature.type == "text":
+        return "text_length"
     return "chi_square_two_sample" if feature.type in {"category", "boolean"} else "ks"
 
 
@@ -154,8 +159,12 @@ def _plan(
         if values.size == 0:
             return [_Untestable(name, method, f"the {side} has no rows")]
     present = [_present(values) for values in (reference, window)]
-    planned = _plan_values(name, feature, reference[present[0]], window[present[1]])
-    plans: list[_Planned | _Untestable] = [planned]
+    sides = reference[present[0]], window[present[1]]
+    plans: list[_Planned | _Untestable] = []
+    if feature.type == "text":
+        plans += _plan_text(name, feature, *sides)
+    else:
+        plans.append(planned := _plan_values(name, feature, *sides))
     if feature.type == "category" and isinstance(planned, _Planned):
         plans += _plan_unseen(planned)
     if not (present[0].all() and present[1].all()):
@@ -176,13 +185,26 @@ def _plan_values(
             return _Untestable(name, method, f"every value is missing in the {side}")
     if (reference == reference[0]).all() and (window == reference[0]).all():
         return _Untestable(name, method, "constant: one and the same value on both sides")
-    if method == "ks":
+    if method in {"ks", "text_length"}:
         effect = statistics.ks_distance(reference, window)
         reference, window = reference.astype(np.float64), window.astype(np.float64)
     else:
         reference, window = _as_text(reference), _as_text(window)
         effect = statistics.total_variation(statistics.category_counts(reference, window))
     return _Planned(name, method, name, reference, window, effect)
+
+
+def _plan_text(
+    name: str, feature: Feature, reference: NDArray[Any], window: NDArray[Any]
+) -> list[_Planned | _Untestable]:
+    """Plan the tests of a text: its length, and the share of words that are new."""
+    length = _plan_values(name, feature, lengths(reference), lengths(window))
+    if reference.size < 2 or not window.size:
+        return [length]
+    rest, found = unseen_words(reference, window)
+    effect = statistics.ks_distance(rest, found)
+    column = f"{name} (share of unseen words)"
+    return [length, _Planned(name, "unseen_words", column, rest, found, effect)]
 
 
 def _as_text(values: NDArray[Any]) -> NDArray[Any]:

@@ -196,7 +196,7 @@ def _misfit(kind: int, definition: ModelDefinition, name: str) -> tuple[str, str
         return None
     if not feature.is_numeric:
         found = (
-            "is a category, which is a text",
+            f"is a {feature.type}, and no number",
             (
                 f"Send it as a number (type 'integer' in {file}) as training encoded it, or export "
                 "the encoding as a part of the model."

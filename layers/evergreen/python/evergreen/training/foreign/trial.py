@@ -23,8 +23,9 @@ from evergreen.training.conformal import conformal_interval, with_interval
 from evergreen.training.foreign.inputs import read_foreign
 from evergreen.training.foreign.outputs import settle_outputs
 from evergreen.training.foreign.tries import probed, require_same_alone
-from evergreen.training.onnx_export import MAX_DIFFERENT, MAX_RELATIVE_ERROR, trained_feature
+from evergreen.training.onnx_export import MAX_DIFFERENT, MAX_RELATIVE_ERROR
 from evergreen.training.refit import with_label_range
+from evergreen.training.trained_features import trained_feature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
