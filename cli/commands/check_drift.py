@@ -24,8 +24,8 @@ from evergreen.model_definition import find_definition
 
 if TYPE_CHECKING:
     from cli.shared.drift_view import CheckView
-    from cli.shared.histograms import Categories, Numbers
     from cli.shared.target import Target
+    from evergreen.drift.distributions import Categories, Numbers
     from evergreen.model_definition import ModelDefinition
 
 LINK_SECONDS = 3600
@@ -146,10 +146,10 @@ def _pictures(
     target: Target, definition: ModelDefinition, view: CheckView
 ) -> dict[str, Numbers | Categories]:
     from cli.shared.drift_view import TOP, bins_for
-    from cli.shared.histograms import of_categories, of_numbers
     from evergreen.bundle.served import served_definition
     from evergreen.bundle.store import read_signature
     from evergreen.drift.detectors.texts import lengths
+    from evergreen.drift.distributions import of_categories, of_numbers
     from evergreen.drift.inputs import read_drift_inputs
     from evergreen.production import Production
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.shared import histograms
-from cli.shared.histograms import Categories, Numbers
+from evergreen.drift.distributions import Categories, Numbers
 from evergreen.drift.log import (
     DriftDecisionRecord,
     MultivariateRecord,

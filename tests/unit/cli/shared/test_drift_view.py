@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from cli.shared.drift_view import CheckView, bins_for
-from cli.shared.histograms import of_categories, of_numbers
 from evergreen.clock import from_text
+from evergreen.drift.distributions import of_categories, of_numbers
 from evergreen.drift.log import (
     CheckContext,
     DriftDecision,

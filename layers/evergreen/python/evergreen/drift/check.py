@@ -12,6 +12,7 @@ from evergreen.drift.detectors.localization import localize_drift, localize_loss
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
+from evergreen.drift.distributions import distributions_key, write_distributions
 from evergreen.drift.inputs import (
     count_labelled_rows,
     read_drift_inputs,
@@ -180,6 +181,15 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     segments: tuple[SegmentFinding, ...] = ()
     if decision.verdict != "insufficient_data":
         segments = _localize(definition, inputs, univariate, multivariate, performance, storage)
+    outputs = inputs.outputs
+    write_distributions(
+        storage,
+        distributions_key(definition.name, context.check_id),
+        univariate.tests,
+        {**definition.features, **outputs.features},
+        {**inputs.reference, **outputs.reference},
+        {**inputs.window, **outputs.window},
+    )
     page = None
     if report or decision.triggers:
         page = report_key(definition.name, context.check_id)
