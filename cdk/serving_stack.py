@@ -20,11 +20,13 @@ from cdk.constructs.serving.rest_api import RestApi
 from cdk.constructs.serving.rollout import Rollout
 from cdk.naming import camel_case
 from cdk.periods import schedule_period
+from evergreen.registry.places import EVALUATION_REPORTS
 from evergreen.shadow.look import PREFIX as SHADOW_LOOKS
 
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from cdk.settings import Settings
     from cdk.storage_stack import StorageStack
 
 _OPEN_ROUTES = ("/", "/ping", "/docs", "/docs/{proxy+}", "/openapi.json", "/v2/health/{proxy+}")
@@ -80,6 +82,7 @@ class ServingStack(Stack):
         ]
 
     def _describe_api(self, storage: StorageStack) -> PythonFunction:
+        settings = storage.deployment.settings
         describe = PythonFunction(
             self,
             "DescribeApi",
@@ -87,12 +90,14 @@ class ServingStack(Stack):
             folder="describe_api",
             layer="inference",
             capacity=Capacity(memory=512, seconds=29),
-            environment=storage.deployment.settings.answering_environment,
+            environment=_describing(settings),
         )
         access.read_pointers(describe.role, storage)
-        looks = ("decisions/", SHADOW_LOOKS)
-        # For the status page: verdicts, decisions, what retrains, and the history of the metrics.
-        access.grant_read(describe.role, storage, "drift/log/", "drift/episodes/", *looks)
+        # For the status page: checks and their reports, decisions, what retrains, the newest rows
+        # if they are shown, and the history of the metrics.
+        looks = ("decisions/", SHADOW_LOOKS, EVALUATION_REPORTS)
+        rows = ("request-log/raw/", "labels/raw/") if settings.requests_shown else ()
+        access.grant_read(describe.role, storage, "drift/", *looks, *rows)
         access.see_retrainings(describe.role, storage, "states:GetExecutionHistory")
         describe.role.add_to_policy(
             iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
@@ -194,3 +199,13 @@ class ServingStack(Stack):
             CfnOutput(room, f"PredictFunctionName{name}", value=endpoint.predict.function_name)
             CfnOutput(room, f"RequestStreamName{name}", value=endpoint.requests.name)
             CfnOutput(room, f"LabelStreamName{name}", value=endpoint.labels.name)
+
+
+def _describing(settings: Settings) -> dict[str, str]:
+    """Return the variables of the function that describes the API."""
+    told = dict(settings.answering_environment)
+    if settings.requests_shown:
+        told["EVERGREEN_REQUESTS_SHOWN"] = "true"
+    if settings.tracking_uri:
+        told["EVERGREEN_MLFLOW"] = settings.tracking_uri
+    return told

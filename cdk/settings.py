@@ -141,6 +141,11 @@ class Settings(BaseModel):
     """``lean``: the alarms that say that something failed, and those that take a promotion back.
     ``full``: also those for slow answers, throttling and silence, a CloudWatch dashboard, and the
     metrics by origin of the caller and by feature, whose number and cost grow with both."""
+    status_requests: Literal["auto", "on", "off"] = "auto"
+    """Whether the status page shows the newest rows of the request log to whoever may open it, with
+    features, answer, confidence and label: ``on``, ``off``, or ``auto``, which is ``on`` unless
+    there are further keys (``api_keys``, ``ground_truth_key``), whose holders could read the rows
+    of others. Features that a model redacts are not in the log."""
     snap_start: bool = False
     """Whether each model's function starts from a snapshot, which Lambda bills by the second even
     without a request. ``evergreen cost`` says how much."""
@@ -280,6 +285,13 @@ class Settings(BaseModel):
         if self.log_source_ip != "plain":
             told["EVERGREEN_LOG_SOURCE_IP"] = "off"
         return told
+
+    @property
+    def requests_shown(self) -> bool:
+        """Whether the status page may show rows of the request log."""
+        if self.status_requests == "auto":
+            return not self.api_keys and not self.ground_truth_key
+        return self.status_requests == "on"
 
     @property
     def hashes_callers(self) -> bool:

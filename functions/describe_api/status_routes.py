@@ -1,20 +1,32 @@
-"""The routes of the status page of the whole deployment."""
+"""The routes of the status page: the page, the state of all models, and the details of one."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
+from starlette.exceptions import HTTPException
 
+from evergreen.aws import sign_download
 from evergreen.clock import utc_now
-from evergreen.errors import FieldError, RequestError
+from evergreen.errors import FieldError, RequestError, UnknownModelError
 from evergreen.metrics.history import SPANS
 from evergreen.model_definition import load_definitions
+from evergreen.reporting.details import DetailsReader
+from evergreen.reporting.links import Links
+from evergreen.reporting.newest_requests import newest_requests
 from evergreen.reporting.status import StatusReader
 from functions.describe_api.settings import settings
 from functions.describe_api.status_page import status_page
 from functions.shared import clients
 from functions.shared.api import answer
+
+if TYPE_CHECKING:
+    from evergreen.metrics.history import Span
+
+LINK_SECONDS = 3600
+"""How long a link to a report can be opened. The page asks for new ones every half minute."""
 
 status_router = APIRouter()
 
@@ -28,14 +40,67 @@ async def index() -> Response:
 
 @status_router.get("/status")
 async def report_status(span: str = "1h") -> Response:
-    """Return the state of each model, with its metrics over one of the spans."""
-    if span not in SPANS:
+    """Return the state of each model, with its traffic over one of the spans."""
+    return answer(_reader().read(_span(span)).model_dump(mode="json"))
+
+
+@status_router.get("/status/{model}")
+async def report_details(model: str, span: str = "1h") -> Response:
+    """Return what is shown of one model beyond its state, with metrics over one of the spans."""
+    chosen = _span(span)
+    _known(model)
+    return answer(_details().read(model, chosen).model_dump(mode="json"))
+
+
+@status_router.get("/status/{model}/requests")
+async def report_requests(model: str) -> Response:
+    """Return the newest rows of the request log, unless the deployment shows none."""
+    _known(model)
+    if not settings().requests_shown:
+        raise HTTPException(403, "this deployment shows no rows of the request log")
+    rows = newest_requests(clients.storage(settings().bucket), model, utc_now())
+    return answer({"requests": [row.model_dump(mode="json") for row in rows]})
+
+
+def _span(name: str) -> Span:
+    if name not in SPANS:
         raise RequestError(
             422,
-            f"there is no span {span!r}",
+            f"there is no span {name!r}",
             (FieldError("span", f"must be one of {', '.join(SPANS)}"),),
         )
-    return answer(_reader().read(SPANS[span]).model_dump(mode="json"))
+    return SPANS[name]
+
+
+def _known(model: str) -> None:
+    known = _reader().definitions
+    if model not in known:
+        names = ", ".join(known) or "none"
+        raise UnknownModelError(f"no model is called {model!r}", fix=f"Known models: {names}.")
+
+
+@cache
+def _details() -> DetailsReader:
+    stepfunctions = clients.aws_client("stepfunctions").meta
+    on_aws = ".amazonaws.com" in stepfunctions.endpoint_url
+    return DetailsReader(
+        definitions=_reader().definitions,
+        storage=clients.storage(settings().bucket),
+        cloudwatch=clients.aws_client("cloudwatch"),
+        links=Links(
+            sign=_sign,
+            bucket=settings().bucket,
+            mlflow=settings().mlflow,
+            region=stepfunctions.region_name if on_aws else None,
+        ),
+        clock=utc_now,
+        rows_shown=settings().requests_shown,
+    )
+
+
+def _sign(key: str) -> str:
+    page = "text/html; charset=utf-8"
+    return sign_download(settings().bucket, key, seconds=LINK_SECONDS, content_type=page)
 
 
 @cache

@@ -72,6 +72,7 @@ _DATATYPES = {
 Server = Literal["deployment", "server with a key", "server"]
 """What answers: a deployment behind API Gateway, or a server of its own, which may take a key."""
 _OF_A_DEPLOYMENT = ("/", "/status", "/metrics")
+"""Paths that a server of one model does not have, nor what lies below them."""
 
 
 def describe(
@@ -85,8 +86,13 @@ def describe(
         schemas[definition.name] = row_schema(definition)
         schemas |= prediction_schemas(definition.name)
     if server != "deployment":
-        paths = {path: each for path, each in paths.items() if path not in _OF_A_DEPLOYMENT}
-        del schemas["DeploymentStatus"]
+        paths = {
+            path: each
+            for path, each in paths.items()
+            if path not in _OF_A_DEPLOYMENT and not path.startswith("/status/")
+        }
+        for name in ("DeploymentStatus", "ModelDetails", "NewestRequests"):
+            del schemas[name]
     keys = {
         "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
         "bearer": {"type": "http", "scheme": "bearer", "description": "the API key"},
@@ -187,10 +193,22 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
     text = _operation(
         name, "Version of the server (MLflow)", answers={"text/plain": {"schema": _TEXT}}
     )
+    details = _operation(
+        name,
+        "Its details, for the status page",
+        "ModelDetails",
+        query=("span",),
+        more=("422",),
+    )
+    rows = _operation(
+        name, "The newest rows of its request log, for the status page", "NewestRequests"
+    )
     own, open_, kserve = f"/models/{name}", f"/v2/models/{name}", f"/v1/models/{name}"
     version = f"{open_}/versions/{{version}}"
     return {
         own: {"get": _operation(name, "Its features, and the version in production", "Model")},
+        f"/status/{name}": {"get": details},
+        f"/status/{name}/requests": {"get": rows},
         f"{own}/predict": {"post": predict},
         f"{own}/ground-truth": {"post": labels},
         f"{own}/invocations": {"post": score},

@@ -247,6 +247,8 @@ def answer_schemas() -> dict[str, Any]:
             }
         ),
         "DeploymentStatus": _OBJECT,
+        "ModelDetails": _OBJECT,
+        "NewestRequests": _OBJECT,
     }
 
 

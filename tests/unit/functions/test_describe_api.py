@@ -35,7 +35,7 @@ CONTEXT: Any = Context(function_name="describe-api")
 
 
 def forget() -> None:
-    made = (routes._deployed, status_routes._reader)
+    made = (routes._deployed, status_routes._reader, status_routes._details)
     for cached in (settings, *made):
         cached.cache_clear()
 

@@ -162,7 +162,6 @@ def test_what_is_in_production_and_what_it_does_now(aws: Account) -> None:
     deployment.promote("2")
     check_id = deployment.check(MINUTE, value=0.7)
     deployment.aws.put_metric("Predictions", BEFORE, 40, model=NAME)
-    deployment.aws.put_metric("InferenceTime", BEFORE, 2, 4, model=NAME)
     model = deployment.read()
     assert model.production is not None
     assert (model.production.version, model.production.metric) == ("2", 0.75)
@@ -171,7 +170,6 @@ def test_what_is_in_production_and_what_it_does_now(aws: Account) -> None:
     (check,) = model.checks
     assert (check.check_id, check.verdict, check.reason) == (check_id, "drift", "wind moved")
     assert model.traffic.values[-2] == 40
-    assert (model.inference_time.values[-2], model.slowest_inference.values[-2]) == (3, 4)
 
 
 def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is(

@@ -329,13 +329,21 @@ def latest_checks(
     Only as many days as needed are listed, ``days`` at most, and only the returned checks are read.
     This works because a check's id, and so its key, begins with its time.
     """
+    keys = check_keys(storage, model, until, count=count, days=days)
+    return [read_check(storage, key) for key in keys]
+
+
+def check_keys(
+    storage: Storage, model: str, until: datetime, *, count: int, days: int
+) -> list[str]:
+    """Return the keys of the newest ``count`` checks, as :func:`latest_checks` finds them."""
     keys: list[str] = []
     for offset in range(days):
         found = storage.list(_partition(model, until - timedelta(days=offset)))
         keys += sorted((item.key for item in found), reverse=True)[: count - len(keys)]
         if len(keys) == count:
             break
-    return [read_check(storage, key) for key in keys]
+    return keys
 
 
 def _partition(model: str, moment: datetime) -> str:

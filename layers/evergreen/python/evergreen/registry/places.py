@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 REGISTRY_PREFIX = "registry/"
+EVALUATION_REPORTS = f"{REGISTRY_PREFIX}*/report.html"
+"""The evaluation reports in it, as a pattern."""
 
 
 def run_files(bucket: str, model: str) -> str:

@@ -119,8 +119,6 @@ class ModelStatus(_Frozen):
     episodes: tuple[OpenEpisode, ...]
     """The open episodes of the version in production."""
     traffic: MetricHistory
-    inference_time: MetricHistory
-    slowest_inference: MetricHistory
     decisions: tuple[DecisionSummary, ...]
     """Newest first."""
     shadow: ShadowProgress | None = None

@@ -36,7 +36,7 @@ from evergreen.reporting.side_by_side import Gaps, SideBySide
 from evergreen.shadow.look import read_look, shadow_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -90,7 +90,8 @@ class StatusReader:
         A part that cannot be read is named in ``unread`` of its model.
         """
         now = self.clock()
-        wanted = [each for name in self.definitions for each in _wanted(name)]
+        predictions = BY_METRIC[Metric.PREDICTIONS]
+        wanted = [SeriesStatistic(Series(predictions, (name,)), "Sum") for name in self.definitions]
         with SideBySide() as reading:
             histories = reading.read(
                 "metrics", lambda: read_metric_history(self.cloudwatch, wanted, span, now)
@@ -101,14 +102,15 @@ class StatusReader:
             begun = [self._begin(reading, name, now) for name in self.definitions]
             charts = Gaps[StatusPart]()
             no_data = history_without_data(wanted, span, now)
-            read = charts.fill("metrics", histories, no_data)
-            series = iter(read)
+            traffic = charts.fill("metrics", histories, no_data)
             newest = charts.fill("metrics", written, {})
             models = tuple(
-                _model(definition, parts, _next_charts(series), charts.names).model_copy(
+                _model(definition, parts, rows, charts.names).model_copy(
                     update={"newest_metric_at": newest.get(definition.name)}
                 )
-                for definition, parts in zip(self.definitions.values(), begun, strict=True)
+                for definition, parts, rows in zip(
+                    self.definitions.values(), begun, traffic, strict=True
+                )
             )
         return Status(stage=self.stage, generated_at=now, models=models)
 
@@ -145,7 +147,10 @@ class _Parts:
 
 
 def _model(
-    definition: ModelDefinition, parts: _Parts, charts: _Charts, unread: tuple[StatusPart, ...]
+    definition: ModelDefinition,
+    parts: _Parts,
+    traffic: MetricHistory,
+    unread: tuple[StatusPart, ...],
 ) -> ModelStatus:
     gaps = Gaps[StatusPart]()
     pointer = gaps.fill("production", parts.pointer, None)
@@ -168,9 +173,7 @@ def _model(
             for each in gaps.fill("episodes", parts.episodes, ())
             if pointer is not None and each.model_version == pointer.version
         ),
-        traffic=charts.traffic,
-        inference_time=charts.inference_time,
-        slowest_inference=charts.slowest_inference,
+        traffic=traffic,
         decisions=tuple(_decided(record) for record in decisions),
         shadow=shadow_progress(definition, slot, look) if slot else None,
         retraining=retraining,
@@ -181,29 +184,6 @@ def _model(
 def _decided(record: DecisionRecord) -> DecisionSummary:
     about = record.model_dump(exclude={"comparison"}) | {"comparison": record.comparison}
     return DecisionSummary.model_validate(about | {"by": decider(record.execution)})
-
-
-@dataclass(frozen=True, slots=True)
-class _Charts:
-    """The series of one model, in the order of the query."""
-
-    traffic: MetricHistory
-    inference_time: MetricHistory
-    slowest_inference: MetricHistory
-
-
-def _next_charts(series: Iterator[MetricHistory]) -> _Charts:
-    return _Charts(next(series), next(series), next(series))
-
-
-def _wanted(model: str) -> tuple[SeriesStatistic, SeriesStatistic, SeriesStatistic]:
-    traffic = Series(BY_METRIC[Metric.PREDICTIONS], (model,))
-    inference_time = Series(BY_METRIC[Metric.INFERENCE_TIME], (model,))
-    return (
-        SeriesStatistic(traffic, "Sum"),
-        SeriesStatistic(inference_time, "Average"),
-        SeriesStatistic(inference_time, "Maximum"),
-    )
 
 
 def _in_production(pointer: ProductionPointer | None) -> InProduction | None:
