@@ -32,7 +32,7 @@ PATIENCE = 60_000
 """Milliseconds; the first request may start a function."""
 METRIC_PATIENCE = 300_000
 """Milliseconds; the emulator's CloudWatch is slow while other tests keep the machine busy."""
-SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
+SIZES = {"wide": (1280, 800), "narrow": (360, 844)}
 # A colour that the browser paints, as one number: 0 is black, 255 white.
 BRIGHTNESS = """() => {
   const of = (value) => value.match(/[\\d.]+/g).slice(0, 3).map(Number);
@@ -154,10 +154,65 @@ def test_it_shows_what_the_loop_has_done(
     expect(article.locator("[data-is=verdict]")).to_have_text(words[check[-1].verdict])  # type: ignore[union-attr]
     traffic = article.get_by_role("img", name="Predicted rows in the last hour")
     # Metrics that CloudWatch does not give in time are not shown; the page asks again.
-    bars = traffic.locator("path")
+    bars = traffic.locator("path.bars")
     expect(bars).to_have_attribute("d", re.compile("h"), timeout=METRIC_PATIENCE)
     assert "none" not in (traffic.get_attribute("aria-label") or "none")
-    assert article.get_by_role("img", name="Time to predict a request").count() == 1
+    for chart in ("Time to predict", "Time to answer", "Requests in the last hour"):
+        assert article.get_by_role("img", name=chart).count() == 1
+    expect(article.get_by_role("img", name="of each drift check")).to_have_accessible_name(
+        re.compile(r"F1 of each drift check: \d+ checks?, latest 0\.\d+")
+    )
+    expect(article.get_by_role("img", name="of champion and challenger")).to_have_accessible_name(
+        re.compile(r"\d+ comparisons?, \d+ promoted")
+    )
+
+
+def test_what_moved_is_drawn_and_leads_to_the_report(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    context = contexts()
+    article = shown(deployed, context).get_by_role("article", name=MODEL)
+    moved = article.get_by_role("img", name="reference against window")
+    expect(moved.first).to_be_visible()
+    assert moved.first.locator("path.bars").get_attribute("d") != "M0 0"
+    link = article.get_by_role("link", name="Full drift report")
+    if link.count():  # the newest check with enough rows may have found nothing
+        report = httpx.get(link.get_attribute("href") or "", timeout=60)
+        assert (report.status_code, "flight_delay: Drift" in report.text) == (200, True)
+    run = article.get_by_role("link", name="MLflow run").first.get_attribute("href")
+    assert re.search(r"/#/runs/[0-9a-f]{32}$", run or "")
+
+
+def test_a_value_is_told_where_the_pointer_or_the_arrow_keys_are(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    page = shown(deployed, contexts())
+    chart = page.get_by_role("article", name=MODEL).get_by_role("img", name="of each drift check")
+    expect(chart.locator("circle").first).to_be_visible()
+    chart.hover()
+    expect(page.locator(".tip")).to_contain_text("at promotion")
+    page.mouse.move(0, 0)
+    expect(page.locator(".tip")).to_be_hidden()
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".tip")).to_contain_text("F1")
+
+
+def test_the_newest_requests_can_be_searched(
+    deployed: Target, contexts: Callable[..., BrowserContext]
+) -> None:
+    page = shown(deployed, contexts("narrow"))
+    article = page.get_by_role("article", name=MODEL)
+    article.get_by_text("Newest requests").click()
+    rows = article.locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    origin = rows.first.locator("td").nth(16)
+    article.get_by_label("Search").fill(origin.inner_text())
+    expect(article.get_by_role("status")).to_contain_text("contain this")
+    article.get_by_label("Search").fill("no such value anywhere")
+    expect(article.get_by_role("status")).to_have_text(re.compile("^0 rows of the newest"))
+    expect(rows.first).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
 
 
 def test_the_key_is_asked_for_once_and_never_in_an_address(
@@ -286,6 +341,7 @@ def test_what_is_not_there_yet_is_said(
 
     page = contexts().new_page()
     page.route("**/status?*", altered(empty))
+    page.route(f"**/status/{MODEL}?*", altered(lambda details: details.update(decisions=[])))
     page.goto(f"{deployed.api_url}/")
     give_key(page, deployed.api_key)
     if what == "no model":
@@ -326,11 +382,16 @@ def test_what_could_not_be_read_is_named_and_the_rest_is_shown(
     def without(status: Any) -> None:
         for model in status["models"]:
             model |= {"production": None, "unread": ["production", "metrics"]}
-            for series in ("traffic", "inference_time", "slowest_inference"):
-                model[series]["values"] = [None] * len(model[series]["values"])
+
+    def dark(details: Any) -> None:
+        details["unread"] = ["metrics"]
+        for series in (each for each in details.values() if isinstance(each, dict)):
+            if "values" in series:
+                series["values"] = [None] * len(series["values"])
 
     page = contexts("narrow").new_page()
     page.route("**/status?*", altered(without))
+    page.route(f"**/status/{MODEL}?*", altered(dark))
     page.goto(f"{deployed.api_url}/")
     give_key(page, deployed.api_key)
     article = page.get_by_role("article", name=MODEL)

@@ -124,11 +124,13 @@ def test_only_what_decides_writes_a_production_pointer(aws: Templates) -> None:
 def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Templates) -> None:
     role = "DescribeApiRole"
     assert keys_of(aws["Serving"], role, "s3:GetObject") == {
-        "drift/log/*",
-        "drift/episodes/*",
+        "drift/*",
         "decisions/*",
         "locks/*",
         "shadow/*",
+        "registry/*/report.html*",
+        "request-log/raw/*",
+        "labels/raw/*",
     }
     actions = {
         action
@@ -149,6 +151,12 @@ def test_describe_api_reads_verdicts_and_decisions_and_changes_nothing(aws: Temp
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
+
+
+def test_where_there_are_further_keys_describe_api_reads_no_rows(unusual: Templates) -> None:
+    keys = keys_of(unusual["Serving"], "DescribeApiRole", "s3:GetObject")
+    assert not [key for key in keys if "raw" in key]
+    assert "drift/*" in keys
 
 
 def test_compaction_writes_tables_and_what_it_sets_aside_and_nothing_else(aws: Templates) -> None:

@@ -1,6 +1,6 @@
 """The status page: one HTML document with its style and script inside, and its headers.
 
-The three parts are separate files, so that each can be edited in its own language. The content
+The parts are separate files, so that each can be edited in its own language. The content
 security policy names style and script by their hashes. So no other code runs in the page, whatever
 the data contain.
 """
@@ -29,7 +29,7 @@ class Page:
 @cache
 def status_page() -> Page:
     """Return the page, which is the same for every caller."""
-    style, script = (_read(name) for name in ("page.css", "page.js"))
+    style, script = _read("page.css"), _read("charts.js") + _read("page.js")
     html = _read("page.html").replace("/* style */", style).replace("/* script */", script)
     policy = {
         "default-src": "'none'",

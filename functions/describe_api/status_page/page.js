@@ -1,11 +1,11 @@
 
-"use strict";
 (() => {
-  const EVERY = 30000, PATIENCE = 28000, OLD = 3 * 3600000;
+  const FIRST = 4, EVERY = 30000, PATIENCE = 28000, OLD = 3 * 3600000;
   const base = location.pathname.endsWith("/") ? location.pathname : location.pathname + "/";
   const slot = "evergreen-key:" + base;
   const $ = (id) => document.getElementById(id);
   const articles = new Map();
+  let answers = 0;
   let key = null, last = null, paused = false, timer = 0, running = null;
 
   // --- text -----------------------------------------------------------------------------------
@@ -28,6 +28,8 @@
     roll_back: ["Rolled back", "bad", " in place of "],
   };
   const ms = (value) => (value < 10 ? value.toFixed(1) : number.format(value)) + " ms";
+  const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
+  const small = (value) => (value < 1e-99 ? "below 1e-99" : value < 1e-3 ? value.toExponential(0) : score.format(value));
   const rows = (count) => number.format(count) + (count === 1 ? " row" : " rows");
 
   function ago(moment) {
@@ -73,23 +75,29 @@
       node.setAttribute("aria-labelledby", heading);
       part.docs.href = base + "docs#" + encodeURIComponent(name);
       set(part.docs, "aria-describedby", heading);
+      part.find.addEventListener("input", () => sift(part));
+      part.log.addEventListener("toggle", () => { if (part.log.open) readRequests(name); });
+      part.scroll.setAttribute("aria-label", "Newest requests of " + name);
+      articles.set(name, { node, part, details: null, asked: 0, seen: false });
       $("models").append(node);
-      articles.set(name, { node, part });
+      node.dataset.model = name;
+      inView.observe(node);
     }
     return articles.get(name).part;
   }
 
   // --- one model ------------------------------------------------------------------------------
-  function show(model, span) {
+  function show(model) {
     const part = article(model.name);
     const check = model.checks[0];
     const goesOn = (kind) => model.episodes.some((each) => each.kind === kind);
     say(part.name, model.name);
     say(part.what, model.task.replace("_", " ") + ", predicts " + model.target);
     const lacks = (name) => model.unread.includes(name);
+    const critical = model.episodes.some((each) => each.severity === "critical") ? "bad" : "warn";
     const [state, tone] = lacks("production") ? ["Not known", "warn"] : !model.production ? ["Not promoted", "warn"]
-      : goesOn("performance") || (model.live && model.live.degraded) ? ["Degraded", "bad"]
-      : goesOn("data_drift") || (check && check.verdict === "drift") ? ["Drift", "warn"] : ["Serving", "good"];
+      : goesOn("performance") || (model.live && model.live.degraded) ? ["Degraded", critical]
+      : goesOn("data_drift") || (check && check.verdict === "drift") ? ["Drift", critical] : ["Serving", "good"];
     say(part.unread, model.unread.length ? "Could not be read: " + model.unread.map((name) => PARTS[name]).join(", ") + ". The rest is as of now." : "");
     say(part.badge, state);
     set(part.badge, "class", "badge " + tone);
@@ -99,10 +107,12 @@
     showCheck(part, model.checks, lacks("checks"));
     showShadow(part, model);
     showRetraining(part, model.retraining);
-    showTraffic(part, model.traffic, span, lacks("metrics"));
-    showLatency(part, model.inference_time, model.slowest_inference, span, lacks("metrics"));
     showFreshness(part, model.newest_metric_at, lacks("metrics"));
-    showDecisions(part, model.decisions, lacks("decisions"));
+    const { details, span } = articles.get(model.name);
+    showDecisions(part, details && !details.unread.includes("decisions") ? details.decisions : model.decisions, lacks("decisions"));
+    part.moved.hidden = !details;
+    part.log.hidden = !details || !details.rows_shown;
+    if (details) showDetails(part, model, details, span, lacks);
   }
 
   function figure(node, text, missing) {
@@ -202,47 +212,205 @@
     fill(part.fresh, ...when(old ? "The metrics are old: the newest was written " : "Newest metric ", newest, "."));
   }
 
+  // --- charts ---------------------------------------------------------------------------------
   const known = (series) => series.values.filter((value) => value !== null);
+  const sum = (series) => known(series).reduce((all, value) => all + value, 0);
 
-  function showTraffic(part, series, span, unread) {
-    const [length, from, period] = SPANS[span], step = 300 / series.values.length;
-    const peak = Math.max(0, ...known(series)), total = known(series).reduce((sum, value) => sum + value, 0);
-    const bars = series.values.map((value, at) => value
-      ? "M" + (at * step).toFixed(2) + " 60V" + (60 - Math.max(1.5, 58 * value / peak)).toFixed(2)
-        + "h" + (step * .8).toFixed(2) + "V60z" : "").join("");
-    set(part.traffic.firstElementChild, "d", bars || "M0 60");
-    part.traffic.classList.toggle("empty", !bars);
+  function showDetails(part, model, details, span, lacks) {
+    const [length, , period] = SPANS[span], unread = lacks("metrics") || details.unread.includes("metrics");
+    const name = model.metric.toUpperCase();
+    showMeasurements(part, name, details);
+    showRivals(part, name, details);
+    showRows(part, details, length, period, unread);
+    showRequests(part, details, length, unread);
+    showTimes(part, "answers", "Time to answer a request", details.response_time, details.slowest_response, length, unread);
+    showTimes(part, "latency", "Time to predict a request", details.inference_time, details.slowest_inference, length, unread);
+    showFeatures(part, details.checked);
+  }
+
+  const moments = (series) => {
+    const start = Date.parse(series.start), step = series.period_seconds * 1000;
+    return series.values.map((value, at) => [start + at * step, start + (at + 1) * step, value]);
+  };
+
+  // A chart over the span: one mark of time for each period.
+  function overSpan(svg, series, high, unit, layers, lines) {
+    const all = moments(series);
+    charts.chart(svg, { from: all[0][0], to: all.at(-1)[1], low: 0, high: high || 1, unit, layers, height: high ? 150 : 80,
+      points: all.map(([from], at) => [from, lines(at)]) });
+  }
+
+  function showRows(part, details, length, period, unread) {
+    const series = details.rows, total = sum(series), peak = Math.max(0, ...known(series));
     const text = total ? rows(total) + ", at most " + number.format(peak) + " in " + (period === "minute" ? "a minute" : period) : unread ? "not read" : "none in the last " + length;
     say(part["traffic-sum"], text);
     set(part.traffic, "aria-label", "Predicted rows in the last " + length + ": " + text);
-    say(part["traffic-from"], from);
+    overSpan(part.traffic, series, peak, "",
+      [{ kind: "bars", tone: "live", values: moments(series).map(([from, to, value]) => [from, to, 0, value || 0]) }],
+      (at) => [series.values[at] === null ? "no rows" : rows(series.values[at])]);
   }
 
-  function curve(values, most) {
-    const step = 300 / values.length;
-    let path = "", drawing = false;
-    values.forEach((value, at) => {
-      if (value === null) { drawing = false; return; }
-      const x = ((at + .5) * step).toFixed(2), y = (57 - 54 * value / most).toFixed(2);
-      path += (drawing ? "L" : "M") + x + " " + y;
-      // A value without neighbours is a dash as wide as its period.
-      if (!drawing && typeof values[at + 1] !== "number") path += "m" + -step / 2 + " 0h" + step;
-      drawing = true;
+  function showRequests(part, details, length, unread) {
+    const { requests, client_errors, server_errors } = details;
+    const of = (series, at) => series.values[at] || 0;
+    const total = sum(requests), refused = sum(client_errors), failed = sum(server_errors);
+    const text = total ? number.format(total) + ", " + number.format(refused) + " refused (4xx), " + number.format(failed) + " failed (5xx)"
+      : unread ? "not read" : "none in the last " + length;
+    say(part["requests-sum"], text);
+    set(part.requests, "aria-label", "Requests in the last " + length + ": " + text);
+    const stack = (tone, low, high) => ({ kind: "bars", tone, values: moments(requests).map(([from, to], at) => [from, to, low(at), high(at)]) });
+    const good = (at) => Math.max(of(requests, at) - of(client_errors, at) - of(server_errors, at), 0);
+    const half = (at) => good(at) + of(client_errors, at);
+    overSpan(part.requests, requests, Math.max(0, ...known(requests)), "",
+      [stack("live", () => 0, good), stack("warned", good, half), stack("failed", half, (at) => half(at) + of(server_errors, at))],
+      (at) => requests.values[at] === null ? ["no requests"] : [number.format(of(requests, at)) + " requests",
+        number.format(of(client_errors, at)) + " refused (4xx)", number.format(of(server_errors, at)) + " failed (5xx)"]);
+  }
+
+  function showTimes(part, name, title, mean, slowest, length, unread) {
+    const means = known(mean), most = Math.max(0, ...known(slowest), ...means);
+    const text = means.length ? "latest mean " + ms(means.at(-1)) + ", slowest " + ms(most) : unread ? "not read" : "none in the last " + length;
+    say(part[name + "-sum"], text);
+    set(part[name], "aria-label", title + ", in the last " + length + ": " + text);
+    const middle = (series) => moments(series).map(([from, to, value]) => [(from + to) / 2, value]);
+    overSpan(part[name], mean, most, "ms",
+      [{ kind: "line", tone: "faint", values: middle(slowest) }, { kind: "line", values: middle(mean) }],
+      (at) => mean.values[at] === null ? ["no requests"] : ["mean " + ms(mean.values[at]), "slowest " + ms(slowest.values[at])]);
+  }
+
+  // The time that checks and decisions cover, with a little room.
+  function period(dates, now) {
+    const to = Date.parse(now), from = Math.min(...dates, to - 600000);
+    return { from: from - (to - from) * .03, to: to + (to - from) * .03 };
+  }
+
+  const promotions = (details) => details.decisions.filter((each) => each.decision !== "reject")
+    .map((each) => ({ at: Date.parse(each.decided_at), text: "v" + each.challenger }));
+
+  function showMeasurements(part, name, details) {
+    const found = details.measurements, newest = found.at(-1);
+    say(part["live-chart-name"], name + " on labelled traffic");
+    const goesOn = details.episodes.filter((each) => !each.ended_at).length, ended = details.episodes.length - goesOn;
+    const text = !newest ? details.unread.includes("checks") ? "not read" : "no check has seen labelled rows"
+      : found.length + (found.length === 1 ? " check" : " checks") + ", latest " + score.format(newest.value)
+        + (details.episodes.length ? "; episodes: " + goesOn + " open, " + ended + " ended" : "");
+    say(part["live-chart-sum"], text);
+    set(part["live-chart"], "aria-label", name + " of each drift check: " + text);
+    const dates = found.map((each) => Date.parse(each.measured_at));
+    const since = details.episodes.map((each) => Date.parse(each.since));
+    const time = period([...dates, ...since], details.generated_at);
+    const spread = found.flatMap((each) => [each.value, each.at_promotion, each.interval_low, each.interval_high]).filter((value) => value !== null);
+    const bands = details.episodes.map((each) => ({ kind: "band", tone: each.kind === "performance" ? "failed" : "warned",
+      from: Date.parse(each.since), to: each.ended_at ? Date.parse(each.ended_at) : time.to }));
+    const promoted = found.map((each, at) => [dates[at], each.at_promotion]);
+    const episodes = details.episodes.map((each) => [Date.parse(each.since), [EPISODES[each.kind] + " begins (version " + each.model_version + ")"]]);
+    charts.chart(part["live-chart"], { ...time, low: Math.min(...spread, Infinity) < Infinity ? Math.min(...spread) : 0, high: Math.max(...spread, -Infinity) > -Infinity ? Math.max(...spread) : 1,
+      layers: [...bands, ...promotions(details).filter((each) => each.at >= time.from).map((each) => ({ kind: "mark", ...each })),
+        { kind: "line", tone: "dashed", values: promoted },
+        { kind: "whiskers", tone: "faint", values: found.filter((each) => each.interval_low !== null).map((each) => [Date.parse(each.measured_at), each.interval_low, each.interval_high]) },
+        { kind: "line", values: found.map((each, at) => [dates[at], each.value]) },
+        { kind: "dots", tone: "live", values: found.filter((each) => !each.degraded).map((each) => [Date.parse(each.measured_at), each.value]) },
+        { kind: "dots", tone: "failed", values: found.filter((each) => each.degraded).map((each) => [Date.parse(each.measured_at), each.value]) }],
+      points: [...found.map((each, at) => [dates[at], [name + " " + score.format(each.value) + " of version " + each.model_version + (each.degraded ? ", degraded" : ""),
+        each.interval_low === null ? "" : score.format(each.interval_low) + " to " + score.format(each.interval_high) + " likely if nothing changed",
+        (each.at_promotion === null ? "" : score.format(each.at_promotion) + " at promotion, ") + rows(each.labelled_rows) + " with labels"].filter(Boolean)]),
+      ...episodes].sort((a, b) => a[0] - b[0]) });
+  }
+
+  function showRivals(part, name, details) {
+    const duels = details.decisions.filter((each) => each.comparison).map((each) => ({ ...each.comparison, at: Date.parse(each.decided_at), won: each.decision === "promote",
+      challenger: each.challenger, champion: each.champion })).reverse();
+    const won = duels.filter((each) => each.won), lost = duels.filter((each) => !each.won);
+    const text = duels.length ? duels.length + (duels.length === 1 ? " comparison, " : " comparisons, ") + won.length + " promoted" : details.unread.includes("decisions") ? "not read" : "no comparison yet";
+    say(part["rivals-sum"], text);
+    set(part.rivals, "aria-label", name + " of champion and challenger on the same rows: " + text);
+    const both = duels.filter((each) => each.metric_champion !== null), spread = duels.flatMap((each) => [each.metric_challenger, each.metric_champion]).filter((value) => value !== null);
+    const at = (each) => [each.at, each.metric_challenger];
+    charts.chart(part.rivals, { ...period(duels.map((each) => each.at), details.generated_at), low: spread.length ? Math.min(...spread) : 0, high: spread.length ? Math.max(...spread) : 1,
+      layers: [{ kind: "whiskers", values: both.map((each) => [each.at, Math.min(each.metric_champion, each.metric_challenger), Math.max(each.metric_champion, each.metric_challenger)]) },
+        { kind: "dots", tone: "hollow", values: both.map((each) => [each.at, each.metric_champion]) },
+        { kind: "dots", tone: "live", values: won.map(at) }, { kind: "dots", tone: "lost", values: lost.map(at) }],
+      points: duels.map((each) => [each.at, ["version " + each.challenger + ": " + name + " " + score.format(each.metric_challenger) + (each.won ? ", promoted" : ", rejected"),
+        each.metric_champion === null ? "nothing to compare with" : "version " + each.champion + ": " + score.format(each.metric_champion),
+        (each.probability_better === null ? "" : percent.format(each.probability_better) + " probable that it is better, ") + rows(each.rows)]]) });
+  }
+
+  // --- the features that moved ----------------------------------------------------------------
+  const MOST = 6;
+
+  function showFeatures(part, checked) {
+    part.moved.hidden = !checked;
+    if (!checked) return;
+    const drifted = checked.features.filter((each) => each.drifted), chosen = checked.features.slice(0, drifted.length ? Math.min(drifted.length, MOST) : 3);
+    say(part["moved-name"], drifted.length ? "Features that moved" : "No feature moved");
+    fill(part["moved-of"], ...when((drifted.length ? drifted.length + " of " + checked.tested + " drifted" + (drifted.length > MOST ? ", the " + MOST + " furthest" : "") : checked.tested + " tested, the furthest three")
+      + ", " + rows(checked.rows) + ", ", checked.checked_at, "."));
+    part.report.hidden = !checked.report_url;
+    if (checked.report_url) set(part.report, "href", checked.report_url);
+    while (part.features.children.length > chosen.length) part.features.lastChild.remove();
+    chosen.forEach((each, at) => {
+      let box = part.features.children[at];
+      if (!box) {
+        box = document.createElement("figure");
+        const head = document.createElement("figcaption"), title = document.createElement("span"), numbers = document.createElement("span");
+        title.className = "feature";
+        numbers.className = "quiet";
+        head.append(title, numbers);
+        const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+        svg.setAttribute("role", "img");
+        box.append(head, svg);
+        part.features.append(box);
+      }
+      const [head, svg] = box.children;
+      say(head.firstChild, each.feature_name);
+      set(head.firstChild, "class", each.drifted ? "feature drifted" : "feature");
+      say(head.lastChild, (each.effect_size === null ? "" : "effect " + score.format(+each.effect_size.toPrecision(2)) + " (limit " + each.effect_threshold + ")")
+        + (each.p_value_corrected === null ? "" : ", p " + small(each.p_value_corrected)));
+      svg.style.display = each.distributions ? "" : "none";
+      if (each.distributions) showDistributions(svg, each);
     });
-    return path || "M0 60";
   }
 
-  function showLatency(part, mean, slowest, span, unread) {
-    const [length, from] = SPANS[span], most = Math.max(...known(slowest), ...known(mean), 1e-9);
-    const [faint, line] = part.latency.children;
-    set(faint, "d", curve(slowest.values, most));
-    set(line, "d", curve(mean.values, most));
-    const means = known(mean);
-    part.latency.classList.toggle("empty", !means.length);
-    const text = means.length ? "latest mean " + ms(means[means.length - 1]) + ", slowest " + ms(most) : unread ? "not read" : "none in the last " + length;
-    say(part["latency-sum"], text);
-    set(part.latency, "aria-label", "Time to predict a request, in the last " + length + ": " + text);
-    say(part["latency-from"], from);
+  function showDistributions(svg, feature) {
+    const { edges, names, reference, window, medians } = feature.distributions, bins = reference.length;
+    const label = (at) => names ? names[at] : score.format(+edges[at].toPrecision(3)) + " to " + score.format(+edges[at + 1].toPrecision(3));
+    const text = names ? reference.map((share, at) => label(at) + " " + percent.format(share) + " → " + percent.format(window[at])).slice(0, 3).join(", ")
+      : "median " + medians.map((value) => value === null ? "–" : score.format(+value.toPrecision(3))).join(" → ");
+    set(svg, "aria-label", feature.feature_name + ", reference against window: " + text);
+    const pair = (values, from, to) => values.map((share, at) => [at + from, at + to, 0, share]);
+    charts.chart(svg, { from: 0, to: bins, low: 0, high: Math.max(...reference, ...window), height: 92,
+      ticks: names ? [[bins / 2, text.length > 34 ? text.split(",")[0] : text, "middle"]] : [[0, score.format(+edges[0].toPrecision(3)), "start"], [bins / 2, text, "middle"], [bins, score.format(+edges[bins].toPrecision(3)), "end"]],
+      layers: names ? [{ kind: "bars", tone: "grey", values: pair(reference, .06, .52) }, { kind: "bars", tone: "window", values: pair(window, .5, .96) }]
+        : [{ kind: "bars", tone: "grey", values: pair(reference, 0, 1.2) }, { kind: "line", tone: "window", values: window.flatMap((share, at) => [[at, share], [at + 1, share]]) }],
+      points: reference.map((share, at) => [at + .5, [label(at), "reference " + percent.format(share), "window " + percent.format(window[at])]]) });
+  }
+
+  // --- decisions ------------------------------------------------------------------------------
+  function numbers(each) {
+    const found = each.comparison, score4 = (value) => score.format(value);
+    if (!found) return "";
+    return [found.interval && "Change of " + found.metric.toUpperCase() + ": " + found.interval.map((value) => (value < 0 ? "−" : "+") + score4(Math.abs(+value.toPrecision(3)))).join(" to "),
+      found.probability_better !== null && "probability of being better " + percent.format(found.probability_better)
+        + (found.probability_required ? ", " + percent.format(found.probability_required) + " needed" : ""),
+      found.rows && rows(found.rows)].filter(Boolean).join(" · ");
+  }
+
+  function links(each) {
+    const made = [["MLflow run", each.run_url], ["Execution", each.execution_url], ["Evaluation report", each.report_url]]
+      .filter(([, url]) => url && /^https?:/.test(url));
+    if (!made.length) return null;
+    const line = document.createElement("p");
+    line.className = "links";
+    for (const [text, url] of made) {
+      const link = document.createElement("a");
+      link.href = url;
+      link.target = "_blank";
+      link.rel = "noopener noreferrer";
+      link.textContent = text;
+      link.setAttribute("aria-label", text + " of version " + each.challenger + ", " + time.format(new Date(each.decided_at)));
+      line.append(link);
+    }
+    return line;
   }
 
   function showDecisions(part, decisions, unread) {
@@ -263,23 +431,145 @@
       const why = document.createElement("p");
       why.className = "why";
       why.textContent = each.reason[0].toUpperCase() + each.reason.slice(1) + ".";
-      item.append(head, why);
+      const counts = document.createElement("p");
+      counts.className = "quiet";
+      counts.textContent = numbers(each);
+      item.append(head, why, ...[counts.textContent && counts, links(each)].filter(Boolean));
+      item.className = tone || "none";
       return item;
     });
-    const old = part.decisions.children;
-    if (made.length !== old.length || made.some((item, at) => !item.isEqualNode(old[at]))) part.decisions.replaceChildren(...made);
+    const replace = (list, items) => {
+      const old = list.children;
+      if (items.length !== old.length || items.some((item, at) => !item.isEqualNode(old[at]))) list.replaceChildren(...items);
+    };
+    replace(part.decisions, made.slice(0, FIRST));
+    replace(part.before, made.slice(FIRST));
+    part.earlier.hidden = made.length <= FIRST;
+    say(part.earlier.firstElementChild, made.length - FIRST === 1 ? "One earlier decision" : made.length - FIRST + " earlier decisions");
+  }
+
+  // --- the newest requests --------------------------------------------------------------------
+  async function readRequests(name) {
+    const { part } = articles.get(name);
+    try {
+      const { requests } = await ask("status/" + encodeURIComponent(name) + "/requests");
+      showLog(part, requests);
+    } catch (error) {
+      say(part.found, "The rows could not be read.");
+    }
+  }
+
+  function cell(tag, text, kind) {
+    const node = document.createElement(tag);
+    node.textContent = text;
+    if (kind) node.className = kind;
+    return node;
+  }
+
+  function showLog(part, requests) {
+    const features = [...new Set(requests.flatMap((each) => Object.keys(each.features)))];
+    const titles = ["Time", "Answer", "Confidence", "Label", "Version", ...features, "Request"];
+    part.head.replaceChildren(...titles.map((title) => {
+      const node = cell("th", title);
+      node.scope = "col";
+      return node;
+    }));
+    const plain = (value) => value === null || value === undefined ? "–" : typeof value === "number" ? String(+value.toPrecision(6)) : String(value);
+    part.body.replaceChildren(...requests.map((each) => {
+      const row = document.createElement("tr"), right = each.labelled && String(each.label) === String(each.output);
+      row.append(cell("td", new Date(each.timestamp).toLocaleTimeString("en", { hourCycle: "h23" })), cell("td", plain(each.output), "told"),
+        cell("td", each.confidence === null ? "–" : percent.format(each.confidence)),
+        cell("td", each.labelled ? plain(each.label) : "–", each.labelled && typeof each.label !== "number" || Number.isInteger(each.label) ? right ? "right" : each.labelled ? "wrong" : "" : ""),
+        cell("td", each.model_version), ...features.map((feature) => cell("td", plain(each.features[feature]))), cell("td", each.request_id + " " + each.row, "id"));
+      row.firstChild.title = time.format(new Date(each.timestamp));
+      return row;
+    }));
+    sift(part);
+  }
+
+  function sift(part) {
+    const words = part.find.value.toLowerCase().split(/\s+/).filter(Boolean), all = [...part.body.children];
+    let left = 0;
+    for (const row of all) {
+      const text = row.textContent.toLowerCase(), fits = words.every((word) => text.includes(word));
+      row.hidden = !fits;
+      left += fits;
+    }
+    say(part.found, !all.length ? "No row came in within a week." : words.length ? rows(left) + " of the newest " + all.length + " contain this." : "The newest " + rows(all.length) + ".");
+  }
+
+  // --- the details of the models that are in view ---------------------------------------------
+  const inView = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const known = articles.get(target.dataset.model);
+      if (!known) continue;
+      known.seen = isIntersecting;
+      if (isIntersecting) queue();
+    }
+  }, { rootMargin: "300px" });
+
+  let reading = false;
+
+  // One model after the other, those in view, each once for every answer of the whole page.
+  async function queue() {
+    if (reading || !last) return;
+    reading = true;
+    try {
+      for (;;) {
+        const next = last && [...articles].find(([, each]) => each.seen && each.asked !== last.number);
+        if (!next) return;
+        const [name, each] = next, now = last;
+        each.asked = now.number;
+        try {
+          const found = await ask("status/" + encodeURIComponent(name) + "?span=" + now.span);
+          each.details = found;
+          each.span = now.span;
+        } catch (error) {
+          continue; // the state stays, and the next round asks again
+        }
+        const model = last && last.status.models.find((one) => one.name === name);
+        if (model) show(model);
+        if (each.part.log.open) readRequests(name);
+      }
+    } finally {
+      reading = false;
+    }
+  }
+
+  async function ask(path) {
+    const answer = await fetch(base + path, { headers: { "x-api-key": key }, cache: "no-store", credentials: "omit" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
   }
 
   // --- the whole page -------------------------------------------------------------------------
   function render() {
-    const { status, span } = last;
+    const { status } = last;
     say($("stage"), status.stage);
     $("empty").hidden = status.models.length > 0;
     for (const [name, { node }] of articles) {
       if (!status.models.some((model) => model.name === name)) { node.remove(); articles.delete(name); }
     }
-    for (const model of status.models) show(model, span);
+    arrange(status.models);
+    for (const model of status.models) show(model);
     say($("updated"), "As of " + clock.format(new Date(status.generated_at)) + (paused ? ", paused" : ""));
+  }
+
+  // The busiest model first; those without a version are one line, unless there are no others.
+  function arrange(models) {
+    const traffic = (model) => sum(model.traffic);
+    const waits = (model) => !model.production && !model.unread.includes("production");
+    const sorted = [...models].sort((a, b) => traffic(b) - traffic(a) || (a.name < b.name ? -1 : 1));
+    const without = sorted.filter(waits), folded = without.length < sorted.length;
+    for (const [list, place] of [[sorted.filter((model) => !waits(model)), $("models")], [without, folded ? $("unpromoted") : $("models")]]) {
+      list.forEach((model, at) => {
+        article(model.name);
+        const { node } = articles.get(model.name), there = place.children[at];
+        if (there !== node) place.insertBefore(node, there || null);
+      });
+    }
+    $("folded").hidden = !folded || !without.length;
+    say($("folded").firstElementChild, without.length + (without.length === 1 ? " model has" : " models have") + " no version yet: " + without.map((model) => model.name).join(", "));
   }
 
   function trouble(text) {
@@ -301,9 +591,10 @@
       if (running !== mine) return;
       if (answer.status === 401 || answer.status === 403) return forget("The API refused this key. Check it, or ask whoever deployed this for another.");
       if (answer.ok && body) {
-        last = { status: body, span };
+        last = { status: body, span, number: ++answers };
         trouble("");
         render();
+        queue();
       } else if (answer.status === 429) {
         trouble("Too many requests: the API asks to wait. Trying again in a moment.");
       } else {
@@ -333,7 +624,7 @@
     refresh();
   }
 
-  function ask(why) {
+  function askKey(why) {
     say($("ask-error"), why);
     $("status").hidden = true;
     $("ask").hidden = false;
@@ -350,13 +641,13 @@
     say($("stage"), "");
     say($("updated"), "");
     trouble("");
-    ask(why);
+    askKey(why);
   }
 
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     const given = $("key").value.trim();
-    if (!/^[\x21-\x7e]+$/.test(given)) return ask("This cannot be an API key: it holds characters that none has.");
+    if (!/^[\x21-\x7e]+$/.test(given)) return askKey("This cannot be an API key: it holds characters that none has.");
     key = given;
     $("key").value = "";
     ($("keep").checked ? localStorage : sessionStorage).setItem(slot, key);
@@ -375,5 +666,5 @@
   });
   for (const link of document.querySelectorAll("[data-path]")) link.href = base + link.dataset.path;
   key = sessionStorage.getItem(slot) || localStorage.getItem(slot);
-  if (key) start(); else ask("");
+  if (key) start(); else askKey("");
 })();

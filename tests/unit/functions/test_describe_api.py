@@ -93,8 +93,38 @@ def test_the_status_of_every_model(aws: Account) -> None:
     assert len(model["traffic"]["values"]) == 60
 
 
-def test_a_span_that_is_not_one_is_422(aws: Account) -> None:
-    asked = event("GET", "/status") | {
+def test_the_details_of_one_model(aws: Account) -> None:
+    status, body, _ = call("GET", "/status/late_bus")
+    assert (status, body["name"], body["rows_shown"]) == (200, "late_bus", False)
+    assert len(body["requests"]["values"]) == 60
+    assert body["unread"] == []
+    for path in ("/status/other", "/status/other/requests"):
+        status, body, _ = call("GET", path)
+        assert status == 404
+        assert "Known models: late_bus." in body["detail"]
+
+
+def test_a_report_can_be_opened_for_a_while_with_signature_4(aws: Account) -> None:
+    link = status_routes._sign("drift/reports/late_bus/a check.html")
+    assert "/drift/reports/late_bus/a%20check.html?" in link
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
+    assert f"X-Amz-Expires={status_routes.LINK_SECONDS}" in link
+    assert "response-content-type=text%2Fhtml" in link
+
+
+def test_the_newest_requests_only_where_the_deployment_shows_them(
+    aws: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("GET", "/status/late_bus/requests")[0] == 403
+    monkeypatch.setenv("EVERGREEN_REQUESTS_SHOWN", "true")
+    forget()
+    assert call("GET", "/status/late_bus/requests")[:2] == (200, {"requests": []})
+    assert call("GET", "/status/late_bus")[1]["rows_shown"] is True
+
+
+@pytest.mark.parametrize("path", ["/status", "/status/late_bus"])
+def test_a_span_that_is_not_one_is_422(aws: Account, path: str) -> None:
+    asked = event("GET", path) | {
         "queryStringParameters": {"span": "1y"},
         "multiValueQueryStringParameters": {"span": ["1y"]},
     }

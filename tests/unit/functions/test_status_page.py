@@ -48,7 +48,7 @@ def reader() -> Reader:
 
 
 def test_it_is_one_small_file_that_loads_nothing(reader: Reader) -> None:
-    assert len(PAGE.html.encode()) < 60_000
+    assert len(PAGE.html.encode()) < 80_000
     assert all(link.startswith(("#", "data:")) for link in reader.loads)
     assert not re.search(r"url\(|@import|\bimport\b", "".join(reader.code.values()))
 

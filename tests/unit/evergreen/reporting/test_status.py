@@ -16,149 +16,31 @@ from evergreen.drift.episodes.store import update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings
 from evergreen.drift.log import (
     CheckContext,
-    DriftDecision,
-    PerformanceTest,
-    UnivariateTest,
     latest_checks,
-    to_record,
-    write_records,
 )
-from evergreen.evaluation.comparison import Comparison
-from evergreen.metrics.history import SPANS
-from evergreen.production import ProductionPointer, ShadowSlot
+from evergreen.production import ShadowSlot
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.release.executions import AWAY
 from evergreen.release.retraining_lock import take_lock
-from evergreen.reporting.status import CHECKS, DECISIONS, StatusReader
+from evergreen.reporting.status import CHECKS, DECISIONS
 from tests.support.aws_in_process import failing, refusal
 from tests.support.fixed_clock import NOW
-from tests.support.trained_models import DEFINITION
+from tests.support.reported_model import BEFORE, MINUTE, NAME, ReportedModel
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import DriftTest
     from evergreen.events import Trigger
-    from evergreen.reporting.shown import ModelStatus
     from tests.support.aws_in_process import Account
-
-NAME = DEFINITION.name
-MINUTE = timedelta(minutes=1)
-BEFORE = NOW - timedelta(seconds=1)
-
-
-class Deployment:
-    def __init__(self, aws: Account) -> None:
-        self.aws = aws
-        self.storage = aws.storage()
-        self.production = aws.production()
-
-    def read(self) -> ModelStatus:
-        reader = StatusReader(
-            stage="dev",
-            definitions={NAME: DEFINITION},
-            production=self.production,
-            storage=self.storage,
-            cloudwatch=self.aws.cloudwatch,
-            stepfunctions=self.aws.client("stepfunctions"),
-            clock=lambda: NOW,
-        )
-        (model,) = reader.read(SPANS["1h"]).models
-        return model
-
-    def promote(self, version: str) -> None:
-        pointer = ProductionPointer(
-            version=version,
-            bundle_uri="s3://data/bundles/",
-            sha256="0",
-            reference_dataset_id="ds-1",
-            promoted_at=NOW - timedelta(days=3),
-            metric=0.75,
-            previous="1",
-        )
-        self.production.write(NAME, pointer)
-
-    def check(self, ago: timedelta, version: str = "2", **performance: Any) -> str:
-        at = NOW - ago
-        context = CheckContext(
-            timestamp=at,
-            reference_dataset_id="ds-0",
-            subject_dataset_id="win-0",
-            check_id=f"{at:%Y%m%dT%H%M%S%fZ}-abc",
-            model=NAME,
-            model_version=version,
-            window_start=at - timedelta(days=1),
-            window_end=at,
-            rows=100,
-        )
-        decision = DriftDecision(
-            verdict="drift", start_retraining=True, drifted_features=("wind",), reason="wind moved"
-        )
-        tests: list[DriftTest | DriftDecision] = [
-            UNIVARIATE,
-            *([measured(**performance)] if performance else []),
-            decision,
-        ]
-        write_records(self.storage, context, [to_record(context, each) for each in tests])
-        return context.check_id
-
-    def decide(self, ago: timedelta, challenger: str) -> None:
-        made = DecisionRecord(
-            model=NAME,
-            decision="promote",
-            decided_at=NOW - ago,
-            challenger=challenger,
-            champion="1",
-            reason="better",
-            comparison=Comparison(
-                decision="promote",
-                metric="f1",
-                metric_champion=0.4,
-                metric_challenger=0.5,
-                probability_better=0.97,
-                interval=(0.0, 0.2),
-                rows=100,
-                reason="better",
-            ),
-            dataset_id="ds-1",
-            run_id="r",
-            execution="arn:aws:states:eu-central-1:123456789012:execution:retrain:name-of-it",
-        )
-        self.storage.put_json(decision_key(made), made.model_dump(mode="json"))
-
-
-UNIVARIATE = UnivariateTest(
-    feature_name="wind",
-    method="ks",
-    drifted=True,
-    p_value=0.001,
-    p_value_corrected=0.002,
-    threshold=0.025,
-    effect_size=0.3,
-    effect_threshold=0.05,
-)
-
-
-def measured(*, value: float | None = None, reason: str | None = None) -> PerformanceTest:
-    return PerformanceTest(
-        metric="f1",
-        drifted=False,
-        value=value,
-        interval_low=value,
-        interval_high=value,
-        threshold=0.75,
-        labelled_rows=0 if value is None else 400,
-        reason=reason,
-    )
 
 
 def test_a_model_of_which_nothing_is_known_yet(aws: Account) -> None:
-    model = Deployment(aws).read()
+    model = ReportedModel(aws).read()
     assert (model.name, model.metric, model.production, model.live) == (NAME, "f1", None, None)
     assert (model.checks, model.decisions) == ((), ())
     assert set(model.traffic.values) == {None}
 
 
 def test_what_is_in_production_and_what_it_does_now(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     check_id = deployment.check(MINUTE, value=0.7)
     deployment.aws.put_metric("Predictions", BEFORE, 40, model=NAME)
@@ -175,7 +57,7 @@ def test_what_is_in_production_and_what_it_does_now(aws: Account) -> None:
 def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is(
     aws: Account,
 ) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     deployment.check(1 * MINUTE, "2", reason="too few labels")
     deployment.check(2 * MINUTE, "2", value=0.6)
@@ -187,7 +69,7 @@ def test_the_live_metric_is_of_the_version_in_production_and_the_newest_there_is
 
 
 def test_where_it_could_not_be_measured_the_reason_is_told(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     deployment.check(MINUTE, value=None, reason="too few labels")
     live = deployment.read().live
@@ -196,7 +78,7 @@ def test_where_it_could_not_be_measured_the_reason_is_told(aws: Account) -> None
 
 
 def test_only_the_newest_checks_and_decisions_are_read_newest_first(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     ages = [timedelta(hours=hours) for hours in range(0, 60, 5)]
     for at, ago in enumerate(ages):
         deployment.check(ago)
@@ -207,7 +89,7 @@ def test_only_the_newest_checks_and_decisions_are_read_newest_first(aws: Account
 
 
 def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     made = DecisionRecord(
         model=NAME,
         decision="roll_back",
@@ -232,7 +114,7 @@ def test_a_rollback_is_shown_with_its_reason_and_the_alarm_that_asked_for_it(aws
 def test_checks_are_looked_for_over_so_many_days(
     aws: Account, count: int, days: int, found: int
 ) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     for ago in (0, 2, 6, 30):
         deployment.check(timedelta(days=ago))
     checks = latest_checks(deployment.storage, NAME, NOW, count=count, days=days)
@@ -242,7 +124,7 @@ def test_checks_are_looked_for_over_so_many_days(
 
 
 def test_an_execution_is_named_without_its_account(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.decide(MINUTE, "2")
     model = deployment.read()
     assert model.decisions[0].execution == "name-of-it"
@@ -262,7 +144,7 @@ def test_an_execution_is_named_without_its_account(aws: Account) -> None:
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
     aws: Account, service: str, operation: str | None, unread: tuple[str, ...]
 ) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     deployment.check(MINUTE, value=0.7)
     deployment.decide(MINUTE, "2")
@@ -285,7 +167,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
 
 
 def test_who_is_in_the_shadow_and_how_old_the_newest_metric_is(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     assert deployment.read().shadow is None
     slot = ShadowSlot(version="3", bundle_uri="", sha256="", started_at=BEFORE)
@@ -321,7 +203,7 @@ ENTERED = {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Tra
 def test_which_retraining_runs_and_whether_it_waits_for_the_registry(
     aws: Account, status: str, events: list[tuple[int, dict[str, Any]]], waits: int | None
 ) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     take_lock(deployment.storage, NAME, EXECUTION, is_running=lambda _: True, clock=lambda: BEFORE)
     about = {"executionArn": EXECUTION, "stateMachineArn": EXECUTION, "startDate": 0}
     history = [
@@ -342,13 +224,13 @@ def test_which_retraining_runs_and_whether_it_waits_for_the_registry(
 
 
 def test_a_lock_whose_execution_has_ended_is_no_retraining(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     take_lock(deployment.storage, NAME, EXECUTION, is_running=lambda _: True, clock=lambda: BEFORE)
     assert deployment.read().retraining is None
 
 
 def test_a_damaged_record_leaves_out_its_own_part_alone(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     deployment.storage.put(f"decisions/model={NAME}/2026-05-04T12:00:00.000000Z-2.json", b"{")
     model = deployment.read()
@@ -357,7 +239,7 @@ def test_a_damaged_record_leaves_out_its_own_part_alone(aws: Account) -> None:
 
 
 def test_times_are_written_as_everywhere(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     body = json.loads(deployment.read().model_dump_json())
     assert body["production"]["promoted_at"] == to_text(NOW - timedelta(days=3))
@@ -376,7 +258,7 @@ def test_it_imports_nothing_that_the_inference_layer_lacks() -> None:
 
 
 def test_episodes_of_the_version_in_production_go_on_until_they_are_cleared(aws: Account) -> None:
-    deployment = Deployment(aws)
+    deployment = ReportedModel(aws)
     deployment.promote("2")
     assert deployment.read().episodes == ()
 

@@ -6,7 +6,7 @@ page that asks every half minute costs a few listings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -107,7 +107,7 @@ class DetailsReader:
         """
         now, definition = self.clock(), self.definitions[model]
         wanted = [
-            SeriesStatistic(Series(BY_METRIC[metric], (model,)), statistic)
+            SeriesStatistic(Series(replace(BY_METRIC[metric], by=None), (model,)), statistic)
             for metric, statistic in _SERIES.values()
         ]
         gaps = Gaps[StatusPart]()
@@ -199,7 +199,7 @@ def episodes_of(model: str, checks: Sequence[Sequence[DriftRecord]]) -> list[Epi
 
 def _findings(lines: Sequence[DriftRecord]) -> CheckFindings | None:
     """Return what a check found, from its lines in the drift log."""
-    decision = next((line for line in lines if isinstance(line, DriftDecisionRecord)), None)
+    decision = _decision(lines)
     if decision is None:
         return None
     moved: dict[Trigger, bool] = {}
@@ -234,11 +234,16 @@ def _measurements(checks: Sequence[Sequence[DriftRecord]]) -> list[MetricMeasure
 
 
 def _newest_compared(checks: Sequence[list[DriftRecord]]) -> list[DriftRecord]:
-    """Return the lines of the newest check that could test features."""
+    """Return the lines of the newest check that had enough rows to compare features."""
     for lines in reversed(checks):
-        if any(isinstance(line, UnivariateRecord) and line.p_value is not None for line in lines):
+        decision = _decision(lines)
+        if decision is not None and decision.verdict != "insufficient_data":
             return lines
     return []
+
+
+def _decision(lines: Sequence[DriftRecord]) -> DriftDecisionRecord | None:
+    return next((line for line in lines if isinstance(line, DriftDecisionRecord)), None)
 
 
 def _checked(
@@ -247,7 +252,7 @@ def _checked(
     distributions: Mapping[str, Numbers | Categories],
     links: Links,
 ) -> CheckedFeatures | None:
-    decision = next((line for line in lines if isinstance(line, DriftDecisionRecord)), None)
+    decision = _decision(lines)
     if decision is None:
         return None
     tests = most_changed([line for line in lines if isinstance(line, UnivariateRecord)])

@@ -28,6 +28,9 @@ NEWEST_REQUESTS = 100
 REQUEST_DAYS = 7
 """How many days back rows are searched."""
 _TAIL = 256 * 1024
+"""Bytes of an object that are read: some hundred rows."""
+_LABEL_TAIL = 2 * 1024 * 1024
+"""The same for labels, which are small and come in other orders than their rows."""
 _OBJECTS = 20
 """The number of objects whose ends are read, of rows and of labels."""
 
@@ -65,7 +68,7 @@ def newest_requests(storage: Storage, model: str, now: datetime) -> tuple[Logged
     records: list[dict[str, Any]] = []
     landed = _landed(storage, request_log_landing_prefix(model), now)
     for item in islice(landed, _OBJECTS):
-        records += [line for line in _tail(storage, item) if _is_answer(line)]
+        records += [line for line in _tail(storage, item, _TAIL) if _is_answer(line)]
         if len(records) >= NEWEST_REQUESTS:
             break
     # Firehose may repeat a record.
@@ -84,12 +87,12 @@ def _landed(storage: Storage, prefix: str, now: datetime) -> Iterator[StoredObje
         )
 
 
-def _tail(storage: Storage, item: StoredObject) -> list[dict[str, Any]]:
+def _tail(storage: Storage, item: StoredObject, most: int) -> list[dict[str, Any]]:
     """Return the last records of an object; what is no JSON object is left out."""
     with storage.open(item.key) as body:
-        body.seek(max(item.size - _TAIL, 0))
+        body.seek(max(item.size - most, 0))
         read = body.read()
-    lines = read.splitlines()[1 if item.size > _TAIL else 0 :]
+    lines = read.splitlines()[1 if item.size > most else 0 :]
     return [record for line in lines if isinstance(record := _parsed(line), dict)]
 
 
@@ -119,7 +122,7 @@ def _labels(
     for item in islice(_landed(storage, labels_landing_prefix(model), now), _OBJECTS):
         if item.modified < oldest:
             break
-        for line in _tail(storage, item):
+        for line in _tail(storage, item, _LABEL_TAIL):
             key, sent = (line.get("request_id", ""), line.get("row", 0)), line.get("timestamp", "")
             if "label" in line and (key not in found or found[key][0] <= sent):
                 found[key] = (sent, line["label"])
