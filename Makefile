@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards dashboards-preview how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -115,6 +115,9 @@ docs-serve: docs ## show the documentation at http://127.0.0.1:8000 (PORT=8000)
 
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.checking.check
+
+dashboards-preview: setup ## draw each dashboard with what the local Prometheus answers, as PNG
+	@$(bin)/python -m dashboards.preview
 
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)

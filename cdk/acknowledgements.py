@@ -69,6 +69,9 @@ _WILDCARDS = {
         r":ExportsOutputFnGetAttData\w+Arn\w+/bundles/\*/"
         r"(holdout_predictions\.parquet|manifest\.json|signature\.json)\*"
     ): "The files that describe each bundle, and no model.",
+    r":ExportsOutputFnGetAttData\w+Arn\w+/registry/\*/report\.html\*": (
+        "The evaluation reports that the status page links, and nothing else of a run."
+    ),
     r":parameter/evergreen/[a-z0-9]+/\*/production": (
         "The production pointers of every model of this stage, and no other parameter."
     ),

@@ -42,6 +42,7 @@ Where possible, a counter is also written when it is zero. So no data means that
 `GET /metrics` gives the same values to Prometheus, from an answer of at most a minute ago. If
 CloudWatch does not answer in time, the answer has what could be read, and
 `evergreen_metrics_unread` is 1 for each `part` that is missing.
+`evergreen_newest_metric_age_seconds` is the age of each model's newest metric.
 
 There is no dimension for the stage. The metrics of two stages in one account and region add up in
 their alarms and dashboards. Use another account, or at least another region, for each stage.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import json as json_
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from cli.shared import console
 from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.options import Json
 from cli.shared.progress import Steps
 from cli.shared.target import Target
 from local.files import write_whole
@@ -37,6 +38,7 @@ def command(
             min=0.05, max=1.0, help="Share of all rows to use. Default: the example's own."
         ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Run the whole loop once, by default on flights that left New York in 2013.
 
@@ -49,7 +51,7 @@ def command(
     The first run takes about ten minutes. Everything keeps running afterwards, so that you can look
     at it. Stop it with `evergreen down`.
 
-    The summary is also written to .evergreen/demo.json.
+    The summary is also written to .evergreen/demo.json. --json prints it with the addresses.
     """
     # pandas, scikit-learn and MLflow take seconds to import. So they are imported only here.
     from cli.shared.demo_steps import OnceAround, Story
@@ -74,8 +76,11 @@ def command(
             down(settings, console.progress)
         raise
     result = settings.paths.state / "demo.json"
-    write_whole(result, json.dumps(asdict(summary), indent=2) + "\n")
-    _show(summary, target, stack, result)
+    write_whole(result, json_.dumps(asdict(summary), indent=2) + "\n")
+    if json:
+        console.document(_document(summary, target, stack))
+    else:
+        _show(summary, target, stack, result)
 
 
 def _is_running(settings: Settings) -> bool:
@@ -84,6 +89,16 @@ def _is_running(settings: Settings) -> bool:
     except StackNotRunningError:
         return False
     return True
+
+
+def _document(summary: Summary, target: Target, stack: Stack) -> dict[str, Any]:
+    return {
+        **asdict(summary),
+        "api_url": target.api_url,
+        "mlflow_url": f"{stack.mlflow_uri}/#/models/{summary.model}",
+        "state_machine": target.output("StateMachineArn"),
+        "bucket": target.output("BucketName"),
+    }
 
 
 def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
@@ -107,7 +122,7 @@ def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
     print_("\nAsk for a prediction yourself:\n")
     print_(
         f"  curl -H 'x-api-key: {target.api_key}' -H 'content-type: application/json' \\\n"
-        f"    -d '{json.dumps({'instances': [example_row(summary.model)]})}' \\\n"
+        f"    -d '{json_.dumps({'instances': [example_row(summary.model)]})}' \\\n"
         f"    {target.api_url}/models/{summary.model}/predict",
         soft_wrap=True,
         markup=False,

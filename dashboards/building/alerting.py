@@ -25,6 +25,7 @@ from dashboards.building.layout import Panel, numbered
 from dashboards.building.search_limits import (
     DEAD_LETTERS,
     DRIFT_CHECK_MISSING,
+    METRICS_OLD,
     RETRAINING_FAILED,
     SearchLimit,
 )
@@ -147,6 +148,15 @@ ALERTS = (
         "0s",
         "warning",
         "Is its schedule enabled? See the end of the check's log. Not for rarer schedules.",
+    ),
+    AlertRule(
+        "evergreen-metrics-old",
+        "No metric of a model for three hours",
+        METRICS_OLD,
+        ("data", "Oldest raw object"),
+        "0s",
+        "critical",
+        "What the dashboards show is of then. Do the schedules run? Not for rarer compactions.",
     ),
     AlertRule(
         "evergreen-dead-letters",

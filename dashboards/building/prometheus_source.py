@@ -160,4 +160,7 @@ def _legend(part: Part) -> str:
         names.append(part.spec.by)
     if part.model == EVERY_MODEL:
         names.insert(0, MODEL_DIMENSION)
-    return " ".join(f"{{{{{name}}}}}" for name in names) or part.legend
+    forms = [
+        f"quantile {{{{{name}}}}}" if name == "quantile" else f"{{{{{name}}}}}" for name in names
+    ]
+    return " ".join(forms) or part.legend

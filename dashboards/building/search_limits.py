@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics.freshness import OF_ALL_MODELS, OLD_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,21 @@ DRIFT_CHECK_MISSING = SearchLimit(
     silence_is_zero=True,
 )
 """No drift check within 26 hours, of a model that had one within two weeks."""
+_OLD_HOURS = OLD_AFTER // timedelta(hours=1)
+METRICS_OLD = SearchLimit(
+    namespace=NAMESPACE,
+    metric=OF_ALL_MODELS.value,
+    dimension=MODEL_DIMENSION,
+    terms=(),
+    statistic="SampleCount",
+    threshold=1,
+    runbook="metrics-old",
+    below=True,
+    period=3600,
+    look_back=(_OLD_HOURS + 1) * 3600,
+    silence_is_zero=True,
+)
+"""No metric of the hourly compaction, which writes one of every model, with traffic or without."""
 DEAD_LETTERS = SearchLimit(
     namespace="AWS/SQS",
     metric="ApproximateNumberOfMessagesVisible",

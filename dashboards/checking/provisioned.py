@@ -52,7 +52,7 @@ def read_dashboards(folder: Path, source: str, variables: Mapping[str, str]) -> 
     """
     for path in sorted((folder / "dashboards" / source).glob("*.json")):
         board = json.loads(path.read_text())
-        yield from _of_board(_replace(board, variables), source)
+        yield from _of_board(replace_variables(board, variables), source)
 
 
 def read_alerts(folder: Path) -> Iterator[Queries]:
@@ -89,13 +89,14 @@ def _of_board(board: dict[str, Any], source: str) -> Iterator[Queries]:
             yield Queries(place, "panel", source, tuple(panel["targets"]))
 
 
-def _replace(part: Any, variables: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+def replace_variables(part: Any, variables: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a part of a dashboard with the variables replaced by their values."""
     if isinstance(part, str):
         for name, value in variables.items():
             part = part.replace(f"${{{name}}}", value).replace(f"${name}", value)
         return part
     if isinstance(part, list):
-        return [_replace(item, variables) for item in part]
+        return [replace_variables(item, variables) for item in part]
     if isinstance(part, dict):
-        return {key: _replace(value, variables) for key, value in part.items()}
+        return {key: replace_variables(value, variables) for key, value in part.items()}
     return part

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import Metric as Family
 from prometheus_client.registry import Collector
 
-from evergreen.metrics.catalog import SPECS, Metric, MetricSpec
+from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL, SPECS, Metric, MetricSpec
 from evergreen.metrics.cloudwatch import (
     MAX_QUERIES,
     Series,
@@ -31,6 +31,7 @@ from evergreen.metrics.cloudwatch import (
     find_series,
     read_newest,
 )
+from evergreen.metrics.freshness import newest_metrics
 from evergreen.metrics.prometheus import prometheus_name, prometheus_scale
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ if TYPE_CHECKING:
 
 UNREAD = "evergreen_metrics_unread"
 """Gauge with the label ``part``: 1 where CloudWatch did not answer for the part, else 0."""
-READ_PARTS = ("list", "totals", "quantiles", "gauges", "seldom")
+AGE = "evergreen_newest_metric_age_seconds"
+"""Gauge: the age of the newest metric of a model, to five minutes, an hour or a day as it is older.
+A week where there was none within a week."""
+READ_PARTS = ("list", "totals", "quantiles", "gauges", "seldom", "freshness")
 """The list of series, and the values that are read of it, in this order."""
+_A_WEEK = timedelta(days=7)
 
 _TYPES = {"counter": "counter", "gauge": "gauge", "distribution": "summary"}
 # Minutes for the metrics of every request, hours for those of a daily drift check.
@@ -90,10 +95,24 @@ class CloudWatchCollector(Collector):
                 if series.spec is spec:
                     self._add(family, series, values)
             yield family
+        yield self._ages({series.values[0] for series in found} - {NO_MODEL})
         said = Family(UNREAD, "1 if CloudWatch did not answer for this part in time.", "gauge")
         for part in READ_PARTS:
             said.add_sample(UNREAD, {"part": part}, float(part in self.unread))
         yield said
+
+    def _ages(self, models: set[str]) -> Family:
+        now = self._clock()
+        ages = Family(AGE, "Age of the newest metric of a model.", "gauge")
+        if self._silent:
+            self.unread.add("freshness")
+            return ages
+        with self._part("freshness"):
+            written = newest_metrics(self._client, sorted(models), now)
+            for model in sorted(models):
+                age = now - written.get(model, now - _A_WEEK)
+                ages.add_sample(AGE, {MODEL_DIMENSION: model}, max(age.total_seconds(), 0.0))
+        return ages
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cli.shared.target import Target
 
 MODEL = "flight_delay"
+SUMMARY, DETAILS = re.compile(r"/status\?"), re.compile(r"/status/\w+\?")
+"""The requests of the page; a pattern with wildcards would take one for the other."""
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -115,6 +117,8 @@ def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     yield make
     for context in opened:
+        for page in context.pages:  # an answer that is on its way is no fault of the next test
+            page.unroute_all(behavior="ignoreErrors")
         context.close()
 
 
@@ -195,7 +199,7 @@ def test_a_value_is_told_where_the_pointer_or_the_arrow_keys_are(
     expect(page.locator(".tip")).to_be_hidden()
     chart.focus()
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".tip")).to_contain_text("F1")
+    expect(page.locator(".tip")).to_contain_text("version")
 
 
 def test_the_newest_requests_can_be_searched(
@@ -296,11 +300,11 @@ def test_while_the_api_is_away_the_last_status_stays_and_it_says_so(
 ) -> None:
     page = shown(deployed, contexts())
     card = page.get_by_role("article", name=MODEL).element_handle()
-    page.route("**/status?*", lambda route: route.abort())
+    page.route(SUMMARY, lambda route: route.abort())
     page.get_by_role("radio", name="7 days").check(force=True)
     expect(page.get_by_role("alert")).to_contain_text("does not answer")
     expect(page.get_by_role("article", name=MODEL)).to_be_visible()
-    page.unroute("**/status?*")
+    page.unroute(SUMMARY)
     page.get_by_role("radio", name="24 hours").check(force=True)
     expect(page.get_by_role("alert")).to_be_hidden()
     # The page does not flicker: the element is the same as before, not a new one.
@@ -319,7 +323,7 @@ def test_pausing_stops_the_updates_and_time_brings_them(
     give_key(page, deployed.api_key)
     updated = page.locator("#updated")
     expect(updated).to_contain_text("As of")
-    with page.expect_response("**/status?*"):
+    with page.expect_response(SUMMARY):
         page.clock.run_for(31_000)
     expect(updated).to_contain_text("As of")
     page.get_by_role("button", name="Pause updates").click()
@@ -340,8 +344,8 @@ def test_what_is_not_there_yet_is_said(
             status["models"] = []
 
     page = contexts().new_page()
-    page.route("**/status?*", altered(empty))
-    page.route(f"**/status/{MODEL}?*", altered(lambda details: details.update(decisions=[])))
+    page.route(SUMMARY, altered(empty))
+    page.route(DETAILS, altered(lambda details: details.update(decisions=[])))
     page.goto(f"{deployed.api_url}/")
     give_key(page, deployed.api_key)
     if what == "no model":
@@ -365,7 +369,7 @@ def test_what_goes_on_is_shown_with_its_beginning(
             ]
 
     page = contexts("narrow").new_page()
-    page.route("**/status?*", altered(drift))
+    page.route(SUMMARY, altered(drift))
     page.goto(f"{deployed.api_url}/")
     give_key(page, deployed.api_key)
     article = page.get_by_role("article", name=MODEL)
@@ -390,8 +394,8 @@ def test_what_could_not_be_read_is_named_and_the_rest_is_shown(
                 series["values"] = [None] * len(series["values"])
 
     page = contexts("narrow").new_page()
-    page.route("**/status?*", altered(without))
-    page.route(f"**/status/{MODEL}?*", altered(dark))
+    page.route(SUMMARY, altered(without))
+    page.route(DETAILS, altered(dark))
     page.goto(f"{deployed.api_url}/")
     give_key(page, deployed.api_key)
     article = page.get_by_role("article", name=MODEL)
@@ -417,7 +421,7 @@ def test_nothing_in_the_data_runs(
                 each["reason"] = hostile
 
     page = contexts().new_page()
-    page.route("**/status?*", altered(attack))
+    page.route(SUMMARY, altered(attack))
     page.goto(f"{deployed.api_url}/")
     give_key(page, deployed.api_key)
     article = page.get_by_role("article", name=MODEL)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evergreen.metrics.catalog import SPECS, Metric
+from evergreen.metrics.freshness import OF_ALL_MODELS, OLD_AFTER, WRITTEN
 from tests.support.templates import flat, resources
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ OF_A_MODEL = {
     "DriftCheckMissing",
     "LiveMetricWorse",
     "RawWaiting",
+    "MetricsOld",
     "NoTraffic",
 }
 OF_ALL = {
@@ -42,6 +44,16 @@ OF_ALL = {
 def alarms(templates: Templates) -> dict[str, dict[str, Any]]:
     found = resources(templates["Monitoring"], "AWS::CloudWatch::Alarm").values()
     return {each["AlarmName"].removeprefix("evergreen-dev-"): each for each in found}
+
+
+def stats(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm watches; one on a sum watches several metrics."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    parts = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
+    return [
+        {**each["Metric"], "Period": each["Period"], "Statistic": each["Stat"]} for each in parts
+    ]
 
 
 def queues(templates: Templates) -> set[str]:
@@ -128,7 +140,7 @@ def test_each_watches_something_that_exists(aws: Templates) -> None:
         "AWS/States": {"ExecutionsFailed", "ExecutionsTimedOut"},
         "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
     }
-    for alarm in alarms(aws).values():
+    for alarm in (each for every in alarms(aws).values() for each in stats(every)):
         assert alarm["MetricName"] in known[alarm["Namespace"]]
         ((dimension, value),) = [(d["Name"], flat(d["Value"])) for d in alarm["Dimensions"]]
         match dimension:
@@ -143,9 +155,10 @@ def test_each_watches_something_that_exists(aws: Templates) -> None:
 
 def test_no_period_is_one_that_cloudwatch_refuses(aws: Templates, emulator: Templates) -> None:
     for alarm in [*alarms(aws).values(), *alarms(emulator).values()]:
-        assert alarm["Period"] % 60 == 0
-        seconds = alarm["Period"] * alarm["EvaluationPeriods"]
-        assert seconds <= (86_400 if alarm["Period"] < 3600 else 7 * 86_400)
+        (period,) = {each["Period"] for each in stats(alarm)}
+        assert period % 60 == 0
+        seconds = period * alarm["EvaluationPeriods"]
+        assert seconds <= (86_400 if period < 3600 else 7 * 86_400)
 
 
 def test_the_emulator_has_the_maximum_where_aws_has_a_percentile(
@@ -162,6 +175,7 @@ def test_silence_is_an_alarm_for_schedules_and_traffic_alone(aws: Templates) -> 
     assert {name.removeprefix("FlightDelay") for name in silent if "FlightDelay" in name} == {
         "DriftCheckMissing",
         "RawWaiting",
+        "MetricsOld",
         "NoTraffic",
     }
     waiting = alarms(aws)["FlightDelayRawWaiting"]
@@ -173,6 +187,24 @@ def test_silence_is_an_alarm_for_schedules_and_traffic_alone(aws: Templates) -> 
         2,
         "SampleCount",
     )
+
+
+def test_metrics_are_old_when_no_writer_has_written_for_three_hours(
+    aws: Templates, emulator: Templates, unusual_emulator: Templates
+) -> None:
+    alarm = alarms(aws)["FlightDelayMetricsOld"]
+    assert {each["MetricName"] for each in stats(alarm)} == {*WRITTEN}
+    assert {each["Statistic"] for each in stats(alarm)} == {"SampleCount"}
+    assert [each["Expression"] for each in alarm["Metrics"] if "Expression" in each] == [
+        "SUM([m0, m1, m2])"
+    ]
+    assert {each["Period"] for each in stats(alarm)} == {OLD_AFTER.total_seconds()}
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
+    alone = alarms(emulator)["FlightDelayMetricsOld"]
+    assert (alone["MetricName"], alone["Period"]) == (OF_ALL_MODELS, OLD_AFTER.total_seconds())
+    # There compaction runs each second day, and checks each third.
+    rare = alarms(unusual_emulator)["FlightDelayMetricsOld"]
+    assert (rare["Period"], rare["EvaluationPeriods"]) == (86_400, 6)
 
 
 def test_traffic_need_not_be_watched(unusual: Templates) -> None:

@@ -12,6 +12,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from cdk.naming import camel_case
 from cdk.periods import period_text
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric
+from evergreen.metrics.freshness import OF_ALL_MODELS, OLD_AFTER, WRITTEN
 from evergreen.metrics.limits import LIMIT_OF
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class AlarmSpec:
     """The model that it is about; None for the whole deployment."""
     extra: bool = False
     """Whether only ``monitoring = "full"`` has it: it tells of slowness or silence."""
+    also: tuple[str, ...] = ()
+    """Further metrics with the same dimensions, whose values are added to those of ``metric``."""
     takes_back: bool = False
     """Whether it rolls back a promotion if it begins within the model's watch period."""
 
@@ -217,6 +220,7 @@ def _of_model(
     yield from _drift_check_missing(model, definition, settings)
     yield _live_metric_worse(model, definition, settings)
     yield _raw_waiting(model, watched, settings)
+    yield _metrics_old(model, definition, settings)
     if settings.no_traffic_after is not None:
         yield AlarmSpec(
             f"{camel_case(model)}NoTraffic",
@@ -300,6 +304,32 @@ def _raw_waiting(model: str, watched: Watched, settings: Settings) -> AlarmSpec:
         **_watched_for(settings.compaction_period, times=2),
         silence=True,
         own_pace=True,
+    )
+
+
+def _metrics_old(model: str, definition: ModelDefinition, settings: Settings) -> AlarmSpec:
+    checks = settings.drift_period or min(each.every for each in definition.drift.schedules)
+    # Each check and each compaction writes a metric of every model, with traffic or without.
+    old = max(OLD_AFTER, 3 * min(checks, settings.compaction_period))
+    # An emulator computes no sums: it watches the compaction alone.
+    further = () if settings.emulator else tuple(each for each in WRITTEN if each != OF_ALL_MODELS)
+    return AlarmSpec(
+        f"{camel_case(model)}MetricsOld",
+        NAMESPACE,
+        OF_ALL_MODELS,
+        {MODEL_DIMENSION: model},
+        cloudwatch.Stats.SAMPLE_COUNT,
+        1,
+        f"No metric of {model} was written for {period_text(old)}, neither by predictions nor by "
+        "drift checks nor by the compaction. What dashboards and the status page show is of then. "
+        "Other alarms cannot begin. Check that the schedules are enabled, and read the end of "
+        "each function's log.",
+        "metrics-old",
+        **_watched_for(old),
+        below=True,
+        silence=True,
+        own_pace=True,
+        also=further,
     )
 
 

@@ -57,23 +57,37 @@ class Alarms(Construct):
         quick = settings.emulator and not spec.own_pace
         substitute = settings.emulator and spec.statistic == PERCENTILE
         room = model_room(self, spec.model, settings) if spec.model else self
+
+        def of(metric: str) -> cloudwatch.Metric:
+            return cloudwatch.Metric(
+                namespace=spec.namespace,
+                metric_name=metric,
+                dimensions_map={**spec.dimensions},
+                statistic=cloudwatch.Stats.MAXIMUM if substitute else spec.statistic,
+                period=Duration.seconds(_EMULATOR_PERIOD if quick else spec.seconds),
+            )
+
         return cloudwatch.Alarm(
             room,
             spec.name,
             alarm_name=settings.name(spec.name),
             alarm_description=f"{spec.todo} Runbook: docs/runbooks/{spec.runbook}.md",
-            metric=cloudwatch.Metric(
-                namespace=spec.namespace,
-                metric_name=spec.metric,
-                dimensions_map={**spec.dimensions},
-                statistic=cloudwatch.Stats.MAXIMUM if substitute else spec.statistic,
-                period=Duration.seconds(_EMULATOR_PERIOD if quick else spec.seconds),
-            ),
+            metric=_together([of(name) for name in (spec.metric, *spec.also)]),
             threshold=spec.threshold,
             evaluation_periods=spec.periods,
             comparison_operator=_BELOW if spec.below else _AT_LEAST,
             treat_missing_data=_BREACHING if spec.silence else _NOT_BREACHING,
         )
+
+
+def _together(metrics: list[cloudwatch.Metric]) -> cloudwatch.IMetric:
+    """Return a metric, or the sum of several; one without data adds nothing to it."""
+    if len(metrics) == 1:
+        return metrics[0]
+    named = {f"m{number}": metric for number, metric in enumerate(metrics)}
+    return cloudwatch.MathExpression(
+        expression=f"SUM([{', '.join(named)}])", using_metrics={**named}, period=metrics[0].period
+    )
 
 
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD

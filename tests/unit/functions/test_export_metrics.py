@@ -14,7 +14,7 @@ from evergreen.aws import OutOfTimeError
 from evergreen.metrics.catalog import NAMESPACE, SPECS
 from evergreen.metrics.prometheus import prometheus_name
 from functions.export_metrics import handler as module
-from functions.export_metrics.collector import READ_PARTS, UNREAD, CloudWatchCollector
+from functions.export_metrics.collector import AGE, READ_PARTS, UNREAD, CloudWatchCollector
 from functions.export_metrics.settings import Settings, settings
 from functions.shared import clients
 from tests.support.aws_in_process import failing, intercepted, refusal
@@ -134,6 +134,20 @@ def test_what_is_not_of_the_table_is_left_out(aws: Account) -> None:
     aws.put_metric("Healthy", NOW - SECOND, 1.0, model="m", service="predict")
     aws.put_metric("SomethingElse", NOW - SECOND, 1.0, model="m")
     assert scrape(aws) == {key(UNREAD, part=part): 0 for part in READ_PARTS}
+
+
+def test_the_age_of_the_newest_metric_of_each_model(aws: Account) -> None:
+    aws.put_metric("OldestRawObject", NOW - 2 * HOUR, 0.0, model="old")
+    aws.put_metric("Predictions", NOW - 2 * HOUR, 4.0, model="new")
+    aws.put_metric("WindowRows", NOW - SECOND, 4.0, model="new")
+    aws.put_metric("CpuUtilization", NOW - SECOND, 4.0, model="never")
+    aws.put_metric("Requests", NOW - SECOND, 4.0, model="-", endpoint="ping")
+    found = scrape(aws)
+    ages = {name: found[key(AGE, model=name)] for name in ("old", "new", "never")}
+    assert ages["new"] <= 300
+    assert 2 * 3600 <= ages["old"] <= 3 * 3600
+    assert ages["never"] == 7 * 86_400
+    assert key(AGE, model="-") not in found
 
 
 def test_every_metric_of_the_table_has_help_and_type(aws: Account) -> None:

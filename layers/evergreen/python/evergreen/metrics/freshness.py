@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 WRITTEN = (Metric.PREDICTIONS, Metric.WINDOW_ROWS, Metric.OLDEST_RAW)
 """One metric of each writer: a prediction, a drift check, a compaction."""
+OF_ALL_MODELS = Metric.OLDEST_RAW
+"""The one of them that comes each hour of every model, whatever the traffic and the schedules."""
+OLD_AFTER = timedelta(hours=3)
+"""From this age on the newest metric is called old: the compaction writes one for each model each
+hour, whatever the traffic. Where all writers are set to run less often, they are given longer."""
 _WINDOWS = ((12, timedelta(minutes=5)), (24, timedelta(hours=1)), (7, timedelta(days=1)))
 """Few periods: an emulator computes each by itself."""
 

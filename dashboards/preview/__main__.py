@@ -1,0 +1,104 @@
+"""``make dashboards-preview``: draw each dashboard with what the local Prometheus answers now."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from PIL import Image
+
+from cli.shared import console
+from dashboards.building.build import PROVISIONING
+from dashboards.checking.check import NoTrafficError, local_prometheus
+from dashboards.checking.provisioned import replace_variables
+from dashboards.preview.drawing import draw_board
+from dashboards.preview.results import PrometheusRange
+from evergreen.clock import utc_now
+from evergreen.errors import EvergreenError
+from evergreen.metrics.catalog import NO_MODEL
+from local.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+    from dashboards.preview.results import AnswersQueries, NamedLine
+
+SOURCE = "prometheus"
+COLOURS = 192
+"""Colours of a picture's palette, which keeps it small."""
+
+
+class NoPrometheusError(EvergreenError):
+    """The local stack runs no Prometheus."""
+
+
+def command(
+    *,
+    prometheus: Annotated[
+        str | None, typer.Option(help="URL of a Prometheus; by default the local stack's.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model; by default the busiest.")] = None,
+    minutes: Annotated[int, typer.Option(min=5, help="How far back.")] = 180,
+    period: Annotated[int, typer.Option(min=15, help="The variable Period, in seconds.")] = 300,
+    folder: Annotated[Path | None, typer.Option(help="Where the pictures are written.")] = None,
+) -> None:
+    """Draw each Prometheus dashboard from its JSON and the answers to its queries, as a PNG."""
+    settings = read_settings()
+    url = prometheus or local_prometheus(settings)
+    if url is None:
+        raise NoPrometheusError(
+            "no Prometheus runs", fix="Install Debian's prometheus, then run `evergreen up`."
+        )
+    end = utc_now()
+    start = end - timedelta(minutes=minutes)
+    step = max(15, round(minutes * 60 / 240))
+    answers = PrometheusRange(url, start.timestamp(), end.timestamp(), step)
+    chosen = model or _busiest(answers, minutes)
+    into = folder or settings.paths.state / "dashboards"
+    into.mkdir(parents=True, exist_ok=True)
+    for path in sorted((PROVISIONING / "dashboards" / SOURCE).glob("*.json")):
+        variables = {"model": chosen, "period": str(period)}
+        board = replace_variables(json.loads(path.read_text(encoding="utf-8")), variables)
+        picture = draw_board(board, partial(_lines, answers), start, end)
+        to = into / f"{path.stem}.png"
+        to.write_bytes(_small(picture))
+        console.out.print(f"{to}: {to.stat().st_size // 1024} KB", soft_wrap=True)
+
+
+def _busiest(answers: PrometheusRange, minutes: int) -> str:
+    asked = f'topk(1, sum by (model) (increase(evergreen_predictions_total{{model!="{NO_MODEL}"}}'
+    target = {"expr": f"{asked}[{minutes}m])))", "legendFormat": "{{model}}"}
+    found = [line for line in answers.lines(target) if line.values]
+    if not found:
+        raise NoTrafficError("no model has predicted anything", fix="Send traffic to the API first")
+    return max(found, key=lambda line: (line.times[-1], line.values[-1])).name
+
+
+def _lines(answers: AnswersQueries, panel: Mapping[str, Any]) -> list[NamedLine]:
+    return [line for target in panel["targets"] for line in answers.lines(target)]
+
+
+def _small(picture: Figure) -> bytes:
+    """Return a picture as PNG with a palette."""
+    drawn, kept = io.BytesIO(), io.BytesIO()
+    picture.savefig(drawn, format="png", facecolor=picture.get_facecolor())
+    with Image.open(drawn) as whole:
+        palette = whole.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        palette.save(kept, format="png", optimize=True)
+    return kept.getvalue()
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(command)
+    except EvergreenError as error:
+        console.failure(str(error))
+        sys.exit(1)
