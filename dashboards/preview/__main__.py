@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from dashboards.preview.results import AnswersQueries, NamedLine
 
-SOURCE = "prometheus"
-COLOURS = 192
+_SOURCE = "prometheus"
+_COLOURS = 192
 """Colours of a picture's palette, which keeps it small."""
 
 
@@ -64,7 +64,7 @@ def command(
     chosen = model or _busiest(answers, minutes)
     into = folder or settings.paths.state / "dashboards"
     into.mkdir(parents=True, exist_ok=True)
-    for path in sorted((PROVISIONING / "dashboards" / SOURCE).glob("*.json")):
+    for path in sorted((PROVISIONING / "dashboards" / _SOURCE).glob("*.json")):
         variables = {"model": chosen, "period": str(period)}
         board = replace_variables(json.loads(path.read_text(encoding="utf-8")), variables)
         picture = draw_board(board, partial(_lines, answers), start, end)
@@ -91,7 +91,7 @@ def _small(picture: Figure) -> bytes:
     drawn, kept = io.BytesIO(), io.BytesIO()
     picture.savefig(drawn, format="png", facecolor=picture.get_facecolor())
     with Image.open(drawn) as whole:
-        palette = whole.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        palette = whole.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
         palette.save(kept, format="png", optimize=True)
     return kept.getvalue()
 

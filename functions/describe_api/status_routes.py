@@ -25,7 +25,7 @@ from functions.shared.api import answer
 if TYPE_CHECKING:
     from evergreen.metrics.history import Span
 
-LINK_SECONDS = 3600
+REPORT_LINK_SECONDS = 3600
 """How long a link to a report can be opened. The page asks for new ones every half minute."""
 
 status_router = APIRouter()
@@ -100,7 +100,7 @@ def _details() -> DetailsReader:
 
 def _sign(key: str) -> str:
     page = "text/html; charset=utf-8"
-    return sign_download(settings().bucket, key, seconds=LINK_SECONDS, content_type=page)
+    return sign_download(settings().bucket, key, seconds=REPORT_LINK_SECONDS, content_type=page)
 
 
 @cache

@@ -108,7 +108,7 @@ def test_a_report_can_be_opened_for_a_while_with_signature_4(aws: Account) -> No
     link = status_routes._sign("drift/reports/late_bus/a check.html")
     assert "/drift/reports/late_bus/a%20check.html?" in link
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
-    assert f"X-Amz-Expires={status_routes.LINK_SECONDS}" in link
+    assert f"X-Amz-Expires={status_routes.REPORT_LINK_SECONDS}" in link
     assert "response-content-type=text%2Fhtml" in link
 
 

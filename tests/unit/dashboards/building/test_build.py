@@ -233,6 +233,8 @@ def test_alerts_on_what_other_services_count_and_on_what_fails_to_come_are_searc
     assert asked == {
         "evergreen-drift-check-missing": "FILL(SEARCH('{Evergreen,model} "
         "MetricName=\"WindowRows\"', 'SampleCount', 3600), 0)",
+        "evergreen-metrics-old": "FILL(SEARCH('{Evergreen,model} "
+        "MetricName=\"OldestRawObject\"', 'SampleCount', 3600), 0)",
         "evergreen-dead-letters": "SEARCH('{AWS/SQS,QueueName} "
         'MetricName="ApproximateNumberOfMessagesVisible" evergreen dead letters\', '
         "'Maximum', 300)",
@@ -241,5 +243,7 @@ def test_alerts_on_what_other_services_count_and_on_what_fails_to_come_are_searc
     }
     missing = rules["evergreen-drift-check-missing"]["data"]
     assert missing[0]["relativeTimeRange"] == {"from": 26 * 3600, "to": 0}
+    old = rules["evergreen-metrics-old"]["data"][0]["relativeTimeRange"]
+    assert old == {"from": 4 * 3600, "to": 0}
     assert missing[1]["model"]["reducer"] == "sum"
     assert missing[2]["model"]["conditions"][0]["evaluator"] == {"params": [1], "type": "lt"}

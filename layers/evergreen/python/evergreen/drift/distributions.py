@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import Feature
     from evergreen.storage import Storage
 
-PREFIX = "drift/distributions/"
-"""Where the distributions of checks are stored."""
+_PREFIX = "drift/distributions/"
 FEATURES = 12
 """The number of a check's features whose distributions are kept: those that changed most."""
 _BINS = 24
@@ -119,7 +118,7 @@ _KEPT: TypeAdapter[dict[str, Distributions]] = TypeAdapter(dict[str, Distributio
 
 def distributions_key(model: str, check_id: str) -> str:
     """Return where the distributions of a check are stored."""
-    return f"{PREFIX}{model}/{check_id}.json"
+    return f"{_PREFIX}{model}/{check_id}.json"
 
 
 def most_changed(tests: Sequence[UnivariateTest]) -> list[UnivariateTest]:
