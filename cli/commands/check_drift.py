@@ -148,8 +148,7 @@ def _pictures(
     from cli.shared.drift_view import TOP, bins_for
     from evergreen.bundle.served import served_definition
     from evergreen.bundle.store import read_signature
-    from evergreen.drift.detectors.texts import lengths
-    from evergreen.drift.distributions import of_categories, of_numbers
+    from evergreen.drift.distributions import of_feature
     from evergreen.drift.inputs import read_drift_inputs
     from evergreen.production import Production
 
@@ -177,16 +176,11 @@ def _pictures(
     features = {**definition.features, **found.outputs.features}
     reference = {**found.reference, **found.outputs.reference}
     answered = {**found.window, **found.outputs.window}
-    pictures: dict[str, Numbers | Categories] = {}
-    for name in names:
-        sides = reference[name], answered[name]
-        if features[name].type == "text":  # the texts themselves are for nobody's screen
-            sides = lengths(sides[0]), lengths(sides[1])
-        elif not features[name].is_numeric:
-            pictures[name] = of_categories(*sides, CATEGORIES)
-            continue
-        pictures[name] = of_numbers(*sides, bins_for(console.out.width))
-    return pictures
+    bins = bins_for(console.out.width)
+    return {
+        name: of_feature(features[name], reference[name], answered[name], bins, CATEGORIES)
+        for name in names
+    }
 
 
 def _link(target: Target, key: str) -> str:

@@ -14,13 +14,16 @@ from evergreen.drift.distributions import (
     FEATURES,
     MISSING_BAR,
     OTHER_BAR,
+    Numbers,
     distributions_key,
     most_changed,
     of_categories,
+    of_feature,
     of_numbers,
     read_distributions,
 )
 from evergreen.drift.log import UnivariateTest
+from evergreen.model_definition import Feature
 from tests.support.watched_model import WatchedModel
 
 if TYPE_CHECKING:
@@ -70,6 +73,12 @@ def test_categories_that_changed_most_come_first_and_the_rest_is_one() -> None:
     assert found.names == (MISSING_BAR, "a", OTHER_BAR)
     assert found.reference == pytest.approx((0, 0.5, 0.5))
     assert found.window == pytest.approx((0.5, 0.1, 0.4))
+
+
+def test_of_a_text_only_its_length_is_told() -> None:
+    texts = np.array(["a", "a secret", ""], dtype=object)
+    found = of_feature(Feature(type="text"), texts, texts, 4, 4)
+    assert isinstance(found, Numbers)
 
 
 def a_test(name: str, effect: float | None, *, drifted: bool, method: str = "ks") -> UnivariateTest:

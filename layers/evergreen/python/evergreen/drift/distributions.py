@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from evergreen.drift.detectors.texts import lengths
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -138,6 +140,25 @@ def most_changed(tests: Sequence[UnivariateTest]) -> list[UnivariateTest]:
     return list(most.values())
 
 
+def of_feature(
+    feature: Feature,
+    reference: NDArray[Any],
+    window: NDArray[Any],
+    bins: int,
+    categories: int,
+) -> Distributions:
+    """Return the distributions of a feature; of a free text, those of its length.
+
+    The texts themselves are for nobody's screen. Parameters as those of :func:`of_numbers` and
+    :func:`of_categories`.
+    """
+    if feature.type == "text":
+        return of_numbers(lengths(reference), lengths(window), bins)
+    if feature.is_numeric:
+        return of_numbers(reference, window, bins)
+    return of_categories(reference, window, categories)
+
+
 def write_distributions(
     storage: Storage,
     key: str,
@@ -161,9 +182,7 @@ def write_distributions(
     """
     names = [test.feature_name for test in most_changed(tests)[:FEATURES]]
     kept: dict[str, Distributions] = {
-        name: of_numbers(reference[name], window[name], _BINS)
-        if features[name].is_numeric
-        else of_categories(reference[name], window[name], _CATEGORIES)
+        name: of_feature(features[name], reference[name], window[name], _BINS, _CATEGORIES)
         for name in names
     }
     storage.put(key, _KEPT.dump_json(kept))
