@@ -101,6 +101,7 @@ chaos: setup ## kill and refuse everything during 10,000 requests, and count the
 
 reference: setup ## write the pages of docs that are generated from the code
 	@$(bin)/python -m cdk.reference
+	@$(bin)/python -m cdk.reference.architecture
 
 # Only these two need the environment of the site; nothing is fetched from another host.
 docs: setup $(state)/docs/.done ## build the documentation as a site, strictly, and check its links

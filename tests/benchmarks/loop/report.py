@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "pandas", "scikit-learn", "evidently", "river", "onnxruntime", "skl2onnx")
 PICTURES = ("closed-loop-promises.svg", "closed-loop.svg")
 _BLOCK = re.compile(r"<!-- (?P<name>\w+) -->\n(?P<text>.*?)\n<!-- /(?P=name) -->", re.DOTALL)
+_ROW = re.compile(
+    r"^\| (?P<number>\d) \| (?P<text>.*?) \| (?P<found>.*?) \| (?P<holds>.*?) \|$", re.MULTILINE
+)
 _NOT_RUN = {
+    "short": "",
     "seen": "The half that may be looked at has **not been run yet**.",
     "once": "The half that is run once has **not been run yet**.",
     "series": "",
@@ -57,9 +61,8 @@ def to_page(replayed: Sequence[Replayed], before: str, kind: str) -> str:
     }
     if seen := parts["seen"]:
         picture = f"![Ours against the better calendar, by series]({PICTURES[0]})"
-        blocks["seen"] = _joined(
-            promise_table(seen), picture, in_three_sentences(seen), *_left_out(seen)
-        )
+        blocks["short"] = _joined(picture, in_three_sentences(seen))
+        blocks["seen"] = _joined(promise_table(seen), *_left_out(seen))
         blocks["series"] = _joined(public_table(seen), _made("seen", kind))
     if once := parts["once"]:
         about = "The half that is run once:"
@@ -72,7 +75,8 @@ def to_page(replayed: Sequence[Replayed], before: str, kind: str) -> str:
         details = [section(one) for one in own]
         blocks["own"] = _joined(verdicts(own), _made("own", kind), picture, *details)
     marked = {name: f"<!-- {name} -->\n{text}\n<!-- /{name} -->" for name, text in blocks.items()}
-    top = [_HEAD, marked["seen"], marked["once"], _HOW.format(seed=SEED)]
+    summary = [_HEAD, in_one_table(blocks["seen"], blocks["once"]), marked["short"], _LEADS]
+    top = [*summary, _PROMISES, marked["seen"], marked["once"], _HOW.format(seed=SEED)]
     rest = [_PUBLIC, marked["series"], _OWN, marked["own"], _COSTS.format(memory=MEMORY_GB)]
     return _joined(*top, *rest) + "\n"
 
@@ -119,6 +123,23 @@ def promise_table(replayed: Sequence[Replayed]) -> str:
         for number, promise in enumerate(promises_of(replayed), 1)
     ]
     return table(["", "promise, with default settings", "found", "holds"], rows)
+
+
+def in_one_table(seen: str, once: str) -> str:
+    """Return the promises with what each half found, from the two tables of the page."""
+    halves = [{row["number"]: row for row in _ROW.finditer(text)} for text in (seen, once)]
+    texts = {number: row["text"] for half in halves for number, row in half.items()}
+
+    def told(half: dict[str, re.Match[str]], number: str) -> str:
+        row = half.get(number)
+        return f"{row['holds']}: {row['found']}" if row else "not run yet"
+
+    rows = [
+        [number, text, *(told(half, number) for half in halves)]
+        for number, text in sorted(texts.items())
+    ]
+    heads = ["", "promise", "series that may be looked at", "series that are run once"]
+    return table(heads, rows)
 
 
 def in_three_sentences(replayed: Sequence[Replayed]) -> str:
@@ -186,10 +207,24 @@ _HEAD = """
 
 <!-- Written by tests/benchmarks/loop; do not edit. -->
 
+Does it pay to retrain on drift and to compare before promoting, beside a calendar that retrains and
+deploys each month? Series of other people were replayed, with the default settings of `model.toml`:
+"""
+
+_LEADS = """
+Below: [the promises with what is missing](#the-promises),
+[how it was measured](#how-it-was-measured), [each series](#series-that-nobody-tuned-for),
+[the series that settings were chosen on](#series-that-settings-were-chosen-on), and
+[how the seconds were measured](#how-the-seconds-were-measured).
+"""
+
+_PROMISES = """
+## The promises
+
 Whole series are replayed under several policies of retraining. The promises are about series of
 other people with the **default** settings of `model.toml`. Half of these series may be looked at
-while the loop is worked on: this table is about them. The other half is run once, and published
-whatever it says. Which half a series belongs to follows from the SHA-256 of its name
+while the loop is worked on: the first table is about them. The other half is run once, and
+published whatever it says. Which half a series belongs to follows from the SHA-256 of its name
 (`tests/benchmarks/loop/public/halves.py`).
 """
 

@@ -278,6 +278,14 @@ def test_what_was_not_run_this_time_stays_on_the_page(replayed: Replayed, public
     for part in ("--part seen --quick", "--part own --quick", "--part once"):
         assert f"`python -m tests.benchmarks.loop {part}`" in second
     assert to_page([replayed, public], second, "quick") == second
+    summary = second.split("## The promises")[0]
+    assert [line.split(" | ")[0] for line in summary.splitlines() if line[2:3].isdigit()] == [
+        f"| {number}" for number in range(1, 7)
+    ]
+    assert "not run yet" in first.split("## The promises")[0]
+    assert "not run yet" not in summary
+    assert "closed-loop-promises.svg" in summary
+    assert "of 6 promises hold today" in summary
 
 
 def test_the_pictures_are_the_same_for_the_same_numbers(replayed: Replayed) -> None:
