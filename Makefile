@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards dashboards-preview how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-estimation bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards dashboards-preview how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -122,6 +122,9 @@ dashboards-preview: setup ## draw each dashboard with what the local Prometheus 
 
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
+
+bench-estimation: setup ## compare the estimates without ground truth with NannyML's (QUICK=1: under two minutes)
+	@$(bin)/python -m tests.benchmarks.estimation $(if $(QUICK),--quick)
 
 bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes; LARGE=1: the rest)
 	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick,$(if $(LARGE),--large))
