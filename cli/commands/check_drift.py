@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
 from cli.shared.target import choose
 from evergreen.clock import from_text, parse_period, to_text, utc_now
-from evergreen.errors import NoProductionModelError
+from evergreen.errors import EvergreenError, NoProductionModelError
 from evergreen.events import DriftCheckCompleted, EventType, read_event
 from evergreen.model_definition import find_definition
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cli.shared.drift_view import CheckView
     from cli.shared.target import Target
     from evergreen.drift.distributions import Categories, Numbers
+    from evergreen.drift.inputs import DriftInputs
     from evergreen.model_definition import ModelDefinition
 
 LINK_SECONDS = 3600
@@ -49,6 +51,13 @@ def command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Draw histograms of the drifted features.")
     ] = False,
+    evidently: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write Evidently's page of the same rows to a file (4 MB).",
+        ),
+    ] = None,
     aws: Aws = False,
     stage: Stage = None,
     json: Json = False,
@@ -83,9 +92,14 @@ def command(
             records=read_check(target.storage, answer["log"]),
             episodes=read_check_event(answer).episodes,
         )
-        if explain:
-            with steps.step("explain", "Read reference and window for the histograms"):
-                view = replace(view, pictures=_pictures(target, definition, view))
+        if explain or evidently:
+            with steps.step("explain", "Read the rows of reference and window") as say:
+                compared = _compared(target, definition, view)
+                if explain and compared:
+                    view = replace(view, pictures=_pictures(view, *compared))
+                if evidently and compared:
+                    say("Evidently draws its page;")
+                    evidently.write_text(_evidently_page(*compared), encoding="utf-8")
     report = _link(target, answer["report"]) if answer["report"] else None
     if json:
         console.document(_document(answer, view, report))
@@ -94,6 +108,8 @@ def command(
     console.out.print(view.render(console.out.width))
     if report:
         console.out.print(f"Report  {report}", soft_wrap=True, markup=False)
+    if evidently and evidently.exists():
+        console.out.print(f"Evidently's page  {evidently}", soft_wrap=True, markup=False)
 
 
 def run_check_now(
@@ -142,20 +158,18 @@ def read_check_event(answer: dict[str, Any]) -> DriftCheckCompleted:
     return event
 
 
-def _pictures(
+def _compared(
     target: Target, definition: ModelDefinition, view: CheckView
-) -> dict[str, Numbers | Categories]:
-    from cli.shared.drift_view import TOP, bins_for
+) -> tuple[ModelDefinition, DriftInputs] | None:
+    """Return the rows that the check compared, and the model as it served them."""
     from evergreen.bundle.served import served_definition
     from evergreen.bundle.store import read_signature
-    from evergreen.drift.distributions import of_feature
     from evergreen.drift.inputs import read_drift_inputs
     from evergreen.production import Production
 
     pointer = Production(target.stage, target.client("ssm")).read(definition.name)
-    names = list(dict.fromkeys(test.feature_name for test in view.moved))[:TOP]
-    if pointer is None or not names:
-        return {}
+    if pointer is None:
+        return None
     definition = served_definition(definition, read_signature(target.storage, pointer))
     decision = view.decision
     # The checked version. Another version may have been promoted in the meantime.
@@ -165,7 +179,7 @@ def _pictures(
             "reference_dataset_id": decision.reference_dataset_id,
         }
     )
-    found = read_drift_inputs(
+    return definition, read_drift_inputs(
         definition,
         checked,
         target.lake,
@@ -173,6 +187,36 @@ def _pictures(
         start=decision.window_start,
         end=decision.window_end,
     )
+
+
+def _evidently_page(definition: ModelDefinition, found: DriftInputs) -> str:
+    from evergreen.drift.detectors.univariate import compare_features
+
+    outputs = found.outputs
+    result = compare_features(
+        {**definition.features, **outputs.features},
+        {**found.reference, **outputs.reference},
+        {**found.window, **outputs.window},
+        alpha=definition.drift.alpha,
+        unlogged=frozenset(definition.request_log.redact),
+        untestable=outputs.untestable,
+    )
+    if result.evidently is None:
+        raise EvergreenError(
+            "no feature of this window could be tested, so Evidently has nothing to draw",
+            where="--evidently",
+            fix="Look at a longer --window.",
+        )
+    return result.evidently.html()
+
+
+def _pictures(
+    view: CheckView, definition: ModelDefinition, found: DriftInputs
+) -> dict[str, Numbers | Categories]:
+    from cli.shared.drift_view import TOP, bins_for
+    from evergreen.drift.distributions import of_feature
+
+    names = list(dict.fromkeys(test.feature_name for test in view.moved))[:TOP]
     features = {**definition.features, **found.outputs.features}
     reference = {**found.reference, **found.outputs.reference}
     answered = {**found.window, **found.outputs.window}

@@ -22,6 +22,7 @@ from tests.support.serving_flights import wait_until_flights_serve
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from typer.testing import Result
 
@@ -84,11 +85,16 @@ def test_one_screen_says_what_moved_and_where_the_report_is(window: Window) -> N
     page = httpx.get(report, timeout=60)
     assert page.status_code == 200
     assert "<html" in page.text
+    assert "Where it is" in page.text
+    assert len(page.content) < 1_000_000
     assert "│" not in result.stdout  # histograms are shown only with --explain
 
 
-def test_explained_it_draws_what_moved(window: Window) -> None:
-    result = evergreen(MODEL, *window.options, "--explain")
+def test_explained_it_draws_what_moved(window: Window, tmp_path: Path) -> None:
+    page = tmp_path / "evidently.html"
+    result = evergreen(MODEL, *window.options, "--explain", "--evidently", str(page))
+    assert f"Evidently's page  {page}" in result.stdout
+    assert "plotly" in page.read_text(encoding="utf-8").lower()
     sides = [line for line in result.stdout.splitlines() if line.startswith("  window")]
     assert sides
     # All rows have the same value, so the histogram has one full column.
@@ -104,7 +110,7 @@ def test_as_json_it_is_the_check_that_was_written(window: Window, deployed: Targ
     moved = {
         each["feature_name"]
         for each in found["records"]
-        if each.get("feature_name") and each["drifted"]
+        if each["kind"] == "univariate" and each["drifted"]
     }
     assert set(found["histograms"]) <= moved
     for picture in found["histograms"].values():

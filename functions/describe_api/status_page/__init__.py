@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from evergreen.page_design import palette
+
 _FOLDER = Path(__file__).parent
 
 
@@ -29,7 +31,7 @@ class Page:
 @cache
 def status_page() -> Page:
     """Return the page, which is the same for every caller."""
-    style, script = _read("page.css"), _read("charts.js") + _read("page.js")
+    style, script = palette() + _read("page.css"), _read("charts.js") + _read("page.js")
     html = _read("page.html").replace("/* style */", style).replace("/* script */", script)
     policy = {
         "default-src": "'none'",

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from evergreen.drift.distributions import Numbers, distributions_key, write_distributions
+from evergreen.drift.distributions import (
+    Numbers,
+    distributions_key,
+    distributions_of,
+    write_distributions,
+)
 from evergreen.model_definition import Feature
 from evergreen.reporting.details import DETAIL_DECISIONS
 from tests.support.aws_in_process import failing, refusal
@@ -59,7 +64,8 @@ def test_what_moved_with_its_numbers_its_distributions_and_the_report(aws: Accou
     moved = {"wind": np.linspace(1, 2, 50, dtype=np.float32)}
     features = {"wind": Feature(type="float")}
     key = distributions_key(NAME, check_id)
-    write_distributions(model.storage, key, [UNIVARIATE], features, sides, moved)
+    found = distributions_of([UNIVARIATE], features, sides, moved, most=5)
+    write_distributions(model.storage, key, found)
     checked = model.details().checked
     assert checked is not None
     assert checked.report_url == f"https://signed/drift/reports/{NAME}/{check_id}.html"

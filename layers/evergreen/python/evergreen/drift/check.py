@@ -12,7 +12,11 @@ from evergreen.drift.detectors.localization import localize_drift, localize_loss
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
-from evergreen.drift.distributions import distributions_key, write_distributions
+from evergreen.drift.distributions import (
+    distributions_key,
+    distributions_of,
+    write_distributions,
+)
 from evergreen.drift.inputs import (
     count_labelled_rows,
     read_drift_inputs,
@@ -35,7 +39,7 @@ from evergreen.drift.log import (
 from evergreen.drift.policy.consecutive import history_needed
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits
-from evergreen.drift.report import render_report, report_key
+from evergreen.drift.report import MOST_FIGURES, render_report, report_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -182,18 +186,19 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     if decision.verdict != "insufficient_data":
         segments = _localize(definition, inputs, univariate, multivariate, performance, storage)
     outputs = inputs.outputs
-    write_distributions(
-        storage,
-        distributions_key(definition.name, context.check_id),
+    distributions = distributions_of(
         univariate.tests,
         {**definition.features, **outputs.features},
         {**inputs.reference, **outputs.reference},
         {**inputs.window, **outputs.window},
+        most=MOST_FIGURES,
+    )
+    write_distributions(
+        storage, distributions_key(definition.name, context.check_id), distributions
     )
     page = None
     if report or decision.triggers:
         page = report_key(definition.name, context.check_id)
-        figures = univariate.evidently.html() if univariate.evidently else None
         html = render_report(
             context,
             decision,
@@ -201,7 +206,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
             multivariate,
             (performance, estimate),
             segments,
-            figures,
+            distributions,
         )
         storage.put(page, html.encode())
     outcomes: list[DriftTest | DriftDecision] = [

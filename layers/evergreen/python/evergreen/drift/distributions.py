@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,32 +160,38 @@ def of_feature(
     return of_categories(reference, window, categories)
 
 
-def write_distributions(
-    storage: Storage,
-    key: str,
+def distributions_of(
     tests: Sequence[UnivariateTest],
     features: Mapping[str, Feature],
     reference: Mapping[str, NDArray[Any]],
     window: Mapping[str, NDArray[Any]],
-) -> None:
-    """Keep the distributions of the :data:`FEATURES` features that changed most, some KB.
+    *,
+    most: int,
+) -> dict[str, Distributions]:
+    """Return the distributions of the features that changed most, those first.
 
     Parameters
     ----------
-    storage, key
-        Where to.
     tests
-        The tests of the check.
+        The tests of a check.
     features
         Every tested feature by name.
     reference, window
         Columns of n and m rows, as models see them.
+    most
+        The number of features.
     """
-    names = [test.feature_name for test in most_changed(tests)[:FEATURES]]
-    kept: dict[str, Distributions] = {
+    return {
         name: of_feature(features[name], reference[name], window[name], _BINS, _CATEGORIES)
-        for name in names
+        for name in (test.feature_name for test in most_changed(tests)[:most])
     }
+
+
+def write_distributions(
+    storage: Storage, key: str, distributions: Mapping[str, Distributions]
+) -> None:
+    """Keep the first :data:`FEATURES` distributions of a check, some KB."""
+    kept = dict(islice(distributions.items(), FEATURES))
     storage.put(key, _KEPT.dump_json(kept))
 
 

@@ -1,13 +1,18 @@
-"""The HTML report of a check: our decision and tests on top, Evidently's figures below."""
+"""The HTML report of a check: what it decided, where it is, and every feature with its figure."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from evergreen.clock import to_text
+from evergreen.drift.figures import distribution_figure
+from evergreen.page_design import Tone, report_page, report_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from evergreen.drift.distributions import Distributions
     from evergreen.drift.log import (
         CheckContext,
         DriftDecision,
@@ -18,11 +23,15 @@ if TYPE_CHECKING:
         UnivariateTest,
     )
 
-_STYLE = (
-    "font-family:system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
-    "line-height:1.5;color:#1b1f24;background:#fff"
-)
-_TITLES = {"drift": "Drift", "no_drift": "No drift", "insufficient_data": "Too little data"}
+_VERDICTS: dict[str, tuple[str, Tone]] = {
+    "drift": ("Drift", "bad"),
+    "no_drift": ("No drift", "good"),
+    "insufficient_data": ("Too little data", "warn"),
+}
+MOST_FIGURES = 100
+"""The number of features that have a figure: a page with them has some hundred KB."""
+_OPEN = 3
+"""The number of figures that are open when the page is."""
 
 
 def report_key(model: str, check_id: str) -> str:
@@ -37,73 +46,40 @@ def render_report(
     multivariate: MultivariateTest,
     performance: tuple[PerformanceTest | None, PerformanceEstimate],
     segments: tuple[SegmentFinding, ...],
-    evidently_html: str | None,
+    distributions: Mapping[str, Distributions],
 ) -> str:
     """Return the report as one self-contained HTML page.
 
-    Evidently's own verdicts use neither the correction over all features nor effect sizes. So its
-    page is kept for the figures, and the verdicts that count stand above it.
+    Parameters
+    ----------
+    context, decision, univariate, multivariate, performance, segments
+        What the check found: its own records.
+    distributions
+        The two distributions of each feature that has a figure, those that changed most first.
     """
-    section = "".join(
+    verdict, tone = _VERDICTS[decision.verdict]
+    if "performance" in decision.triggers and tone == "good":
+        verdict, tone = "Performance fell", "bad"
+    return report_page(
+        f"{context.model}: drift check",
+        verdict,
+        tone,
         [
-            f'<section style="{_STYLE}">',
-            f"<h1>{escape(context.model)}: {_TITLES[decision.verdict]}</h1>",
-            f"<p>{escape(decision.reason)}</p>",
-            (
-                f"<p>Version {escape(context.model_version)}, {context.rows} rows from "
-                f"{to_text(context.window_start)} to {to_text(context.window_end)}, against "
-                f"{escape(context.reference_dataset_id)}. Check {escape(context.check_id)}.</p>"
-            ),
-            _joint(multivariate),
-            _performance(performance[0]) if performance[0] else "",
-            _estimate(performance[1]),
+            _summary(context, decision),
             _where(segments),
+            _together(multivariate, *performance),
+            _figures(univariate, distributions),
             _features(univariate),
-            "<p>Evidently's figures follow. Its verdicts are per feature, without correction or "
-            "effect size; those above count.</p>"
-            if evidently_html
-            else "",
-            "</section>",
-        ]
+        ],
     )
-    if evidently_html is None:
-        return f"<!doctype html><meta charset='utf-8'><title>Drift</title><body>{section}</body>"
-    start = evidently_html.index("<body")
-    after = evidently_html.index(">", start) + 1
-    return evidently_html[:after] + section + evidently_html[after:]
 
 
-def _joint(test: MultivariateTest) -> str:
-    if test.reason is not None:
-        return f"<p>All features at once: not tested, {escape(test.reason)}.</p>"
-    gave_away = ", ".join(
-        f"{escape(item.feature_name)} {item.importance:.0%}" for item in test.top_features
-    )
+def _summary(context: CheckContext, decision: DriftDecision) -> str:
     return (
-        f"<p>All features at once: accuracy {_number(test.model_accuracy)} against a limit of "
-        f"{_number(test.threshold)} (p {_number(test.p_value)}, {test.rows_per_side} rows a side)."
-        f"{f' Most important features: {gave_away}.' if gave_away else ''}</p>"
-    )
-
-
-def _performance(test: PerformanceTest) -> str:
-    if test.reason is not None:
-        return f"<p>Performance: not tested, {escape(test.reason)}.</p>"
-    return (
-        f"<p>Performance: {escape(test.metric)} {_number(test.value)} "
-        f"({_number(test.interval_low)} to {_number(test.interval_high)}) on {test.labelled_rows} "
-        f"labelled rows, {_number(test.threshold)} at promotion.</p>"
-    )
-
-
-def _estimate(estimate: PerformanceEstimate) -> str:
-    if estimate.value is None:
-        return ""
-    return (
-        f"<p>Performance, <em>estimated</em> without ground truth: {escape(estimate.metric)} "
-        f"{_number(estimate.value)} ({_number(estimate.interval_low)} to "
-        f"{_number(estimate.interval_high)}) on {estimate.rows} rows, "
-        f"{_number(estimate.threshold)} at promotion.</p>"
+        f"<p>{escape(_sentence(decision.reason))}</p>"
+        f'<p class="quiet">Version {escape(context.model_version)}, {context.rows:,} rows from '
+        f"{_time(context.window_start)} to {_time(context.window_end)} UTC, against "
+        f"{escape(context.reference_dataset_id)}. Check {escape(context.check_id)}.</p>"
     )
 
 
@@ -111,26 +87,99 @@ def _where(segments: tuple[SegmentFinding, ...]) -> str:
     if not segments:
         return ""
     lines = "".join(f"<li>{escape(segment.words)}</li>" for segment in segments)
-    return f"<p>Where it is:</p><ul>{lines}</ul>"
+    return f"<h2>Where it is</h2><ul>{lines}</ul>"
+
+
+def _together(
+    joint: MultivariateTest, performance: PerformanceTest | None, estimate: PerformanceEstimate
+) -> str:
+    lines = [_joint(joint), _performance(performance), _estimate(estimate)]
+    return "<h2>The model as a whole</h2>" + "".join(f"<p>{line}</p>" for line in lines if line)
+
+
+def _joint(test: MultivariateTest) -> str:
+    if test.reason is not None:
+        return f"All features at once: not tested, {escape(test.reason)}."
+    gave_away = ", ".join(
+        f"{escape(item.feature_name)} {item.importance:.0%}" for item in test.top_features
+    )
+    return (
+        f"All features at once: accuracy {_number(test.model_accuracy)} against a limit of "
+        f"{_number(test.threshold)} (p {_number(test.p_value)}, {test.rows_per_side:,} rows a "
+        f"side).{f' Most important features: {gave_away}.' if gave_away else ''}"
+    )
+
+
+def _performance(test: PerformanceTest | None) -> str:
+    if test is None:
+        return ""
+    if test.reason is not None:
+        return f"Performance: not tested, {escape(test.reason)}."
+    return (
+        f"Performance: {escape(test.metric)} {_number(test.value)} "
+        f"({_number(test.interval_low)} to {_number(test.interval_high)} would be chance) on "
+        f"{test.labelled_rows:,} labelled rows, {_number(test.threshold)} at promotion."
+    )
+
+
+def _estimate(estimate: PerformanceEstimate) -> str:
+    if estimate.value is None:
+        return ""
+    return (
+        f"Performance, <em>estimated</em> without ground truth: {escape(estimate.metric)} "
+        f"{_number(estimate.value)} ({_number(estimate.interval_low)} to "
+        f"{_number(estimate.interval_high)}) on {estimate.rows:,} rows, "
+        f"{_number(estimate.threshold)} at promotion."
+    )
+
+
+def _figures(
+    univariate: tuple[UnivariateTest, ...], distributions: Mapping[str, Distributions]
+) -> str:
+    if not distributions:
+        return ""
+    drifted = {test.feature_name for test in univariate if test.drifted}
+    folds = []
+    for place, (name, found) in enumerate(distributions.items()):
+        moved = name in drifted
+        is_open = " open" if moved and place < _OPEN else ""
+        badge = '<span class="badge bad">drifted</span>' if moved else ""
+        folds.append(
+            f"<details{is_open}><summary><strong>{escape(name)}</strong>{badge}</summary>"
+            f"{distribution_figure(name, found)}</details>"
+        )
+    key = (
+        '<p class="quiet"><span class="key reference"></span> reference &nbsp; '
+        '<span class="key window"></span> window</p>'
+    )
+    return f"<h2>Features, those that changed most first</h2>{key}{''.join(folds)}"
 
 
 def _features(tests: tuple[UnivariateTest, ...]) -> str:
-    head = ("feature", "method", "verdict", "corrected p", "effect", "needed", "note")
+    head = ("feature", "method", "verdict", "note", "corrected p", "effect", "needed")
+    ordered = sorted(tests, key=lambda test: not test.drifted)
     rows = [
         (
-            escape(test.feature_name),
-            escape(test.method),
-            "<strong>drifted</strong>" if test.drifted else "–" if test.reason else "stable",
-            _number(test.p_value_corrected),
-            _number(test.effect_size),
-            _number(test.effect_threshold),
-            escape(test.reason or ""),
+            test.feature_name,
+            test.method,
+            "drifted" if test.drifted else "–" if test.reason else "stable",
+            test.reason or "",
+            test.p_value_corrected,
+            test.effect_size,
+            test.effect_threshold,
         )
-        for test in sorted(tests, key=lambda test: not test.drifted)
+        for test in ordered
     ]
-    cells = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
-    titles = "".join(f'<th style="text-align:left">{title}</th>' for title in head)
-    return f'<table cellpadding="6"><tr>{titles}</tr>{"".join(cells)}</table>'
+    marked = [test.drifted for test in ordered]
+    return f"<h2>Every test</h2>{report_table(head, rows, marked, texts=4)}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _number(value: float | None) -> str:

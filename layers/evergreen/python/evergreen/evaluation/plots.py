@@ -71,7 +71,7 @@ def _confusion(evaluation: EvaluationResult) -> Figure:
     for axis, (name, model, _) in zip(axes, models, strict=True):
         table = confusion(evaluation.ground_truth, model.outputs)
         shares = table.counts / np.maximum(table.counts.sum(axis=1, keepdims=True), 1)
-        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axis.imshow(shares, cmap="Greens", vmin=0, vmax=1)
         for row, column in np.ndindex(*shares.shape):
             axis.text(
                 column,

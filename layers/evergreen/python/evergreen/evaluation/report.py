@@ -13,7 +13,6 @@ import json
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +21,9 @@ from evergreen.clock import to_text
 from evergreen.evaluation.calibration import reliability
 from evergreen.evaluation.confusion import confusion
 from evergreen.evaluation.plots import plots
+from evergreen.page_design import Tone, report_page, report_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from evergreen.evaluation.comparison import Comparison
@@ -100,35 +99,20 @@ def _answers(evaluation: EvaluationResult, model: ScoredPredictions) -> dict[str
     return found
 
 
-_PAGE = Template("""\
-<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>$title</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 0 0 1.5rem } img { max-width: 100% }
-td, th { border-bottom: 1px solid #ddd; padding: .2rem .8rem; text-align: right }
-td:first-child, th:first-child { text-align: left } .refused { background: #fbe3e4 }
-.promote { color: #1a7f37 } .reject { color: #b42318 }
-</style>
-<h1>$title</h1>
-<p><strong class="$decision">$decision</strong>: $reason.</p>
-$sections
-</html>
-""")
-
-
 def _page(
     evaluation: EvaluationResult, context: EvaluationContext, pictures: dict[str, bytes]
 ) -> str:
     against = f"version {context.champion}" if context.champion else "nothing in production"
+    comparison = evaluation.comparison
     sections = [
         (
-            f"<p>Compared at {to_text(context.at)} on the holdout of data set "
-            f"{escape(context.dataset_id)}.</p>"
+            f"<p>{escape(_sentence(comparison.reason))}</p>"
+            f'<p class="quiet">Compared on {context.at:%Y-%m-%d at %H:%M} UTC, on the holdout of '
+            f"data set {escape(context.dataset_id)}.</p>"
         ),
-        _numbers(evaluation.comparison),
-        *_segments(evaluation),
-        *_windows(evaluation),
+        _numbers(comparison),
+        _segments(evaluation),
+        _windows(evaluation),
         *(
             f"<h2>{escape(Path(name).stem.replace('_', ' ').capitalize())}</h2>"
             f'<img alt="{escape(Path(name).stem)}" '
@@ -137,12 +121,12 @@ def _page(
         ),
     ]
     title = f"{evaluation.definition.name}: version {context.challenger} against {against}"
-    return _PAGE.substitute(
-        title=escape(title),
-        decision=evaluation.comparison.decision,
-        reason=escape(evaluation.comparison.reason),
-        sections="\n".join(sections),
-    )
+    tone: Tone = "good" if comparison.decision == "promote" else "bad"
+    return report_page(title, comparison.decision, tone, sections)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _numbers(comparison: Comparison) -> str:
@@ -163,12 +147,12 @@ def _numbers(comparison: Comparison) -> str:
             f"lies between {low:.4g} and {high:.4g} with the confidence asked for.</p>"
         )
     head = ("", "champion", "challenger")
-    return f"<h2>On all {comparison.rows:,} rows</h2>{_table(head, rows)}{more}"
+    return f"<h2>On all {comparison.rows:,} rows</h2>{report_table(head, rows)}{more}"
 
 
-def _segments(evaluation: EvaluationResult) -> list[str]:
+def _segments(evaluation: EvaluationResult) -> str:
     if not evaluation.segments:
-        return []
+        return ""
     head = ("segment", "rows", "champion", "challenger", "probability worse than allowed")
     rows = [
         (
@@ -183,18 +167,16 @@ def _segments(evaluation: EvaluationResult) -> list[str]:
     marked = [segment.refused for segment in evaluation.segments]
     allowed = evaluation.definition.evaluation.max_segment_regression
     unit = "points" if evaluation.definition.more_is_better else "of the champion's"
-    return [
-        (
-            f"<h2>Protected segments</h2><p>Allowed to be worse by {allowed:g} {unit}; "
-            f"{evaluation.comparison.segments_judged} have rows enough to judge.</p>"
-        ),
-        _table(head, rows, marked),
-    ]
+    return (
+        f"<h2>Protected segments</h2><p>Allowed to be worse by {allowed:g} {unit}; "
+        f"{evaluation.comparison.segments_judged} have rows enough to judge.</p>"
+        f"{report_table(head, rows, marked)}"
+    )
 
 
-def _windows(evaluation: EvaluationResult) -> list[str]:
+def _windows(evaluation: EvaluationResult) -> str:
     if not evaluation.origins:
-        return []
+        return ""
     head = ("origins", "rows", "champion", "challenger", "seasonal naive")
     rows = [
         (
@@ -206,22 +188,4 @@ def _windows(evaluation: EvaluationResult) -> list[str]:
         )
         for window in evaluation.origins
     ]
-    return ["<h2>Rolling origins: RMSE</h2>", _table(head, rows)]
-
-
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[object]], marked: Sequence[bool] = ()
-) -> str:
-    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
-    for number, row in enumerate(rows):
-        mark = ' class="refused"' if number < len(marked) and marked[number] else ""
-        lines.append(f"<tr{mark}>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>")
-    return "<table>" + "\n".join(lines) + "</table>"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+    return f"<h2>Rolling origins: RMSE</h2>{report_table(head, rows)}"

@@ -188,6 +188,14 @@ def test_many_new_categories_are_one_segment() -> None:
     assert found.share_window == pytest.approx(0.4)
 
 
+def test_a_text_is_told_by_its_length_only() -> None:
+    note = {"note": Feature(type="text")}
+    before = {"note": np.array(["short", "a little longer"] * 200, dtype=object)}
+    now = {"note": np.array(["a little longer"] * 400, dtype=object)}
+    [found] = localize_drift(note, before, now, [moved("note")], joint())
+    assert found.words == "note 15 characters: 100.0% of rows, 50.0% before"
+
+
 def test_where_only_all_features_together_moved_those_that_gave_it_away_are_named() -> None:
     rng = np.random.default_rng(9)
     before, now = traffic(1_000, rng), traffic(1_000, rng)

@@ -1,7 +1,8 @@
 """Drift localization: the segments of the traffic that grew most, and those that lost most.
 
 A check says that something moved. This says where, in a few lines for a person; it decides nothing.
-A segment is a value or a range of one feature (:mod:`evergreen.evaluation.segments`).
+A segment is a value or a range of one feature (:mod:`evergreen.evaluation.segments`), of a text a
+range of its length.
 
 A *drift* is named by the features with the largest effects, and of each by the segment whose share
 of the rows grew most.
@@ -24,8 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from evergreen.drift.detectors.texts import lengths
 from evergreen.drift.log import SegmentFinding
 from evergreen.evaluation.segments import cut_into_segments
+from evergreen.model_definition import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
     from evergreen.columns import Columns
     from evergreen.drift.log import MultivariateTest, UnivariateTest
-    from evergreen.model_definition import Feature, ModelDefinition
+    from evergreen.model_definition import ModelDefinition
 
 MOST_SEGMENTS = 3
 """The largest number of segments that are named for a drift, and for a loss."""
@@ -46,6 +49,7 @@ OTHER_SEGMENT = "(other)"
 """All rare categories together, where a feature has very many."""
 UNSEEN_SEGMENT = "(not in training)"
 """All categories together that the reference does not have."""
+_LENGTH = Feature(type="integer")
 
 
 def localize_drift(
@@ -75,7 +79,6 @@ def localize_drift(
     names = sorted(strengths, key=lambda name: -strengths[name])
     if not names and multivariate.drifted:
         names = [item.feature_name for item in multivariate.top_features]
-    names = [name for name in names if features[name].type != "text"]  # nobody's text is shown
     found = (_grown(name, features[name], reference, window) for name in names[:MOST_SEGMENTS])
     return tuple(each for each in found if each is not None)
 
@@ -115,7 +118,7 @@ def localize_loss(
     cuts = [
         _cut(name, definition.features[name], holdout_features[name], labelled_features[name])
         for name in definition.features
-        if name not in unlogged and definition.features[name].type != "text"
+        if name not in unlogged
     ]
     level = alpha / max(sum(len(cut.segments) for cut in cuts), 1)
     kept, asked = np.ones(older.size, bool), np.ones(newer.size, bool)
@@ -175,12 +178,14 @@ class _Cut:
 
 
 def _cut(name: str, feature: Feature, reference: NDArray[Any], window: NDArray[Any]) -> _Cut:
-    values = np.concatenate([reference, window])
+    values, unit = np.concatenate([reference, window]), ""
+    if feature.type == "text":  # a text itself is for nobody's alert
+        feature, values, unit = _LENGTH, lengths(values), " characters"
     # Categories beyond the most frequent ones are one segment.
     segments, places = [OTHER_SEGMENT], np.zeros(values.size, np.int16)
     for segment, rows in cut_into_segments(feature, values):
         places[rows] = len(segments)
-        segments.append(segment)
+        segments.append(segment + unit)
     return _Cut(name, segments, places[: reference.size], places[reference.size :])
 
 
@@ -251,7 +256,7 @@ def _grown(
     cut = _cut(name, feature, reference[name], window[name])
     before, now = cut.shares()
     segments = cut.segments
-    if not feature.is_numeric:
+    if feature.type == "category":
         unseen = np.isin(window[name], reference[name], invert=True).mean()
         segments = [*segments, UNSEEN_SEGMENT]
         before, now = np.append(before, 0.0), np.append(now, unseen)
