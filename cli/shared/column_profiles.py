@@ -62,6 +62,8 @@ class ColumnProfile:
         Smallest and largest value of a number.
     warning
         What a person should look at, or None.
+    derive
+        What is derived from a moment.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ColumnProfile:
     low: float | None = None
     high: float | None = None
     warning: str | None = None
+    derive: tuple[str, ...] = ()
 
     @property
     def feature(self) -> str:
@@ -206,8 +209,13 @@ class StrangersFile:
             why = "1,234 may be 1234 or 1.234; write one of them"
             return ColumnProfile(name, "left out", why, "NULL", **found)
         if counts["moments"] >= most:
-            why = "a moment; make features of it, such as the weekday"
-            return ColumnProfile(name, "moment", why, _moment(text), **found)
+            value = _moment(text)
+            (times,) = self.one(
+                f"SELECT count(*) FILTER ({value} <> date_trunc('day', {value})) FROM raw"  # noqa: S608 - quoted
+            )
+            derive = (*(["hour"] if times else []), "weekday", "month")
+            why = "a moment, of which the model sees parts"
+            return ColumnProfile(name, "moment", why, value, derive=derive, **found)
         return self._words(name, text, present, counts["numbers"], found)
 
     def _number(

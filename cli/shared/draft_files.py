@@ -55,7 +55,10 @@ def definition_text(draft: ModelDraft) -> str:
 
 
 def _feature_line(profile: ColumnProfile) -> str:
-    parts = [f"type = {_text(profile.role)}"]
+    kind = "timestamp" if profile.role == "moment" else profile.role
+    parts = [f"type = {_text(kind)}"]
+    if profile.derive:
+        parts.append(f"derive = [{', '.join(map(_text, profile.derive))}]")
     if profile.role in {"float", "integer"} and profile.low is not None:
         parts += [f"min = {_plain(profile.low)}", f"max = {_plain(profile.high)}"]
     if profile.missing > 0:

@@ -30,7 +30,7 @@ from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
 from evergreen.model_definition import load_definition
 from evergreen.model_definition.packages import MODELS_LOCK, TRAINING_LOCK, locked_names
-from evergreen.serving.requests import RequestReader
+from evergreen.serving.moments import request_reader
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import (
@@ -214,7 +214,7 @@ def serve(definition: ModelDefinition, bundle: Bundle, rows: pa.Table) -> None:
         without the way through JSON.
     """
     served = served_definition(definition, bundle.signature)
-    reader = RequestReader(served, accepted_categories(served, bundle.signature))
+    reader = request_reader(served, accepted_categories(served, bundle.signature))
     body = json.dumps({"instances": [_as_json(served, row) for row in rows.to_pylist()]})
     request = reader.read(body.encode())
     predictor = Predictor(bundle)

@@ -89,7 +89,7 @@ def draft_model(
             notes.append(f"time of a row: {time}, the only column of moments")
     goal, task, label = _target(profiles[target], file, task, notes)
     others = [profile for column, profile in profiles.items() if column not in {target, time}]
-    features = tuple(each for each in others if each.role not in {"moment", "left out"})
+    features = tuple(each for each in others if each.role != "left out")
     if not features:
         reasons = "; ".join(f"{each.name}: {each.why}" for each in others) or "no other column"
         raise EvergreenError(f"no column can be a feature ({reasons})", where=str(path))

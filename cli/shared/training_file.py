@@ -54,14 +54,25 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
         table = _read(definition, file)
     except (OSError, pa.ArrowInvalid) as error:
         raise EvergreenError(f"it cannot be read: {error}", where=str(file)) from error
-    missing = [name for name in wanted if name not in table.column_names]
+    there = set(table.column_names)
+    moments = [name for name in definition.moments if name in there]
+    # What is derived from a moment that the file has is computed where the rows are used.
+    wanted = [
+        name
+        for name in wanted
+        if name in there
+        or name not in definition.features
+        or definition.features[name].derived_from not in there
+    ]
+    missing = [name for name in wanted if name not in there]
     if missing:
         raise EvergreenError(
             f"columns are missing: {', '.join(missing)}",
             where=str(file),
             fix=f"It must have {', '.join(wanted)}; {TIMESTAMP} is the time of the row.",
         )
-    return table.select(wanted).set_column(len(wanted) - 1, TIMESTAMP, _moments(table, file))
+    timed = table.select([*moments, *wanted])
+    return timed.set_column(timed.num_columns - 1, TIMESTAMP, _moments(table, file))
 
 
 def read_column(definition: ModelDefinition, file: Path, name: str) -> list[object]:
@@ -109,6 +120,7 @@ def _read(definition: ModelDefinition, file: Path) -> pa.Table:
         types = {name: _CSV_TYPES[each.type] for name, each in definition.features.items()}
         if definition.task == "classification":
             types[definition.target] = pa.string()
+        types |= dict.fromkeys(definition.moments, pa.string())
         options = pyarrow.csv.ConvertOptions(
             column_types={**types, TIMESTAMP: _MOMENT},
             strings_can_be_null=True,

@@ -22,6 +22,7 @@ from evergreen.errors import (
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.bodies import unpack_body
 from evergreen.serving.champion import Champion
+from evergreen.serving.moments import request_reader
 from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.server import Answer
 from functions.predict.keys import require_key
@@ -107,7 +108,7 @@ def _accept(serving: Service, body: bytes, read: Read) -> tuple[Champion, Predic
         try:
             champion = serving.server.champion()
         except NoProductionModelError:
-            read(RequestReader(serving.definition), body)
+            read(request_reader(serving.definition), body)
             raise
         except (PointerError, BundleError) as error:
             _read_loosely(serving, body, read, error)
@@ -121,7 +122,7 @@ def _accept(serving: Service, body: bytes, read: Read) -> tuple[Champion, Predic
 def _read_loosely(serving: Service, body: bytes, read: Read, error: Exception) -> None:
     """Refuse a body that no features could make right: which ones the champion takes is unknown."""
     try:
-        read(RequestReader(serving.definition), body)
+        read(request_reader(serving.definition), body)
     except RequestError as refused:
         if refused.status != 422:
             raise refused from error

@@ -66,6 +66,7 @@ _DATATYPES = {
     "boolean": "BOOL",
     "category": "BYTES",
     "text": "BYTES",
+    "timestamp": "BYTES",
 }
 
 
@@ -140,6 +141,8 @@ def _without(paths: Mapping[str, Any], statuses: Set[str], *, key: bool = True) 
 def _example(feature: Feature) -> Any:  # noqa: ANN401 - any JSON value
     if feature.type == "category":
         return "a" if feature.known is None else feature.known[0]
+    if feature.type == "timestamp":
+        return "2026-03-01T12:00:00Z"
     if feature.type == "text":
         return "a few words"
     if feature.type == "boolean":
@@ -316,7 +319,7 @@ def _json(schema: dict[str, Any], examples: dict[str, Any] | None = None) -> dic
 
 
 def _forms(definition: ModelDefinition) -> dict[str, Any]:
-    row = {name: _example(feature) for name, feature in definition.features.items()}
+    row = {name: _example(feature) for name, feature in definition.inputs.items()}
     return {
         "instances": {"instances": [row]},
         "inputs": {"inputs": {name: [value] for name, value in row.items()}},
@@ -333,7 +336,7 @@ def _tensors(definition: ModelDefinition) -> dict[str, Any]:
             "datatype": _DATATYPES[feature.type],
             "data": [_example(feature)],
         }
-        for name, feature in definition.features.items()
+        for name, feature in definition.inputs.items()
     ]
     return {"one row": {"inputs": tensors}}
 

@@ -16,6 +16,7 @@ _TYPES = {
     "boolean": "boolean",
     "category": "string",
     "text": "string",
+    "timestamp": "string",
 }
 _TEXT: dict[str, Any] = {"type": "string"}
 _WHOLE: dict[str, Any] = {"type": "integer"}
@@ -33,8 +34,8 @@ def row_schema(definition: ModelDefinition) -> dict[str, Any]:
     """Return the JSON schema of one row of the model's features."""
     return {
         "type": "object",
-        "properties": {name: _schema(each) for name, each in definition.features.items()},
-        "required": [name for name, each in definition.features.items() if not each.nullable],
+        "properties": {name: _schema(each) for name, each in definition.inputs.items()},
+        "required": [name for name, each in definition.inputs.items() if not each.nullable],
         "additionalProperties": False,
     }
 
@@ -42,6 +43,8 @@ def row_schema(definition: ModelDefinition) -> dict[str, Any]:
 def _schema(feature: Feature) -> dict[str, Any]:
     kind = _TYPES[feature.type]
     schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
+    if feature.type == "timestamp":
+        schema["description"] = "a moment in ISO 8601, in UTC if it names no zone"
     if feature.only is not None:
         schema["enum"] = [*(feature.known or ()), *([None] if feature.nullable else [])]
     if feature.min is not None or feature.max is not None:

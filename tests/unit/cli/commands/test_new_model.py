@@ -89,6 +89,20 @@ def test_dates_give_the_time_and_are_no_features(models: Path, tmp_path: Path) -
     assert prepared["timestamp"].to_pylist() == sorted(prepared["timestamp"].to_pylist())
 
 
+def test_a_second_moment_gives_features(models: Path, tmp_path: Path) -> None:
+    days = pd.date_range("2023-01-01", periods=ROWS, freq="37h")
+    table = dates(frame()).assign(booked=days.strftime("%Y/%m/%d"), last=days)
+    table.loc[3, "booked"] = None
+    table["ripe"] = days.weekday < 3
+    file = as_csv(table, tmp_path / "moments.csv")
+    made, definition = make(models, file, "--target", "ripe", "--time", "sold")
+    assert {"booked_weekday", "booked_month", "last_hour"} <= {*definition.features}
+    assert "booked_hour" not in definition.features  # no value has a time of day
+    assert definition.moments["booked"].nullable
+    assert made["score"] > 0.95 > made["naive"]
+    assert CliRunner().invoke(app, ["check-model", "fruit", "--data", made["data"]]).exit_code == 0
+
+
 def test_booleans_as_words_and_rows_without_a_target(models: Path, tmp_path: Path) -> None:
     words = {True: "Ja", False: "nein"}
     table = frame(organic=np.where(np.arange(ROWS) % 3, "yes", "NO"))

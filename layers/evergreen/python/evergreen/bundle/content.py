@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from evergreen.bundle.interval import PredictionInterval
 from evergreen.bundle.words import WordRule
 from evergreen.errors import BundleError
-from evergreen.model_definition import Serving, Task
+from evergreen.model_definition import Derivation, Serving, Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -40,6 +40,10 @@ class TrainedFeature(BaseModel):
     closed: bool = False
     """Whether the model takes only the categories of training, because its encoder fails on any
     other."""
+    derived_from: str | None = None
+    """The moment in a request that gives the value; None where it is sent itself."""
+    derivation: Derivation | None = None
+    """What is derived from that moment."""
     words: WordRule | None = None
     """How a text is taken apart into the words that ``model.onnx`` takes; None where it takes the
     text as it is."""

@@ -33,8 +33,10 @@ def served_definition(definition: ModelDefinition, signature: Signature) -> Mode
     features = {item.name: _feature(definition, item) for item in signature.features}
     gone = (item for item in signature.features if item.name not in definition.features)
     redact = {*definition.request_log.redact, *(item.name for item in gone if item.redacted)}
+    moments = (item.derived_from for item in features.values() if item.derived_from)
+    known = [*moments, *features]
     log = definition.request_log.model_copy(
-        update={"redact": tuple(name for name in features if name in redact)}
+        update={"redact": tuple(name for name in dict.fromkeys(known) if name in redact)}
     )
     served = definition.model_copy(
         update={
@@ -95,4 +97,5 @@ def _feature(definition: ModelDefinition, trained: TrainedFeature) -> Feature:
     plausible: dict[str, Any] = {}
     if defined is not None and same:
         plausible = defined.model_dump(include={"min", "max", "known", "unknown"})
-    return Feature(type=trained.type, nullable=trained.nullable, **plausible)
+    origin = {"derived_from": trained.derived_from, "derivation": trained.derivation}
+    return Feature(type=trained.type, nullable=trained.nullable, **plausible, **origin)

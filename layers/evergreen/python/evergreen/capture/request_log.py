@@ -80,7 +80,8 @@ class RequestLogWriter:
     def __init__(self, definition: ModelDefinition) -> None:
         self._model, self._task = to_raw(definition.name), to_raw(definition.task)
         redact = frozenset(definition.request_log.redact)
-        self._names = [name for name in definition.features if name not in redact]
+        names = [*definition.moments, *definition.features]
+        self._names = [name for name in names if name not in redact]
         self._whole = len(self._names) == len(definition.features)
         # A class with a field for each feature is encoded several times as fast as a dictionary.
         # A feature may have a name that is no name in Python.

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY, Columns
+from evergreen.datasets.moments import derived_values
 from evergreen.errors import EvergreenError, NotEnoughDataError
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
@@ -102,7 +103,7 @@ def normalise(definition: ModelDefinition, table: pa.Table) -> pa.Table:
     columns = [_column(definition, table, name) for name in wanted.names]
     # Of a data set only: a check of drift reads whatever the log and older data sets hold.
     for name, feature in definition.features.items():
-        if feature.type == "integer":
+        if feature.type == "integer" and name in table.column_names:
             _require_exact(table[name], f"{definition.name}.{name}")
     # Sorted by every column: two rows that still tie are the same row, so no order is left open.
     # The key comes early: rows of one request keep the order they were sent in.
@@ -123,7 +124,12 @@ def to_parquet(rows: pa.Table) -> bytes:
 
 
 def _column(definition: ModelDefinition, table: pa.Table, name: str) -> pa.ChunkedArray:
-    if name not in table.column_names:
+    feature, given = definition.features.get(name), set(table.column_names)
+    if feature is not None and name not in given and {feature.derived_from, TIMESTAMP} <= given:
+        where = f"{definition.name}.{feature.derived_from}"
+        moments = table[feature.derived_from]
+        return _to_number(derived_values(feature, moments, table[TIMESTAMP], where))
+    if name not in given:
         raise EvergreenError("column is missing", where=f"{definition.name}.{name}")
     values = table[name]
     wanted = schema(definition).field(name).type

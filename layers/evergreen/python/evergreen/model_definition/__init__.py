@@ -21,6 +21,7 @@ from evergreen.model_definition.loading import (
     load_definition,
     load_definitions,
 )
+from evergreen.model_definition.moments import Derivation
 from evergreen.model_definition.request_log import RequestLog
 from evergreen.model_definition.retraining import Retraining
 from evergreen.model_definition.rollback import Rollback
@@ -29,6 +30,7 @@ from evergreen.model_definition.shadow import Shadow
 __all__ = [
     "DEFINITION_FILE",
     "LOG_COLUMNS",
+    "Derivation",
     "Drift",
     "Evaluation",
     "Feature",

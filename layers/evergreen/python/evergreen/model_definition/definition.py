@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -20,6 +20,7 @@ from evergreen.model_definition.evaluation import (
 from evergreen.model_definition.features import Feature
 from evergreen.model_definition.forecast import Forecast
 from evergreen.model_definition.ground_truth import GroundTruth
+from evergreen.model_definition.moments import with_derived
 from evergreen.model_definition.request_log import RequestLog
 from evergreen.model_definition.retraining import Retraining
 from evergreen.model_definition.rollback import Rollback
@@ -116,6 +117,34 @@ class ModelDefinition(Strict):
         """Names of the features the model sees as texts, in input order."""
         return [name for name, feature in self.features.items() if not feature.is_numeric]
 
+    @property
+    def moments(self) -> dict[str, Feature]:
+        """The ``timestamp`` features by name, which requests have and the model does not see."""
+        found: dict[str, list[Feature]] = {}
+        for feature in self.features.values():
+            if feature.derived_from is not None:
+                found.setdefault(feature.derived_from, []).append(feature)
+        return {
+            name: Feature(
+                type="timestamp",
+                nullable=parts[0].nullable,
+                derive=tuple(part.derivation for part in parts if part.derivation is not None),
+            )
+            for name, parts in found.items()
+        }
+
+    @property
+    def inputs(self) -> dict[str, Feature]:
+        """What a request has, in order: the features, and moments for what is derived from them."""
+        moments = self.moments
+        names = (feature.derived_from or name for name, feature in self.features.items())
+        return {name: moments.get(name) or self.features[name] for name in dict.fromkeys(names)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, content: Any) -> Any:  # noqa: ANN401 - whatever is to be validated
+        return with_derived(content)
+
     @model_validator(mode="after")
     def _parts_fit(self) -> ModelDefinition:
         if self.target in self.features:
@@ -126,10 +155,11 @@ class ModelDefinition(Strict):
                 f"{unfit} cannot be names of features: a name is not empty and has no double "
                 "quote, backslash or control character"
             )
-        taken = sorted(LOG_COLUMNS & {*self.features, self.target})
+        taken = sorted(LOG_COLUMNS & {*self.features, *self.moments, self.target})
         if taken:
             raise ValueError(f"{taken} are columns of the request log; choose other names")
-        unknown = [name for name in self.request_log.redact if name not in self.features]
+        known = {*self.features, *self.moments}
+        unknown = [name for name in self.request_log.redact if name not in known]
         if unknown:
             raise ValueError(f"request_log.redact names features that do not exist: {unknown}")
         self._segments_fit()

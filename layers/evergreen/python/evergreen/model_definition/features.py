@@ -7,21 +7,23 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evergreen.model_definition.base import Strict
+from evergreen.model_definition.moments import Derivation
 
-_MOMENTS = ("datetime", "date", "time", "timestamp")
+_MOMENTS = ("datetime", "date", "time")
 
 
 def _no_moment(value: object) -> object:
     if value in _MOMENTS:
         raise ValueError(
-            f"{value!r} is no type of feature: send what a model learns from a moment, such as the "
-            "weekday or the minute of the day as an integer, or the hours since as a float"
+            f"{value!r} is no type of feature: write 'timestamp', and with derive what a model "
+            "learns from the moment, such as the weekday"
         )
     return value
 
 
 FeatureType = Annotated[
-    Literal["float", "integer", "boolean", "category", "text"], BeforeValidator(_no_moment)
+    Literal["float", "integer", "boolean", "category", "text", "timestamp"],
+    BeforeValidator(_no_moment),
 ]
 
 
@@ -34,7 +36,14 @@ class Feature(Strict):
     type: FeatureType
     """Type of the values. A ``category`` is one of several texts. A ``text`` is free text, which a
     vectorizer such as ``TfidfVectorizer`` takes apart. The model sees a ``boolean`` as 0 or 1. An
-    ``integer`` is at most 16,777,216 either way, because 32 bits hold no larger one exactly."""
+    ``integer`` is at most 16,777,216 either way, because 32 bits hold no larger one exactly. A
+    ``timestamp`` is a moment in ISO 8601, in UTC if it names no zone; the model sees what
+    ``derive`` names."""
+    derive: tuple[Derivation, ...] | None = Field(default=None, min_length=1)
+    """What the model learns from a ``timestamp``, in UTC: ``hour``, ``minute_of_day``, ``weekday``
+    (0 is Monday), ``day``, ``month``, ``day_of_year``, ``year``, ``age_days`` (from the moment to
+    the time of the row, which in serving is now). Each is a feature of its own, such as
+    ``NAME_hour``. A request has the moment itself."""
     nullable: bool = False
     """Whether a request may leave the value out. If not, a missing value is an error (422). An
     estimator that fails without the value is refused."""
@@ -56,10 +65,15 @@ class Feature(Strict):
     answer has a warning, and the metric ``UnseenCategories`` counts it. Without ``known``, values
     that training never saw are counted, and refused only if the estimator fails on them."""
 
+    derived_from: str | None = None
+    """The ``timestamp`` that the feature is derived from. Evergreen sets it."""
+    derivation: Derivation | None = None
+    """What is derived from it. Evergreen sets it."""
+
     @property
     def is_numeric(self) -> bool:
         """Whether the model sees the feature as a number (booleans are 0 and 1)."""
-        return self.type not in {"category", "text"}
+        return self.type not in {"category", "text", "timestamp"}
 
     @model_validator(mode="after")
     def _range_fits(self) -> Feature:
@@ -68,6 +82,21 @@ class Feature(Strict):
             raise ValueError(f"min and max have no meaning for a {self.type} feature")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is greater than max")
+        return self
+
+    @model_validator(mode="after")
+    def _moment_fits(self) -> Feature:
+        if self.type == "timestamp" and self.derive is None:
+            raise ValueError(
+                "a timestamp needs derive: what the model learns from it, such as "
+                "derive = ['hour', 'weekday']"
+            )
+        if self.derive is not None and self.type != "timestamp":
+            raise ValueError(f"derive has no meaning for a {self.type} feature")
+        if self.derive is not None and len({*self.derive}) < len(self.derive):
+            raise ValueError("derive names one twice")
+        if (self.derived_from is None) != (self.derivation is None):
+            raise ValueError("derived_from and derivation belong together")
         return self
 
     @model_validator(mode="after")

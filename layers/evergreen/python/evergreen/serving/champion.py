@@ -17,7 +17,7 @@ from evergreen.errors import BundleError, EvergreenError, NoProductionModelError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.data_quality import QualityCheck
 from evergreen.serving.metric_groups import OutputGroups
-from evergreen.serving.requests import RequestReader
+from evergreen.serving.moments import request_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evergreen.metrics.catalog import RecordMetric
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import Pointers, ProductionPointer
+    from evergreen.serving.requests import RequestReader
     from evergreen.storage import Objects
 
 POINTER_POLL_SECONDS = 10.0
@@ -160,7 +161,7 @@ class ModelServer:
         champion = Champion(
             pointer=pointer,
             definition=definition,
-            reader=RequestReader(definition, accepted_categories(definition, bundle.signature)),
+            reader=request_reader(definition, accepted_categories(definition, bundle.signature)),
             log=RequestLogWriter(definition),
             predictor=Predictor(bundle),
             quality=QualityCheck(definition, bundle.signature),

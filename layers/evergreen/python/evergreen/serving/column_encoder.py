@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY, Columns
+from evergreen.model_definition.moments import read_moment
 from evergreen.serving.value_faults import FLOAT32_END, JSON_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,9 @@ class ColumnEncoder:
         }
         self._numeric = definition.numeric_features
         self._category = definition.category_features
+        self._moments = [
+            name for name, feature in definition.features.items() if feature.type == "timestamp"
+        ]
         self._whole = [
             index
             for index, name in enumerate(self._numeric)
@@ -85,8 +89,14 @@ class ColumnEncoder:
                 values = [MISSING_CATEGORY if value is None else value for value in values]
             if name in self._closed and not self._closed[name].issuperset(values):
                 return None
+            if name in self._moments and not _are_moments(values):
+                return None
             encoded[name] = np.array(values, dtype=object)
         return encoded
+
+
+def _are_moments(values: Sequence[str]) -> bool:
+    return all(text == MISSING_CATEGORY or read_moment(text) is not None for text in values)
 
 
 def _are_whole(numbers: NDArray[np.float64]) -> bool:

@@ -24,6 +24,7 @@ _DATATYPES = {
     "boolean": "BOOL",
     "category": "BYTES",
     "text": "BYTES",
+    "timestamp": "BYTES",
 }
 _ROWS_OF_NUMBERS = ("probabilities", "intervals")
 _USUAL_OUTPUTS = tuple(name for name in INFERENCE_OUTPUTS if name != "probabilities")
@@ -138,7 +139,7 @@ def open_inference_metadata(champion: Champion) -> dict[str, Any]:
         "platform": "onnx_onnxv1",
         "inputs": [
             {"name": name, "datatype": _DATATYPES[feature.type], "shape": [-1, 1]}
-            for name, feature in definition.features.items()
+            for name, feature in definition.inputs.items()
         ],
         "outputs": [
             {**tensor, "shape": [-1, *widths.get(tensor["name"], ())]}
@@ -163,7 +164,7 @@ def model_body(definition: ModelDefinition, champion: Champion | None) -> dict[s
         "target": definition.target,
         "features": {
             name: feature.model_dump(exclude_none=True)
-            for name, feature in definition.features.items()
+            for name, feature in definition.inputs.items()
         },
         "metric": definition.metric,
         "production": None

@@ -29,6 +29,7 @@ DATATYPES = {
     "boolean": frozenset({"BOOL"}),
     "category": frozenset({"BYTES"}),
     "text": frozenset({"BYTES"}),
+    "timestamp": frozenset({"BYTES"}),
 }
 """The datatypes that a feature of each type takes."""
 
@@ -127,7 +128,7 @@ def _rows(
 
 def _as_feature(values: list[Any], kind: str, datatype: str) -> list[Any]:
     """Return values of a tensor that has one type for all features as those of one feature."""
-    if datatype == "BYTES" and kind not in {"category", "text"}:
+    if datatype == "BYTES" and kind not in {"category", "text", "timestamp"}:
         return [typed(value, kind) if isinstance(value, str) else value for value in values]
     if kind == "boolean" and datatype in _NUMBERS:
         return [bool(value) if value in (0, 1) else value for value in values]

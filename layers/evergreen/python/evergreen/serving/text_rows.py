@@ -96,7 +96,7 @@ def typed(text: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
 
     A text that does not fit stays a text, so that the check of the values refuses it by its place.
     """
-    if kind in {"category", "text"}:
+    if kind in {"category", "text", "timestamp"}:
         return text or None
     value = text.strip()
     if not value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evergreen.columns import MAX_WHOLE, MISSING_CATEGORY
+from evergreen.model_definition.moments import read_moment
 from evergreen.serving.request_forms import ABSENT
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ JSON_TYPES: dict[str, frozenset[type]] = {
     "boolean": frozenset({bool}),
     "category": frozenset({str}),
     "text": frozenset({str}),
+    "timestamp": frozenset({str}),
 }
 
 
@@ -36,6 +38,8 @@ def fault(feature: Feature, value: object, known: frozenset[str] | None = None) 
         return f"must be {_WORDS[feature.type]}, not {_kind(value)}"
     if isinstance(value, int | float):
         return _number_fault(feature, value)
+    if feature.type == "timestamp" and isinstance(value, str) and read_moment(value) is None:
+        return "must be a moment in ISO 8601, such as 2026-03-01T12:00:00Z"
     if known is not None and value not in known:
         return f"must be a category that the model takes: {_listed(known)}"
     return None
@@ -69,6 +73,7 @@ _WORDS = {
     "boolean": "true or false",
     "category": "a string",
     "text": "a string",
+    "timestamp": "a moment as a string, such as 2026-03-01T12:00:00Z",
 }
 
 

@@ -30,5 +30,7 @@ def trained_feature(definition: ModelDefinition, name: str, columns: Columns) ->
         min=low,
         max=high,
         categories=categories,
+        derived_from=feature.derived_from,
+        derivation=feature.derivation,
         redacted=name in definition.request_log.redact,
     )

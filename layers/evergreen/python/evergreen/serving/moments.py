@@ -1,0 +1,116 @@
+"""Requests to a model with moments: what the model learns from them takes their place.
+
+A request has the moment (``opened``), or what is derived from it (``opened_hour``), as the rows of
+a data set have it. The request log has both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evergreen.clock import utc_now
+from evergreen.columns import MISSING_CATEGORY
+from evergreen.errors import RequestError
+from evergreen.model_definition.moments import derive, read_moment
+from evergreen.serving.requests import PredictionRequest, RequestReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evergreen.clock import Clock
+    from evergreen.columns import Columns
+    from evergreen.model_definition import ModelDefinition
+
+
+def request_reader(
+    definition: ModelDefinition,
+    closed: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    *,
+    clock: Clock = utc_now,
+) -> RequestReader:
+    """Return the reader of a model's requests.
+
+    Parameters
+    ----------
+    definition, closed
+        As for :class:`RequestReader`.
+    clock
+        Gives the time of a row, from which ages are counted.
+    """
+    if not definition.moments:
+        return RequestReader(definition, closed)
+    return MomentReader(definition, closed, clock)
+
+
+class MomentReader(RequestReader):
+    """Reads requests for a model with moments; see :func:`request_reader`."""
+
+    def __init__(
+        self, definition: ModelDefinition, closed: Mapping[str, frozenset[str]], clock: Clock
+    ) -> None:
+        super().__init__(definition, closed)
+        self._moments = list(definition.moments)
+        self._model = definition.features
+        self._clock = clock
+        sent = definition.model_copy(update={"features": definition.inputs})
+        self._sent = RequestReader(sent, closed)
+
+    def read(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
+        """Read a body as :meth:`RequestReader.read` does."""
+        return self._either("read", body, options)
+
+    def read_csv(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
+        """Read comma-separated rows."""
+        return self._either("read_csv", body, options)
+
+    def read_json_lines(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
+        """Read one row a line."""
+        return self._either("read_json_lines", body, options)
+
+    def read_open_inference(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
+        """Read an inference request of the Open Inference Protocol."""
+        return self._either("read_open_inference", body, options)
+
+    def _either(self, method: str, body: bytes, options: dict[str, Any]) -> PredictionRequest:
+        """Return the request with moments, or the one with what is derived from them."""
+        request: PredictionRequest
+        try:
+            request = getattr(self._sent, method)(body, **options)
+        except RequestError as error:
+            try:
+                request = getattr(RequestReader, method)(self, body, **options)
+            except RequestError:
+                raise error from None  # the moments are what a caller is to send
+            return replace(request, written=self._without_moments(request), rows=None)
+        return self._derived(request)
+
+    def _without_moments(self, request: PredictionRequest) -> dict[str, Any]:
+        return {**request.written, **dict.fromkeys(self._moments, [None] * request.size)}
+
+    def _derived(self, request: PredictionRequest) -> PredictionRequest:
+        now = self._clock()
+        # Every value was found to be a moment, or missing.
+        read = {
+            name: [
+                None if text == MISSING_CATEGORY else read_moment(text)
+                for text in request.columns[name].tolist()
+            ]
+            for name in self._moments
+        }
+        columns: Columns = {}
+        written: dict[str, Any] = {name: request.written[name] for name in self._moments}
+        for name, feature in self._model.items():
+            if feature.derived_from is None or feature.derivation is None:
+                columns[name], written[name] = request.columns[name], request.written[name]
+                continue
+            values = [
+                None if moment is None else derive(feature.derivation, moment, now)
+                for moment in read[feature.derived_from]
+            ]
+            written[name] = values
+            columns[name] = np.array(values, dtype=np.float32)
+        return replace(request, columns=columns, written=written, rows=None)
