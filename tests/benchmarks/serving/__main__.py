@@ -33,8 +33,8 @@ FOLDER = ROOT / ".evergreen" / "bench"
 REPORT = ROOT / "docs" / "performance.md"
 _QUICK_SHARE = 0.25
 _ROUNDS = {True: 3, False: 15}
-_TURNS = {True: 1, False: 5}
-_TURN_SECONDS = {True: 1.0, False: 2.0}
+_TURNS = {True: 7, False: 7}
+_TURN_SECONDS = {True: 0.25, False: 1.5}
 _HTTP_MODELS = {True: ("boosting",), False: MODELS}
 _VERSIONS = ("onnxruntime", "fastapi", "mangum", "botocore", "scikit-learn", "mlflow-skinny")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIZES = (1, 100, 1000)
 CONCURRENCIES = (1, 8)
-_WARM_SECONDS = 0.5
+_WARM_SECONDS = 0.3
 
 
 def measure_http(
