@@ -7,11 +7,15 @@ OpenAPI documents, which take longer than the import of NumPy, and nothing here 
 
 from __future__ import annotations
 
+from functions.shared.patterns import take_patterns  # isort: split
+
 import gc
 
-from pydantic import BaseModel
-
+take_patterns()
 gc.disable()
+
+from pydantic import BaseModel  # noqa: E402 - its regular expressions are there by now
+
 BaseModel.model_config["defer_build"] = True
 
 

@@ -18,6 +18,7 @@ from cdk.constructs.building.assets import UNZIPPED_LIMIT, archive, build_once, 
 from cdk.constructs.building.function_code import build_function
 from cdk.constructs.building.layers import build_layer
 from evergreen.errors import EvergreenError
+from functions.shared.patterns import FILE, take_patterns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +169,7 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
     folder = build_function("predict", models)
     assert (folder / "functions" / "predict" / "handler.py").is_file()
     assert (folder / "models" / "flight_delay" / "model.toml").is_file()
+    assert take_patterns(folder / "functions" / "shared" / FILE.name) > 0
     others = {path.name for path in (folder / "functions").iterdir() if path.is_dir()}
     assert others == {"predict", "shared", "__pycache__"}
     with zipfile.ZipFile(archive(folder)) as packed:
@@ -181,7 +183,7 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
             "predict",
             {
                 *("api", "callers", "clients", "cors", "environment", "logs", "metrics"),
-                *("cold_start", "security_headers", "snapshots"),
+                *("cold_start", "patterns", "security_headers", "snapshots"),
             },
         ),
         ("set_shadow", {"clients", "deployment_settings", "environment", "logs"}),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdk.constructs.building import patterns
 from cdk.constructs.building.assets import (
     BUILD,
     ROOT,
@@ -17,7 +19,6 @@ from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _AT_RUN_TIME = "/var/task"
 _SHARED = "shared"
@@ -42,7 +43,9 @@ def build_function(name: str, models: Path) -> Path:
     own = [path for path in (source / name).rglob("*") if _packed(path)]
     ours = [source / "__init__.py", *own, *_shared_modules(own)]
     theirs = [file for pattern in _MODEL_FILES for file in models.rglob(pattern)]
-    digest = fingerprint(ours, fingerprint(theirs))
+    shortened = source / _SHARED / "cold_start.py" in ours
+    recipe = [Path(patterns.__file__), ROOT / "requirements" / "inference.lock"]
+    digest = fingerprint(ours, fingerprint(theirs), fingerprint(recipe if shortened else []))
 
     def fill(folder: Path) -> None:
         for files, base, room in ((ours, source, "functions"), (theirs, models, "models")):
@@ -50,6 +53,9 @@ def build_function(name: str, models: Path) -> Path:
                 target = folder / room / file.relative_to(base)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
+        if shortened:
+            written = folder / "functions" / _SHARED / "patterns.bin"
+            patterns.write_patterns(f"functions.{name}.handler", written)
         compile_bytecode(folder, _AT_RUN_TIME)
 
     return build_once(BUILD / "functions" / f"{name}-{digest}", fill)
