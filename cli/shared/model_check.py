@@ -30,7 +30,7 @@ from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.scoring import classes_of, ground_truth_of, score_predictions
 from evergreen.model_definition import load_definition
 from evergreen.model_definition.packages import MODELS_LOCK, TRAINING_LOCK, locked_names
-from evergreen.serving.moments import request_reader
+from evergreen.serving.readers import request_reader
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import (

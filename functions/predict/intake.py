@@ -22,7 +22,7 @@ from evergreen.errors import (
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.bodies import unpack_body
 from evergreen.serving.champion import Champion
-from evergreen.serving.moments import request_reader
+from evergreen.serving.readers import request_reader
 from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.server import Answer
 from functions.predict.keys import require_key

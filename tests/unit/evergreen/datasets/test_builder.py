@@ -404,3 +404,21 @@ def test_without_a_setting_half_of_forty_rows_are_enough_to_judge_on(
             plant.build(START + 7 * DAY)
     else:
         assert rows_of(plant.build(START + 7 * DAY), HOLDOUT).num_rows == 20
+
+
+def test_rows_of_a_renamed_feature_are_kept(new_bucket: Callable[[], Storage]) -> None:
+    plant = Plant(new_bucket())
+    for number in range(40):
+        moment = START + number * timedelta(hours=1)
+        plant.predict(number, moment)
+        plant.label(number, moment + timedelta(minutes=1))
+    before = load_dataset(plant.storage, "plant", plant.manifest.dataset_id)
+    values = plant.definition.model_dump(exclude_none=True)
+    rain = {"type": "float", "renamed_from": "water"}
+    plant.definition = ModelDefinition.model_validate({**values, "features": {"rain": rain}})
+    rows = plant.build(START + 2 * DAY)
+    assert sorted(rows["rain"].to_pylist()) == sorted(
+        [*map(float, range(30)), *map(float, range(40))]
+    )
+    assert "water" not in rows.column_names
+    assert rows_in_common(plant.definition, rows, before) == HAND_MADE

@@ -202,3 +202,32 @@ def test_a_day_of_another_task_stops_no_reader_and_is_never_written_over(storage
     [failure] = report.failures
     assert "another task" in failure.reason
     assert _seen(storage, V2)["request_id"] == ["r1", "r2"]
+
+
+def test_a_renamed_feature_is_read_by_either_name(storage: Tables) -> None:
+    values = V1.model_dump(exclude_none=True)
+    called = {"type": "category", "nullable": True, "renamed_from": "retyped"}
+    features = {"kept": values["features"]["kept"], "called": called}
+    renamed = ModelDefinition.model_validate({**values, "features": features})
+    before = {"kept": values["features"]["kept"], "retyped": {**called, "renamed_from": "called"}}
+    served = ModelDefinition.model_validate({**values, "features": before})
+    later = NOON + timedelta(hours=1), NOON + DAY
+    _land(storage, 1, NOON)
+    _compact(storage, V1)
+    _land(storage, 2, later[0], {"kept": 2.0, "retyped": "BB"}, V1)
+    _land(storage, 1, later[1], {"kept": 3.0, "called": "CC"}, renamed)
+    for _ in ("landed", "compacted"):
+        assert _seen(storage, renamed, "called")["called"] == ["AA", "BB", "CC"]
+        assert _seen(storage, served, "retyped")["retyped"] == ["AA", "BB", "CC"]
+        _compact(storage, renamed)
+    log = storage.catalog.load(REQUEST_LOG, "m")
+    start, end = NOON - DAY, NOON + 4 * DAY
+    assert log is not None
+    rows = log.scan().to_arrow()
+    for definition, name in ((renamed, "called"), (served, "retyped")):
+        sent_in = sent_features(log, definition, start, end)
+        query = predictions_query(definition, tables_of(DATABASE, "m", sent_in), start, end)
+        found = TrinoOnDuckDb(MadeUpLog(definition, rows, LABEL_ROWS)).run(query)
+        place = [*definition.features].index(name)
+        assert found.sort_by("timestamp")[f"f{place}"].to_pylist() == ["AA", "BB", "CC"]
+        assert _seen(storage, definition, name)[name] == ["AA", "BB", "CC"]

@@ -127,6 +127,15 @@ def test_each_difference_is_named_with_what_follows() -> None:
     assert plan(add)[1].startswith("Version 7 goes on as it is")
 
 
+def test_a_new_name_of_a_feature_is_told_and_changes_nothing_else() -> None:
+    [said] = plan(
+        lambda values: values["features"].update(
+            gust={**values["features"].pop("wind"), "renamed_from": "wind"}
+        )
+    )
+    assert said.startswith("wind is called gust now.")
+
+
 def test_what_runs_the_model_is_told_and_it_goes_on_both_ways() -> None:
     by_sklearn = ModelDefinition.model_validate({**VALUES, "serving": "sklearn"})
     [forth] = plan_of(find_change(by_sklearn, "7", SIGNATURE, None), by_sklearn)

@@ -18,7 +18,7 @@ from evergreen.capture.request_log import RequestLogWriter
 from evergreen.datasets.schema import normalise, to_columns
 from evergreen.errors import EvergreenError, RequestError
 from evergreen.model_definition import ModelDefinition
-from evergreen.serving.moments import request_reader
+from evergreen.serving.readers import request_reader
 from evergreen.training.trained_features import trained_feature
 
 ALL = ("hour", "minute_of_day", "weekday", "day", "month", "day_of_year", "year", "age_days")

@@ -9,6 +9,8 @@ from evergreen.columns import MISSING_CATEGORY
 from evergreen.model_definition import Evaluation, Feature, GroundTruth
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from evergreen.bundle.content import Signature, TrainedFeature
     from evergreen.model_definition import ModelDefinition
 
@@ -23,20 +25,25 @@ def served_definition(definition: ModelDefinition, signature: Signature) -> Mode
     features that it was trained on, and labels can be what :func:`with_known_labels` says.
     Everything else is as ``model.toml`` says: the plausible range
     of a feature that it still has, and what is kept out of the log. A feature that it no longer
-    has stays out of the log if it was kept out when the bundle was trained.
+    has stays out of the log if it was kept out when the bundle was trained. A feature that was
+    renamed since keeps its name, and rows with either name are read.
     """
     if signature.task == definition.task:
         changed: dict[str, object] = {}
     else:
         # The metric of another task does not fit, and serving does not need one.
         changed = {"evaluation": Evaluation(), "forecast": None, "ground_truth": GroundTruth()}
-    features = {item.name: _feature(definition, item) for item in signature.features}
-    gone = (item for item in signature.features if item.name not in definition.features)
+    trained = {item.name for item in signature.features}
+    features = {item.name: _feature(definition, item, trained) for item in signature.features}
+    before = _renamed(definition)
+    known = {*definition.features, *before}
+    gone = (item for item in signature.features if item.name not in known)
     redact = {*definition.request_log.redact, *(item.name for item in gone if item.redacted)}
+    redact |= {name for name, now in before.items() if now in redact}
     moments = (item.derived_from for item in features.values() if item.derived_from)
-    known = [*moments, *features]
+    names = dict.fromkeys([*moments, *features])
     log = definition.request_log.model_copy(
-        update={"redact": tuple(name for name in dict.fromkeys(known) if name in redact)}
+        update={"redact": tuple(name for name in names if name in redact)}
     )
     served = definition.model_copy(
         update={
@@ -91,11 +98,33 @@ def with_known_labels(definition: ModelDefinition, signature: Signature) -> Mode
     return definition.model_copy(update={"ground_truth": truth})
 
 
-def _feature(definition: ModelDefinition, trained: TrainedFeature) -> Feature:
+def _renamed(definition: ModelDefinition) -> dict[str, str]:
+    """Return the name that each renamed feature has now, by the name before."""
+    return {
+        feature.renamed_from: name
+        for name, feature in definition.features.items()
+        if feature.renamed_from is not None
+    }
+
+
+def _feature(
+    definition: ModelDefinition, trained: TrainedFeature, others: Collection[str]
+) -> Feature:
     defined = definition.features.get(trained.name)
+    other = None if defined is None else defined.renamed_from
+    now = _renamed(definition).get(trained.name)
+    if defined is None and now is not None and now not in others:
+        # Rows may have the new name already, as those of a version with it.
+        defined, other = definition.features[now], now
+    if other in others:
+        other = None
     same = defined is not None and defined.type == trained.type
     plausible: dict[str, Any] = {}
     if defined is not None and same:
         plausible = defined.model_dump(include={"min", "max", "known", "unknown"})
-    origin = {"derived_from": trained.derived_from, "derivation": trained.derivation}
+    origin = {
+        "derived_from": trained.derived_from,
+        "derivation": trained.derivation,
+        "renamed_from": other,
+    }
     return Feature(type=trained.type, nullable=trained.nullable, **plausible, **origin)

@@ -146,11 +146,16 @@ def require_columns(definition: ModelDefinition, known: pa.Schema) -> None:
         If a column is missing, or is text where numbers are wanted, or the other way round.
     """
     wanted = schema(definition)
+    read_as = {name: name for name in (*definition.features, definition.target)}
+    for name, feature in definition.features.items():
+        if name not in known.names and feature.renamed_from in known.names:
+            read_as[name] = feature.renamed_from or name
     missing = [
         name
-        for name in (*definition.features, definition.target)
-        if name not in known.names
-        or pa.types.is_string(known.field(name).type) != pa.types.is_string(wanted.field(name).type)
+        for name, column in read_as.items()
+        if column not in known.names
+        or pa.types.is_string(known.field(column).type)
+        != pa.types.is_string(wanted.field(name).type)
     ]
     if missing:
         raise NotEnoughDataError(

@@ -34,12 +34,24 @@ def rows_in_common(
     if others is None:
         return None
     content = (TIMESTAMP, *definition.features)
+    others = _as_named(definition, others)
     return sum(
         _count_in(mine, theirs, names)
         for names, mine, theirs in zip(
             (KEY, content), _by_origin(rows), _by_origin(others), strict=True
         )
     )
+
+
+def _as_named(definition: ModelDefinition, rows: pa.Table) -> pa.Table:
+    """Return rows with the names that renamed features have now."""
+    there = set(rows.column_names)
+    before = {
+        feature.renamed_from: name
+        for name, feature in definition.features.items()
+        if name not in there and feature.renamed_from in there
+    }
+    return rows.rename_columns([before.get(name, name) for name in rows.column_names])
 
 
 def _by_origin(table: pa.Table) -> tuple[pa.Table, pa.Table]:

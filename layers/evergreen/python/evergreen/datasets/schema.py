@@ -129,9 +129,12 @@ def _column(definition: ModelDefinition, table: pa.Table, name: str) -> pa.Chunk
         where = f"{definition.name}.{feature.derived_from}"
         moments = table[feature.derived_from]
         return _to_number(derived_values(feature, moments, table[TIMESTAMP], where))
-    if name not in given:
+    read_as = name
+    if feature is not None and name not in given and feature.renamed_from in given:
+        read_as = feature.renamed_from or name
+    if read_as not in given:
         raise EvergreenError("column is missing", where=f"{definition.name}.{name}")
-    values = table[name]
+    values = table[read_as]
     wanted = schema(definition).field(name).type
     try:
         if name not in definition.features:

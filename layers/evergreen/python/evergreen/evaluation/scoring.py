@@ -148,11 +148,13 @@ def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
         signature.probabilities and len(signature.classes or ()) == 2
     ):
         return f"{measure.name} scores the probability of one of two classes, and it gives none"
+    features = definition.features
+    known = {each.renamed_from: each for each in features.values() if each.renamed_from} | features
     strange = [
         feature.name
         for feature in signature.features
-        if feature.name not in definition.features
-        or (feature.type in {"category", "text"}) == definition.features[feature.name].is_numeric
+        if feature.name not in known
+        or (feature.type in {"category", "text"}) == known[feature.name].is_numeric
     ]
     return f"it takes {', '.join(strange)}, which model.toml no longer has" if strange else None
 

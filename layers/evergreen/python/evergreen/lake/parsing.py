@@ -266,6 +266,10 @@ def _inputs(definition: ModelDefinition, names: list[str]) -> type[msgspec.Struc
         for place, name in enumerate(names)
     ]
     rename = {f"f{place}": name for place, name in enumerate(names)}
+    # A moment is beside what is derived from it, and has no column of its own.
+    for number, name in enumerate(definition.moments):
+        fields.append((f"m{number}", str | None, None))
+        rename[f"m{number}"] = name
     return msgspec.defstruct("Inputs", fields, rename=rename, forbid_unknown_fields=True, gc=False)
 
 

@@ -69,7 +69,10 @@ def read_label(line: bytes, definition: ModelDefinition) -> dict[str, Any]:
 
 def features(inputs: dict[str, Any], definition: ModelDefinition) -> dict[str, float | str | None]:
     """Return each feature's value in the type of its column, None where it does not fit."""
-    return {name: _value(inputs.get(name), each) for name, each in definition.features.items()}
+    return {
+        name: _value(inputs.get(name, inputs.get(each.renamed_from or name)), each)
+        for name, each in definition.features.items()
+    }
 
 
 def _value(value: object, feature: Feature) -> float | str | None:

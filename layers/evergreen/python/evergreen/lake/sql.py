@@ -233,7 +233,11 @@ def _feature(name: str, definition: ModelDefinition, tables: SqlTables) -> str:
     column = quoted_name(sent.renamed.get(name, name))
     if name not in sent.absent | sent.partial:
         return column
-    value = sent_value(quoted_text(name), numeric=definition.features[name].is_numeric)
+    feature = definition.features[name]
+    value = sent_value(quoted_text(name), numeric=feature.is_numeric)
+    if feature.renamed_from:
+        before = sent_value(quoted_text(feature.renamed_from), numeric=feature.is_numeric)
+        value = f"coalesce({value}, {before})"
     return value if name in sent.absent else f"coalesce({column}, {value})"
 
 

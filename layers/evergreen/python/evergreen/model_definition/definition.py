@@ -158,6 +158,7 @@ class ModelDefinition(Strict):
         taken = sorted(LOG_COLUMNS & {*self.features, *self.moments, self.target})
         if taken:
             raise ValueError(f"{taken} are columns of the request log; choose other names")
+        self._renames_fit()
         known = {*self.features, *self.moments}
         unknown = [name for name in self.request_log.redact if name not in known]
         if unknown:
@@ -178,6 +179,14 @@ class ModelDefinition(Strict):
         if classification and (truth.min is not None or truth.max is not None):
             raise ValueError("ground_truth.min and max do not fit task 'classification'")
         return self
+
+    def _renames_fit(self) -> None:
+        before = [each.renamed_from for each in self.features.values() if each.renamed_from]
+        twice = sorted({name for name in before if name in self.features or before.count(name) > 1})
+        if twice:
+            raise ValueError(f"renamed_from names {twice}, which is a feature, or names it twice")
+        if taken := sorted(LOG_COLUMNS & {*before}):
+            raise ValueError(f"renamed_from names {taken}, which are columns of the request log")
 
     def _import_fits(self) -> None:
         if self.serving != "onnx":

@@ -65,6 +65,9 @@ class Feature(Strict):
     answer has a warning, and the metric ``UnseenCategories`` counts it. Without ``known``, values
     that training never saw are counted, and refused only if the estimator fails on them."""
 
+    renamed_from: str | None = None
+    """The name that the feature had before. Rows and data sets with the old name are read, and
+    requests may have either name."""
     derived_from: str | None = None
     """The ``timestamp`` that the feature is derived from. Evergreen sets it."""
     derivation: Derivation | None = None
@@ -91,6 +94,8 @@ class Feature(Strict):
                 "a timestamp needs derive: what the model learns from it, such as "
                 "derive = ['hour', 'weekday']"
             )
+        if self.type == "timestamp" and (self.renamed_from or self.derived_from):
+            raise ValueError("a timestamp has neither renamed_from nor derived_from")
         if self.derive is not None and self.type != "timestamp":
             raise ValueError(f"derive has no meaning for a {self.type} feature")
         if self.derive is not None and len({*self.derive}) < len(self.derive):

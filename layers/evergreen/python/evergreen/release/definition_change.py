@@ -31,6 +31,8 @@ class DefinitionChange:
         Features that only the served version has.
     retyped
         Features of another type, with the type before.
+    renamed
+        Features of another name (``renamed_from``): the name before, and the one now.
     required
         Those of ``added`` that every request must have.
     target, task, metric, serving
@@ -42,6 +44,7 @@ class DefinitionChange:
     added: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     retyped: tuple[tuple[str, str], ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     required: tuple[str, ...] = ()
     target: str | None = None
     task: str | None = None
@@ -50,7 +53,7 @@ class DefinitionChange:
 
     def __bool__(self) -> bool:
         named = (self.target, self.task, self.metric, self.serving)
-        return bool(self.added or self.dropped or self.retyped or any(named))
+        return bool(self.added or self.dropped or self.retyped or self.renamed or any(named))
 
 
 def find_change(
@@ -67,7 +70,14 @@ def find_change(
     metric
         The metric that it was promoted by, if that is known.
     """
-    before = {feature.name: feature.type for feature in signature.features}
+    there = {feature.name for feature in signature.features}
+    renamed = {
+        feature.renamed_from: name
+        for name, feature in definition.features.items()
+        if feature.renamed_from in there and name not in there
+    }
+    # What was renamed is compared by the name that it has now.
+    before = {renamed.get(each.name, each.name): each.type for each in signature.features}
     now = {name: feature.type for name, feature in definition.features.items()}
     added = tuple(name for name in now if name not in before)
     return DefinitionChange(
@@ -76,6 +86,7 @@ def find_change(
         added=added,
         dropped=tuple(name for name in before if name not in now),
         retyped=tuple((name, kind) for name, kind in before.items() if now.get(name, kind) != kind),
+        renamed=tuple((old, new) for old, new in renamed.items() if old is not None),
         required=tuple(name for name in added if not definition.features[name].nullable),
         target=signature.target if signature.target != definition.target else None,
         task=signature.task if signature.task != definition.task else None,
@@ -135,9 +146,15 @@ def _differences(change: DefinitionChange, definition: ModelDefinition) -> list[
     found = [f"{name} ({types[name]}) is added." for name in change.added]
     found += [f"{name} is dropped." for name in change.dropped]
     found += [f"{name} was {kind} and is {types[name]}." for name, kind in change.retyped]
+    found += [
+        f"{old} is called {new} now. The log and the data sets so far are read by either name, and "
+        "the API takes either, all new ones or all old ones, as long as renamed_from stands there."
+        for old, new in change.renamed
+    ]
     if change.added and change.dropped:
         found.append(
-            "If one of them was renamed: a new name is a new feature, and the old one is gone."
+            "If one of them was renamed: write its old name as renamed_from. Else a new name is a "
+            "new feature, and the old one is gone."
         )
     if change.target:
         found.append(f"The target was {change.target} and is {definition.target}.")

@@ -17,7 +17,7 @@ from evergreen.errors import BundleError, EvergreenError, NoProductionModelError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.data_quality import QualityCheck
 from evergreen.serving.metric_groups import OutputGroups
-from evergreen.serving.moments import request_reader
+from evergreen.serving.readers import request_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,10 @@ a data set have it. The request log has both.
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evergreen.clock import utc_now
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.errors import RequestError
 from evergreen.model_definition.moments import derive, read_moment
@@ -26,28 +24,8 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 
-def request_reader(
-    definition: ModelDefinition,
-    closed: Mapping[str, frozenset[str]] = MappingProxyType({}),
-    *,
-    clock: Clock = utc_now,
-) -> RequestReader:
-    """Return the reader of a model's requests.
-
-    Parameters
-    ----------
-    definition, closed
-        As for :class:`RequestReader`.
-    clock
-        Gives the time of a row, from which ages are counted.
-    """
-    if not definition.moments:
-        return RequestReader(definition, closed)
-    return MomentReader(definition, closed, clock)
-
-
 class MomentReader(RequestReader):
-    """Reads requests for a model with moments; see :func:`request_reader`."""
+    """Reads requests for a model with moments; the clock gives the time of a row."""
 
     def __init__(
         self, definition: ModelDefinition, closed: Mapping[str, frozenset[str]], clock: Clock

@@ -1,0 +1,101 @@
+"""The reader of a model's requests: by the names of its features, or by what stands for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from evergreen.clock import utc_now
+from evergreen.errors import RequestError
+from evergreen.serving.moments import MomentReader
+from evergreen.serving.requests import PredictionRequest, RequestReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evergreen.clock import Clock
+    from evergreen.model_definition import ModelDefinition
+
+_NONE_CLOSED: Mapping[str, frozenset[str]] = MappingProxyType({})
+
+
+def request_reader(
+    definition: ModelDefinition,
+    closed: Mapping[str, frozenset[str]] = _NONE_CLOSED,
+    *,
+    clock: Clock = utc_now,
+) -> RequestReader:
+    """Return the reader of a model's requests.
+
+    Parameters
+    ----------
+    definition, closed
+        As for :class:`RequestReader`.
+    clock
+        Gives the time of a row, from which ages are counted.
+    """
+    if any(feature.renamed_from for feature in definition.features.values()):
+        return RenamedReader(definition, closed, clock)
+    return _plain(definition, closed, clock)
+
+
+def _plain(
+    definition: ModelDefinition, closed: Mapping[str, frozenset[str]], clock: Clock
+) -> RequestReader:
+    if definition.moments:
+        return MomentReader(definition, closed, clock)
+    return RequestReader(definition, closed)
+
+
+class RenamedReader(RequestReader):
+    """Reads requests for a model with renamed features: with all names as they are, or all others.
+
+    So callers need not change at the moment of a promotion.
+    """
+
+    def __init__(
+        self, definition: ModelDefinition, closed: Mapping[str, frozenset[str]], clock: Clock
+    ) -> None:
+        super().__init__(definition, closed)
+        others = {name: each.renamed_from or name for name, each in definition.features.items()}
+        renamed = {others[name]: each for name, each in definition.features.items()}
+        other = definition.model_copy(update={"features": renamed})
+        self._first = _plain(definition, closed, clock)
+        self._second = _plain(other, {others[name]: known for name, known in closed.items()}, clock)
+        self._own_names = {other: name for name, other in others.items()}
+
+    def read(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
+        """Read a body as :meth:`RequestReader.read` does."""
+        return self._either("read", body, options)
+
+    def read_csv(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
+        """Read comma-separated rows."""
+        return self._either("read_csv", body, options)
+
+    def read_json_lines(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
+        """Read one row a line."""
+        return self._either("read_json_lines", body, options)
+
+    def read_open_inference(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
+        """Read an inference request of the Open Inference Protocol."""
+        return self._either("read_open_inference", body, options)
+
+    def _either(self, method: str, body: bytes, options: dict[str, Any]) -> PredictionRequest:
+        request: PredictionRequest
+        try:
+            request = getattr(self._first, method)(body, **options)
+        except RequestError as error:
+            try:
+                request = getattr(self._second, method)(body, **options)
+            except RequestError:
+                raise error from None  # these are the names that the version was trained with
+        else:
+            return request
+        own = self._own_names
+        return replace(
+            request,
+            columns={own.get(name, name): values for name, values in request.columns.items()},
+            written={own.get(name, name): values for name, values in request.written.items()},
+            rows=None,
+        )
