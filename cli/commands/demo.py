@@ -27,6 +27,19 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 
+_STEPS = {
+    "services": "start the services",
+    "deploy": "deploy",
+    "train": "train and promote by hand",
+    "serving": "wait until the API serves it",
+    "replay": "replay",
+    "drift": "wait for drift checks",
+    "retraining": "retrain and compare",
+    "log": "compact and count the log",
+}
+"""What the time was spent on, by step."""
+
+
 def command(
     *,
     model: Annotated[
@@ -153,4 +166,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
             ),
         ),
         ("Time taken", f"{sum(summary.seconds.values()):.0f} s"),
+        *[
+            (f"  {_STEPS.get(name, name)}", f"{seconds:.0f} s")
+            for name, seconds in summary.seconds.items()
+            if round(seconds)
+        ],
     ]

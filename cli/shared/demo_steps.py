@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cdk.emulator import DRIFT_PERIOD
 from cli.shared.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
 from cli.shared.loop_observation import Execution, Loop
 from cli.shared.replaying import Pace, replay
 from cli.shared.traffic import Api, split_form
-from evergreen.clock import utc_now
+from evergreen.clock import parse_period, utc_now
 from evergreen.deployment.by_hand import train_and_promote
 from evergreen.drift.log import read_drift_decisions
 
@@ -171,7 +172,7 @@ class OnceAround:
         )
 
     def _loop(self, say: Callable[[str], None] = lambda _: None) -> Loop:
-        return Loop(self.target, self.definition, say)
+        return Loop(self.target, self.definition, say, parse_period(DRIFT_PERIOD))
 
     def _first_champion(self) -> DecisionRecord:
         example = self.example

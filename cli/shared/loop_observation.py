@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -49,6 +50,14 @@ class Execution:
         return self.output.get("decision") == "promote"
 
 
+def until_next_check(newest: datetime | None, every: timedelta, now: datetime) -> str:
+    """Say how long it is to the next scheduled check, if the newest one and the pace are known."""
+    if newest is None or not every:
+        return "waiting for the scheduled drift check"
+    left = (newest + every - now).total_seconds()
+    return f"the next one is due in {left:.0f} s" if left >= 1 else "the next one is due now"
+
+
 @dataclass(frozen=True, slots=True)
 class Loop:
     """Observes the loop of one model in a deployment.
@@ -66,6 +75,8 @@ class Loop:
     target: Target
     definition: ModelDefinition
     tick: Callable[[str], None] = lambda _: None
+    every: timedelta = timedelta(0)
+    """Time between two scheduled drift checks, if it is known: then a wait counts down."""
 
     @property
     def model(self) -> str:
@@ -114,9 +125,11 @@ class Loop:
         storage = self.target.storage
 
         def checks() -> list[DriftDecisionRecord] | None:
-            self.tick("waiting for the scheduled drift check")
-            found = read_drift_decisions(storage, self.model, since, utc_now())
-            return found if any(item.window_end >= until for item in found) else None
+            now = utc_now()
+            found = read_drift_decisions(storage, self.model, since - self.every, now)
+            self.tick(until_next_check(found[-1].timestamp if found else None, self.every, now))
+            ours = [item for item in found if item.timestamp >= since]
+            return ours if any(item.window_end >= until for item in ours) else None
 
         return self._poll(checks, seconds, "no drift check ran")
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.builders import common, dashboard, piechart, stat, timeseries
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    piechart,
+    stat,
+    statetimeline,
+    timeseries,
+)
 from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
     GraphDrawStyle,
@@ -12,6 +19,7 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     StackingMode,
+    VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
@@ -110,7 +118,9 @@ def _thresholds(limit: MetricLimit, value: float) -> dashboard.ThresholdsConfig:
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def _view(panel: Panel) -> timeseries.Panel | stat.Panel | piechart.Panel:
+def _view(
+    panel: Panel,
+) -> timeseries.Panel | stat.Panel | piechart.Panel | statetimeline.Panel:
     match panel.view:
         case View.LINES:
             return _over_time(_has_least(panel)).fill_opacity(8).line_width(2)
@@ -127,6 +137,9 @@ def _view(panel: Panel) -> timeseries.Panel | stat.Panel | piechart.Panel:
         case View.SHARES:
             total = common.ReduceDataOptions().calcs(["sum"])
             return piechart.Panel().reduce_options(total).legend(_pie_legend())
+        case View.STATES:
+            lasting = statetimeline.Panel().merge_values(merge_values=True)
+            return lasting.show_value(VisibilityMode.ALWAYS).legend(_no_legend())
 
 
 def _over_time(least_zero: bool) -> timeseries.Panel:  # noqa: FBT001 - named at every call
@@ -139,6 +152,12 @@ def _over_time(least_zero: bool) -> timeseries.Panel:  # noqa: FBT001 - named at
     )
     panel = timeseries.Panel().legend(legend).span_nulls(span_nulls=True)
     return panel.axis_soft_min(0) if least_zero else panel
+
+
+def _no_legend() -> common.VizLegendOptions:
+    # The value stands in the bar, and the name beside it.
+    hidden = common.VizLegendOptions().show_legend(show_legend=False)
+    return hidden.display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).calcs([])
 
 
 def _has_least(panel: Panel) -> bool:

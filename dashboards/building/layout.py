@@ -41,6 +41,7 @@ class View(StrEnum):
     BARS = "bars"
     STAT = "stat"
     SHARES = "shares"
+    STATES = "states"
 
 
 class Calculation(StrEnum):
@@ -146,6 +147,8 @@ def by_rule(spec: MetricSpec) -> Panel:
         "gauge": (View.LINES, Calculation.MEAN),
         "distribution": (View.LINES, Calculation.QUANTILES),
     }[spec.kind]
+    if spec.metric is Metric.PRODUCTION_VERSION:  # the mean of two versions is not a version
+        view, calculation = View.STATES, Calculation.LEAST
     part = Part(spec.metric, calculation, words(spec.metric))
     return Panel(_title(spec), _sentence(spec.says), view, (part,), width=8)
 
@@ -360,7 +363,7 @@ _OVERVIEW = (
                 Metric.LIVE_METRIC, "Live metric by model", View.LINES, Calculation.MEAN
             ),
             _of_every_model(
-                Metric.PRODUCTION_VERSION, "Version by model", View.LINES, Calculation.LEAST
+                Metric.PRODUCTION_VERSION, "Version by model", View.STATES, Calculation.LEAST
             ),
         ),
     ),

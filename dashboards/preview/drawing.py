@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dashboards.preview.units import with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -75,6 +75,16 @@ def _bottom(panel: Mapping[str, Any]) -> int:
     return int(place["y"]) + int(place["h"])
 
 
+def _spells(line: NamedLine, end: float) -> Iterator[tuple[float, float, float]]:
+    """Yield each time in which a line keeps a value: its start, its end, and the value."""
+    since = line.times[0]
+    for at, before, value in zip(line.times[1:], line.values, line.values[1:], strict=False):
+        if value != before:
+            yield since, at, before
+            since = at
+    yield since, end, line.values[-1]
+
+
 class _Place:
     """The place of one panel in the picture."""
 
@@ -107,6 +117,8 @@ class _Place:
             self._stat(lines)
         elif kind == "piechart":
             self._pie(lines)
+        elif kind == "state-timeline":
+            self._states(lines, start, end)
         elif kind == "timeseries":
             self._series(lines, start, end)
         else:
@@ -186,6 +198,32 @@ class _Place:
             share = f"{part / sum(sums):.1%}"
             self._say(side + 38, top, f"{name or 'value'}  {share}", _TEXT, 8.5)
 
+    def _states(self, lines: Sequence[NamedLine], start: datetime, end: datetime) -> None:
+        chart = self._axes(110, 26, self._width - 122, self._height - 26 - 24)
+        chart.set_facecolor(_CARD)
+        for edge in chart.spines.values():
+            edge.set_visible(False)
+        known = sorted({value for line in lines for value in line.values})
+        for row, line in enumerate(lines):
+            for since, until, value in _spells(line, end.timestamp()):
+                colour = _COLOURS[known.index(value) % len(_COLOURS)]
+                left, right = (date2num(datetime.fromtimestamp(at, UTC)) for at in (since, until))  # type: ignore[no-untyped-call]
+                chart.barh(row, right - left, left=left, height=0.7, color=colour)
+                if right - left > (date2num(end) - date2num(start)) / 40:  # type: ignore[no-untyped-call]
+                    text = with_unit(value, self._unit)
+                    chart.text((left + right) / 2, row, text, size=8, ha="center", va="center")
+        chart.set_yticks(range(len(lines)), [line.name for line in lines])
+        chart.set_ylim(len(lines) - 0.4, -0.6)
+        self._time_axis(chart, start, end)
+
+    def _time_axis(self, chart: Axes, start: datetime, end: datetime) -> None:
+        chart.set_xlim(start, end)  # type: ignore[arg-type]
+        locator = AutoDateLocator(tz=UTC, maxticks=5)  # type: ignore[no-untyped-call]
+        form = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
+        chart.xaxis.set_major_locator(locator)
+        chart.xaxis.set_major_formatter(form)
+        chart.tick_params(colors=_QUIET, labelsize=7.5, length=0)
+
     def _series(self, lines: Sequence[NamedLine], start: datetime, end: datetime) -> None:
         custom = self._defaults.get("custom", {})
         bars = custom.get("drawStyle") == "bars"
@@ -222,15 +260,10 @@ class _Place:
                 high = max(high, from_)
         low = min(low, custom.get("axisSoftMin", low))
         room = (high - low or abs(high) or 1) * 0.08
-        chart.set_xlim(start, end)  # type: ignore[arg-type]
         chart.set_ylim(low - (room if low < 0 else 0), high + room)
-        locator = AutoDateLocator(tz=UTC, maxticks=5)  # type: ignore[no-untyped-call]
-        chart.xaxis.set_major_locator(locator)
-        form = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
-        chart.xaxis.set_major_formatter(form)
         chart.yaxis.set_major_locator(MaxNLocator(4))
         chart.yaxis.set_major_formatter(FuncFormatter(lambda at, _: with_unit(at, self._unit)))
-        chart.tick_params(colors=_QUIET, labelsize=7.5, length=0)
+        self._time_axis(chart, start, end)
         self._legend(ordered, legend)
 
     def _legend(self, lines: Sequence[NamedLine], height: int) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from cli.shared import loop_observation
 from cli.shared.examples import find_example
-from cli.shared.loop_observation import Loop, LoopError
+from cli.shared.loop_observation import Loop, LoopError, until_next_check
 
 if TYPE_CHECKING:
     from cli.shared.target import Target
@@ -63,7 +63,7 @@ def loop(*executions: dict[str, Any]) -> Loop:
 
 
 def decisions(monkeypatch: pytest.MonkeyPatch, *ends: datetime) -> None:
-    records = [SimpleNamespace(window_end=end) for end in ends]
+    records = [SimpleNamespace(window_end=end, timestamp=end) for end in ends]
     monkeypatch.setattr(loop_observation, "read_drift_decisions", lambda *_: records)
 
 
@@ -77,6 +77,30 @@ def test_checks_that_saw_a_part_and_the_one_that_saw_all_are_returned(
     decisions(monkeypatch, within)
     with pytest.raises(LoopError, match="no drift check ran"):
         loop().wait_for_checks(BEGAN, ENDED, seconds=-1)
+
+
+@pytest.mark.parametrize(
+    ("ago", "every", "says"),
+    [
+        (None, 60, "waiting for the scheduled drift check"),
+        (20, 0, "waiting for the scheduled drift check"),
+        (20, 60, "the next one is due in 40 s"),
+        (60, 60, "the next one is due now"),
+        (75, 60, "the next one is due now"),
+    ],
+)
+def test_the_wait_for_a_check_counts_down(ago: int | None, every: int, says: str) -> None:
+    newest = None if ago is None else LATER - timedelta(seconds=ago)
+    assert until_next_check(newest, timedelta(seconds=every), LATER) == says
+
+
+def test_a_check_before_the_replay_tells_when_the_next_is_due_and_is_not_returned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decisions(monkeypatch, BEGAN - timedelta(seconds=5), LATER)
+    assert [check.window_end for check in loop().wait_for_checks(BEGAN, ENDED, seconds=0)] == [
+        LATER
+    ]
 
 
 def test_the_retraining_that_a_check_within_the_replay_started_is_seen() -> None:

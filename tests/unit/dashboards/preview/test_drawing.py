@@ -96,3 +96,17 @@ def test_a_legend_takes_the_labels_of_its_series() -> None:
     labels = {"endpoint": "/predict", "quantile": "0.99"}
     assert legend("p{{quantile}} {{endpoint}}{{other}}", labels) == "p0.99 /predict"
     assert legend("errors", labels) == "errors"
+
+
+def test_a_state_is_a_bar_as_long_as_it_lasts_with_its_value_in_it() -> None:
+    path = PROVISIONING / "dashboards" / "prometheus" / "model.json"
+    whole = json.loads(path.read_text())
+    chosen = [panel for panel in whole["panels"] if panel["title"] == "Production version"]
+    assert chosen[0]["type"] == "state-timeline"
+    versions = line("Production version", 1, 1, 3, 3, 3)
+    figure = draw_board({**whole, "panels": chosen}, lambda _: [versions], START, END)
+    drawn(figure)
+    chart = figure.axes[-1]
+    widths = [round(bar.get_width() * 86_400) for bar in chart.patches]  # type: ignore[attr-defined]
+    assert widths == [1200, 2400]
+    assert [text.get_text() for text in chart.texts] == ["1", "3"]
