@@ -2,6 +2,7 @@
 
 botocore contains the API of every AWS service, 25 MiB. A client reads the one of its service, and
 the list of all endpoints of all services. Most of both is documentation, or about other services.
+Each client also imports what would write the docstrings of its methods.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _SERVICES = {
@@ -29,6 +31,32 @@ _SERVICES = {
     "stepfunctions",
 }
 """The services that our functions call."""
+_PARTS = {"ssm": ("Parameter", "Tags")}
+"""Words of which the name of an operation has one, where our functions call few of a service.
+
+Of Systems Manager they use the Parameter Store.
+"""
+_WRITER = "from botocore.docs.service import ServiceDocumenter\n"
+_NO_DOCSTRINGS = '''"""Docstrings of a client's methods, without what would write them."""
+
+
+class LazyLoadedDocstring(str):
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+
+class ClientMethodDocstring(LazyLoadedDocstring):
+    pass
+
+
+class WaiterDocstring(LazyLoadedDocstring):
+    pass
+
+
+class PaginatorDocstring(LazyLoadedDocstring):
+    pass
+'''
+"""What takes the place of botocore.docs.docstring, which every client imports."""
 
 
 def cut_botocore(target: Path) -> None:
@@ -45,13 +73,53 @@ def cut_botocore(target: Path) -> None:
     for rules in data.glob("*/*/endpoint-rule-set-1.json.gz"):
         _write_compact(rules, json.loads(gzip.decompress(rules.read_bytes())))
     _cut_endpoints(data / "endpoints.json", prefixes)
+    _cut_docs(target / "botocore" / "docs")
+
+
+def _cut_docs(docs: Path) -> None:
+    """Let a client's docstrings be empty, so that what writes them is not imported."""
+    package = docs / "__init__.py"
+    text = package.read_text(encoding="utf-8").replace(_WRITER, "")
+    package.write_text(text, encoding="utf-8")
+    (docs / "docstring.py").write_text(_NO_DOCSTRINGS, encoding="utf-8")
 
 
 def _rewrite(model: Path) -> str:
     """Write a service's description without documentation; return the prefix of its endpoint."""
     content = json.loads(gzip.decompress(model.read_bytes()))
+    if words := _PARTS.get(model.parents[1].name):
+        _cut_operations(content, words)
     _write_compact(model, _undocumented(content))
     return str(content["metadata"]["endpointPrefix"])
+
+
+def _cut_operations(content: dict[str, Any], words: tuple[str, ...]) -> None:
+    """Remove the operations whose names have none of the words, and the shapes of these alone."""
+    operations = {
+        name: each
+        for name, each in content["operations"].items()
+        if any(word in name for word in words)
+    }
+    shapes: dict[str, Any] = {}
+    waiting = [*_shapes_in(operations)]
+    while waiting:
+        name = waiting.pop()
+        if name not in shapes:
+            shapes[name] = content["shapes"][name]
+            waiting.extend(_shapes_in(shapes[name]))
+    content["operations"] = operations
+    content["shapes"] = {name: each for name, each in content["shapes"].items() if name in shapes}
+
+
+def _shapes_in(part: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield the names of the shapes that a part of a description refers to."""
+    if isinstance(part, dict):
+        if isinstance(part.get("shape"), str):
+            yield part["shape"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from _shapes_in(each)
 
 
 def _write_compact(packed: Path, content: Any) -> None:  # noqa: ANN401 - any JSON value
