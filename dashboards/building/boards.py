@@ -32,6 +32,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableOption,
 )
 
+from dashboards.building.cloudwatch_source import CloudWatch
 from dashboards.building.grafana import Ready
 from dashboards.building.layout import (
     TITLES,
@@ -41,6 +42,7 @@ from dashboards.building.layout import (
     limit_of,
     numbered,
 )
+from dashboards.building.search_limits import SERVICE_PANELS
 from dashboards.building.source import DEFAULT_PERIOD, PERIODS
 from evergreen.metrics.catalog import Metric
 
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
     from dashboards.building.layout import Dashboard as Shown
     from dashboards.building.layout import Panel
+    from dashboards.building.search_limits import SearchLimit
     from dashboards.building.source import Source
     from evergreen.metrics.limits import MetricLimit
 
@@ -83,7 +86,33 @@ def build_board(board: Shown, source: Source) -> Dashboard:
         built = _panel(part, source)
         built.id_val = number
         builder.with_panel(Ready(built))
+    if board == "overview" and isinstance(source, CloudWatch):
+        _with_services(builder, source, number)
     return builder.build()
+
+
+def _with_services(builder: dashboard.Dashboard, source: CloudWatch, number: int) -> None:
+    """Add the row on AWS's own services, whose metrics are in CloudWatch alone."""
+    builder.with_row(dashboard.Row("AWS's own services").id(number + 1))
+    for place, panel in enumerate(SERVICE_PANELS, start=number + 2):
+        query = source.search_query(panel.limit)
+        query.ref_id = "A"
+        built = (
+            _over_time(least_zero=True)
+            .title(panel.title)
+            .description(panel.says)
+            .datasource(source.reference)
+            .unit(panel.unit)
+            .span(12)
+            .height(8)
+            .no_value(NO_VALUE)
+            .targets([Ready(query)])
+            .thresholds(_thresholds(panel.limit, panel.limit.threshold))
+            .thresholds_style(_dashed())
+            .build()
+        )
+        built.id_val = place
+        builder.with_panel(Ready(built))
 
 
 def board_uid(board: Shown, source: Source) -> str:
@@ -107,12 +136,15 @@ def _panel(panel: Panel, source: Source) -> PanelModel:
     if limit := limit_of(panel):
         builder.thresholds(_thresholds(limit, limit.threshold * source.scale(panel)))
         if isinstance(builder, timeseries.Panel):
-            line = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
-            builder.thresholds_style(line)
+            builder.thresholds_style(_dashed())
     return builder.build()
 
 
-def _thresholds(limit: MetricLimit, value: float) -> dashboard.ThresholdsConfig:
+def _dashed() -> common.GraphThresholdsStyleConfig:
+    return common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+
+
+def _thresholds(limit: MetricLimit | SearchLimit, value: float) -> dashboard.ThresholdsConfig:
     below, above = ("red", "green") if limit.below else ("green", "red")
     steps = [Threshold(None, below), Threshold(value, above)]
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)

@@ -91,3 +91,60 @@ RETRAINING_FAILED = SearchLimit(
     threshold=1,
     runbook="retraining-failed",
 )
+THROTTLES = SearchLimit(
+    namespace="AWS/Lambda",
+    metric="Throttles",
+    dimension="FunctionName",
+    terms=("evergreen",),
+    statistic="Sum",
+    threshold=1,
+    runbook="throttles",
+)
+FRESHNESS = SearchLimit(
+    namespace="AWS/Firehose",
+    metric="DeliveryToS3.DataFreshness",
+    dimension="DeliveryStreamName",
+    terms=("evergreen",),
+    statistic="Maximum",
+    threshold=3600,
+    runbook="log-spills",
+)
+"""The age of the oldest record that a stream has not delivered; it buffers 15 minutes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePanel:
+    """A panel on a metric of one of AWS's own services, with a line for each series found.
+
+    Parameters
+    ----------
+    title, says
+        Its title and its description.
+    limit
+        What is searched, and from where on it is too much.
+    unit
+        Grafana's unit.
+    """
+
+    title: str
+    says: str
+    limit: SearchLimit
+    unit: str = "short"
+
+
+SERVICE_PANELS = (
+    ServicePanel("Throttled calls", "Calls that Lambda rejected, by function.", THROTTLES),
+    ServicePanel(
+        "Age of undelivered records",
+        "Age of the oldest record that Firehose has not written to S3, by stream.",
+        FRESHNESS,
+        "s",
+    ),
+    ServicePanel(
+        "Undelivered events", "Messages in the dead-letter queues, by queue.", DEAD_LETTERS
+    ),
+    ServicePanel(
+        "Failed retrainings", "Executions of the state machine that failed.", RETRAINING_FAILED
+    ),
+)
+"""What the overview on CloudWatch shows of AWS's own services."""

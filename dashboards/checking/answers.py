@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from dashboards.building.search_limits import DEAD_LETTERS, RETRAINING_FAILED
+from dashboards.building.search_limits import SERVICE_PANELS
 from evergreen.errors import EvergreenError
 from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL, Metric
 
@@ -20,8 +20,8 @@ MAY_BE_EMPTY: Mapping[Metric, str] = {
 }
 """Metrics whose queries may be empty, with the reason; only metrics of the table."""
 OF_AWS = {
-    limit.metric: "a service of AWS writes it when there is something to count"
-    for limit in (DEAD_LETTERS, RETRAINING_FAILED)
+    panel.limit.metric: "a service of AWS writes it when there is something to count"
+    for panel in SERVICE_PANELS
 }
 """Metrics that are not in the table and whose queries may be empty, with the reason."""
 NO_SUCH_REQUESTS = "nobody has asked for health, documentation or the list of models"
