@@ -22,6 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from dashboards.building.build import PROVISIONING, SOURCES, provisioning, write_dashboards
 from dashboards.building.layout import BOARDS
+from dashboards.building.search_limits import SERVICE_PANELS
 from dashboards.checking.provisioned import read_alerts, read_dashboards
 
 if TYPE_CHECKING:
@@ -247,3 +248,17 @@ def test_alerts_on_what_other_services_count_and_on_what_fails_to_come_are_searc
     assert old == {"from": 4 * 3600, "to": 0}
     assert missing[1]["model"]["reducer"] == "sum"
     assert missing[2]["model"]["conditions"][0]["evaluator"] == {"params": [1], "type": "lt"}
+
+
+def test_only_cloudwatch_shows_what_aws_services_count_each_against_its_limit() -> None:
+    def titles(source: str) -> dict[str, Any]:
+        board = json.loads(FILES[f"dashboards/{source}/overview.json"])
+        return {panel["title"]: panel for panel in board["panels"]}
+
+    added = titles("cloudwatch").keys() - titles("prometheus").keys()
+    assert added == {"AWS's own services", *(panel.title for panel in SERVICE_PANELS)}
+    for panel in SERVICE_PANELS:
+        shown = titles("cloudwatch")[panel.title]
+        assert panel.limit.metric in shown["targets"][0]["expression"]
+        steps = shown["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert steps[-1] == {"color": "red", "value": panel.limit.threshold}
