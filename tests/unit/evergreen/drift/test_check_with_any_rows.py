@@ -259,4 +259,4 @@ def test_a_moment_is_no_type_of_feature_and_the_answer_says_what_is(tmp_path: Pa
     message = str(raised.value)
     assert "features.when.type" in message
     assert "weekday" in message
-    assert "integer" in message
+    assert "timestamp" in message
