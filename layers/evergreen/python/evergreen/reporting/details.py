@@ -18,7 +18,6 @@ from evergreen.drift.log import (
     PerformanceRecord,
     UnivariateRecord,
     check_keys,
-    read_check,
 )
 from evergreen.drift.policy.severity import drift_severity, performance_severity
 from evergreen.drift.report import report_key
@@ -35,6 +34,7 @@ from evergreen.reporting.details_shown import (
     ModelDetails,
     MovedFeature,
 )
+from evergreen.reporting.known_checks import KnownChecks
 from evergreen.reporting.shown import StatusPart
 from evergreen.reporting.side_by_side import Gaps, SideBySide
 
@@ -60,7 +60,6 @@ DETAIL_DAYS = 30
 """How many days back they are searched."""
 DETAIL_DECISIONS = 20
 """The number of newest decisions that are shown with their numbers."""
-_REMEMBERED = 2000
 
 _SERIES: dict[str, tuple[Metric, str]] = {
     "rows": (Metric.PREDICTIONS, "Sum"),
@@ -98,7 +97,7 @@ class DetailsReader:
     links: Links
     clock: Clock
     rows_shown: bool
-    _known: dict[str, list[DriftRecord]] = field(default_factory=dict)
+    _known: KnownChecks = field(default_factory=KnownChecks)
 
     def read(self, model: str, span: Span) -> ModelDetails:
         """Return the details of a model now, with metrics over ``span``.
@@ -126,7 +125,10 @@ class DetailsReader:
                 ),
             )
             newest_first = gaps.fill("checks", keys, [])
-            read = [reading.read("bucket", partial(self._check, key)) for key in newest_first]
+            read = [
+                reading.read("bucket", partial(self._known.read, self.storage, key))
+                for key in newest_first
+            ]
             checks = [gaps.fill("checks", each, []) for each in reversed(read)]
             kept = reading.read("bucket", partial(self._distributions, model, checks))
             charts = gaps.fill("metrics", histories, history_without_data(wanted, span, now))
@@ -145,15 +147,6 @@ class DetailsReader:
             unread=gaps.names,
             **named,
         )
-
-    def _check(self, key: str) -> list[DriftRecord]:
-        found = self._known.get(key)
-        if found is None:
-            found = read_check(self.storage, key)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = found
-        return found
 
     def _distributions(
         self, model: str, checks: Sequence[list[DriftRecord]]

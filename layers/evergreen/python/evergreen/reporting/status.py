@@ -6,11 +6,11 @@ is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evergreen.drift.episodes.state import read_episodes
-from evergreen.drift.log import DriftDecisionRecord, DriftRecord, PerformanceRecord, latest_checks
+from evergreen.drift.log import DriftDecisionRecord, DriftRecord, PerformanceRecord, check_keys
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
 from evergreen.metrics.freshness import newest_metrics
@@ -22,6 +22,7 @@ from evergreen.metrics.history import (
 )
 from evergreen.release.decision_log import decider, latest_decision_records
 from evergreen.release.executions import read_running_retraining
+from evergreen.reporting.known_checks import KnownChecks
 from evergreen.reporting.shown import (
     DecisionSummary,
     DriftVerdict,
@@ -83,6 +84,7 @@ class StatusReader:
     cloudwatch: CloudWatchClient
     stepfunctions: SFNClient
     clock: Clock
+    _known: KnownChecks = field(default_factory=KnownChecks)
 
     def read(self, span: Span) -> Status:
         """Return the status now, with metrics over ``span``.
@@ -119,9 +121,7 @@ class StatusReader:
         production, storage = self.production, self.storage
         return _Parts(
             pointer=reading.read("pointers", lambda: production.read_last_valid(model)),
-            checks=reading.read(
-                "bucket", lambda: latest_checks(storage, model, now, count=CHECKS, days=CHECK_DAYS)
-            ),
+            checks=reading.read("bucket", lambda: self._checks(model, now)),
             episodes=reading.read("bucket", lambda: read_episodes(storage, model).open),
             look=reading.read("bucket", lambda: read_look(storage, model)),
             decisions=reading.read(
@@ -132,6 +132,10 @@ class StatusReader:
                 lambda: read_running_retraining(storage, self.stepfunctions, model, now),
             ),
         )
+
+    def _checks(self, model: str, now: datetime) -> list[list[DriftRecord]]:
+        keys = check_keys(self.storage, model, now, count=CHECKS, days=CHECK_DAYS)
+        return [self._known.read(self.storage, key) for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
