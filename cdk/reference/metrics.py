@@ -109,7 +109,7 @@ def _alarms() -> Iterable[str]:
     rows = [
         (
             f"`{spec.name}`",
-            f"`{spec.namespace}` `{spec.metric}`",
+            f"`{spec.namespace}` {' + '.join(f'`{name}`' for name in (spec.metric, *spec.also))}",
             _when(spec),
             spec.todo,
         )
