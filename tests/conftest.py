@@ -63,6 +63,9 @@ def deployed(local_stack: Stack) -> Target:
     log = local_stack.settings.paths.logs / "deploy.log"
     # Tests read the log right after an answer. Buffers have tests of their own.
     context = emulator_context(target, period="1 minute", cooldown="1 second", flush_seconds=0)
+    # One model may be served by scikit-learn too, with a function of its own.
+    context |= {"sklearn_models": "flight_duration"}
+    context |= {"trusted_types": "evergreen_model_flight_duration.rounded"}
     deploy(target, context, log, lambda what: say("deploy", what))
     watch(local_stack.settings.paths, target.api_url, target.api_key, target.stage)
     return target

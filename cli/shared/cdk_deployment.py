@@ -87,7 +87,7 @@ def deploy(
         If cdk fails; with the end of its output and the path of the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    context = {**context, **_kept_servings(target)}
+    context = {**context, **_kept_servings(target, context)}
     settings = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
 
     def say_waiting() -> None:
@@ -115,14 +115,14 @@ def deploy(
         publish_routes(target)
 
 
-def _kept_servings(target: Target) -> dict[str, str]:
+def _kept_servings(target: Target, context: Mapping[str, str]) -> dict[str, str]:
     """Return the setting that lets versions of scikit-learn go on, whatever model.toml says now."""
     try:
         # A target remembers its outputs, and the deployment changes them.
         kept = models_of_sklearn(replace(target), load_definitions(MODELS))
     except NotDeployedError:
         return {}
-    named = set(read_place().sklearn_models.replace(",", " ").split())
+    named = context.get("sklearn_models", read_place().sklearn_models).replace(",", " ").split()
     return {"sklearn_models": ",".join(sorted({*kept, *named}))} if kept else {}
 
 
