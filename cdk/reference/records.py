@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdk.reference.fields import documented, markdown, table
-from evergreen.drift.log import (
+from evergreen.drift.records import (
     DriftDecisionRecord,
     FeatureImportance,
     MultivariateRecord,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.shared import histograms
 from evergreen.drift.distributions import Categories, Numbers
-from evergreen.drift.log import (
+from evergreen.drift.records import (
     DriftDecisionRecord,
     MultivariateRecord,
     PerformanceEstimateRecord,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from evergreen.drift.log import DriftRecord
+    from evergreen.drift.records import DriftRecord
     from evergreen.events import EpisodeStanding, Trigger
 
 TOP = 10

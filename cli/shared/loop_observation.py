@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cli.shared.target import Target
     from cli.shared.traffic import Api
-    from evergreen.drift.log import DriftDecisionRecord
+    from evergreen.drift.records import DriftDecisionRecord
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from evergreen.drift.check import CheckResult
     from evergreen.drift.episodes.state import Episodes
-    from evergreen.drift.log import UnivariateTest
+    from evergreen.drift.records import UnivariateTest
     from evergreen.lake.reader import Lake
 
 MAX_FEATURES = 50

@@ -15,7 +15,7 @@ from evergreen.clock import utc_now
 from evergreen.drift.episodes.state import read_episodes
 from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings
-from evergreen.drift.log import CheckContext
+from evergreen.drift.records import CheckContext
 from evergreen.storage import Storage
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from evergreen.drift.detectors.univariate import UnivariateResult
-from evergreen.drift.log import (
+from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
     DriftDecisionRecord,
@@ -16,8 +18,6 @@ from evergreen.drift.log import (
     to_record,
     window_id,
 )
-from evergreen.drift.policy.decision import decide
-from evergreen.drift.policy.situation import LatestRetraining, RowLimits
 from evergreen.model_definition import Retraining
 
 if TYPE_CHECKING:

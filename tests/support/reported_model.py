@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from evergreen.drift.log import (
+from evergreen.drift.log import write_records
+from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
     PerformanceTest,
     UnivariateTest,
     to_record,
-    write_records,
 )
 from evergreen.evaluation.comparison import Comparison
 from evergreen.metrics.history import SPANS
@@ -24,7 +24,7 @@ from tests.support.fixed_clock import NOW
 from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import DriftTest
+    from evergreen.drift.records import DriftTest
     from evergreen.reporting.details_shown import ModelDetails
     from evergreen.reporting.shown import ModelStatus
     from tests.support.aws_in_process import Account

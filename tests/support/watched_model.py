@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.log import DriftRecord
+    from evergreen.drift.records import DriftRecord
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

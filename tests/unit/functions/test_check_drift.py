@@ -17,7 +17,7 @@ from evergreen.drift.detectors.univariate import UnivariateResult
 from evergreen.drift.episodes.state import Episodes, read_episodes
 from evergreen.drift.episodes.store import update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
-from evergreen.drift.log import (
+from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
     MultivariateTest,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
-from evergreen.drift.log import CheckContext, DriftDecision
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+from evergreen.drift.records import CheckContext, DriftDecision
 from evergreen.model_definition import Feature, Retraining
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import MultivariateTest
+    from evergreen.drift.records import MultivariateTest
     from tests.benchmarks.drift.data import Columns
 
 ALPHA = 0.05

@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.shared.drift_view import CheckView, bins_for
 from evergreen.clock import from_text
 from evergreen.drift.distributions import of_categories, of_numbers
-from evergreen.drift.log import (
+from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
     DriftRecord,

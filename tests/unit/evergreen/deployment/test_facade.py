@@ -19,13 +19,8 @@ from evergreen.capture.ground_truth import labels_landing_prefix
 from evergreen.capture.request_log import new_request_id, request_log_landing_prefix
 from evergreen.clock import to_text, utc_now
 from evergreen.deployment.facade import find_repository
-from evergreen.drift.log import (
-    CheckContext,
-    DriftDecision,
-    PerformanceTest,
-    to_record,
-    write_records,
-)
+from evergreen.drift.log import write_records
+from evergreen.drift.records import CheckContext, DriftDecision, PerformanceTest, to_record
 from evergreen.errors import EvergreenError
 from evergreen.production import ProductionPointer
 from tests.support.log_records import encode, request_records

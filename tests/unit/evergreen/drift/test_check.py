@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.log import UnivariateTest
+    from evergreen.drift.records import UnivariateTest
 
 
 def test_quiet_traffic(tmp_path: Path) -> None:

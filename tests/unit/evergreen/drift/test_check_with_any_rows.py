@@ -19,7 +19,8 @@ from evergreen.datasets.holdout_predictions import holdout_key, to_holdout_file
 from evergreen.datasets.splitting import split_rows
 from evergreen.datasets.store import write_dataset
 from evergreen.drift.check import run_check
-from evergreen.drift.log import MultivariateRecord, UnivariateRecord, read_check_records
+from evergreen.drift.log import read_check_records
+from evergreen.drift.records import MultivariateRecord, UnivariateRecord
 from evergreen.errors import ModelDefinitionError
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Feature, ModelDefinition, load_definition
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evergreen.drift.check import CheckResult
-    from evergreen.drift.log import DriftRecord
+    from evergreen.drift.records import DriftRecord
     from evergreen.events import Verdict
     from evergreen.storage import Storage
 

@@ -22,7 +22,7 @@ from evergreen.drift.distributions import (
     of_numbers,
     read_distributions,
 )
-from evergreen.drift.log import UnivariateTest
+from evergreen.drift.records import UnivariateTest
 from evergreen.model_definition import Feature
 from tests.support.watched_model import WatchedModel
 

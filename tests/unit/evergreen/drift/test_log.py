@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from evergreen.drift.log import (
+from evergreen.drift.log import read_check_records, read_drift_decisions, write_records
+from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
     MultivariateTest,
     PerformanceTest,
     UnivariateTest,
-    read_check_records,
-    read_drift_decisions,
     to_record,
     window_id,
-    write_records,
 )
 from evergreen.storage import StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evergreen.drift.log import DriftTest
+    from evergreen.drift.records import DriftTest
     from evergreen.storage import Storage
 
 

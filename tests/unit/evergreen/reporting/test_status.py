@@ -14,10 +14,8 @@ from botocore.stub import Stubber
 from evergreen.clock import to_text
 from evergreen.drift.episodes.store import update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings
-from evergreen.drift.log import (
-    CheckContext,
-    latest_checks,
-)
+from evergreen.drift.log import latest_checks
+from evergreen.drift.records import CheckContext
 from evergreen.production import ShadowSlot
 from evergreen.release.decision_log import DecisionRecord, decision_key
 from evergreen.release.executions import AWAY

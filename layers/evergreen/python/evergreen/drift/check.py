@@ -22,7 +22,11 @@ from evergreen.drift.inputs import (
     read_drift_inputs,
     read_holdout_features,
 )
-from evergreen.drift.log import (
+from evergreen.drift.log import read_drift_decisions, write_records
+from evergreen.drift.policy.consecutive import history_needed
+from evergreen.drift.policy.decision import decide
+from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
     DriftRecord,
@@ -31,14 +35,9 @@ from evergreen.drift.log import (
     PerformanceEstimate,
     PerformanceTest,
     SegmentFinding,
-    read_drift_decisions,
     to_record,
     window_id,
-    write_records,
 )
-from evergreen.drift.policy.consecutive import history_needed
-from evergreen.drift.policy.decision import decide
-from evergreen.drift.policy.situation import LatestRetraining, RowLimits
 from evergreen.drift.report import MOST_FIGURES, render_report, report_key
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evergreen.drift.log import UnivariateTest
+    from evergreen.drift.records import UnivariateTest
     from evergreen.model_definition import Feature
     from evergreen.storage import Storage
 

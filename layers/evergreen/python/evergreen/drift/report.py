@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.drift.distributions import Distributions
-    from evergreen.drift.log import (
+    from evergreen.drift.records import (
         CheckContext,
         DriftDecision,
         MultivariateTest,

@@ -13,13 +13,9 @@ from typing import TYPE_CHECKING
 from evergreen.drift.distributions import distributions_key, most_changed, read_distributions
 from evergreen.drift.episodes.state import Episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
-from evergreen.drift.log import (
-    DriftDecisionRecord,
-    PerformanceRecord,
-    UnivariateRecord,
-    check_keys,
-)
+from evergreen.drift.log import check_keys
 from evergreen.drift.policy.severity import drift_severity, performance_severity
+from evergreen.drift.records import DriftDecisionRecord, PerformanceRecord, UnivariateRecord
 from evergreen.drift.report import report_key
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
@@ -46,7 +42,7 @@ if TYPE_CHECKING:
     from evergreen.clock import Clock
     from evergreen.drift.distributions import Categories, Numbers
     from evergreen.drift.episodes.state import Episode
-    from evergreen.drift.log import DriftRecord
+    from evergreen.drift.records import DriftRecord
     from evergreen.events import Severity, Trigger
     from evergreen.metrics.history import MetricHistory
     from evergreen.model_definition import ModelDefinition

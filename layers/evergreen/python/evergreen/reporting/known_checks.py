@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evergreen.drift.log import read_check
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import DriftRecord
+    from evergreen.drift.records import DriftRecord
     from evergreen.storage import Storage
 
 REMEMBERED = 2000

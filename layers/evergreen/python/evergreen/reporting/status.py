@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evergreen.drift.episodes.state import read_episodes
-from evergreen.drift.log import DriftDecisionRecord, DriftRecord, PerformanceRecord, check_keys
+from evergreen.drift.log import check_keys
+from evergreen.drift.records import DriftDecisionRecord, DriftRecord, PerformanceRecord
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
 from evergreen.metrics.freshness import newest_metrics

@@ -16,7 +16,7 @@ from evergreen.model_definition import Evaluation, Feature, GroundTruth, ModelDe
 
 if TYPE_CHECKING:
     from evergreen.columns import Columns
-    from evergreen.drift.log import PerformanceEstimate
+    from evergreen.drift.records import PerformanceEstimate
 
 LABELS = st.sampled_from("ab")
 LOGGED = ["model_output", "confidence"]

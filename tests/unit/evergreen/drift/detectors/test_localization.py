@@ -16,7 +16,12 @@ from evergreen.drift.detectors.localization import (
     localize_drift,
     localize_loss,
 )
-from evergreen.drift.log import FeatureImportance, MultivariateTest, SegmentFinding, UnivariateTest
+from evergreen.drift.records import (
+    FeatureImportance,
+    MultivariateTest,
+    SegmentFinding,
+    UnivariateTest,
+)
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from evergreen.columns import Columns
     from evergreen.drift.detectors.univariate import UnivariateResult
-    from evergreen.drift.log import UnivariateTest
+    from evergreen.drift.records import UnivariateTest
 
 
 FEATURES = {

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from evergreen.drift.episodes.state import ORPHANED, Episodes, episodes_key, read_episodes
 from evergreen.drift.episodes.store import remove_sent_notices, update_episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
-from evergreen.drift.log import CheckContext, DriftDecision, to_record, write_records
+from evergreen.drift.log import write_records
+from evergreen.drift.records import CheckContext, DriftDecision, to_record
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:

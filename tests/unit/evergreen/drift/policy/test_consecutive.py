@@ -12,7 +12,7 @@ from evergreen.model_definition import Drift, Retraining, Schedule
 from tests.support.drift_checks import DAY, HOUR, NOON, context, decided
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import DriftDecisionRecord
+    from evergreen.drift.records import DriftDecisionRecord
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.support.drift_checks import (
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from evergreen.drift.log import DriftDecision, UnivariateTest
+    from evergreen.drift.records import DriftDecision, UnivariateTest
 
 BOTH = ("data_drift", "performance")
 LIMITED: dict[str, Any] = {"on": BOTH, "refill": 10 * DAY, "burst": 2}

@@ -12,7 +12,7 @@ from tests.support.drift_checks import DAY, NOON, context, decided, measured
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evergreen.drift.log import DriftDecisionRecord, PerformanceTest
+    from evergreen.drift.records import DriftDecisionRecord, PerformanceTest
 
 FALL = NOON - 4 * DAY
 TRIED = NOON - 2 * DAY

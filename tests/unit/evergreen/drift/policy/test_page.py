@@ -8,9 +8,9 @@ from typing import get_args
 
 import pytest
 
-from evergreen.drift.log import DecisionOutcome
 from evergreen.drift.policy.goal import BACKOFF_FACTOR, GoalState
 from evergreen.drift.policy.memory import WAIT_FACTOR
+from evergreen.drift.records import DecisionOutcome
 
 PAGE = Path(__file__).resolve().parents[5] / "docs" / "retraining.md"
 

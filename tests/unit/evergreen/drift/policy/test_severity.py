@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.drift.log import PerformanceTest, UnivariateTest
 from evergreen.drift.policy.severity import drift_severity, performance_severity
+from evergreen.drift.records import PerformanceTest, UnivariateTest
 
 if TYPE_CHECKING:
     from evergreen.events import Severity

@@ -25,8 +25,8 @@ from scipy.optimize import isotonic_regression
 from sklearn.ensemble import RandomForestRegressor
 
 from evergreen.drift.detectors.pooled_rows import pooled_rows
-from evergreen.drift.log import PerformanceEstimate
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT
+from evergreen.drift.records import PerformanceEstimate
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
 from evergreen.model_definition import Feature

@@ -26,7 +26,7 @@ import numpy as np
 from scipy import stats
 
 from evergreen.drift.detectors.texts import lengths
-from evergreen.drift.log import SegmentFinding
+from evergreen.drift.records import SegmentFinding
 from evergreen.evaluation.segments import cut_into_segments
 from evergreen.model_definition import Feature
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.columns import Columns
-    from evergreen.drift.log import MultivariateTest, UnivariateTest
+    from evergreen.drift.records import MultivariateTest, UnivariateTest
     from evergreen.model_definition import ModelDefinition
 
 MOST_SEGMENTS = 3

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 from evergreen.drift.detectors.pooled_rows import pooled_rows
-from evergreen.drift.log import FeatureImportance, MultivariateTest
+from evergreen.drift.records import FeatureImportance, MultivariateTest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.drift.log import PerformanceTest
+from evergreen.drift.records import PerformanceTest
 from evergreen.errors import EvergreenError
 from evergreen.evaluation.degradation import measure_degradation
 from evergreen.evaluation.measure import measure_of

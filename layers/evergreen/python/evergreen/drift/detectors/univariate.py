@@ -11,7 +11,7 @@ import numpy as np
 
 from evergreen.drift.detectors import statistics
 from evergreen.drift.detectors.texts import lengths, unseen_words
-from evergreen.drift.log import UnivariateTest
+from evergreen.drift.records import UnivariateTest
 from evergreen.drift.window_query import DRIFT_ROW_CAP
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.episodes.state import Episodes, episodes_key, read_episodes
 from evergreen.drift.episodes.transitions import next_episodes
-from evergreen.drift.log import DriftDecisionRecord, latest_checks
+from evergreen.drift.log import latest_checks
+from evergreen.drift.records import DriftDecisionRecord
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from evergreen.drift.episodes.state import Notice
     from evergreen.drift.episodes.transitions import CheckFindings
-    from evergreen.drift.log import CheckContext
+    from evergreen.drift.records import CheckContext
     from evergreen.storage import Storage
 
 _ATTEMPTS = 10

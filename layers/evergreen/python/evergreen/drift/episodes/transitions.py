@@ -18,7 +18,7 @@ from evergreen.drift.episodes.state import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from evergreen.drift.log import CheckContext
+    from evergreen.drift.records import CheckContext
     from evergreen.events import EpisodeEnd, Severity, Trigger
 
 

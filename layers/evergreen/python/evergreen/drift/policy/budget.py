@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evergreen.drift.log import CheckContext, DriftDecisionRecord
+    from evergreen.drift.records import CheckContext, DriftDecisionRecord
     from evergreen.model_definition import Retraining
 
 AT_FIRST, AT_MOST = 1.0, 2.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evergreen.drift.log import CheckContext, DriftDecisionRecord
+    from evergreen.drift.records import CheckContext, DriftDecisionRecord
     from evergreen.events import Trigger
     from evergreen.model_definition import Drift, Retraining
 

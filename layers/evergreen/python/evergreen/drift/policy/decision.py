@@ -1,7 +1,7 @@
 """From the tests of a check to a verdict, and to a retraining or none: pure rules.
 
 The table "The decision" in ``docs/retraining.md`` has one row for each
-:data:`~evergreen.drift.log.DecisionOutcome`, in the order of :func:`_rows`.
+:data:`~evergreen.drift.records.DecisionOutcome`, in the order of :func:`_rows`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.drift.detectors.multivariate import MIN_ROWS_PER_SIDE
-from evergreen.drift.log import DriftDecision
 from evergreen.drift.policy.budget import budget_at
 from evergreen.drift.policy.goal import goal_at
 from evergreen.drift.policy.memory import memory_at
 from evergreen.drift.policy.severity import LARGE_LOSS
 from evergreen.drift.policy.situation import Situation
+from evergreen.drift.records import DriftDecision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evergreen.drift.detectors.univariate import UnivariateResult
-    from evergreen.drift.log import (
+    from evergreen.drift.policy.goal import GoalStatus
+    from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+    from evergreen.drift.records import (
         CheckContext,
         DecisionOutcome,
         DriftDecisionRecord,
         MultivariateTest,
         PerformanceTest,
     )
-    from evergreen.drift.policy.goal import GoalStatus
-    from evergreen.drift.policy.situation import LatestRetraining, RowLimits
     from evergreen.events import Trigger
     from evergreen.model_definition import Retraining
 

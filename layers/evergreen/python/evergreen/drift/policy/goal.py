@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from evergreen.drift.log import CheckContext, DriftDecisionRecord, PerformanceTest
+    from evergreen.drift.records import CheckContext, DriftDecisionRecord, PerformanceTest
 
 GoalState = Literal["no_goal", "not_measured", "below_goal", "challenger_lost", "goal_regained"]
 

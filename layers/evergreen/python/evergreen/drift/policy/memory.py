@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from evergreen.drift.log import CheckContext, DriftDecisionRecord
+    from evergreen.drift.records import CheckContext, DriftDecisionRecord
 
 WAIT_FACTOR = 4
 """The next challenger is trained when this many times as much time has passed since the drift began

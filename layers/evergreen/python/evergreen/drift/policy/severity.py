@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evergreen.drift.log import PerformanceTest, UnivariateTest
+    from evergreen.drift.records import PerformanceTest, UnivariateTest
     from evergreen.events import Severity
 
 LARGE_EFFECT = 0.3

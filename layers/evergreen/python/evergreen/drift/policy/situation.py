@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from evergreen.drift.detectors.univariate import UnivariateResult
-    from evergreen.drift.log import (
+    from evergreen.drift.policy.budget import Budget
+    from evergreen.drift.policy.goal import GoalStatus
+    from evergreen.drift.policy.memory import DriftMemory
+    from evergreen.drift.records import (
         CheckContext,
         DriftDecisionRecord,
         MultivariateTest,
         PerformanceTest,
     )
-    from evergreen.drift.policy.budget import Budget
-    from evergreen.drift.policy.goal import GoalStatus
-    from evergreen.drift.policy.memory import DriftMemory
     from evergreen.events import Trigger
     from evergreen.model_definition import Retraining
 
