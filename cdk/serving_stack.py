@@ -203,9 +203,9 @@ class ServingStack(Stack):
 
 def _describing(settings: Settings) -> dict[str, str]:
     """Return the variables of the function that describes the API."""
-    told = dict(settings.answering_environment)
+    variables = dict(settings.answering_environment)
     if settings.requests_shown:
-        told["EVERGREEN_REQUESTS_SHOWN"] = "true"
+        variables["EVERGREEN_REQUESTS_SHOWN"] = "true"
     if settings.tracking_uri:
-        told["EVERGREEN_MLFLOW"] = settings.tracking_uri
-    return told
+        variables["EVERGREEN_MLFLOW"] = settings.tracking_uri
+    return variables

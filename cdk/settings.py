@@ -279,12 +279,12 @@ class Settings(BaseModel):
     @property
     def answering_environment(self) -> dict[str, str]:
         """The variables of the functions that answer the API and log no rows."""
-        told = {}
+        variables = {}
         if self.cors_origins:
-            told["EVERGREEN_CORS_ORIGINS"] = " ".join(self.cors_origins)
+            variables["EVERGREEN_CORS_ORIGINS"] = " ".join(self.cors_origins)
         if self.log_source_ip != "plain":
-            told["EVERGREEN_LOG_SOURCE_IP"] = "off"
-        return told
+            variables["EVERGREEN_LOG_SOURCE_IP"] = "off"
+        return variables
 
     @property
     def requests_shown(self) -> bool:

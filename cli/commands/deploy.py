@@ -78,9 +78,9 @@ def command(
     settings = read_settings()
     target = Target.aws(stage) if aws else Target.local(running_stack(settings), stage)
     # A deployment changes the outputs that a target remembers.
-    told = _tell_plan(replace(target), console.err if json else console.out)
+    has_plan = _tell_plan(replace(target), console.err if json else console.out)
     if plan:
-        if not told:
+        if not has_plan:
             console.out.print("No model that serves has another definition now.")
         return
     context = (

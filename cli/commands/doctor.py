@@ -99,7 +99,7 @@ def command(
             finding.repair()
             console.progress(finding.model, f"{finding.fix}: done")
     remarks = [(lost.model, lost.what, _mend(lost.model)) for lost in losses]
-    remarks += [(name, *told) for name, each in unused.items() for told in _told(each)]
+    remarks += [(name, *remark) for name, each in unused.items() for remark in _told(each)]
     if json:
         console.document(_document(findings, remarks, fixed=fix))
     else:
@@ -128,11 +128,11 @@ def _document(
         {"model": each.model, "found": each.what, "fix": each.fix, "fixed": fixed}
         for each in findings
     ]
-    told: list[dict[str, object]] = [
+    unrepaired: list[dict[str, object]] = [
         {"model": name, "found": remark, "fix": advice, "fixed": False}
         for name, remark, advice in remarks
     ]
-    return [*found, *told]
+    return [*found, *unrepaired]
 
 
 def _mend(model: str) -> str:

@@ -137,31 +137,31 @@ def _document(model: str, imported: Imported) -> dict[str, object]:
 
 def _told(imported: Imported) -> list[str]:
     progress, outcome = imported.progress, imported.outcome
-    told = [f"{progress.accepted:,} labels accepted, {progress.refused:,} lines refused"]
+    lines = [f"{progress.accepted:,} labels accepted, {progress.refused:,} lines refused"]
     if imported.already:
-        told[0] += (
+        lines[0] += (
             f"; imported before, at {progress.finished_at:%Y-%m-%d %H:%M:%S} UTC"
             "\n  --again sends it again"
         )
     if progress.repeated:
-        told.append(f"  {progress.repeated:,} labels were replaced by a later line of the file")
+        lines.append(f"  {progress.repeated:,} labels were replaced by a later line of the file")
     if progress.refused:
-        told.append(f"  {imported.report} names each refused line, field and reason")
+        lines.append(f"  {imported.report} names each refused line, field and reason")
     if imported.ignored:
-        told.append(f"  ignored columns: {', '.join(imported.ignored)}")
-    told.append(f"{outcome.joined:,} labels belong to a logged prediction")
+        lines.append(f"  ignored columns: {', '.join(imported.ignored)}")
+    lines.append(f"{outcome.joined:,} labels belong to a logged prediction")
     if outcome.waiting:
-        told.append(
+        lines.append(
             f"{outcome.waiting:,} wait for their prediction, which may take 30 minutes to be logged"
         )
     if outcome.unknown:
-        told.append(
+        lines.append(
             f"{outcome.unknown:,} belong to no logged prediction within label_wait, such as "
             f"{', '.join(outcome.examples)}"
         )
     if outcome.removed:
-        told.append(f"{outcome.removed:,} were not looked up: their raw objects are gone")
+        lines.append(f"{outcome.removed:,} were not looked up: their raw objects are gone")
     if progress.new_classes:
         named = ", ".join(f"{name!r} ({count:,})" for name, count in progress.new_classes.items())
-        told.append(f"Classes that the model does not know: {named}")
-    return told
+        lines.append(f"Classes that the model does not know: {named}")
+    return lines

@@ -161,13 +161,13 @@ def _document(model: str, file: Path, done: ReplayProgress, *, already: bool) ->
 
 def _told(done: ReplayProgress, *, already: bool) -> list[str]:
     versions = ", ".join(done.versions) or "none"
-    told = [f"\n{done.rows:,} rows answered by version {versions}, {done.labels:,} labels sent"]
+    lines = [f"\n{done.rows:,} rows answered by version {versions}, {done.labels:,} labels sent"]
     if already:
-        told[0] += "; replayed before, and --again does it again"
+        lines[0] += "; replayed before, and --again does it again"
     if done.refused_rows or done.refused_labels:
-        told.append(
+        lines.append(
             f"{done.refused_rows:,} rows and "
             f"{done.refused_labels:,} labels were refused. The first:"
         )
-        told += [f"  {refusal}" for refusal in done.refusals]
-    return told
+        lines += [f"  {refusal}" for refusal in done.refusals]
+    return lines

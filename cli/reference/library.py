@@ -59,5 +59,5 @@ def _module(file: Path) -> str:
 def _summary(node: ast.Module | ast.FunctionDef | ast.ClassDef, *, whole: bool = False) -> str:
     """Return the first paragraph of a docstring, or with ``whole`` all of them."""
     paragraphs = (ast.get_docstring(node) or "").split("\n\n")
-    told = "\n\n".join(map(markdown, paragraphs)) if whole else markdown(paragraphs[0])
-    return told if whole else told.replace("|", "\\|")
+    text = "\n\n".join(map(markdown, paragraphs)) if whole else markdown(paragraphs[0])
+    return text if whole else text.replace("|", "\\|")

@@ -132,10 +132,10 @@ def retained(target: Target, candidates: list[tuple[str, str]]) -> list[Retained
             )
         elif kind == "AWS::S3::Bucket" and _bucket_is_there(target, name):
             size = _bucket_bytes(target, name)
-            told = "of a size that is not known yet" if size is None else f"{size / _GB:.2f} GB"
+            extent = "of a size that is not known yet" if size is None else f"{size / _GB:.2f} GB"
             found.append(
                 Retained(
-                    f"Bucket {name}, {told}",
+                    f"Bucket {name}, {extent}",
                     None if size is None else size / _GB * prices["s3_gb"].dollars,
                     f"empty it in the S3 console, then: aws s3 rb s3://{name}",
                 )

@@ -54,7 +54,7 @@ def call(target: Target, output: str, payload: dict[str, Any]) -> dict[str, Any]
 def _invoke(client: Any, name: str, payload: bytes) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     """Invoke the function; wait while it runs as often as it may, as a scheduled check does."""
     until = time.monotonic() + _THROTTLED_SECONDS
-    told = False
+    warned = False
     while True:
         try:
             return client.invoke(FunctionName=name, Payload=payload)
@@ -63,7 +63,7 @@ def _invoke(client: Any, name: str, payload: bytes) -> Any:  # noqa: ANN401 - bo
                 raise FunctionError(
                     "it runs as often as it may at a time", where=name, fix="Try again later."
                 ) from error
-            if not told:
+            if not warned:
                 console.progress("waiting", f"{name} runs already, as often as it may")
-                told = True
+                warned = True
             time.sleep(_THROTTLED_PAUSE_SECONDS)

@@ -33,14 +33,14 @@ class Forgotten:
     @property
     def what(self) -> str:
         """What is missing, and what is there."""
-        told = ["nothing is deployed, because LocalStack forgets the app when it stops"]
+        sentences = ["nothing is deployed, because LocalStack forgets the app when it stops"]
         if self.kept:
             versions = ", ".join(f"{model} version {each}" for model, each in self.kept.items())
-            told.append(f"Kept are the data bucket and what was in production: {versions}")
+            sentences.append(f"Kept are the data bucket and what was in production: {versions}")
         if self.unserved:
             which = f"MLflow has versions of {', '.join(self.unserved)}"
-            told.append(f"{which}, and none of them is in production")
-        return ". ".join(told)
+            sentences.append(f"{which}, and none of them is in production")
+        return ". ".join(sentences)
 
     @property
     def mend(self) -> str:

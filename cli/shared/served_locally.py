@@ -68,8 +68,8 @@ def copy_bundle(target: Target, model: str, version: str | None, folder: Path) -
     copied = folder / version
     copied.mkdir(parents=True, exist_ok=True)
     key = bundle_key(model, version)
-    told = json.loads(storage.get(key + MANIFEST) or b"{}")
-    for name in (*told.get("files", ()), MANIFEST):  # the manifest last: it says all is there
+    manifest = json.loads(storage.get(key + MANIFEST) or b"{}")
+    for name in (*manifest.get("files", ()), MANIFEST):  # the manifest last: it says all is there
         body = storage.get(key + name)
         if body is None:
             raise BundleError("file not found", where=uri + name)

@@ -176,9 +176,9 @@ async def refuse_unknown_model(model: str, about: About) -> Response:
 
 @cache
 def _deployed() -> Catalogue:
-    told = settings()
+    own = settings()
     return Catalogue(
-        load_definitions(told.models), lambda: clients.production(told.stage), told.version
+        load_definitions(own.models), lambda: clients.production(own.stage), own.version
     )
 
 

@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
             outcomes[place] = _CHANNELS[channel](alert)
         except (EvergreenError, ClientError, BotoCoreError) as error:
             failures.append(f"{place}: {error}")
-    logger.info("told", extra={"outcomes": outcomes, "failures": failures})
+    logger.info("notified", extra={"outcomes": outcomes, "failures": failures})
     if failures:
         raise NotDeliveredError("; ".join(failures))
     return outcomes

@@ -110,7 +110,7 @@ async def _to_docs() -> Response:
 def _told(environment: ServerSettings) -> Callable[[], Awaitable[Catalogue]]:
     champion = champion_or_none(service())
     definition = champion.definition if champion else service().definition
-    told = Catalogue(
+    catalogue = Catalogue(
         {settings().model: definition},
         lambda: service().pointers,
         settings().version,
@@ -118,6 +118,6 @@ def _told(environment: ServerSettings) -> Callable[[], Awaitable[Catalogue]]:
     )
 
     async def of_one_model() -> Catalogue:
-        return told
+        return catalogue
 
     return of_one_model

@@ -108,19 +108,19 @@ class PlainRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         taken = signature(endpoint).parameters
 
-        async def told(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             parts: dict[str, Any] = request.path_params
             given = {"request": request, **parts} if "request" in taken else parts
             response: Response = await endpoint(**given)
             return response
 
         options["name"] = options.get("name") or endpoint.__name__
-        super().__init__(path, told, **options)
+        super().__init__(path, answer, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request."""
-        told: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return told
+        answer: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return answer
 
 
 def add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:

@@ -33,12 +33,12 @@ def _only_key(key: apigateway.ApiKey | None) -> dict[str, str]:
 def _kept_about_callers(storage: StorageStack) -> dict[str, str]:
     """Return the variables that say what the request log keeps about callers."""
     settings, secret = storage.deployment.settings, storage.log_secret
-    told = {
+    variables = {
         "EVERGREEN_LOG_SOURCE_IP": settings.log_source_ip,
         "EVERGREEN_LOG_USER_AGENT": settings.log_user_agent,
         "EVERGREEN_LOG_SECRET_ARN": secret.secret_arn if secret else "plain",
     }
-    return {name: value for name, value in told.items() if value != "plain"}
+    return {name: value for name, value in variables.items() if value != "plain"}
 
 
 class ModelEndpoint(Construct):
