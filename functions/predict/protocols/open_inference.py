@@ -6,7 +6,6 @@ https://github.com/kserve/open-inference-protocol, with its extension of binary 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
@@ -20,7 +19,7 @@ from evergreen.errors import (
 )
 from evergreen.serving.binary_tensors import HEADER
 from evergreen.serving.bodies import BINARY_TYPE, JSON_TYPE, media_type
-from evergreen.serving.requests import RequestReader
+from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.responses import open_inference_body, open_inference_metadata
 from functions.predict.intake import find_service, ignores_others, predict_rows
 from functions.predict.service import Service
@@ -38,11 +37,13 @@ async def infer(model: str, request: Request, version: str | None = None) -> Res
     """Predict rows; tensors are JSON, or raw bytes behind the JSON."""
     serving = find_service(model)
     media_type(request.headers.get("content-type"), (JSON_TYPE, BINARY_TYPE))
-    read = partial(
-        RequestReader.read_open_inference,
-        header_length=request.headers.get(HEADER),
-        ignore_others=ignores_others(request),
-    )
+    header_length, ignore_others = request.headers.get(HEADER), ignores_others(request)
+
+    def read(reader: RequestReader, body: bytes) -> PredictionRequest:
+        return reader.read_open_inference(
+            body, header_length=header_length, ignore_others=ignore_others
+        )
+
     if version is not None:
         _require(serving, version)
     parsed, answered = await predict_rows(serving, request, read)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Request, Response
 
 from evergreen.capture.ground_truth import label_records, parse_labels
@@ -12,7 +10,7 @@ from evergreen.clock import utc_now
 from evergreen.errors import NoProductionModelError
 from evergreen.metrics.catalog import Metric
 from evergreen.serving.bodies import JSON_TYPE, media_type, read_json
-from evergreen.serving.requests import RequestReader
+from evergreen.serving.requests import PredictionRequest, RequestReader
 from evergreen.serving.responses import model_body, prediction_body
 from functions.predict.intake import (
     champion_or_none,
@@ -33,7 +31,11 @@ async def predict(model: str, request: Request) -> Response:
     """Predict rows in any of the JSON forms."""
     serving = find_service(model)
     media_type(request.headers.get("content-type"), (JSON_TYPE,))
-    read = partial(RequestReader.read, ignore_others=ignores_others(request))
+    ignore_others = ignores_others(request)
+
+    def read(reader: RequestReader, body: bytes) -> PredictionRequest:
+        return reader.read(body, ignore_others=ignore_others)
+
     parsed, answered = await predict_rows(serving, request, read)
     return answer(prediction_body(parsed, answered))
 

@@ -16,6 +16,8 @@ from tests.support.gateway_events import Context, event
 from tests.support.trained_models import ROW
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.aws_in_process import Account
 
 CONTEXT: Any = Context()
@@ -53,6 +55,28 @@ def test_a_prediction(promoted: Account, path: str, base64_body: bool) -> None:
     }
     assert records[0]["metadata"]["source_ip"] == "192.0.2.7"
     assert records[0]["metadata"]["user_agent"] == "curl/8.5.0"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"{MODEL}/predict", f"{MODEL}/invocations", "/v1/models/late_bus:predict", f"{OPEN}/infer"],
+)
+def test_each_protocol_takes_the_new_name_of_a_feature(
+    promoted: Account, tmp_path: Path, path: str
+) -> None:
+    file = tmp_path / "late_bus" / "model.toml"
+    renamed = file.read_text().replace("stops = {", 'halts = { renamed_from = "stops",')
+    file.write_text(renamed)
+    row = {"halts" if name == "stops" else name: value for name, value in ROW.items()}
+    kinds = {"wind": "FP32", "halts": "INT64", "line": "BYTES", "express": "BOOL"}
+    tensors = [
+        {"name": name, "shape": [1, 1], "datatype": kind, "data": [[row[name]]]}
+        for name, kind in kinds.items()
+    ]
+    body: Any = {"inputs": tensors} if path.startswith(OPEN) else {"instances": [row]}
+    assert call("POST", path, body)[0] == 200
+    (record,) = promoted.delivered("requests")
+    assert record["input_data"] == ROW
 
 
 def test_an_inference_of_the_open_protocol(promoted: Account) -> None:
