@@ -78,6 +78,8 @@ def build_board(board: Shown, source: Source) -> Dashboard:
         builder.with_variable(source.model_variable())
         for annotation in source.annotations():
             builder.annotation(annotation)
+    for stage in source.stage_variables():
+        builder.with_variable(stage)
     builder.with_variable(_period_variable())
     for number, part in numbered(board):
         if isinstance(part, Row):

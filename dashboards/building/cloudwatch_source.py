@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
 
 from dashboards.building.grafana import Ready
-from dashboards.building.layout import Calculation, Panel, Part
+from dashboards.building.layout import EVERY_MODEL, Calculation, Panel, Part
 from dashboards.building.source import REFERENCES
 from evergreen.metrics.catalog import MODEL_DIMENSION, NAMESPACE, Metric, MetricSpec, Unit
 from evergreen.metrics.event_marks import EVENT_MARKS, MARK_PERIOD_SECONDS, EventMark
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "default"
 """Grafana's name for the default region of the data source."""
 
+_SELECTED = f"${MODEL_DIMENSION}"
 _QUANTILES = ("p50", "p95", "p99")
 _STATISTICS: dict[Calculation, str] = {
     Calculation.SUM: "Sum",
@@ -85,7 +86,7 @@ class CloudWatch:
         return 1.0
 
     def model_variable(self) -> Builder[models.VariableModel]:
-        """Return the variable ``model``: the models with at least one prediction."""
+        """Return the variable ``model``: the models with at least one prediction, and all."""
         query: dict[str, object] = {
             "queryType": "dimensionValues",
             "region": DEFAULT_REGION,
@@ -102,7 +103,13 @@ class CloudWatch:
             .query(query)
             .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
             .sort(VariableSort.ALPHABETICAL_ASC)
+            .include_all(include_all=True)
+            .all_value(EVERY_MODEL)  # a wildcard: the data source searches
         )
+
+    def stage_variables(self) -> Sequence[Builder[models.VariableModel]]:
+        """Return nothing: the metrics have no dimension that tells stages apart."""
+        return ()
 
     def annotations(self) -> Sequence[Builder[models.AnnotationQuery]]:
         """Return the event marks: the history of the alarms on the events' metrics.
@@ -158,7 +165,7 @@ class CloudWatch:
         )
 
     def _of(self, part: Part) -> Iterator[MetricsQuery]:
-        spec, model = part.spec, part.model or f"${MODEL_DIMENSION}"
+        spec, model = part.spec, part.model or _SELECTED
         if part.calculation is Calculation.QUANTILES:
             for quantile in _QUANTILES:
                 label = _label(spec, model, quantile) or quantile
@@ -166,7 +173,7 @@ class CloudWatch:
             return
         statistic = _STATISTICS[part.calculation]
         if part.calculation is not Calculation.PER_SECOND:
-            label = _label(spec, model, None) or part.legend
+            label = _label(spec, model, part.legend) or part.legend
             yield self._query(spec, statistic, label=label, model=model)
             return
         sums = self._query(spec, statistic, label="", model=model)
@@ -192,10 +199,12 @@ class CloudWatch:
         statistic: str,
         *,
         label: str,
-        model: str = f"${MODEL_DIMENSION}",
+        model: str = _SELECTED,
         period: str = "$period",
     ) -> MetricsQuery:
-        dimensions: dict[str, str | list[str]] = {MODEL_DIMENSION: [model]}
+        # The data source replaces variables in a text, but not in the items of a list.
+        of_model = model if model == _SELECTED else [model]
+        dimensions: dict[str, str | list[str]] = {MODEL_DIMENSION: of_model}
         if spec.by:
             dimensions[spec.by] = ["*"]
         return MetricsQuery(
@@ -214,8 +223,14 @@ class CloudWatch:
         )
 
 
-def _label(spec: MetricSpec, model: str, quantile: str | None) -> str:
-    """Return CloudWatch's dynamic label of the dimensions that distinguish the series."""
-    dimensions = ([MODEL_DIMENSION] if model == "*" else []) + ([spec.by] if spec.by else [])
+def _label(spec: MetricSpec, model: str, shown: str | None) -> str:
+    """Return CloudWatch's dynamic label of the dimensions that distinguish the series.
+
+    ``shown`` is the quantile, or the legend of what is selected. It is part of the label if the
+    second dimension does not say as much.
+    """
+    several = model in {EVERY_MODEL, _SELECTED}  # "All" may be selected
+    dimensions = ([MODEL_DIMENSION] if several else []) + ([spec.by] if spec.by else [])
     names = [f"${{PROP('Dim.{name}')}}" for name in dimensions]
-    return " ".join(([quantile] if quantile and names else []) + names)
+    needed = shown in _QUANTILES or (model == _SELECTED and not spec.by)
+    return " ".join(([shown] if shown and needed and names else []) + names)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.variants import Dataquery
     from grafana_foundation_sdk.models import dashboard as models
 
+STAGE_LABEL = "stage"
+"""The label that the configuration of the scrape adds to every series."""
+
 _PERIOD = "[${period}s]"
 _UNITS: dict[Unit, str] = {
     "Count": "short",
@@ -80,15 +83,27 @@ class Prometheus:
         return 1.0 if shared else prometheus_scale(part.spec)
 
     def model_variable(self) -> Builder[models.VariableModel]:
-        """Return the variable ``model``: the models with at least one prediction."""
+        """Return the variable ``model``: the models with at least one prediction, and all."""
+        # Of "All" the data source makes a regular expression of these models.
+        return self._variable(MODEL_DIMENSION, "Model", "models").include_all(include_all=True)
+
+    def stage_variables(self) -> Sequence[Builder[models.VariableModel]]:
+        """Return the variable ``stage``, from the label that the scrape gives to every series.
+
+        It has no "All", because two stages of one model would be one series. A Prometheus without
+        the label leaves it empty, and that selects the series without the label.
+        """
+        return [self._variable(STAGE_LABEL, "Stage", "stages")]
+
+    def _variable(self, label: str, title: str, reference: str) -> dashboard.QueryVariable:
         series = prometheus_name(BY_METRIC[Metric.PREDICTIONS])
         query: dict[str, object] = {
-            "query": f"label_values({series}, {MODEL_DIMENSION})",
-            "refId": "models",
+            "query": f"label_values({series}, {label})",
+            "refId": reference,
         }
         return (
-            dashboard.QueryVariable(MODEL_DIMENSION)
-            .label("Model")
+            dashboard.QueryVariable(label)
+            .label(title)
             .datasource(self.reference)
             .query(query)
             .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
@@ -126,10 +141,10 @@ def expression(part: Part) -> str:
     spec = part.spec
     name = prometheus_name(spec)
     labels = ", ".join(dimensions(spec))
-    which = f'="{part.model or f"${MODEL_DIMENSION}"}"'
+    which = f'="{part.model}"' if part.model else f'=~"${MODEL_DIMENSION}"'
     if part.model == EVERY_MODEL:
         which = f'!="{NO_MODEL}"'
-    selected = f"{{{MODEL_DIMENSION}{which}}}"
+    selected = f'{{{MODEL_DIMENSION}{which}, {STAGE_LABEL}="${STAGE_LABEL}"}}'
     series = f"{name}{selected}"
     requests = prometheus_name(BY_METRIC[Metric.REQUESTS])
     mean = (
@@ -158,9 +173,11 @@ def _legend(part: Part) -> str:
     names = ["quantile"] if part.calculation is Calculation.QUANTILES else []
     if part.spec.by and part.calculation is not Calculation.PER_SECOND:
         names.append(part.spec.by)
-    if part.model == EVERY_MODEL:
-        names.insert(0, MODEL_DIMENSION)
     forms = [
         f"quantile {{{{{name}}}}}" if name == "quantile" else f"{{{{{name}}}}}" for name in names
     ]
+    if part.model is None:  # "All" gives a series for each model
+        return " ".join([f"{{{{{MODEL_DIMENSION}}}}}", *(forms or [part.legend])])
+    if part.model == EVERY_MODEL:
+        forms.insert(0, f"{{{{{MODEL_DIMENSION}}}}}")
     return " ".join(forms) or part.legend

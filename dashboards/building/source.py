@@ -47,7 +47,10 @@ class Source(Protocol):
         """Return the factor from CloudWatch's unit to the unit of the panel's queries."""
 
     def model_variable(self) -> Builder[VariableModel]:
-        """Return the variable ``model``, filled by a query of the source."""
+        """Return the variable ``model``, filled by a query of the source, with "All"."""
+
+    def stage_variables(self) -> Sequence[Builder[VariableModel]]:
+        """Return the variable ``stage``, or nothing if the source's data have no stage."""
 
     def annotations(self) -> Sequence[Builder[AnnotationQuery]]:
         """Return the marks of promotions, rollbacks and drift episodes."""

@@ -97,8 +97,8 @@ def _is_for_no_model(target: QueryTarget) -> bool:
 class Backend(Protocol):
     """A backend that answers the queries of one data source."""
 
-    def models(self, query: QueryTarget) -> list[str]:
-        """Return the values of the variable ``model``, in order."""
+    def values(self, query: QueryTarget) -> list[str]:
+        """Return the values of a variable, in order."""
 
     def answer(self, queries: Queries) -> list[QueryAnswer]:
         """Run all queries of one panel, variable, annotation or alert rule.

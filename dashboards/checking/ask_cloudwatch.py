@@ -47,7 +47,7 @@ class CloudWatchBackend:
         self._end = end
         self._emulator = emulator
 
-    def models(self, query: QueryTarget) -> list[str]:
+    def values(self, query: QueryTarget) -> list[str]:
         """Return the values of the variable's dimension."""
         found = self._metrics(query["namespace"], query["metricName"], {})
         values = {
@@ -78,7 +78,7 @@ class CloudWatchBackend:
     def _variable(self, target: QueryTarget) -> QueryAnswer:
         name = target["metricName"]
         asks = f"values of {target['dimensionKey']} of {name}"
-        return QueryAnswer(target["refId"], asks, (name,), len(self.models(target)))
+        return QueryAnswer(target["refId"], asks, (name,), len(self.values(target)))
 
     def _annotation(self, target: QueryTarget) -> QueryAnswer:
         """Find the alarms whose history Grafana would show; at least one must exist."""
@@ -192,9 +192,12 @@ def _stat(
 
 def _split(target: QueryTarget) -> tuple[dict[str, str], list[str]]:
     """Return the dimensions with one value, and the names of those that match any value."""
-    dimensions = target.get("dimensions") or {}
-    fixed = {name: values[0] for name, values in dimensions.items() if values != [_ANY]}
-    return fixed, [name for name, values in dimensions.items() if values == [_ANY]]
+    dimensions = {
+        name: values if isinstance(values, str) else values[0]
+        for name, values in (target.get("dimensions") or {}).items()
+    }
+    fixed = {name: value for name, value in dimensions.items() if value != _ANY}
+    return fixed, [name for name, value in dimensions.items() if value == _ANY]
 
 
 def _id(target: QueryTarget) -> str:

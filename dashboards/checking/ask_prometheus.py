@@ -40,7 +40,7 @@ class PrometheusBackend:
         self._start = start.timestamp()
         self._end = end.timestamp()
 
-    def models(self, query: QueryTarget) -> list[str]:
+    def values(self, query: QueryTarget) -> list[str]:
         """Return the values of the variable's label."""
         found = _LABEL_VALUES.fullmatch(query["query"])
         if found is None:
@@ -62,7 +62,7 @@ class PrometheusBackend:
         if queries.kind == "variable":
             return [
                 QueryAnswer(
-                    target["refId"], target["query"], _names(target), len(self.models(target))
+                    target["refId"], target["query"], _names(target), len(self.values(target))
                 )
                 for target in queries.targets
             ]

@@ -16,7 +16,7 @@ from dashboards.building.build import PROVISIONING
 from dashboards.checking.answers import MAY_BE_EMPTY, QueryAnswer, QueryError, marked
 from dashboards.checking.ask_cloudwatch import CloudWatchBackend
 from dashboards.checking.ask_prometheus import PrometheusBackend
-from dashboards.checking.provisioned import model_query, read_alerts, read_dashboards
+from dashboards.checking.provisioned import read_alerts, read_dashboards, variable_query
 from evergreen.clock import utc_now
 from evergreen.errors import EvergreenError
 from local.settings import read_settings
@@ -80,19 +80,29 @@ def check_dashboards(
         If the variable ``model`` has no values.
     """
     if model is None:
-        models = backend.models(model_query(folder, source))
+        models = _values(folder, source, "model", backend)
         if not models:
             raise NoTrafficError(
                 "no model has predicted anything", where=source, fix="Send traffic to the API first"
             )
         model = models[0]
-    variables = {"model": model, "period": str(PERIOD_SECONDS)}
+    stages = _values(folder, source, "stage", backend)
+    variables = {
+        "model": model,
+        "stage": stages[0] if stages else "",
+        "period": str(PERIOD_SECONDS),
+    }
     alerts = (queries for queries in read_alerts(folder) if queries.source == source)
     for queries in chain(read_dashboards(folder, source, variables), alerts):
         try:
             yield QueryCheck(queries.place, marked(backend.answer(queries), queries.targets))
         except QueryError as error:
             yield QueryCheck(queries.place, (), str(error))
+
+
+def _values(folder: Path, source: str, name: str, backend: Backend) -> list[str]:
+    query = variable_query(folder, source, name)
+    return backend.values(query) if query else []
 
 
 def local_prometheus(settings: Settings) -> str | None:

@@ -66,12 +66,11 @@ def read_alerts(folder: Path) -> Iterator[Queries]:
                 yield Queries(f"alert: {rule['title']}", "alert", source, asked)
 
 
-def model_query(folder: Path, source: str) -> QueryTarget:
-    """Return the query of the variable ``model``."""
+def variable_query(folder: Path, source: str, name: str) -> QueryTarget | None:
+    """Return the query of a variable, or None if the source's dashboards do not have it."""
     path = next(iter(sorted((folder / "dashboards" / source).glob("*.json"))))
     variables = json.loads(path.read_text())["templating"]["list"]
-    query: QueryTarget = next(item["query"] for item in variables if item["name"] == "model")
-    return query
+    return next((item["query"] for item in variables if item["name"] == name), None)
 
 
 def _of_board(board: dict[str, Any], source: str) -> Iterator[Queries]:

@@ -15,13 +15,14 @@ from PIL import Image
 
 from cli.shared import console
 from dashboards.building.build import PROVISIONING
+from dashboards.building.prometheus_source import STAGE_LABEL
 from dashboards.checking.check import NoTrafficError, local_prometheus
 from dashboards.checking.provisioned import replace_variables
 from dashboards.preview.drawing import draw_board
 from dashboards.preview.results import PrometheusRange
 from evergreen.clock import utc_now
 from evergreen.errors import EvergreenError
-from evergreen.metrics.catalog import NO_MODEL
+from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL
 from local.settings import read_settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def command(
         str | None, typer.Option(help="URL of a Prometheus; by default the local stack's.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model; by default the busiest.")] = None,
+    stage: Annotated[str | None, typer.Option(help="The stage; by default the busiest.")] = None,
     minutes: Annotated[int, typer.Option(min=5, help="How far back.")] = 180,
     period: Annotated[int, typer.Option(min=15, help="The variable Period, in seconds.")] = 300,
     folder: Annotated[Path | None, typer.Option(help="Where the pictures are written.")] = None,
@@ -61,11 +63,12 @@ def command(
     start = end - timedelta(minutes=minutes)
     step = max(15, round(minutes * 60 / 240))
     answers = PrometheusRange(url, start.timestamp(), end.timestamp(), step)
-    chosen = model or _busiest(answers, minutes)
+    chosen = model or _busiest(answers, minutes, MODEL_DIMENSION)
+    of_stage = _busiest(answers, minutes, STAGE_LABEL) if stage is None else stage
     into = folder or settings.paths.state / "dashboards"
     into.mkdir(parents=True, exist_ok=True)
     for path in sorted((PROVISIONING / "dashboards" / _SOURCE).glob("*.json")):
-        variables = {"model": chosen, "period": str(period)}
+        variables = {"model": chosen, "stage": of_stage, "period": str(period)}
         board = replace_variables(json.loads(path.read_text(encoding="utf-8")), variables)
         picture = draw_board(board, partial(_lines, answers), start, end)
         to = into / f"{path.stem}.png"
@@ -73,9 +76,9 @@ def command(
         console.out.print(f"{to}: {to.stat().st_size // 1024} KB", soft_wrap=True)
 
 
-def _busiest(answers: PrometheusRange, minutes: int) -> str:
-    asked = f'topk(1, sum by (model) (increase(evergreen_predictions_total{{model!="{NO_MODEL}"}}'
-    target = {"expr": f"{asked}[{minutes}m])))", "legendFormat": "{{model}}"}
+def _busiest(answers: PrometheusRange, minutes: int, label: str) -> str:
+    asked = f'topk(1, sum by ({label}) (increase(evergreen_predictions_total{{model!="{NO_MODEL}"}}'
+    target = {"expr": f"{asked}[{minutes}m])))", "legendFormat": f"{{{{{label}}}}}"}
     found = [line for line in answers.lines(target) if line.values]
     if not found:
         raise NoTrafficError("no model has predicted anything", fix="Send traffic to the API first")

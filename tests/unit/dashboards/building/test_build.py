@@ -139,11 +139,36 @@ def test_panels_do_not_overlap() -> None:
 
 def test_variables_are_replaced_everywhere() -> None:
     for source in SOURCES:
-        variables = {"model": "m1", "period": "60"}
+        variables = {"model": "m1", "stage": "s1", "period": "60"}
         for queries in read_dashboards(PROVISIONING, source.key, variables):
             assert "$model" not in json.dumps(queries.targets)
+            assert "$stage" not in json.dumps(queries.targets)
             assert "$period" not in json.dumps(queries.targets)
             assert "${period}" not in json.dumps(queries.targets)
+
+
+@pytest.mark.parametrize("board", [board for board in BOARDS if board != "overview"])
+def test_all_models_can_be_selected_and_each_series_names_its_model(board: str) -> None:
+    """Grafana's CloudWatch replaces a variable in a text, and sends a list as it is."""
+    for source, everything, name in (
+        ("cloudwatch", "*", "${PROP('Dim.model')}"),
+        ("prometheus", None, "{{model}}"),  # the data source joins the models itself
+    ):
+        document = json.loads(FILES[f"dashboards/{source}/{board}.json"])
+        variables = {each["name"]: each for each in document["templating"]["list"]}
+        assert variables["model"]["includeAll"] is True
+        assert variables["model"].get("allValue") == everything
+        # Two stages of one model would be one series, so "All" is not offered.
+        assert ("stage" in variables) == (source == "prometheus")
+        assert not variables.get("stage", {}).get("includeAll")
+        for target in (one for panel in document["panels"] for one in panel.get("targets", [])):
+            assert ["$model"] not in target.get("dimensions", {}).values()
+            expression = target.get("expr", "")
+            assert 'model="$model"' not in expression
+            assert expression.count("{model") == expression.count('stage="$stage"}')
+            selected = target.get("dimensions", {}).get("model") == "$model"
+            if (selected and not target.get("hide")) or 'model=~"$model"' in expression:
+                assert name in target.get("label", target.get("legendFormat"))
 
 
 def test_writing_deletes_what_is_no_longer_built(tmp_path: Path) -> None:
