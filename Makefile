@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-estimation bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards dashboards-preview how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-estimation bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards check-grafana-schema dashboards-preview how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -117,6 +117,9 @@ docs-serve: docs ## show the documentation at http://127.0.0.1:8000 (PORT=8000)
 check-dashboards: setup ## run every query of the dashboards against the local stack
 	@$(bin)/python -m dashboards.checking.check
 
+check-grafana-schema: setup $(state)/grafana-schema/.done ## compile the dashboards against the types of the newest Grafana
+	@PATH=$(bin):$$PATH $(bin)/python -m dashboards.checking.grafana_types $(state)/grafana-schema
+
 dashboards-preview: setup ## draw each dashboard with what the local Prometheus answers, as PNG
 	@$(bin)/python -m dashboards.preview
 
@@ -164,6 +167,7 @@ locks: setup ## refresh requirements/*.lock and package-lock.json
 	@requirements/compile
 	@$(bin)/npm install --package-lock-only --ignore-scripts
 	@$(bin)/npm install --prefix tests/clients/typescript --package-lock-only --ignore-scripts
+	@$(bin)/npm install --prefix dashboards/checking/schema --package-lock-only --ignore-scripts
 
 down: ## stop the local stack
 	@if [ -x $(bin)/evergreen ]; then $(bin)/evergreen down; else echo "Nothing is installed, so nothing runs."; fi
@@ -222,6 +226,12 @@ $(beside:%=$(state)/%/.done): $(state)/%/.done: requirements/%.lock | .venv/.don
 $(state)/typescript/.done: tests/clients/typescript/package-lock.json | .venv/.done
 	@echo "setup: the tools of TypeScript in a folder of their own"
 	@rm -rf $(@D); mkdir -p $(@D); cp tests/clients/typescript/package*.json $(@D)
+	@$(bin)/npm ci --prefix $(@D) --loglevel=error --ignore-scripts
+	@touch $@
+
+$(state)/grafana-schema/.done: dashboards/checking/schema/package-lock.json | .venv/.done
+	@echo "setup: Grafana's types in a folder of their own"
+	@rm -rf $(@D); mkdir -p $(@D); cp dashboards/checking/schema/package*.json $(@D)
 	@$(bin)/npm ci --prefix $(@D) --loglevel=error --ignore-scripts
 	@touch $@
 
