@@ -117,7 +117,8 @@ class StrangersFile:
         """Raise an EvergreenError that names the nearest columns, if there is none of this name."""
         if name in self.columns:
             return
-        near = difflib.get_close_matches(name, self.columns, 3, 0.5) or self.columns[:10]
+        near = difflib.get_close_matches(name, self.columns, 3, 0.5)
+        near += [other for other in self.columns if other not in near][: 10 - len(near)]
         raise EvergreenError(
             f"no column is called {name!r}",
             where=str(self.path),

@@ -127,7 +127,7 @@ _TRAINING = '''"""Training of the model {name}: a baseline to improve on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoosting{kind}
@@ -200,7 +200,7 @@ def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
     """
     numbers = [name for name in features.columns if name not in {{*TEXTS, *CATEGORIES}}]
     scaled = Pipeline([("fill", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
-    parts = [
+    parts: list[tuple[str, Any, Any]] = [
         ("numbers", scaled, numbers),
         ("categories", OneHotEncoder(handle_unknown="ignore", dtype="float32"), CATEGORIES),
     ]

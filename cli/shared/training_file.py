@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 _MOMENT = pa.timestamp("us", tz="UTC")
+_TIMES = f"Each row needs a {TIMESTAMP} with its zone, such as 2026-03-01T12:00:00Z."
 _TRUE = ["true", "True", "TRUE", "1", "1.0"]
 _FALSE = ["false", "False", "FALSE", "0", "0.0"]
 """Pandas writes booleans beside missing values as numbers."""
@@ -53,7 +54,8 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
     try:
         table = _read(definition, file)
     except (OSError, pa.ArrowInvalid) as error:
-        raise EvergreenError(f"it cannot be read: {error}", where=str(file)) from error
+        fix = _TIMES if "timestamp[" in str(error) else None
+        raise EvergreenError(f"it cannot be read: {error}", where=str(file), fix=fix) from error
     there = set(table.column_names)
     moments = [name for name in definition.moments if name in there]
     # What is derived from a moment that the file has is computed where the rows are used.
@@ -141,6 +143,6 @@ def _moments(table: pa.Table, file: Path) -> pa.ChunkedArray:
         raise EvergreenError(
             f"{TIMESTAMP} has the type {values.type} and {values.null_count} missing values",
             where=str(file),
-            fix="Each row needs a time with its zone, such as 2026-03-01T12:00:00Z.",
+            fix=_TIMES,
         )
     return values.cast(_MOMENT)

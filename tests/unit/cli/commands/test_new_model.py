@@ -179,7 +179,8 @@ def test_parquet_with_dictionaries_nulls_and_names_of_the_log(models: Path, tmp_
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (lambda t: t, ["--target", "rype"], r"no column is called 'rype'. Give --target .*ripe"),
+        (lambda t: t, ["--target", "rype"], r"is called 'rype'. Give --target .*: ripe, .*size"),
+        (lambda t: t, ["--target", "ripe", "--time", "colour"], "give --time a column of moments"),
         (lambda t: t, ["--target", "ripe", "--time", "when"], "no column is called 'when'"),
         (lambda t: t.assign(ripe=True), ["--target", "ripe"], "one value at most"),
         (lambda t: t.head(60), ["--target", "ripe"], "60 rows have a target; at least 100"),

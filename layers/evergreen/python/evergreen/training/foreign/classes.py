@@ -87,14 +87,20 @@ class ClassAnswers:
             if len({*known}) != len(known) or (count is not None and len(known) != count):
                 raise BundleError(
                     f"the classes {list(known)} are not {count or 'all'} different ones",
-                    fix=_tell(self.seen),
+                    fix=self._fix(),
                 )
             self._require_followed(known)
         elif not self._speaks_of_seen():
+            if self._has_text_labels():
+                raise BundleError(
+                    f"its labels {sorted({*self.texts.tolist()})[:5]} are not those of the rows, "
+                    f"{sorted(self.seen)[:10]}",
+                    fix=self._fix(),
+                )
             raise BundleError(
                 "it does not say which class is which: its classes have no names, and the rows "
                 f"have the labels {', '.join(sorted(self.seen)[:10])}",
-                fix=_tell(self.seen),
+                fix=self._fix(),
             )
         elif count is None:
             known = tuple(sorted({*self.seen, *self.texts.tolist()}))
@@ -104,9 +110,17 @@ class ClassAnswers:
             raise BundleError(
                 f"the rows have the labels {unknown[:5]}, which are no class of the model: "
                 f"{list(known)[:20]}",
-                fix=_tell(self.seen),
+                fix=self._fix(),
             )
         return known
+
+    def _has_text_labels(self) -> bool:
+        return self.labels is not None and self.labels.dtype.kind in "OU"
+
+    def _fix(self) -> str:
+        if self._has_text_labels() and not self.are_names(self.seen):
+            return "Write the labels that the model answers into the target's column of the rows."
+        return _tell(self.seen)
 
     def _speaks_of_seen(self) -> bool:
         if self.labels is None:
@@ -131,7 +145,7 @@ class ClassAnswers:
             raise BundleError(
                 f"the order of its {count} classes cannot be told from these rows, to which it "
                 f"answers {', '.join(sorted({*texts.tolist()})[:10])}",
-                fix=_tell(self.seen),
+                fix=self._fix(),
             )
         return known
 
@@ -147,7 +161,7 @@ class ClassAnswers:
             raise BundleError(
                 f"its labels {strange[:5]} are neither among the classes {list(known)[:20]}, nor "
                 "places in this list",
-                fix=_tell(self.seen),
+                fix=self._fix(),
             )
         if self.scores is None:
             return
@@ -157,7 +171,7 @@ class ClassAnswers:
         if sure.any() and np.mean(pairs.argmax(axis=1)[sure] == said[sure]) < 1 / 2:
             raise BundleError(
                 f"its labels do not follow from its probabilities in the order {list(known)}",
-                fix=_tell(self.seen),
+                fix=self._fix(),
             )
 
 
