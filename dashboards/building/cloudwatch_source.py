@@ -67,7 +67,7 @@ class CloudWatch:
 
     def queries(self, panel: Panel) -> Sequence[Builder[Dataquery]]:
         """Return the panel's queries, with references set."""
-        queries = [query for part in panel.parts for query in self._of(part)]
+        queries = [query for part in panel.parts for query in self._of(part, panel)]
         for reference, query in zip(REFERENCES, queries, strict=False):
             query.ref_id = reference
         return [Ready(query) for query in queries]
@@ -164,7 +164,7 @@ class CloudWatch:
             .target(Ready(target))
         )
 
-    def _of(self, part: Part) -> Iterator[MetricsQuery]:
+    def _of(self, part: Part, panel: Panel) -> Iterator[MetricsQuery]:
         spec, model = part.spec, part.model or _SELECTED
         if part.calculation is Calculation.QUANTILES:
             for quantile in _QUANTILES:
@@ -173,7 +173,9 @@ class CloudWatch:
             return
         statistic = _STATISTICS[part.calculation]
         if part.calculation is not Calculation.PER_SECOND:
-            label = _label(spec, model, part.legend) or part.legend
+            # Of a part alone, the panel's title says what it is.
+            shown = part.legend if len(panel.parts) > 1 else None
+            label = _label(spec, model, shown) or part.legend
             yield self._query(spec, statistic, label=label, model=model)
             return
         sums = self._query(spec, statistic, label="", model=model)

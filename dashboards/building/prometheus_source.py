@@ -58,7 +58,7 @@ class Prometheus:
                 PrometheusQuery(
                     expr=expression(part),
                     ref_id=reference,
-                    legend_format=_legend(part),
+                    legend_format=_legend(part, alone=len(panel.parts) == 1),
                     editor_mode=QueryEditorMode.CODE,
                     range_val=True,
                     datasource=self.reference,
@@ -169,7 +169,7 @@ def _ratio(numerator: str, denominator: str, labels: str) -> str:
     return " / ".join(sums)
 
 
-def _legend(part: Part) -> str:
+def _legend(part: Part, *, alone: bool) -> str:
     names = ["quantile"] if part.calculation is Calculation.QUANTILES else []
     if part.spec.by and part.calculation is not Calculation.PER_SECOND:
         names.append(part.spec.by)
@@ -177,7 +177,9 @@ def _legend(part: Part) -> str:
         f"quantile {{{{{name}}}}}" if name == "quantile" else f"{{{{{name}}}}}" for name in names
     ]
     if part.model is None:  # "All" gives a series for each model
-        return " ".join([f"{{{{{MODEL_DIMENSION}}}}}", *(forms or [part.legend])])
+        # Of a part alone, the panel's title says what it is.
+        shown = forms or ([] if alone else [part.legend])
+        return " ".join([f"{{{{{MODEL_DIMENSION}}}}}", *shown])
     if part.model == EVERY_MODEL:
         forms.insert(0, f"{{{{{MODEL_DIMENSION}}}}}")
     return " ".join(forms) or part.legend

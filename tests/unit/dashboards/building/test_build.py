@@ -171,6 +171,17 @@ def test_all_models_can_be_selected_and_each_series_names_its_model(board: str) 
                 assert name in target.get("label", target.get("legendFormat"))
 
 
+def test_a_series_says_what_it_is_only_if_the_title_of_its_panel_does_not() -> None:
+    board = json.loads(FILES["dashboards/cloudwatch/service.json"])
+    labels = {
+        panel["title"]: [target["label"] for target in panel["targets"]]
+        for panel in board["panels"]
+        if "targets" in panel
+    }
+    assert labels["Cold starts"] == ["${PROP('Dim.model')}"]
+    assert labels["Container health"][1] == "cold starts ${PROP('Dim.model')}"
+
+
 def test_writing_deletes_what_is_no_longer_built(tmp_path: Path) -> None:
     left = tmp_path / "dashboards" / "cloudwatch" / "old.json"
     left.parent.mkdir(parents=True)
