@@ -174,7 +174,8 @@ def _prepared(
             f"{found.num_rows} rows have a target{' and a time' if time else ''}; "
             f"at least {MIN_ROWS} are needed",
             where=str(file.path),
-            fix=f"Bring more labelled rows{', or give --time a column of moments' if time else ''}.",
+            fix="Bring more labelled rows"
+            + (", or give --time a column of moments." if time else "."),
         )
     found = found.take(pa.array(range(found.num_rows - 1, -1, -1)))
     if time is None:

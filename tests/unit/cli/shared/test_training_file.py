@@ -67,7 +67,7 @@ def test_booleans_are_read_as_pandas_and_others_write_them(
         ("rows.csv", "timestamp,wind\n2026-03-01T00:00:00Z,1\n", "missing: stops, line, express"),
         ("rows.csv", lines(1).replace(",0,", ",many,", 1), "cannot be read.*many"),
         ("rows.csv", lines(1).replace("2026-03-01T00:00:00+00:00", ""), "1 missing values"),
-        ("rows.csv", lines(1).replace("+00:00", ""), "cannot be read.*2026.*Each row needs a timestamp"),
+        ("rows.csv", lines(1).replace("+00:00", ""), "2026.*Each row needs a timestamp"),
         ("rows.parquet", "no Parquet", "cannot be read"),
     ],
 )

@@ -53,7 +53,7 @@ def test_names_places_and_truth_values(
         ([0, 1, 0, 1], ("0", "1"), ("1", "0"), "do not follow from its probabilities in the order"),
         ([0, 1, 0, 1], ("0", "2"), ("0", "1"), r"labels \['2'\], which are no class"),
         (["no", "yes"] * 2, ("False", "True"), None, r"'yes'\] are not those.*Write the labels"),
-        (["no", "yes"] * 2, ("False", "True"), ("False", "True"), "neither among.*Write the labels"),
+        (["no", "yes"] * 2, ("False", "True"), ("False", "True"), "neither.*Write the labels"),
         (["no", "yes"] * 2, ("False", "True"), ("no", "yes"), "no class.*Write the labels"),
         ([5, 6, 5, 6], ("fine", "late"), ("fine", "late"), "neither among the classes"),
         ([7, 7, 7, 7], ("7", "8", "9"), None, "cannot be told from these rows"),
