@@ -18,6 +18,7 @@ from cdk.constructs.building.assets import UNZIPPED_LIMIT, archive, build_once, 
 from cdk.constructs.building.function_code import build_function
 from cdk.constructs.building.layers import build_layer
 from evergreen.errors import EvergreenError
+from functions.shared import texts
 from functions.shared.patterns import FILE, take_patterns
 
 if TYPE_CHECKING:
@@ -125,14 +126,17 @@ def test_a_layer_suffices_in_an_interpreter_that_sees_nothing_else(layer: str) -
 
 
 def test_a_layers_descriptions_of_aws_lead_where_the_whole_of_botocore_does() -> None:
-    services, regions = ["s3", "ssm", "cloudwatch", "stepfunctions"], ["eu-central-1", "cn-north-1"]
+    services = ["s3", "ssm", "firehose", "cloudwatch", "stepfunctions"]
+    regions = ["eu-central-1", "cn-north-1"]
+    called = {"s3": ["Object", "Upload"], "ssm": ["Parameter"], "firehose": ["PutRecord"]}
     program = (
         "import json, boto3\n"
         "def asked(name, region):\n"
         "    keys = {'aws_access_key_id': 'any', 'aws_secret_access_key': 'any'}\n"
         "    client = boto3.client(name, region_name=region, **keys)\n"
         "    names = client.meta.service_model.operation_names\n"
-        "    operations = [each for each in names if name != 'ssm' or 'Parameter' in each]\n"
+        f"    words = {called}.get(name, [''])\n"
+        "    operations = [each for each in names if any(word in each for word in words)]\n"
         "    return client.meta.endpoint_url, client.meta.partition, operations\n"
         f"found = [asked(name, region) for name in {services} for region in {regions}]\n"
         "print(json.dumps(found))\n"
@@ -171,6 +175,7 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
     assert (folder / "functions" / "predict" / "handler.py").is_file()
     assert (folder / "models" / "flight_delay" / "model.toml").is_file()
     assert take_patterns(folder / "functions" / "shared" / FILE.name) > 0
+    assert (folder / "functions" / "shared" / texts.TEXTS_FILE.name).stat().st_size > 0
     others = {path.name for path in (folder / "functions").iterdir() if path.is_dir()}
     assert others == {"predict", "shared", "__pycache__"}
     with zipfile.ZipFile(archive(folder)) as packed:
@@ -184,7 +189,7 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
             "predict",
             {
                 *("api", "callers", "clients", "cors", "environment", "logs", "metrics"),
-                *("cold_start", "patterns", "security_headers", "snapshots"),
+                *("cold_start", "patterns", "security_headers", "snapshots", "texts"),
             },
         ),
         ("set_shadow", {"clients", "deployment_settings", "environment", "logs"}),

@@ -31,10 +31,15 @@ _SERVICES = {
     "stepfunctions",
 }
 """The services that our functions call."""
-_PARTS = {"ssm": ("Parameter", "Tags")}
+_PARTS = {
+    "firehose": ("PutRecord",),
+    "s3": ("Object", "Upload", "HeadBucket", "CreateSession"),
+    "ssm": ("Parameter", "Tags"),
+}
 """Words of which the name of an operation has one, where our functions call few of a service.
 
-Of Systems Manager they use the Parameter Store.
+Of Systems Manager they use the Parameter Store, and of S3 objects. To follow a bucket into its
+region, botocore itself calls HeadBucket, and CreateSession for a directory bucket.
 """
 _WRITER = "from botocore.docs.service import ServiceDocumenter\n"
 _NO_DOCSTRINGS = '''"""Docstrings of a client's methods, without what would write them."""

@@ -54,8 +54,10 @@ def build_function(name: str, models: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
         if shortened:
-            written = folder / "functions" / _SHARED / "patterns.bin"
-            patterns.write_patterns(f"functions.{name}.handler", written)
+            shared = folder / "functions" / _SHARED
+            patterns.write_patterns(
+                f"functions.{name}.handler", shared / "patterns.bin", shared / "texts.bin"
+            )
         compile_bytecode(folder, _AT_RUN_TIME)
 
     return build_once(BUILD / "functions" / f"{name}-{digest}", fill)

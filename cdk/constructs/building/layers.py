@@ -80,6 +80,18 @@ _UNUSED_PACKAGES = (
     "zstandard/_cffi.*",
     "zstandard/backend_cffi.py",
 )
+# NumPy gives its functions in C their docstrings from these, and reads them at every start. Its
+# documentation is built with stand-ins for one of them too.
+_NUMPY_DOCS = ("_add_newdocs.py", "_add_newdocs_scalars.py")
+_NO_DOCS = '"""Docstrings of what is written in C, which this layer leaves out."""\n'
+# Our functions use the logger alone, and Powertools imports these at every start.
+_UNUSED_IMPORTS = (
+    "from aws_lambda_powertools.metrics import Metrics, single_metric\n",
+    "from aws_lambda_powertools.tracing import Tracer\n",
+    '    "Metrics",\n',
+    '    "single_metric",\n',
+    '    "Tracer",\n',
+)
 # PyIceberg imports this name from pyarrow's S3 library whether or not it uses that.
 _S3_STAND_IN = '''"""Stands in for pyarrow's S3 library, which this layer leaves out."""
 
@@ -172,5 +184,13 @@ def _strip(target: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     cut_botocore(target)
+    for name in _NUMPY_DOCS:
+        if (docs := target / "numpy" / "_core" / name).exists():
+            docs.write_text(_NO_DOCS, encoding="utf-8")
+    if (package := target / "aws_lambda_powertools" / "__init__.py").exists():
+        text = package.read_text(encoding="utf-8")
+        for line in _UNUSED_IMPORTS:
+            text = text.replace(line, "")
+        package.write_text(text, encoding="utf-8")
     if (target / "pyiceberg").exists():
         (target / "pyarrow" / "_s3fs.py").write_text(_S3_STAND_IN, encoding="utf-8")

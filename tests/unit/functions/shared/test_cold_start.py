@@ -9,7 +9,7 @@ import sys
 PROGRAM = """
 import gc, json, sys
 from functions.predict.handler import handler
-from fastapi.openapi.models import OpenAPI
+from fastapi.openapi.models import OpenAPI, Schema
 from functions.predict.settings import Settings
 from pydantic import BaseModel
 class Later(BaseModel):
@@ -18,7 +18,10 @@ absent = ("boto3", "pandas", "sklearn", "uvicorn", "evergreen.serving.from_folde
 print(json.dumps({
     "collects": gc.isenabled(),
     "frozen": gc.get_freeze_count() > 0,
-    "built": [OpenAPI.__pydantic_complete__, Later.__pydantic_complete__],
+    "built": [each.__pydantic_complete__ for each in (OpenAPI, Schema, Later)],
+    "built at use": OpenAPI.model_validate({
+        "openapi": "3.1.0", "info": {"title": "a", "version": "1"}, "paths": {"/": {}}
+    }).info.title,
     "usable": Settings.model_fields["model"].alias,
     "too early": [name for name in absent if name in sys.modules],
 }))
@@ -31,7 +34,8 @@ def test_it_builds_no_class_of_others_and_collects_garbage_again() -> None:
     assert json.loads(done.stdout) == {
         "collects": True,
         "frozen": True,
-        "built": [False, True],
+        "built": [False, False, True],
+        "built at use": "a",
         "usable": "EVERGREEN_MODEL",
         "too early": [],
     }

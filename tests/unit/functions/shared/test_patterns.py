@@ -42,7 +42,7 @@ print(json.dumps([taken, len(compiled)]))
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("patterns") / "patterns.bin"
-    write_patterns("functions.predict.handler", written)
+    write_patterns("functions.predict.handler", written, written.with_name("texts.bin"))
     return written
 
 
