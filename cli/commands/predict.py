@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared import console
-from cli.shared.examples import MODELS
+from cli.shared.examples import MODELS, NoExampleError
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.target import choose
 from cli.shared.traffic import Api
@@ -85,7 +85,13 @@ def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
         return given if is_body else {"instances": [given]}
     from cli.shared.demo_steps import example_row  # imports pandas, which takes seconds
 
-    return {"instances": [example_row(model)]}
+    try:
+        return {"instances": [example_row(model)]}
+    except NoExampleError as error:
+        raise NoExampleError(
+            f"{model} has no recorded data to take a row from",
+            fix="Give a row of yours by --row or --file.",
+        ) from error
 
 
 def _parsed(text: str, option: str) -> object:

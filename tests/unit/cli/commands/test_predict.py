@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from cli.commands.predict import _body
 from cli.main import app
+from cli.shared.examples import NoExampleError
+from tests.support.trained_models import TOML
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +42,16 @@ def test_a_file_holds_a_row_or_rows_or_a_body(
 def test_without_either_the_example_gives_a_row_with_every_feature() -> None:
     [row] = _body("daily_ridership", None, None)["instances"]
     assert row
+
+
+def test_a_model_without_recorded_data_needs_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.shared.examples.MODELS", tmp_path)
+    (tmp_path / "late_bus").mkdir()
+    (tmp_path / "late_bus" / "model.toml").write_text(TOML)
+    with pytest.raises(NoExampleError, match="late_bus has no recorded data.*by --row or --file"):
+        _body("late_bus", None, None)
 
 
 @pytest.mark.parametrize(
