@@ -50,7 +50,7 @@ def test_a_model_without_recorded_data_needs_a_row(
     monkeypatch.setattr("cli.shared.examples.MODELS", tmp_path)
     (tmp_path / "late_bus").mkdir()
     (tmp_path / "late_bus" / "model.toml").write_text(TOML)
-    with pytest.raises(NoExampleError, match="late_bus has no recorded data.*by --row or --file"):
+    with pytest.raises(NoExampleError, match=r"late_bus has no recorded data.*by --row or --file"):
         _body("late_bus", None, None)
 
 

@@ -62,6 +62,11 @@ def test_both_versions_take_both_names(version: ModelDefinition) -> None:
     with pytest.raises(RequestError) as refused:
         reader.read(b'{"instances": [{"breeze": 4, "rain": 1}]}')
     assert name in refused.value.fields[0].message
+    for sent in ("wind", "gust"):
+        with pytest.raises(RequestError) as refused:
+            reader.read(json.dumps({"instances": [{sent: "4", "rain": 1}]}).encode())
+        [fault] = refused.value.fields
+        assert (fault.path, fault.message[:16]) == (f"instances[0].{sent}", "must be a number")
 
 
 def test_a_champion_of_the_old_name_predicts_rows_with_the_new_one() -> None:

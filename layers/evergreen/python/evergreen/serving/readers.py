@@ -88,8 +88,10 @@ class RenamedReader(RequestReader):
         except RequestError as error:
             try:
                 request = getattr(self._second, method)(body, **options)
-            except RequestError:
-                raise error from None  # these are the names that the version was trained with
+            except RequestError as other:
+                # The caller meant the names with which less is wrong; else those of training.
+                fewer = 0 < len(other.fields) < len(error.fields)
+                raise (other if fewer else error) from None
         else:
             return request
         own = self._own_names
