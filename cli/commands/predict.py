@@ -73,7 +73,7 @@ def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
             raise typer.BadParameter("a row is a JSON object", param_hint="--row")
         return {"instances": [given]}
     if file is not None:
-        given = _parsed(file.read_text(), "--file")
+        given = _parsed(file.read_bytes(), "--file")
         if isinstance(given, list):
             return {"instances": given}
         if not isinstance(given, dict):
@@ -94,7 +94,7 @@ def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
         ) from error
 
 
-def _parsed(text: str, option: str) -> object:
+def _parsed(text: str | bytes, option: str) -> object:
     try:
         return json_.loads(text)
     except ValueError as error:

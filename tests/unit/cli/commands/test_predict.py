@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from typer import BadParameter
 from typer.testing import CliRunner
 
 from cli.commands.predict import _body
@@ -37,6 +38,13 @@ def test_a_file_holds_a_row_or_rows_or_a_body(
     file = tmp_path / "rows.json"
     file.write_text(json.dumps(content))
     assert _body("flight_delay", None, file) == body
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "row.json"
+    file.write_bytes('{"carrier": "Süd"}'.encode("latin-1"))
+    with pytest.raises(BadParameter, match="not JSON"):
+        _body("flight_delay", None, file)
 
 
 def test_without_either_the_example_gives_a_row_with_every_feature() -> None:
