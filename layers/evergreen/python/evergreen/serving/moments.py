@@ -14,6 +14,7 @@ import numpy as np
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.errors import RequestError
 from evergreen.model_definition.moments import derive, read_moment
+from evergreen.serving.either import EitherReader
 from evergreen.serving.requests import PredictionRequest, RequestReader
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 
-class MomentReader(RequestReader):
+class MomentReader(EitherReader):
     """Reads requests for a model with moments; the clock gives the time of a row."""
 
     def __init__(
@@ -36,22 +37,6 @@ class MomentReader(RequestReader):
         self._clock = clock
         sent = definition.model_copy(update={"features": definition.inputs})
         self._sent = RequestReader(sent, closed)
-
-    def read(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
-        """Read a body as :meth:`RequestReader.read` does."""
-        return self._either("read", body, options)
-
-    def read_csv(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
-        """Read comma-separated rows."""
-        return self._either("read_csv", body, options)
-
-    def read_json_lines(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
-        """Read one row a line."""
-        return self._either("read_json_lines", body, options)
-
-    def read_open_inference(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
-        """Read an inference request of the Open Inference Protocol."""
-        return self._either("read_open_inference", body, options)
 
     def _either(self, method: str, body: bytes, options: dict[str, Any]) -> PredictionRequest:
         """Return the request with moments, or the one with what is derived from them."""

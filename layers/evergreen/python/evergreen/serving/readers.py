@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import utc_now
 from evergreen.errors import RequestError
+from evergreen.serving.either import EitherReader
 from evergreen.serving.moments import MomentReader
 from evergreen.serving.requests import PredictionRequest, RequestReader
 
@@ -48,7 +49,7 @@ def _plain(
     return RequestReader(definition, closed)
 
 
-class RenamedReader(RequestReader):
+class RenamedReader(EitherReader):
     """Reads requests for a model with renamed features: with all names as they are, or all others.
 
     So callers need not change at the moment of a promotion.
@@ -64,22 +65,6 @@ class RenamedReader(RequestReader):
         self._first = _plain(definition, closed, clock)
         self._second = _plain(other, {others[name]: known for name, known in closed.items()}, clock)
         self._own_names = {other: name for name, other in others.items()}
-
-    def read(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
-        """Read a body as :meth:`RequestReader.read` does."""
-        return self._either("read", body, options)
-
-    def read_csv(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401 - passed on
-        """Read comma-separated rows."""
-        return self._either("read_csv", body, options)
-
-    def read_json_lines(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
-        """Read one row a line."""
-        return self._either("read_json_lines", body, options)
-
-    def read_open_inference(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
-        """Read an inference request of the Open Inference Protocol."""
-        return self._either("read_open_inference", body, options)
 
     def _either(self, method: str, body: bytes, options: dict[str, Any]) -> PredictionRequest:
         request: PredictionRequest
