@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.clock import to_text
 from evergreen.drift.episodes.transitions import CheckFindings
-from evergreen.drift.policy.severity import drift_severity, performance_severity
+from evergreen.drift.policy.severity import severity_by_kind
 from evergreen.events import (
     DataDriftDetected,
     DriftCheckCompleted,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from evergreen.drift.check import CheckResult
     from evergreen.drift.episodes.state import Episode, Episodes, Notice, NoticeKind
-    from evergreen.events import Severity, Trigger
+    from evergreen.events import Trigger
     from evergreen.model_definition import ModelDefinition
 
 MOST_MOVED = 10
@@ -40,24 +40,13 @@ _STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
 
 
 def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime) -> CheckFindings:
-    """Return the findings of a check for the episodes of its model.
-
-    With too few rows there is no finding about either kind. Without a measurement there is no
-    finding about performance.
-    """
-    moved: dict[Trigger, bool] = {}
-    severity: dict[Trigger, Severity] = {}
-    decision, performance = result.decision, result.performance
-    if decision.verdict != "insufficient_data":
-        moved["data_drift"] = "data_drift" in decision.triggers
-        severity["data_drift"] = drift_severity(result.univariate.tests)
-        if performance is not None and performance.value is not None:
-            moved["performance"] = "performance" in decision.triggers
-            severity["performance"] = performance_severity(performance)
+    """Return the findings of a check for the episodes of its model."""
+    decision = result.decision
+    severity = severity_by_kind(decision, result.univariate.tests, result.performance)
     return CheckFindings(
         context=result.context,
         now=now,
-        moved=moved,
+        moved={kind: kind in decision.triggers for kind in severity},
         severity=severity,
         starts_retraining=decision.start_retraining,
         scheduled=[schedule.window for schedule in definition.drift.schedules],

@@ -14,7 +14,7 @@ from evergreen.drift.distributions import distributions_key, most_changed, read_
 from evergreen.drift.episodes.state import Episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
 from evergreen.drift.log import check_keys
-from evergreen.drift.policy.severity import drift_severity, performance_severity
+from evergreen.drift.policy.severity import severity_by_kind
 from evergreen.drift.records import DriftDecisionRecord, PerformanceRecord, UnivariateRecord
 from evergreen.drift.report import report_key
 from evergreen.metrics.catalog import BY_METRIC, Metric
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from evergreen.drift.distributions import Categories, Numbers
     from evergreen.drift.episodes.state import Episode
     from evergreen.drift.records import DriftRecord
-    from evergreen.events import Severity, Trigger
     from evergreen.metrics.history import MetricHistory
     from evergreen.model_definition import ModelDefinition
     from evergreen.release.decision_log import DecisionRecord
@@ -191,16 +190,10 @@ def _findings(lines: Sequence[DriftRecord]) -> CheckFindings | None:
     decision = _decision(lines)
     if decision is None:
         return None
-    moved: dict[Trigger, bool] = {}
-    severity: dict[Trigger, Severity] = {}
     measured = next((line for line in lines if isinstance(line, PerformanceRecord)), None)
-    if decision.verdict != "insufficient_data":
-        moved["data_drift"] = "data_drift" in decision.triggers
-        tests = [line for line in lines if isinstance(line, UnivariateRecord)]
-        severity["data_drift"] = drift_severity(tests)
-        if measured is not None and measured.value is not None:
-            moved["performance"] = "performance" in decision.triggers
-            severity["performance"] = performance_severity(measured)
+    tests = [line for line in lines if isinstance(line, UnivariateRecord)]
+    severity = severity_by_kind(decision, tests, measured)
+    moved = {kind: kind in decision.triggers for kind in severity}
     return CheckFindings(decision, decision.timestamp, moved, severity)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evergreen.drift.records import PerformanceTest, UnivariateTest
-    from evergreen.events import Severity
+    from evergreen.drift.records import DriftDecision, PerformanceTest, UnivariateTest
+    from evergreen.events import Severity, Trigger
 
 LARGE_EFFECT = 0.3
 """Every effect size is a share of rows. At 0.3 three rows in ten lie elsewhere, which for a bell
@@ -16,6 +16,24 @@ curve is a shift by three quarters of its standard deviation."""
 LARGE_LOSS = 0.1
 """Share of the metric at promotion. Past it with its whole interval, a model has lost more than
 one retraining usually wins."""
+
+
+def severity_by_kind(
+    decision: DriftDecision,
+    univariate: Sequence[UnivariateTest],
+    performance: PerformanceTest | None,
+) -> dict[Trigger, Severity]:
+    """Return how bad it is of each kind about which a check has a finding, moved or not.
+
+    With too few rows there is no finding about either kind. Without a measurement there is none
+    about performance.
+    """
+    if decision.verdict == "insufficient_data":
+        return {}
+    found: dict[Trigger, Severity] = {"data_drift": drift_severity(univariate)}
+    if performance is not None and performance.value is not None:
+        found["performance"] = performance_severity(performance)
+    return found
 
 
 def drift_severity(tests: Sequence[UnivariateTest]) -> Severity:
