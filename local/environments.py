@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -16,8 +17,11 @@ from uv import find_uv_bin
 from evergreen.errors import EvergreenError
 from evergreen.model_definition.packages import MODELS_LOCK
 from local.files import exclusive, tail, write_whole
+from local.process import CancelledError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from local.settings import Paths
 
 Progress = Callable[[str, str], None]
@@ -78,6 +82,12 @@ ENVIRONMENTS = (
 TRAINING = next(each for each in ENVIRONMENTS if each.models)
 """The environment in which models are trained, here as on AWS."""
 
+OF_IMAGES = tuple(each for each in ENVIRONMENTS if each.warmed == _OURS)
+"""The environments that stand for the images: no service needs them to start."""
+OF_SERVICES = tuple(each for each in ENVIRONMENTS if each not in OF_IMAGES)
+
+_POLL_SECONDS = 0.2
+
 
 def build_all(paths: Paths, progress: Progress) -> None:
     """Build every environment that is missing or older than its lock.
@@ -91,16 +101,28 @@ def build_all(paths: Paths, progress: Progress) -> None:
         build_environment(paths, environment, progress)
 
 
-def build_environment(paths: Paths, environment: PythonEnvironment, progress: Progress) -> None:
+def build_environment(
+    paths: Paths,
+    environment: PythonEnvironment,
+    progress: Progress,
+    cancelled: Event | None = None,
+) -> None:
     """Build one environment, or do nothing if it is up to date.
 
     An interrupted build starts again from nothing. A changed lock is applied to the existing
     environment.
 
+    Parameters
+    ----------
+    cancelled
+        Ends the build when it is set: Ctrl-C reaches only the main thread.
+
     Raises
     ------
     EnvironmentBuildError
         If it cannot be built.
+    CancelledError
+        If it was cancelled.
     """
     folder = paths.environments / environment.name
     stamp = folder / ".done"
@@ -121,7 +143,7 @@ def build_environment(paths: Paths, environment: PythonEnvironment, progress: Pr
         log = paths.root / ".evergreen" / "logs" / f"environment-{environment.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            _install(paths, environment, folder, output)
+            _install(_Build(paths, environment, output, cancelled), folder)
         write_whole(stamp, wanted)
 
 
@@ -137,13 +159,54 @@ def environment_fingerprint(paths: Paths, environment: PythonEnvironment) -> str
     return digest.hexdigest()
 
 
-def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO[bytes]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """One build of an environment: runs its programs, and ends them if it is cancelled."""
+
+    paths: Paths
+    environment: PythonEnvironment
+    log: IO[bytes]
+    cancelled: Event | None
+
+    def uv(self, *arguments: str) -> None:
+        settings = ("UV_COMPILE_BYTECODE=0", "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1")
+        self.run("/usr/bin/env", *settings, find_uv_bin(), *arguments)
+
+    def run(self, *command: str) -> None:
+        self.log.write(f"$ {' '.join(command)}\n".encode())
+        self.log.flush()
+        with subprocess.Popen(
+            command,
+            cwd=self.paths.root,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        ) as process:
+            try:
+                while process.poll() is None:
+                    self._check(process)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            file = Path(self.log.name)
+            raise EnvironmentBuildError(
+                f"`{' '.join(command)}` failed; the end of its log:\n{tail(file)}\n",
+                where=f"environment {self.environment.name}",
+                fix=f"The whole log: {file}. Remove the cause and run the command again",
+            )
+
+    def _check(self, process: subprocess.Popen[bytes]) -> None:
+        if self.cancelled is not None and self.cancelled.is_set():
+            raise CancelledError("the build was cancelled", where=self.environment.name)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL_SECONDS)
+
+
+def _install(build: _Build, folder: Path) -> None:
+    paths, environment, uv = build.paths, build.environment, build.uv
     python = str(folder / "bin" / "python")
     locks = [str(lock) for lock in _locks(paths, environment)]
-
-    def uv(*arguments: str) -> None:
-        _uv(environment, arguments, paths.root, log)
-
     uv("venv", "--allow-existing", "--python", sys.executable, str(folder))
     uv("pip", "sync", "--require-hashes", "--python", python, *locks)
     if environment.packages:
@@ -162,29 +225,7 @@ def _install(paths: Paths, environment: PythonEnvironment, folder: Path, log: IO
         # -P keeps the modules beside this one from being found by the names of others.
         command = [python, "-P", str(Path(__file__).with_name("import_all.py"))]
         settings = ["/usr/bin/env", "-u", "PYTHONDONTWRITEBYTECODE", ours]
-        _run(environment, [*settings, *command, *environment.warmed], paths.root, log)
-
-
-def _uv(
-    environment: PythonEnvironment, arguments: tuple[str, ...], folder: Path, log: IO[bytes]
-) -> None:
-    settings = ("UV_COMPILE_BYTECODE=0", "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1")
-    _run(environment, ["/usr/bin/env", *settings, find_uv_bin(), *arguments], folder, log)
-
-
-def _run(environment: PythonEnvironment, command: list[str], folder: Path, log: IO[bytes]) -> None:
-    log.write(f"$ {' '.join(command)}\n".encode())
-    log.flush()
-    done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
-    )
-    if done.returncode:
-        file = Path(log.name)
-        raise EnvironmentBuildError(
-            f"`{' '.join(command)}` failed; the end of its log:\n{tail(file)}\n",
-            where=f"environment {environment.name}",
-            fix=f"The whole log: {file}. Remove the cause and run the command again",
-        )
+        build.run(*settings, *command, *environment.warmed)
 
 
 def _locks(paths: Paths, environment: PythonEnvironment) -> list[Path]:

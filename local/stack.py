@@ -16,7 +16,7 @@ from local.starter import Starter
 from local.state import StateFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from local.environments import Progress
     from local.settings import Settings
@@ -40,11 +40,25 @@ class Stack:
         return client_variables(self.endpoint_url, self.mlflow_uri, self.lake_catalog)
 
 
-def up(settings: Settings, progress: Progress) -> Stack:
+def up(
+    settings: Settings,
+    progress: Progress,
+    on_addresses: Callable[[Stack], None] = lambda _: None,
+) -> Stack:
     """Start the services that do not run yet; return the stack once all are healthy.
 
     Running services stay as they are. If a service does not start, or the caller is interrupted,
     everything that this call started is stopped.
+
+    Parameters
+    ----------
+    settings
+        The stack's settings.
+    progress
+        Called with a service or an environment, and what happens to it.
+    on_addresses
+        Called once with the stack as it will be, before its services start: what needs only the
+        addresses need not wait.
 
     Raises
     ------
@@ -52,10 +66,13 @@ def up(settings: Settings, progress: Progress) -> Stack:
         If an environment cannot be built or a service does not start.
     """
     with _only_one(settings, progress):
-        environments.build_all(settings.paths, progress)
+        for environment in environments.OF_SERVICES:
+            environments.build_environment(settings.paths, environment, progress)
         state = StateFile(settings.paths.state_file)
-        found = Starter(settings, progress, state).run()
-        return Stack(settings, found.endpoint_url, found.mlflow_uri, found.lake_catalog)
+        found = Starter(
+            settings, progress, state, lambda found: on_addresses(Stack(settings, *found))
+        ).run()
+        return Stack(settings, *found)
 
 
 def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list[str]:

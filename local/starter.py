@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 from local import monitoring, postgres, process
+from local.environments import OF_IMAGES, build_environment
 from local.lake_catalog import create_lake_catalog, forget_tables, lake_catalog_uri
 from local.localstack import localstack
 from local.mlflow import mlflow
@@ -42,6 +43,8 @@ class Starter:
     settings: Settings
     progress: Progress
     state: StateFile
+    on_addresses: Callable[[Addresses], None] = lambda _: None
+    """Called with the addresses once they are chosen, before anything starts."""
     cancelled: Event = field(default_factory=Event)
     started: list[tuple[LocalService, process.Child]] = field(default_factory=list)
 
@@ -77,7 +80,9 @@ class Starter:
             branches.append(lambda: self._artifacts(plan))
         if tracking or not (given and given.lake_catalog):
             branches.append(lambda: self._databases(plan, tracking=tracking))
+        branches.append(self._images)
         try:
+            self.on_addresses(found)
             self._all(branches)
             emptied = any(service.name == "localstack" for service, _ in self.started)
             if emptied and not found_state:
@@ -91,6 +96,11 @@ class Starter:
             self._take_back()
             raise
         return found
+
+    def _images(self) -> None:
+        """Build what only the functions need while the services start."""
+        for environment in OF_IMAGES:
+            build_environment(self.settings.paths, environment, self.progress, self.cancelled)
 
     def _emulator(self, plan: Plan) -> None:
         self._ensure(localstack(self.settings, plan.localstack, plan.first_service_port))

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cli.shared import console
 from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.cdk_program import EarlySynthesis
 from cli.shared.options import Json
 from cli.shared.progress import Steps
 from cli.shared.target import Target
@@ -73,15 +74,22 @@ def command(
     story.example()  # raises for a wrong model or fraction before anything starts
     settings = read_settings()
     was_running = _is_running(settings)
+    log = settings.paths.logs / "deploy.log"
     try:
-        with Steps() as steps:
+        with Steps() as steps, EarlySynthesis(settings.paths.logs / "cdk.early") as early:
+
+            def synthesise(stack: Stack) -> None:
+                if not was_running:
+                    early.begin(stack.client_environment(), emulator_context(Target.local(stack)))
+
             with steps.step("services", "Start LocalStack, PostgreSQL and MLflow") as say:
-                stack = up(settings, lambda subject, what: say(f"{subject}: {what}"))
+                stack = up(settings, lambda subject, what: say(f"{subject}: {what}"), synthesise)
             target = Target.local(stack)
             with steps.step("deploy", "Deploy the app with CDK") as say:
-                context = emulator_context(target)
-                deploy(target, context, settings.paths.logs / "deploy.log", say)
+                deployed = deploy(target, emulator_context(target), log, say, early)
                 watch(settings.paths, target.api_url, target.api_key, target.stage)
+            if not deployed:
+                steps.note("nothing has changed since the last deployment")
             summary = OnceAround(target, story, steps).run()
     except KeyboardInterrupt:  # after an error the stack keeps running, so that it can be examined
         if not was_running:
@@ -155,7 +163,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ("Rows served", f"{summary.rows_served:,}"),
         ("Rows in the log", f"{summary.rows_logged:,}"),
         ("Replayed", ", ".join(summary.periods_replayed)),
-        ("Drift checks", f"{summary.drift_checks}, {summary.drift_detected} found drift"),
+        ("Drift checks", _checks(summary)),
         ("Retrainings", f"{summary.retrainings}, {summary.promoted} promoted"),
         ("In production", outcome),
         (
@@ -172,3 +180,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
             if round(seconds)
         ],
     ]
+
+
+def _checks(summary: Summary) -> str:
+    started = summary.drift_checks_started_by_demo
+    by_demo = f", {started} started by the demo" if started else ""
+    return f"{summary.drift_checks}{by_demo}, {summary.drift_detected} found drift"

@@ -94,9 +94,11 @@ def command(
         lock_packages(MODELS, settings.paths.requirements)
         if target.is_emulator:
             build_environment(settings.paths, TRAINING, lambda _, what: say(what))
-        deploy(target, context, log, say)
+        deployed = deploy(target, context, log, say)
         if target.is_emulator:
             watch(settings.paths, target.api_url, target.api_key, target.stage)
+    if not deployed:
+        steps.note("nothing has changed since the last deployment")
     stacks = orphaned_stacks(target, assembly_folder(log)) if aws else []
     _show(target, [*stacks, *stale_pointers(target, load_definitions(MODELS))], json=json)
 

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from cdk.emulator import COOLDOWN, DRIFT_PERIOD, FLUSH_SECONDS, emulator_settings
 from cli.shared.cdk_context import read_place
+from cli.shared.cdk_program import context_options, run_cdk
 from cli.shared.deployment_plan import models_of_sklearn
 from cli.shared.examples import MODELS
+from cli.shared.last_deployment import is_deployed, record_deployment
 from evergreen.deployment.connection import NotDeployedError
-from evergreen.errors import EvergreenError
 from evergreen.model_definition import load_definitions
 from local.files import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from cli.shared.cdk_program import EarlySynthesis
     from cli.shared.target import Target
 
-APP_FOLDER = Path(__file__).resolve().parents[2]
 _PROGRESS = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
-_TAIL_LINES = 25
-_SECONDS_TO_END = 5
-
-
-class DeploymentError(EvergreenError):
-    """cdk ended with an error."""
 
 
 def emulator_context(
@@ -66,11 +57,16 @@ def emulator_context(
 
 
 def deploy(
-    target: Target, context: Mapping[str, str], log: Path, progress: Callable[[str], None]
-) -> None:
+    target: Target,
+    context: Mapping[str, str],
+    log: Path,
+    progress: Callable[[str], None],
+    early: EarlySynthesis | None = None,
+) -> bool:
     """Deploy every stack, and bootstrap the account first if that was not done before.
 
-    A deployment with the same log waits until this one has ended.
+    A deployment with the same log waits until this one has ended. On an emulator nothing is
+    deployed if neither the stacks nor what they are made from changed since the last deployment.
 
     Parameters
     ----------
@@ -80,6 +76,13 @@ def deploy(
         File for cdk's output.
     progress
         Called with a short text about the current work.
+    early
+        Templates that were begun before.
+
+    Returns
+    -------
+    bool
+        Whether something was deployed.
 
     Raises
     ------
@@ -88,31 +91,44 @@ def deploy(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     context = {**context, **_kept_servings(target, context)}
-    settings = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
+    record = log.parent / "deployed.json"
 
     def say_waiting() -> None:
         progress("waiting for another deployment to end")
 
+    def say_resources(line: str) -> None:
+        if found := _PROGRESS.match(line):
+            stack = found["stack"].rsplit("-", 1)[-1]
+            progress(f"{stack}: {found['done']} of {found['all']} resources")
+
     with exclusive(log.parent / ".deployment.lock", say_waiting):
+        if target.is_emulator and is_deployed(target, context, record):
+            return False
+        record.unlink(missing_ok=True)
         log.write_bytes(b"")  # a new log for each deployment
         if not _is_bootstrapped(target):
             progress("bootstrapping the account for CDK")
             # Runs outside the repository: inside it, cdk would synthesise the app first.
-            _cdk(target, ["bootstrap", *_account(target)], log, progress, folder=log.parent)
+            bootstrap = ["bootstrap", *_account(target)]
+            run_cdk(target.environment, bootstrap, log, say_resources, folder=log.parent)
         progress("synthesising")
-        _cdk(
-            target,
+        written = early.templates_for(context) if early else None
+        # Its own folder: cdk refuses a folder that another deployment reads.
+        synthesis = ("--output", str(assembly_folder(log)), *context_options(context))
+        run_cdk(
+            target.environment,
             [
                 *("deploy", "--all", "--require-approval", "never", "--progress", "events"),
-                # Its own folder: cdk refuses a folder that another deployment reads.
-                *("--output", str(assembly_folder(log))),
-                *("--concurrency", "4", "--asset-parallelism", *_method(target), *settings),
+                *(("--app", str(written)) if written else synthesis),
+                *("--concurrency", "4", "--asset-parallelism", *_method(target)),
             ],
             log,
-            progress,
+            say_resources,
         )
-    if target.is_emulator:
-        publish_routes(target)
+        if target.is_emulator:
+            publish_routes(target)
+            record_deployment(target, context, record)
+    return True
 
 
 def _kept_servings(target: Target, context: Mapping[str, str]) -> dict[str, str]:
@@ -159,61 +175,3 @@ def _is_bootstrapped(target: Target) -> bool:
     except ClientError:
         return False
     return True
-
-
-def _cdk(
-    target: Target,
-    arguments: list[str],
-    log: Path,
-    progress: Callable[[str], None],
-    *,
-    folder: Path = APP_FOLDER,
-) -> None:
-    program = APP_FOLDER / "node_modules" / ".bin" / "cdk"
-    if not program.exists():
-        raise DeploymentError("cdk is not installed", where=str(program), fix="Run `make setup`")
-    environment = {
-        **os.environ,
-        **target.environment,
-        "PATH": f"{APP_FOLDER / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "CDK_DISABLE_CLI_TELEMETRY": "1",
-    }
-    with subprocess.Popen(
-        [program, *arguments, "--no-notices", "--no-color", "--ci"],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            with log.open("ab") as file:
-                for line in process.stdout:
-                    file.write(line)
-                    file.flush()
-                    found = _PROGRESS.match(line.decode(errors="replace"))
-                    if found:
-                        stack = found["stack"].rsplit("-", 1)[-1]
-                        progress(f"{stack}: {found['done']} of {found['all']} resources")
-        except BaseException:
-            _end(process)
-            raise
-    if process.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
-        raise DeploymentError(
-            f"cdk {arguments[0]} failed:\n{tail}\n", where="deploy", fix=f"Read the log: {log}"
-        )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End cdk with every process it started: it runs in a session of its own."""
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(_SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        pass  # it gets SIGKILL like those of its processes that are left
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from cli.shared.progress import Steps
     from cli.shared.target import Target
+    from evergreen.drift.records import DriftDecisionRecord
     from evergreen.model_definition import ModelDefinition
     from evergreen.release.decision_log import DecisionRecord
 
@@ -45,12 +47,16 @@ class Story:
         Periods replayed one after another until a challenger is promoted.
     fraction
         Share of all rows, 0 to 1.
+    patience
+        How long the schedule's next drift check is waited for. If it is further away, the check is
+        started at once.
     """
 
     model: str = DEFAULT_MODEL
     trained_on: tuple[int, ...] | None = None
     replayed: tuple[int, ...] | None = None
     fraction: float | None = None
+    patience: timedelta = timedelta(seconds=10)
 
     def example(self) -> Example:
         """Return the model's example with the changes of this story.
@@ -82,6 +88,8 @@ class Summary:
     rows_served: int
     rows_logged: int
     drift_checks: int
+    drift_checks_started_by_demo: int
+    """Of these, those that the demonstration started because the schedule's was far away."""
     drift_detected: int
     retrainings: int
     promoted: int
@@ -113,6 +121,8 @@ class OnceAround:
     steps: Steps
     note: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}")
     """Is sent in the metadata of every row, to find the rows in the request log."""
+    started_checks: list[str] = field(default_factory=list)
+    """The checks that the demonstration started itself."""
 
     @cached_property
     def example(self) -> Example:
@@ -144,13 +154,13 @@ class OnceAround:
                 rows = self.example.load((period,), self.example.fraction)
                 replayed = utc_now()
                 rows_served += self._replay(api, rows, periods[-1])
-                executions += self._retrainings(replayed, utc_now())
+                executions += self._retrainings(began, replayed, rows_served)
                 promoted = [each for each in executions if each.promoted]
                 if promoted:
                     self._until_serving(api, str(promoted[-1].output["challenger"]))
                     self._ask(api, rows)
                     break
-        rows_logged = self._count(began, rows_served)
+        rows_logged = self._count(began)
         last = executions[-1].output if executions else {}
         pointer = self._loop().pointer()
         checks = read_drift_decisions(self.target.storage, self.definition.name, began, utc_now())
@@ -159,6 +169,7 @@ class OnceAround:
             rows_served=rows_served,
             rows_logged=rows_logged,
             drift_checks=len(checks),
+            drift_checks_started_by_demo=len(self.started_checks),
             drift_detected=sum(check.verdict == "drift" for check in checks),
             retrainings=len(executions),
             promoted=sum(execution.promoted for execution in executions),
@@ -172,7 +183,8 @@ class OnceAround:
         )
 
     def _loop(self, say: Callable[[str], None] = lambda _: None) -> Loop:
-        return Loop(self.target, self.definition, say, parse_period(DRIFT_PERIOD))
+        every = parse_period(DRIFT_PERIOD)
+        return Loop(self.target, self.definition, say, every, self.started_checks)
 
     def _first_champion(self) -> DecisionRecord:
         example = self.example
@@ -211,20 +223,33 @@ class OnceAround:
             self.steps.note(f"refused, and the first of its kind: {refusal}")
         return done.rows
 
-    def _retrainings(self, began: datetime, ended: datetime) -> list[Execution]:
+    def _retrainings(
+        self, demo_began: datetime, began: datetime, rows_served: int
+    ) -> list[Execution]:
         """Wait for the drift checks of the replayed rows and for the retrainings they start.
 
         Parameters
         ----------
-        began, ended
-            When the replay began and ended. The schedule knows nothing of it: a check may fall
-            between, see a part of the rows and start a retraining.
+        demo_began, began
+            When the demonstration and this replay began. The schedule knows nothing of it: a check
+            may fall into the replay, see a part of the rows and start a retraining.
+        rows_served
+            Rows served since the demonstration began.
         """
-        with self.steps.step("drift", "Wait for the scheduled drift check") as say:
-            checks = self._loop(say).wait_for_checks(began, ended)
-        for check in checks:
-            part = "" if check.window_end >= ended else "a part of the rows: "
-            self.steps.note(f"{part}{check.verdict}: {check.reason}")
+        with self.steps.step("drift", "Wait for a drift check of these rows") as say:
+            loop = self._loop(say)
+            loop.wait_for_log(demo_began, self.note, rows_served)
+            logged = utc_now()
+            left = loop.seconds_to_next_check()
+            longest = loop.every.total_seconds() if left is None else left
+            starts_one = longest > self.story.patience.total_seconds()
+            if starts_one:
+                self.started_checks.append(loop.check_now())
+            checks = loop.wait_for_checks(began, logged)
+        if starts_one:
+            when = f"within {DRIFT_PERIOD}" if left is None else f"in {left:.0f} s"
+            self.steps.note(f"the schedule's next check was due {when}, so the demo started one")
+        self._show_checks(checks, logged)
         requested = sum(check.start_retraining for check in checks)
         if not requested:
             return []
@@ -234,15 +259,20 @@ class OnceAround:
             self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
         return executions
 
+    def _show_checks(self, checks: list[DriftDecisionRecord], logged: datetime) -> None:
+        """Print what checks found, and of which of them the rows had not all come in."""
+        for check in checks:
+            part = f"a part of the rows ({check.rows:,}): " if check.window_end < logged else ""
+            self.steps.note(f"{part}{check.verdict}: {check.reason}")
+
     def _ask(self, api: Api, rows: pd.DataFrame) -> None:
         form = split_form(self.definition, rows.head(1))
         answer = api.predict(self.definition.name, {"dataframe_split": form})
         self.steps.note(f"the API answers with version {answer['model_version']}, no redeploy")
 
-    def _count(self, since: datetime, rows_served: int) -> int:
+    def _count(self, since: datetime) -> int:
         with self.steps.step("log", "Compact the request log and count its rows") as say:
             loop = self._loop(say)
-            loop.wait_for_log(since, self.note, rows_served)
             loop.compact()
             return loop.rows_logged(since, self.note)
 

@@ -1,8 +1,8 @@
 """Observation of the loop: waits for drift checks, retrainings and promotions, and reads them.
 
-This module starts no station of the loop but the compaction. A schedule starts the drift check, and
-the drift check's event starts the retraining. So the demonstration and the end-to-end test see what
-a user sees.
+This module starts no station of the loop but the compaction and, when it is asked to, the drift
+check. Else a schedule starts the check. Its event starts the retraining. So the demonstration and
+the end-to-end test see what a user sees.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from cli.shared.invocation import call
 from evergreen.clock import utc_now
 from evergreen.drift.log import read_drift_decisions
 from evergreen.errors import EvergreenError
 from evergreen.production import Production
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from cli.shared.target import Target
@@ -52,10 +53,17 @@ class Execution:
 
 def until_next_check(newest: datetime | None, every: timedelta, now: datetime) -> str:
     """Say how long it is to the next scheduled check, if the newest one and the pace are known."""
-    if newest is None or not every:
+    left = seconds_to_next_check(newest, every, now)
+    if left is None:
         return "waiting for the scheduled drift check"
-    left = (newest + every - now).total_seconds()
     return f"the next one is due in {left:.0f} s" if left >= 1 else "the next one is due now"
+
+
+def seconds_to_next_check(newest: datetime | None, every: timedelta, now: datetime) -> float | None:
+    """Return the seconds to the next scheduled check, 0 if it is late; None if it is not known."""
+    if newest is None or not every:
+        return None
+    return max((newest + every - now).total_seconds(), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Loop:
     tick: Callable[[str], None] = lambda _: None
     every: timedelta = timedelta(0)
     """Time between two scheduled drift checks, if it is known: then a wait counts down."""
+    by_hand: Collection[str] = ()
+    """Checks that say nothing about when the schedule's next one is due."""
 
     @property
     def model(self) -> str:
@@ -103,6 +113,25 @@ class Loop:
 
         self._poll(serving, seconds, f"the API does not serve version {version}")
 
+    def seconds_to_next_check(self) -> float | None:
+        """Return the seconds to the model's next scheduled check, or None if it is not known."""
+        now = utc_now()
+        found = read_drift_decisions(self.target.storage, self.model, now - self.every, now)
+        return seconds_to_next_check(self._newest(found), self.every, now)
+
+    def check_now(self) -> str:
+        """Run the drift function with the event of the model's first schedule; return its check.
+
+        Raises
+        ------
+        FunctionError
+            If the function failed.
+        """
+        self.tick("the drift function runs")
+        window = self.definition.drift.schedules[0].window
+        event = {"model": self.model, "window": f"{round(window.total_seconds())} seconds"}
+        return str(call(self.target, "DriftFunctionName", event)["check_id"])
+
     def wait_for_checks(
         self, since: datetime, until: datetime, *, seconds: float = 300
     ) -> list[DriftDecisionRecord]:
@@ -127,11 +156,16 @@ class Loop:
         def checks() -> list[DriftDecisionRecord] | None:
             now = utc_now()
             found = read_drift_decisions(storage, self.model, since - self.every, now)
-            self.tick(until_next_check(found[-1].timestamp if found else None, self.every, now))
+            self.tick(until_next_check(self._newest(found), self.every, now))
             ours = [item for item in found if item.timestamp >= since]
             return ours if any(item.window_end >= until for item in ours) else None
 
         return self._poll(checks, seconds, "no drift check ran")
+
+    def _newest(self, checks: list[DriftDecisionRecord]) -> datetime | None:
+        """Return when the schedule's newest check was made."""
+        scheduled = [each for each in checks if each.check_id not in self.by_hand]
+        return scheduled[-1].timestamp if scheduled else None
 
     def wait_for_executions(
         self, since: datetime, requested: int, *, seconds: float = 600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from local.environments import (
     build_environment,
     environment_fingerprint,
 )
+from local.process import CancelledError
 from local.settings import Paths
 
 if TYPE_CHECKING:
@@ -95,6 +97,16 @@ def test_interrupted_build_is_begun_anew(
     build_environment(paths, EMPTY, progress)
     assert len(said) == 2
     assert not (folder / "half-installed").exists()
+    assert paths.python("empty").exists()
+
+
+def test_cancelled_build_ends_and_leaves_no_stamp(paths: Paths, progress: Progress) -> None:
+    cancelled = Event()
+    cancelled.set()
+    with pytest.raises(CancelledError, match="the build was cancelled"):
+        build_environment(paths, EMPTY, progress, cancelled)
+    assert not (paths.environments / "empty" / ".done").exists()
+    build_environment(paths, EMPTY, progress, Event())
     assert paths.python("empty").exists()
 
 

@@ -18,6 +18,7 @@ SUMMARY = Summary(
     rows_served=8371,
     rows_logged=8371,
     drift_checks=2,
+    drift_checks_started_by_demo=1,
     drift_detected=1,
     retrainings=1,
     promoted=1,
@@ -39,6 +40,7 @@ def test_the_last_table_says_where_the_time_went() -> None:
         ("  deploy", "54 s"),
         ("  wait for drift checks", "55 s"),
     ]
+    assert dict(rows)["Drift checks"] == "2, 1 started by the demo, 1 found drift"
     assert dict(rows)["F1 on the same holdout"] == "champion 0.387, challenger –"
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from cli.shared import cdk_deployment
-from cli.shared.cdk_deployment import DeploymentError, deploy, emulator_context
+from cli.shared import cdk_deployment, cdk_program
+from cli.shared.cdk_deployment import deploy, emulator_context
+from cli.shared.cdk_program import DeploymentError, EarlySynthesis
 from cli.shared.target import Target
 from local.files import exclusive
 
@@ -38,10 +39,10 @@ def cdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program.parent.mkdir(parents=True)
     program.write_text(CDK)
     program.chmod(0o755)
-    monkeypatch.setattr(cdk_deployment, "APP_FOLDER", tmp_path)
+    monkeypatch.setattr(cdk_program, "APP_FOLDER", tmp_path)
     monkeypatch.setattr(cdk_deployment, "_is_bootstrapped", lambda _: True)
     monkeypatch.setattr(cdk_deployment, "models_of_sklearn", lambda *_: [])
-    monkeypatch.setattr(cdk_deployment, "_SECONDS_TO_END", 0.2)
+    monkeypatch.setattr(cdk_program, "_SECONDS_TO_END", 0.2)
 
 
 def test_an_interrupted_deployment_leaves_no_process(target: Target, tmp_path: Path) -> None:
@@ -82,6 +83,47 @@ def test_a_failure_comes_with_the_end_of_the_output(target: Target, tmp_path: Pa
     (tmp_path / "node_modules/.bin/cdk").write_text("#!/bin/sh\necho no space left; exit 3\n")
     with pytest.raises(DeploymentError, match="no space left"):
         deploy(target, {}, tmp_path / "logs/deploy.log", lambda _: None)
+
+
+ECHO = """#!/bin/sh
+echo "$@" >> "$0.calls"
+"""
+
+
+def test_templates_that_were_begun_early_are_deployed(target: Target, tmp_path: Path) -> None:
+    program = tmp_path / "node_modules/.bin/cdk"
+    program.write_text(ECHO)
+    folder, context = tmp_path / "logs/cdk.early", {"stage": "dev"}
+    with EarlySynthesis(folder) as early:
+        early.begin({}, context)
+        deploy(target, context, tmp_path / "logs/deploy.log", lambda _: None, early)
+        # Other settings need other templates.
+        deploy(target, {"stage": "x"}, tmp_path / "logs/deploy.log", lambda _: None, early)
+    synthesis, first, second = program.with_name("cdk.calls").read_text().splitlines()
+    assert f"synth --quiet --output {folder} --context stage=dev" in synthesis
+    assert f"--app {folder} " in first
+    assert "--app" not in second
+    assert "--context stage=x" in second
+
+
+def test_templates_that_could_not_be_written_early_are_written_again(
+    target: Target, tmp_path: Path
+) -> None:
+    program = tmp_path / "node_modules/.bin/cdk"
+    program.write_text(f"{ECHO}[ $1 != synth ]\n")
+    with EarlySynthesis(tmp_path / "logs/cdk.early") as early:
+        early.begin({}, {})
+        deploy(target, {}, tmp_path / "logs/deploy.log", lambda _: None, early)
+    assert "--app" not in program.with_name("cdk.calls").read_text().splitlines()[-1]
+
+
+def test_an_interrupted_command_ends_the_early_synthesis(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), EarlySynthesis(tmp_path / "logs/cdk.early") as early:
+        early.begin({}, {})
+        while not (pids := tmp_path / "node_modules/.bin/cdk.pids").exists():
+            pass
+        raise KeyboardInterrupt
+    assert not any(psutil.pid_exists(int(pid)) for pid in pids.read_text().split())
 
 
 def test_an_emulator_has_no_athena_and_reads_with_the_small_engine(target: Target) -> None:
