@@ -92,8 +92,11 @@ class EarlySynthesis:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
             _end(self._process)
+        self._process.wait()
 
     def begin(self, environment: Mapping[str, str], context: Mapping[str, str]) -> None:
         """Start cdk and return at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -81,7 +82,8 @@ def once(deployed: Target, receiver: Receiver) -> Round:
     began = utc_now()
     # Fewer flights than the demonstration, and months in which the old champion has aged so much
     # that the first or second challenger beats it on any sample.
-    story = Story(replayed=(5, 6, 7), fraction=0.15)
+    # It waits for the schedule, so that what the schedule starts is proved.
+    story = Story(replayed=(5, 6, 7), fraction=0.15, patience=timedelta(minutes=5))
     with Steps() as steps:
         around = OnceAround(deployed, story, steps)
         return Round(around.run(), around.note, began)

@@ -1,24 +1,24 @@
-"""Whether a deployment would change nothing, against moto's CloudFormation."""
+"""Whether a deployment would change nothing. CloudFormation's answer is put in its place."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from cli.shared import last_deployment
 from cli.shared.last_deployment import inputs_fingerprint, is_deployed, record_deployment
 from cli.shared.target import Target
+from tests.support.aws_in_process import intercepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.aws_in_process import Account
+
 CONTEXT = {"stage": "dev"}
-TEMPLATE = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
 
 
 @pytest.fixture
@@ -32,10 +32,22 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def target() -> Iterator[Target]:
-    with mock_aws():
-        stacks = boto3.client("cloudformation", "us-east-1")
-        stacks.create_stack(StackName="Evergreen-dev-Drift", TemplateBody=json.dumps(TEMPLATE))
+def stack() -> dict[str, Any]:
+    return {
+        "StackName": "Evergreen-dev-Drift",
+        "StackId": "arn:1",
+        "StackStatus": "CREATE_COMPLETE",
+        "CreationTime": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+
+
+@pytest.fixture
+def target(
+    aws: Account, monkeypatch: pytest.MonkeyPatch, stack: dict[str, Any]
+) -> Iterator[Target]:
+    monkeypatch.setattr(Target, "client", lambda _, service: aws.client(service))
+    answer = {"Stacks": [stack]}
+    with intercepted(aws.client("cloudformation"), "DescribeStacks", lambda _: answer):
         yield Target("dev", {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"})
 
 
@@ -49,13 +61,21 @@ def test_the_same_stacks_of_the_same_files_are_deployed(target: Target, app: Pat
     assert not is_deployed(target, CONTEXT, record)
 
 
-def test_a_stack_that_was_made_anew_is_deployed_again(target: Target, app: Path) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"StackId": "arn:2"},
+        {"StackStatus": "UPDATE_ROLLBACK_COMPLETE"},
+        {"LastUpdatedTime": datetime(2026, 1, 2, tzinfo=UTC)},
+    ],
+    ids=["made anew", "rolled back", "updated"],
+)
+def test_a_stack_that_something_else_changed_is_deployed_again(
+    target: Target, app: Path, stack: dict[str, Any], change: dict[str, Any]
+) -> None:
     record = app.parent / "deployed.json"
     record_deployment(target, CONTEXT, record)
-    stacks = target.client("cloudformation")
-    stacks.delete_stack(StackName="Evergreen-dev-Drift")
-    assert not is_deployed(target, CONTEXT, record)
-    stacks.create_stack(StackName="Evergreen-dev-Drift", TemplateBody=json.dumps(TEMPLATE))
+    stack.update(change)
     assert not is_deployed(target, CONTEXT, record)
 
 

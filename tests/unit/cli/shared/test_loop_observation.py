@@ -6,6 +6,7 @@ Step Functions is a stand-in here: on LocalStack nobody can choose when the sche
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +15,7 @@ import pytest
 
 from cli.shared import loop_observation
 from cli.shared.examples import find_example
-from cli.shared.loop_observation import Loop, LoopError, until_next_check
+from cli.shared.loop_observation import Loop, LoopError, seconds_to_next_check, until_next_check
 
 if TYPE_CHECKING:
     from cli.shared.target import Target
@@ -63,7 +64,7 @@ def loop(*executions: dict[str, Any]) -> Loop:
 
 
 def decisions(monkeypatch: pytest.MonkeyPatch, *ends: datetime) -> None:
-    records = [SimpleNamespace(window_end=end, timestamp=end) for end in ends]
+    records = [SimpleNamespace(window_end=end, timestamp=end, check_id=str(end)) for end in ends]
     monkeypatch.setattr(loop_observation, "read_drift_decisions", lambda *_: records)
 
 
@@ -101,6 +102,22 @@ def test_a_check_before_the_replay_tells_when_the_next_is_due_and_is_not_returne
     assert [check.window_end for check in loop().wait_for_checks(BEGAN, ENDED, seconds=0)] == [
         LATER
     ]
+
+
+def test_the_next_check_is_counted_from_the_newest_that_the_schedule_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    minute = timedelta(minutes=1)
+    scheduled = datetime.now(UTC) - timedelta(seconds=20)
+    by_hand = scheduled + timedelta(seconds=5)
+    decisions(monkeypatch, scheduled, by_hand)
+    left = replace(loop(), every=minute, by_hand=[str(by_hand)]).seconds_to_next_check()
+    assert left is not None
+    assert left < 40.1
+    assert seconds_to_next_check(scheduled, minute, by_hand) == 55
+    assert seconds_to_next_check(scheduled, minute, scheduled + 2 * minute) == 0
+    decisions(monkeypatch)
+    assert replace(loop(), every=minute).seconds_to_next_check() is None
 
 
 def test_the_retraining_that_a_check_within_the_replay_started_is_seen() -> None:
