@@ -7,11 +7,15 @@ OpenAPI documents, which take longer than the import of NumPy, and nothing here 
 
 from __future__ import annotations
 
-from functions.shared.patterns import take_patterns  # isort: split
+from functions.shared.modules import take_modules  # isort: split
 
 import gc
 
 gc.disable()
+take_modules()
+
+from functions.shared.patterns import take_patterns  # noqa: E402
+
 take_patterns()
 
 from functions.shared.texts import leave_texts, take_texts  # noqa: E402

@@ -37,7 +37,12 @@ def take_texts(file: Path = TEXTS_FILE) -> int:
     version, codes = marshal.loads(written)  # noqa: S302 - no other's than the bytecode beside it
     if version != MAGIC_NUMBER:
         return 0
-    compile_by(lambda mode, text: codes.get((mode, text)) or compile_text(mode, text))
+
+    def find(mode: str, text: str) -> CodeType:
+        code = codes.get((mode, text))
+        return marshal.loads(code) if code else compile_text(mode, text)  # noqa: S302 - as above
+
+    compile_by(find)
     return len(codes)
 
 

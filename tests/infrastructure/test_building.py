@@ -41,6 +41,8 @@ with table.update_schema() as update:
 found = catalog.load_table("stage.numbers")
 print(found.schema().column_names, found.scan("count >= 2").to_arrow().num_rows)
 """
+MOST_MODULES = 780
+"""What a cold start may import, Python's own modules among them; each takes about 0.4 ms."""
 CLIENTS = "s3 glue ssm sts firehose events stepfunctions cloudwatch logs apigateway"
 
 
@@ -128,16 +130,22 @@ def test_a_layer_suffices_in_an_interpreter_that_sees_nothing_else(layer: str) -
 def test_a_layers_descriptions_of_aws_lead_where_the_whole_of_botocore_does() -> None:
     services = ["s3", "ssm", "firehose", "cloudwatch", "stepfunctions"]
     regions = ["eu-central-1", "cn-north-1"]
-    called = {"s3": ["Object", "Upload"], "ssm": ["Parameter"], "firehose": ["PutRecord"]}
+    called = {
+        "s3": "GetObject PutObject DeleteObject DeleteObjects ListObjectsV2 ListObjectVersions "
+        "UploadPart CompleteMultipartUpload",
+        "ssm": "GetParameter PutParameter DeleteParameter GetParameterHistory",
+        "firehose": "PutRecordBatch",
+    }
     program = (
         "import json, boto3\n"
         "def asked(name, region):\n"
         "    keys = {'aws_access_key_id': 'any', 'aws_secret_access_key': 'any'}\n"
         "    client = boto3.client(name, region_name=region, **keys)\n"
         "    names = client.meta.service_model.operation_names\n"
-        f"    words = {called}.get(name, [''])\n"
-        "    operations = [each for each in names if any(word in each for word in words)]\n"
-        "    return client.meta.endpoint_url, client.meta.partition, operations\n"
+        f"    called = {called}.get(name, ' '.join(names)).split()\n"
+        "    models = [client.meta.service_model.operation_model(each) for each in called]\n"
+        "    taken = [[sorted(each.input_shape.members), repr(each.http)] for each in models]\n"
+        "    return client.meta.endpoint_url, client.meta.partition, taken\n"
         f"found = [asked(name, region) for name in {services} for region in {regions}]\n"
         "print(json.dumps(found))\n"
     )
@@ -170,6 +178,23 @@ def test_every_module_of_a_layer_is_compiled_and_trusted() -> None:
         assert flags == 0b01  # hash-based and unchecked, see PEP 552
 
 
+def test_a_cold_start_imports_few_modules_and_finds_them_in_the_lists(models: Path) -> None:
+    paths = [str(build_layer(name) / "python") for name in ("inference", "evergreen")]
+    program = (
+        f"import sys; sys.path[:0] = {[str(build_function('predict', models)), *paths]}\n"
+        "import functions.predict.handler\n"
+        "listed = sum(type(each.__loader__).__name__ == '_ListedLoader'"
+        " for each in sys.modules.values() if hasattr(each, '__loader__'))\n"
+        "print(len(sys.modules), listed)\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    told = {"AWS_DEFAULT_REGION": "eu-central-1", "EVERGREEN_MODEL": "flight_delay"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=told)
+    imported, listed = map(int, done.stdout.split())
+    assert imported < MOST_MODULES
+    assert listed > imported / 2  # the others are Python's own, and those written in C
+
+
 def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> None:
     folder = build_function("predict", models)
     assert (folder / "functions" / "predict" / "handler.py").is_file()
@@ -189,7 +214,7 @@ def test_a_functions_folder_holds_its_own_code_and_the_models(models: Path) -> N
             "predict",
             {
                 *("api", "callers", "clients", "cors", "environment", "logs", "metrics"),
-                *("cold_start", "patterns", "security_headers", "snapshots", "texts"),
+                *("cold_start", "modules", "patterns", "security_headers", "snapshots", "texts"),
             },
         ),
         ("set_shadow", {"clients", "deployment_settings", "environment", "logs"}),

@@ -14,6 +14,8 @@ from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdk.constructs.building import module_list
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -34,7 +36,7 @@ def fingerprint(files: Iterable[Path], *extra: str) -> str:
     """
     digest = hashlib.sha256(MAGIC_NUMBER)
     here = Path(__file__)
-    recipe = [here, here.with_name("botocore_data.py"), here.with_name("layers.py")]
+    recipe = [here, *map(here.with_name, ("botocore_data.py", "layers.py", "module_list.py"))]
     for file in [*recipe, *sorted(files)]:
         name = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.name
         body = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -72,7 +74,7 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 def compile_bytecode(folder: Path, at_run_time: str) -> None:
-    """Compile every module below ``folder`` to bytecode that is never checked against its source.
+    """Compile every module below ``folder`` to bytecode that is never checked, and list them.
 
     A cold start that compiles takes two to three times as long. ``unchecked-hash`` depends on
     content and not on file times, which a zip does not keep exactly.
@@ -81,6 +83,7 @@ def compile_bytecode(folder: Path, at_run_time: str) -> None:
     paths = ["-s", str(folder), "-p", at_run_time]
     mode = ["--invalidation-mode", "unchecked-hash"]
     subprocess.run([*command, *paths, *mode, str(folder)], check=True)  # noqa: S603 - our own command
+    module_list.write_module_list(folder)
 
 
 def size_of(folder: Path) -> int:

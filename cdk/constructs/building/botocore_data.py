@@ -31,15 +31,24 @@ _SERVICES = {
     "stepfunctions",
 }
 """The services that our functions call."""
-_PARTS = {
-    "firehose": ("PutRecord",),
-    "s3": ("Object", "Upload", "HeadBucket", "CreateSession"),
-    "ssm": ("Parameter", "Tags"),
+_OPERATIONS = {
+    "firehose": {"PutRecordBatch"},
+    "s3": {
+        *("GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects"),
+        *("ListObjects", "ListObjectsV2", "ListObjectVersions"),
+        *("CreateMultipartUpload", "UploadPart", "UploadPartCopy"),
+        *("CompleteMultipartUpload", "AbortMultipartUpload"),
+        *("HeadBucket", "CreateSession"),
+    },
+    "ssm": {
+        *("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"),
+        *("PutParameter", "DeleteParameter", "DeleteParameters", "AddTagsToResource"),
+    },
 }
-"""Words of which the name of an operation has one, where our functions call few of a service.
+"""The operations that are kept of a service where our functions call few of many.
 
-Of Systems Manager they use the Parameter Store, and of S3 objects. To follow a bucket into its
-region, botocore itself calls HeadBucket, and CreateSession for a directory bucket.
+To follow a bucket into its region, botocore itself calls HeadBucket, and CreateSession for a
+directory bucket. boto3 and MLflow use those of an upload in parts.
 """
 _WRITER = "from botocore.docs.service import ServiceDocumenter\n"
 _NO_DOCSTRINGS = '''"""Docstrings of a client's methods, without what would write them."""
@@ -92,19 +101,15 @@ def _cut_docs(docs: Path) -> None:
 def _rewrite(model: Path) -> str:
     """Write a service's description without documentation; return the prefix of its endpoint."""
     content = json.loads(gzip.decompress(model.read_bytes()))
-    if words := _PARTS.get(model.parents[1].name):
-        _cut_operations(content, words)
+    if names := _OPERATIONS.get(model.parents[1].name):
+        _cut_operations(content, names)
     _write_compact(model, _undocumented(content))
     return str(content["metadata"]["endpointPrefix"])
 
 
-def _cut_operations(content: dict[str, Any], words: tuple[str, ...]) -> None:
-    """Remove the operations whose names have none of the words, and the shapes of these alone."""
-    operations = {
-        name: each
-        for name, each in content["operations"].items()
-        if any(word in name for word in words)
-    }
+def _cut_operations(content: dict[str, Any], names: set[str]) -> None:
+    """Remove the operations of other names, and the shapes of these alone."""
+    operations = {name: each for name, each in content["operations"].items() if name in names}
     shapes: dict[str, Any] = {}
     waiting = [*_shapes_in(operations)]
     while waiting:

@@ -26,7 +26,8 @@ handler, file, texts_file = sys.argv[1:]
 found, texts = {}, {}
 
 def kept(mode, text):
-    texts[mode, text] = code = compile_text(mode, text)
+    code = compile_text(mode, text)
+    texts[mode, text] = marshal.dumps(code, 2)
     return code
 
 def recorded(pattern, flags=0, compiled=_compiler.compile):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import onnxruntime
-
+from evergreen.bundle.onnx_runtime import onnxruntime
 from evergreen.bundle.words import to_words
 from evergreen.errors import BundleError
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from onnx import TensorProto
 
+from evergreen.bundle.onnx_runtime import onnxruntime
 from evergreen.errors import BundleError
 from evergreen.training.foreign.classes import ClassAnswers, ClassType, type_of_classes
 
