@@ -38,6 +38,10 @@ LANDED_ROW: dict[str, tuple[str, str]] = {
     "model_output": ("text or number", "The prediction: a class as text, or a number."),
     "confidence": ("number or null", "Probability of the predicted class; null without classes."),
     "metadata": ("table", "`role` (`champion` or `shadow`), facts of the call, the caller's own."),
+    "probabilities": (
+        "table or absent",
+        "Of more than two classes the probability of each, where the metric scores probabilities.",
+    ),
 }
 """The fields of a line of the request log, in the order in which they are written."""
 LANDED_LABEL: dict[str, tuple[str, str]] = {

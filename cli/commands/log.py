@@ -71,7 +71,8 @@ def command(  # noqa: PLR0913 - one for each option
     --sql runs a query of DuckDB's on three views:
 
     - `request_log`: `timestamp`, `request_id`, `row`, `model_version`, `role` (champion or shadow),
-      `model_output`, `confidence`, one column for each feature, `input_data` and `metadata` (JSON),
+      `model_output`, `confidence`, `probabilities` (JSON, where the metric scores those of more
+      than two classes), one column for each feature, `input_data` and `metadata` (JSON),
     - `labels`: `timestamp`, `request_id`, `row`, `label`, `observed_at`,
     - `labelled`: the champion's rows with their `label`, `observed_at` and `labelled_at`.
 

@@ -188,6 +188,8 @@ class CheckView:
                 f" ({_number(test.interval_low)} to {_number(test.interval_high)} would be chance)"
             )
         text += ": worse" if test.drifted else ": not worse"
+        if test.unscored_rows:
+            text += f"; {test.unscored_rows:,} rows logged without probabilities are left out"
         return [Text(text, style="red" if test.drifted else "")]
 
     def _estimate(self) -> list[Text]:

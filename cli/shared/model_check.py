@@ -307,8 +307,10 @@ def naive_score(
     known = to_target(definition, training)
     answers: dict[str, Any]
     if measure.takes_probabilities:
-        positive = measure.truth(known.astype(str).to_numpy(dtype=object), classes)
-        answers = {f"the share of the positive class, {positive.mean():.4g}": positive.mean()}
+        came = measure.truth(known.astype(str).to_numpy(dtype=object), classes)
+        share = came.mean(axis=0)
+        of_one = f"the share of the positive class, {came.mean():.4g}"
+        answers = {"the share of each class" if share.ndim else of_one: share}
     elif definition.task == "classification":
         answers = {name: name for name in classes}
     else:
@@ -319,7 +321,7 @@ def naive_score(
         }
     truth = measure.truth(truth, classes)
     scores = {
-        name: measure.score(truth, np.full(truth.size, answer, dtype=truth.dtype), classes)
+        name: measure.score(truth, np.full(truth.shape, answer, dtype=truth.dtype), classes)
         for name, answer in answers.items()
     }
     choose = max if measure.more_is_better else min

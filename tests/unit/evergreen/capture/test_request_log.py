@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evergreen.capture.request_log import RequestLogWriter, request_log_landing_prefix
 from evergreen.clock import to_text
 from evergreen.lake.records import read_prediction
-from evergreen.model_definition import ModelDefinition
+from evergreen.model_definition import Evaluation, ModelDefinition
 from tests.support.json_values import FINITE, strict_json
 
 DEFINITION = ModelDefinition.model_validate(
@@ -84,6 +84,32 @@ def test_a_row_is_written_alike_alone_and_beside_others(timestamp: datetime) -> 
 def test_time_is_written_in_utc_with_six_decimals(microsecond: int, zone: tzinfo) -> None:
     moment = datetime(2026, 1, 1, 12, 30, 5, microsecond, tzinfo=zone)
     assert _records([1, 0], None, timestamp=moment)[0]["timestamp"] == to_text(moment)
+
+
+def test_probabilities_are_written_and_read_by_the_name_of_their_class() -> None:
+    def lines(count: int) -> list[bytes]:
+        return (
+            RequestLogWriter(DEFINITION)
+            .lines(
+                timestamp=NOON,
+                request_id="r-1",
+                model_version="3",
+                written={name: values[:count] for name, values in COLUMNS.items()},
+                outputs=["晴", "b"][:count],
+                confidences=[0.5, 0.75][:count],
+                metadata={"role": "champion"},
+                probabilities=[{"晴": 0.5, "b": 0.5}, {"晴": 0.25, "b": 0.75}][:count],
+            )
+            .splitlines()
+        )
+
+    scoring = DEFINITION.model_copy(update={"evaluation": Evaluation(metric="brier")})
+    assert lines(1) == lines(2)[:1]
+    read = [json.loads(read_prediction(line, scoring)["probabilities"]) for line in lines(2)]
+    assert read == [{"晴": 0.5, "b": 0.5}, {"晴": 0.25, "b": 0.75}]
+    assert "probabilities" not in read_prediction(lines(1)[0], DEFINITION)
+    with pytest.raises(ValueError, match=r"b: must be a number"):
+        read_prediction(lines(1)[0].replace(b'"b":0.5', b'"b":"x"'), scoring)
 
 
 def test_confidence_is_null_where_there_is_none() -> None:

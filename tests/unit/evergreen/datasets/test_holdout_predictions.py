@@ -94,7 +94,9 @@ def test_nothing_held_out_is_a_file_without_rows() -> None:
     empty = pa.table({"timestamp": pa.array([], TIMES), "late": pa.array([], pa.string())})
     kept = pq.read_table(io.BytesIO(to_holdout_file(DEFINITION, empty, predictions)))
     assert kept.num_rows == 0
-    assert kept.column_names == ["timestamp", "label", "model_output", "confidence"]
+    assert kept.column_names == [
+        *("timestamp", "label", "model_output", "confidence", "probabilities")
+    ]
 
 
 @pytest.mark.parametrize("refit", [False, True])

@@ -267,7 +267,7 @@ CONTRACT = {
     },
     "performance": {
         *("metric", "drifted", "value", "interval_low", "interval_high", "threshold"),
-        *("labelled_rows", "holdout_rows", "p_value", "alpha", "reason"),
+        *("labelled_rows", "unscored_rows", "holdout_rows", "p_value", "alpha", "reason"),
     },
     "performance_estimate": {
         *("metric", "worse", "value", "interval_low", "interval_high", "threshold"),

@@ -113,7 +113,7 @@ def context(at: datetime = NOON, check_id: str = "c1", model: str = "m") -> Chec
             PERFORMANCE,
             {
                 *("metric", "drifted", "value", "interval_low", "interval_high", "threshold"),
-                *("labelled_rows", "holdout_rows", "p_value", "alpha", "reason"),
+                *("labelled_rows", "unscored_rows", "holdout_rows", "p_value", "alpha", "reason"),
             },
         ),
         (

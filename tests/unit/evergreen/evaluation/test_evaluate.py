@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from evergreen.errors import ModelDefinitionError, NotEnoughDataError
+from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare, evaluate, scores_of
 from evergreen.evaluation.segments import judge_segments
 from evergreen.model_definition import Evaluation, ModelDefinition
@@ -295,11 +295,17 @@ def test_an_area_of_the_probabilities_decides_in_the_segments_too() -> None:
     assert scores_of(wanted, challenger, table(truth))["roc_auc"] == found.challenger.metric
 
 
-def test_a_probability_of_one_of_three_classes_is_no_metric() -> None:
+def test_the_probabilities_of_three_classes_and_of_two_are_compared() -> None:
     wanted = CLASSIFICATION.model_copy(update={"evaluation": Evaluation(metric="brier")})
     two, three, truth = classifier("1", 3, 0.3), classifier("2", 3, 0.3, 1.9), kinds(0.3)
-    with pytest.raises(ModelDefinitionError, match="one of two classes, and there are 3"):
-        evaluate(wanted, table(truth), champion=None, challenger=three)
-    kept = compare(wanted, table(truth), champion=three, challenger=two)
-    assert kept.decision == "reject"
-    assert "brier scores the probability of one of two classes, and it gives none" in kept.reason
+    alone = evaluate(wanted, table(truth), champion=None, challenger=three)
+    found = alone.challenger
+    assert found.probabilities is not None
+    assert found.metric == pytest.approx(
+        metrics.brier_score_loss(alone.ground_truth, found.probabilities, labels=found.classes)
+    )
+    both = evaluate(wanted, table(truth), champion=two, challenger=three)
+    assert both.champion is not None
+    assert both.champion.measured.shape == (alone.ground_truth.size, 3)
+    assert both.comparison.metric_challenger == pytest.approx(found.metric)
+    assert both.comparison.probability_better is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from sklearn import metrics
 
+from evergreen.drift.detectors.performance import compare_performance
 from evergreen.errors import EvergreenError, ModelDefinitionError
 from evergreen.evaluation.bootstrap import resample, resample_labels, resample_numbers
 from evergreen.evaluation.degradation import measure_degradation
@@ -256,12 +258,109 @@ def test_resamples_and_falls_of_metrics_of_probabilities(name: str) -> None:
     assert fallen.p_value < 0.01 < same.p_value
 
 
-def test_a_probability_needs_two_classes_and_a_model_that_gives_it() -> None:
+def test_a_probability_needs_a_model_that_gives_it_and_not_too_many_classes() -> None:
+    measure, one = Measure("roc_auc"), np.array(["a"], dtype=object)
+    for classes in ("ab", "abc"):
+        with pytest.raises(ModelDefinitionError, match="the model gives none"):
+            measure.answers(one, None, classes)
+    with pytest.raises(ModelDefinitionError, match="at most 100 classes, and there are 101"):
+        measure.truth(one, [str(number) for number in range(101)])
+
+
+OF_MANY: dict[str, Callable[..., float]] = {
+    "roc_auc": partial(metrics.roc_auc_score, average="macro", multi_class="ovr"),
+    "pr_auc": lambda true, shares: metrics.average_precision_score(
+        true[:, None] == np.array([*"abc"]), shares, average="macro"
+    ),
+    "log_loss": metrics.log_loss,
+    "brier": metrics.brier_score_loss,
+}
+
+
+def shares(quality: float, seed: int = 0) -> tuple[Any, Any]:
+    """Return labels of three classes and their probabilities; rounded, so that scores tie."""
+    random = np.random.default_rng(seed)
+    true = random.choice([*"abc"], ROWS, p=[0.6, 0.3, 0.1]).astype(object)
+    odds = np.exp(
+        random.normal(0, 1, (ROWS, 3)) + quality * (true[:, None] == np.array([*"abc"]))
+    ).round(1)
+    return true, (odds + 0.1) / (odds + 0.1).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", PROBABILITY_METRICS)
+def test_metrics_of_the_probabilities_of_many_classes(name: str) -> None:
+    definition = defined(name)
+    measure = measure_of(definition)
+    true, good = shares(1.5)
+    _, bad = shares(0.0)
+    truth = measure.truth(true, "abc")
+    sides = [measure.answers(true, None, "abc", side) for side in (bad, good)]
+    scored = [measure.score(truth, side, "abc") for side in sides]
+    assert scored == pytest.approx([OF_MANY[name](true, side) for side in (bad, good)])
+    draws = np.random.default_rng(3).multinomial(ROWS, np.full(ROWS, 1 / ROWS), 3)
+    if measure.kind == "draws":
+        drawn = [OF_MANY[name](np.repeat(true, d), np.repeat(good, d, axis=0)) for d in draws]
+        assert measure.of_draws(truth, good, draws) == pytest.approx(drawn)
+    old, new = resample(measure, truth, sides[0], sides[1], "abc", resamples=200)
+    for drawn, score in zip((old, new), scored, strict=True):
+        low, high = np.quantile(drawn, [0.02, 0.98])
+        assert low < score < high
+    assert ((new > old) if measure.more_is_better else (new < old)).mean() > 0.95
+
+
+def test_an_area_is_that_of_the_classes_that_occur() -> None:
+    true, found = shares(1.0)
+    rows = true != "c"
+    areas = [
+        metrics.roc_auc_score(true[rows] == name, found[rows, place])
+        for place, name in enumerate("ab")
+    ]
     measure = Measure("roc_auc")
-    with pytest.raises(ModelDefinitionError, match="one of two classes, and there are 3"):
-        measure.truth(np.array(["a"], dtype=object), "abc")
-    with pytest.raises(ModelDefinitionError, match="the model gives none"):
-        measure.answers(np.array(["a"], dtype=object), None, "ab")
+    truth = measure.truth(true, "abc")
+    assert measure.score(truth[rows], found[rows]) == pytest.approx(np.mean(areas))
+    assert measure.score(truth[true == "a"], found[true == "a"]) == 0.5
+
+
+def logged(quality: float, seed: int, *, without: int = 0) -> pa.Table:
+    """Return rows as the log has them, the first some without probabilities."""
+    true, found = shares(quality, seed)
+    texts = [json.dumps(dict(zip("cab", row, strict=True))) for row in found[:, [2, 0, 1]].tolist()]
+    return pa.table(
+        {
+            "label": true,
+            "model_output": np.array([*"abc"], dtype=object)[found.argmax(axis=1)],
+            "confidence": found.max(axis=1),
+            "probabilities": [None] * without + texts[without:],
+        }
+    )
+
+
+@pytest.mark.parametrize("name", PROBABILITY_METRICS)
+def test_a_fall_of_the_probabilities_of_many_classes(name: str) -> None:
+    definition = defined(name)
+    fallen = measure_degradation(definition, logged(0.0, 2), logged(1.5, 1))
+    same = measure_degradation(definition, logged(1.5, 3), logged(1.5, 1))
+    assert fallen.p_value < 0.01 < same.p_value
+    assert same.older == pytest.approx(OF_MANY[name](*shares(1.5, 1)))
+
+
+def test_rows_that_were_logged_without_probabilities_are_left_out_and_counted() -> None:
+    definition = defined("log_loss")
+    test = compare_performance(
+        definition, logged(1.5, 3, without=100), logged(1.5, 1), alpha=0.05, min_rows=50
+    )
+    true, found = shares(1.5, 3)
+    assert (test.labelled_rows, test.unscored_rows) == (ROWS - 100, 100)
+    assert test.value == pytest.approx(metrics.log_loss(true[100:], found[100:]))
+    few = compare_performance(
+        definition, logged(1.5, 3, without=380), logged(1.5, 1), alpha=0.05, min_rows=50
+    )
+    assert few.value is None
+    assert "20 labelled rows in the window, 50 needed; 380 more were logged" in str(few.reason)
+    old = compare_performance(
+        definition, logged(1.5, 3), logged(1.5, 1, without=ROWS), alpha=0.05, min_rows=50
+    )
+    assert "on its holdout was kept without the probabilities" in str(old.reason)
 
 
 OWN = """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evergreen.lake.parsing import LabelParser, PredictionParser
 from evergreen.lake.records import read_label, read_prediction
 from evergreen.lake.tables import LABELS, REQUEST_LOG
-from evergreen.model_definition import ModelDefinition
+from evergreen.model_definition import Evaluation, ModelDefinition
 from tests.support.log_records import encode, request_records
 
 FEATURES = {
@@ -28,6 +28,9 @@ DEFINITIONS = {
     )
     for task in ("classification", "regression")
 }
+DEFINITIONS["probabilities"] = DEFINITIONS["classification"].model_copy(
+    update={"evaluation": Evaluation(metric="log_loss")}
+)
 MOMENT = "2026-03-01T12:00:00.000001Z"
 
 any_json = st.recursive(
@@ -76,6 +79,7 @@ predictions = st.fixed_dictionaries(
     },
     optional={
         "confidence": st.none() | numbers,
+        "probabilities": st.none() | st.dictionaries(st.text(max_size=3), numbers) | any_json,
         "model": st.sampled_from(["m", "n"]),
         "task_type": st.just("regression") | any_json,
         "unknown": any_json,
@@ -100,8 +104,8 @@ def _text(record: dict[str, Any], edit: tuple[str, int] | None) -> bytes:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    texts = {"input_data", "metadata"} & row.keys()
-    return row | {name: json.loads(row[name]) for name in texts}
+    texts = {"input_data", "metadata", "probabilities"} & row.keys()
+    return row | {name: row[name] and json.loads(row[name]) for name in texts}
 
 
 @settings(deadline=None, max_examples=60)
@@ -148,7 +152,7 @@ def test_what_the_inference_function_writes_is_taken(task: str, extra: dict[str,
         definition=definition,
         model_version="1",
         rows=[{"a": 1, "b.c": 'say "x"', "d": True, "e": None}, {"a": 0.5, "b.c": "ü", "d": False}],
-        outputs=["x", "y"] if task == "classification" else [1, 2.5],
+        outputs=[1, 2.5] if task == "regression" else ["x", "y"],
         confidences=[0.5, None],
         metadata={"role": "champion", "batch_size": 2, "inference_ms": 0.25, **extra},
     )

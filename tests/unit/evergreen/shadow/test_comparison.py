@@ -17,7 +17,8 @@ from hypothesis.extra.numpy import arrays
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import Evaluation, ModelDefinition, Shadow
 from evergreen.production import ProductionPointer, ShadowSlot
-from evergreen.shadow.comparison import ShadowComparison, compare_shadow, concordance
+from evergreen.shadow.comparison import ShadowComparison, compare_shadow
+from evergreen.shadow.distances import concordance
 from evergreen.shadow.slot import start_shadow
 from tests.support.fixed_clock import NOW
 from tests.support.lake_tables import catalog_in
@@ -211,6 +212,27 @@ def test_logged_confidences_are_scored_where_the_metric_is_of_probabilities(aws:
     assert found.metric_champion == pytest.approx(np.mean((1 - np.array(sure)) ** 2))
     assert found.metric_challenger != found.metric_champion
     assert found.probability_worse is not None
+
+
+def test_logged_probabilities_of_many_classes_are_scored(aws: Account) -> None:
+    rule = Evaluation(metric="brier")
+    trial = Trial(aws, NOTICED.model_copy(update={"evaluation": rule}))
+    trial.serve(100)
+    trial.label("champion")
+    lost = []
+    for record in trial.log:  # as if there were a third class
+        sure = 0.9 * record["confidence"]
+        other = "on time" if record["model_output"] == "late" else "late"
+        record["probabilities"] = {record["model_output"]: sure, other: 0.9 - sure, "early": 0.1}
+        lost.append((1 - sure) ** 2 + (0.9 - sure) ** 2 + 0.01)
+    lost = [lost[i] for i, r in enumerate(trial.log) if r["metadata"]["role"] == "champion"]
+    found = trial.compare()
+    assert found.labelled == 100
+    assert found.metric_champion == pytest.approx(np.mean(lost))
+    trial.log = [record for record in trial.log if "probabilities" in record]
+    for record in trial.log[:1]:
+        del record["probabilities"]  # logged before the metric was this one
+    assert trial.compare().labelled == 99
 
 
 def test_what_another_challenger_did_does_not_count(aws: Account) -> None:

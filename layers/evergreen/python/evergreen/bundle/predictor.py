@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ from evergreen.bundle.onnx_engine import OnnxEngine
 from evergreen.errors import BundleError, PredictionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from evergreen.columns import Columns
 
 Label = str | int | bool
+type Probabilities = Sequence[Sequence[float]] | NDArray[np.float64]
+"""The probability of each class, shape (rows, classes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,24 @@ class Predictions:
         Class labels in their JSON type, or numbers.
     confidences
         Probability of the predicted label, or None if the model gives no probabilities.
+    probabilities
+        The probability of every class, or None.
+    classes
+        The classes of ``probabilities``, in their order, as text.
     """
 
     outputs: list[Label] | list[float]
     confidences: list[float] | None
+    probabilities: Probabilities | None = field(default=None, compare=False)
+    classes: Sequence[str] = ()
+
+    def by_class(self) -> list[dict[str, float]] | None:
+        """Return the probability of each class by its name, row by row, or None without any."""
+        found, names = self.probabilities, self.classes
+        if found is None:
+            return None
+        rows = found if isinstance(found, list) else np.asarray(found).tolist()
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 class Engine(Protocol):
@@ -99,15 +115,16 @@ class Predictor:
             said = self._asked(self._engine.outputs, columns)
             return Predictions([self._labels[str(label)] for label in said.tolist()], None)
         said, found = self._asked(self._engine.both, columns)
-        labels = list(self._labels.values())
+        labels, classes = list(self._labels.values()), self.signature.classes or ()
         if len(found) == 1 and self.signature.decides == "scores":
             one = [min(max(each, 0.0), 1.0) for each in found[0].tolist()]
             place = choose_class(one, self.signature.threshold)
-            return Predictions([labels[place]], [one[place]])
+            return Predictions([labels[place]], [one[place]], [one], classes)
         probabilities = _in_range(found)
         chosen = self._chosen(said, probabilities)
         confidences = probabilities[np.arange(len(chosen)), chosen]
-        return Predictions([labels[index] for index in chosen.tolist()], confidences.tolist())
+        outputs = [labels[index] for index in chosen.tolist()]
+        return Predictions(outputs, confidences.tolist(), probabilities, classes)
 
     def probabilities(self, columns: Columns) -> NDArray[np.float64] | None:
         """Return the probability of each class, shape (rows, classes), or None without any.

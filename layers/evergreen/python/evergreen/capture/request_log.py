@@ -54,6 +54,8 @@ class LoggedRow(msgspec.Struct, frozen=True, gc=False):
         The row as the caller sent it, without redacted features.
     confidence
         Probability of the predicted label, or None where there is none.
+    probabilities
+        The probability of each class by its name, as JSON; without it the field is left out.
     """
 
     timestamp: Any
@@ -66,6 +68,7 @@ class LoggedRow(msgspec.Struct, frozen=True, gc=False):
     model_output: Any
     confidence: float | None
     metadata: Any
+    probabilities: Any = msgspec.UNSET
 
 
 class RequestLogWriter:
@@ -90,7 +93,7 @@ class RequestLogWriter:
             "InputData", [(field, Any) for field in fields], rename=fields, frozen=True, gc=False
         )
 
-    def lines(
+    def lines(  # noqa: PLR0913 - what a record has
         self,
         *,
         timestamp: datetime,
@@ -101,6 +104,7 @@ class RequestLogWriter:
         confidences: Sequence[float] | None,
         metadata: Mapping[str, Any],
         rows: Sequence[msgspec.Struct] | None = None,
+        probabilities: Sequence[Mapping[str, float]] | None = None,
     ) -> bytes:
         """Return one line for each row of a request.
 
@@ -117,18 +121,22 @@ class RequestLogWriter:
         rows
             The same values as ``written``, as objects with the features in the model's order, if
             the caller has them. They are written as they are, where no feature is redacted.
+        probabilities
+            The probability of each class by its name, one mapping per row, if they are to be kept.
 
         Raises
         ------
         ValueError
-            If the columns, outputs and confidences differ in length.
+            If the columns, outputs, confidences and probabilities differ in length.
         """
         count = len(outputs)
         scores = [None] * count if confidences is None else confidences
         inputs = rows if rows is not None and self._whole else self._objects(written, count)
-        if not count == len(inputs) == len(scores):
+        shares = [msgspec.UNSET] * count if probabilities is None else probabilities
+        if not count == len(inputs) == len(scores) == len(shares):
             raise ValueError(
-                f"{len(inputs)} rows, {count} outputs, {len(scores)} confidences differ in length"
+                f"{len(inputs)} rows, {count} outputs, {len(scores)} confidences and {len(shares)} "
+                "probabilities differ in length"
             )
         moment = _plain_time(timestamp)
         about: Any = {**metadata, "schema_version": REQUEST_LOG_SCHEMA_VERSION}
@@ -136,7 +144,17 @@ class RequestLogWriter:
         if count == 1:  # what follows pays for many rows only
             row, output, score = inputs[0], outputs[0], scores[0]
             one = LoggedRow(
-                moment, request_id, 0, model, model_version, task, row, output, score, about
+                moment,
+                request_id,
+                0,
+                model,
+                model_version,
+                task,
+                row,
+                output,
+                score,
+                about,
+                *shares,
             )
             return to_lines([one])
         moment, about = to_raw(moment), to_raw(about)
@@ -153,9 +171,10 @@ class RequestLogWriter:
                     output,
                     score,
                     about,
+                    share,
                 )
-                for number, row, output, score in zip(
-                    range(count), inputs, outputs, scores, strict=True
+                for number, row, output, score, share in zip(
+                    range(count), inputs, outputs, scores, shares, strict=True
                 )
             ]
         )

@@ -3,13 +3,14 @@
 Predictions on training rows are no reference, because a model is more confident and more often
 right on rows that it has seen. The file is next to the version's bundle at
 ``bundles/<model>/<version>/`` and is deleted with it. Serving does not read it. Its columns are
-``timestamp``, ``label``, ``model_output`` and ``confidence``, in the form of the request log and
-the ground truth, oldest row first.
+``timestamp``, ``label``, ``model_output`` and ``confidence``, for a model that gives probabilities
+also ``probabilities``, in the form of the request log and the ground truth, oldest row first.
 """
 
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.schema import TIMESTAMP
 from evergreen.lake.tables import TIMESTAMP_TYPE
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from evergreen.bundle.predictor import Predictions
@@ -62,6 +64,8 @@ def to_holdout_file(
             "confidence": pa.array(confidences, pa.float64()),
         }
     )
+    if (shares := predictions.by_class()) is not None:
+        table = table.append_column(PROBABILITIES, pa.array(map(json.dumps, shares), pa.string()))
     table = table.replace_schema_metadata({_REFIT: str(refit)})
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")

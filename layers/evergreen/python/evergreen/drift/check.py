@@ -131,7 +131,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         rows=inputs.rows,
     )
     labelled, holdout, needed = inputs.labelled, inputs.holdout, inputs.min_rows
-    scored = why_untestable(labelled, holdout, min_rows=needed) is None
+    scored = why_untestable(definition, labelled, holdout, min_rows=needed) is None
     alpha = definition.drift.alpha / (3 if scored else 2)
     univariate, multivariate = _compare_inputs(definition, inputs, alpha)
     performance = None

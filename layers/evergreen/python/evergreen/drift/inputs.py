@@ -20,6 +20,7 @@ from evergreen.drift.sampling import RowSample
 from evergreen.drift.window_query import DRIFT_ROW_CAP
 from evergreen.lake.tables import LABELS, REQUEST_LOG, TIMESTAMP_TYPE
 from evergreen.lake.usable_labels import usable_labels
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -127,11 +128,12 @@ def read_drift_inputs(
     champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
     needed = window_rows_needed(definition, champion)
     reference = _reference(definition, champion, storage)
+    answered = [*_LABELLED, *_probabilities(definition)]
     if isinstance(lake, QueriedWindow):
         count, sample = _queried(lake.output, definition)
         sample = _numbered(sample)
         known = sample.filter(pc.is_valid(sample["labelled_at"]))
-        labelled = known.select([*_LABELLED, "label", "observed_at", "labelled_at"])
+        labelled = known.select([*answered, "label", "observed_at", "labelled_at"])
     else:
         window = _window(definition, pointer.version, lake, start, end)
         for _ in range(_DOUBLINGS):
@@ -140,7 +142,7 @@ def read_drift_inputs(
             start = max(end - 2 * (end - start), pointer.promoted_at)
             window = _window(definition, pointer.version, lake, start, end)
         count, sample = window.rows, _numbered(window.table())
-        labelled = lake.with_labels(definition, sample.select(_LABELLED), start)
+        labelled = lake.with_labels(definition, sample.select(answered), start)
     holdout = read_holdout_predictions(storage, definition.name, pointer.version)
     learns_from_holdout = definition.task != "classification" and holdout is not None
     # A value beyond the range of float32 becomes infinite, as it does for the model.
@@ -212,6 +214,10 @@ def read_holdout_features(
     return to_columns(definition, pa.concat_tables(parts))
 
 
+def _probabilities(definition: ModelDefinition) -> list[str]:
+    return [PROBABILITIES] if definition.evaluation.takes_probabilities else []
+
+
 def _numbered(rows: pa.Table) -> pa.Table:
     return rows.append_column(_POSITION, pa.array(np.arange(rows.num_rows)))
 
@@ -233,7 +239,8 @@ def _queried(output: QueryOutput, definition: ModelDefinition) -> tuple[int, pa.
 def _window(
     definition: ModelDefinition, version: str, lake: Lake, start: datetime, end: datetime
 ) -> RowSample:
-    wanted = [*definition.features, MODEL_OUTPUT, CONFIDENCE, "model_version"]
+    answers = [MODEL_OUTPUT, CONFIDENCE, *_probabilities(definition), "model_version"]
+    wanted = [*definition.features, *answers]
     sample = RowSample(REQUEST_LOG, REQUEST_LOG.schema(definition, wanted), DRIFT_ROW_CAP)
     for logged in lake.batches(REQUEST_LOG, definition, start, end, wanted):
         by_champion = pc.equal(logged["role"], "champion")

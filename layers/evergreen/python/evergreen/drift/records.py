@@ -143,7 +143,9 @@ class PerformanceTest(_Frozen):
     threshold: float | None
     """The metric at promotion."""
     labelled_rows: int
-    """Rows of the window that have ground truth."""
+    """Rows of the window that have ground truth and can be scored."""
+    unscored_rows: int = 0
+    """Rows with ground truth that were logged without the probabilities that the metric needs."""
     holdout_rows: int = 0
     """Rows of the holdout at promotion."""
     p_value: float | None = None

@@ -115,10 +115,15 @@ def _performance(test: PerformanceTest | None) -> str:
         return ""
     if test.reason is not None:
         return f"Performance: not tested, {escape(test.reason)}."
+    left_out = (
+        f" {test.unscored_rows:,} more were logged without probabilities and are left out."
+        if test.unscored_rows
+        else ""
+    )
     return (
         f"Performance: {escape(test.metric)} {_number(test.value)} "
         f"({_number(test.interval_low)} to {_number(test.interval_high)} would be chance) on "
-        f"{test.labelled_rows:,} labelled rows, {_number(test.threshold)} at promotion."
+        f"{test.labelled_rows:,} labelled rows, {_number(test.threshold)} at promotion.{left_out}"
     )
 
 

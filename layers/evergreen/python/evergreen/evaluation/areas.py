@@ -50,6 +50,37 @@ def average_precision(
     return np.asarray(area / np.maximum(hits[:, -1], 1))
 
 
+def mean_area(
+    name: str,
+    truth: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    draws: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Return the mean area of each class against the others, of those that occur in a draw.
+
+    Parameters
+    ----------
+    name
+        ``roc_auc`` or ``pr_auc``.
+    truth
+        1 for the true class of a row and 0 for the others, shape (n, classes).
+    shares
+        Probabilities of the classes, of the same shape.
+    draws
+        As in :func:`roc_area`. A draw with rows of one class only has a ``roc_auc`` of 0.5.
+    """
+    area = roc_area if name == "roc_auc" else average_precision
+    columns = range(truth.shape[1])
+    each = np.stack([area(truth[:, k], shares[:, k], draws) for k in columns], axis=1)
+    occurs = draws @ truth > 0
+    if name == "roc_auc":
+        occurs &= draws @ (1 - truth) > 0
+    empty = 0.5 if name == "roc_auc" else 0.0
+    found = occurs.sum(axis=1)
+    mean = np.where(occurs, each, 0.0).sum(axis=1) / np.maximum(found, 1)
+    return np.asarray(np.where(found > 0, mean, empty))
+
+
 def _curve(
     truth: NDArray[np.float64], scores: NDArray[np.float64], draws: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

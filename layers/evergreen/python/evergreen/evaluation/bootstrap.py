@@ -137,7 +137,7 @@ def resample_numbers(
     terms = [measure.terms(ground_truth, side) for side in (champion, challenger)]
     scores = [
         [measure.of_means(np.stack([term[rows].mean(axis=1) for term in side])) for side in terms]
-        for rows in _drawn_rows(ground_truth.size, block, seed, resamples)
+        for rows in _drawn_rows(len(ground_truth), block, seed, resamples)
     ]
     return np.concatenate(scores, axis=1)
 
@@ -152,7 +152,7 @@ def _resample_draws(
     seed: int,
     resamples: int,
 ) -> NDArray[np.float64]:
-    size, scores = ground_truth.size, []
+    size, scores = len(ground_truth), []
     for rows in _drawn_rows(size, block, seed, resamples):
         places = rows + size * np.arange(len(rows))[:, np.newaxis]
         draws = np.bincount(places.ravel(), minlength=len(rows) * size).reshape(len(rows), size)

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
+from evergreen.evaluation.class_probabilities import (
+    logged_shares,
+    named_classes,
+    shares_of_classes,
+)
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
 
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.evaluation.measure import Measure
@@ -33,8 +38,9 @@ SHUFFLES = 4_999
 _MAX_BLOCKS = 10_000
 """Largest number of blocks per side that the test of numbers permutes. A block is one row, or
 several consecutive rows of a time series."""
-_OWN_SHUFFLES = 999
-"""As many as that of a function of the user's, which is called twice for each."""
+_SLOW_SHUFFLES = 999
+"""That of a function of the user's, which is called twice for each, and of areas of many classes.
+"""
 _CELLS = 2_000_000  # block sums permuted at a time: 16 MB
 _LABEL, _OUTPUT, _CONFIDENCE = "label", "model_output", "confidence"
 _SEED = 20130101
@@ -72,10 +78,35 @@ def has_surely_fallen(
     alpha
         Probability of a false alarm.
     """
-    if older is None or not older.num_rows:
+    if older is None:
+        return None
+    newer, older = scorable_rows(definition, newer, older)
+    if not (newer.num_rows and older.num_rows):
         return None
     found = measure_degradation(definition, newer, older)
     return found if found.p_value <= alpha else None
+
+
+def scorable_rows(
+    definition: ModelDefinition, newer: pa.Table, older: pa.Table
+) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that the metric can score: all, unless it scores many classes' probabilities.
+
+    Rows that were logged, and holdouts that were kept, before the metric scored probabilities do
+    not have them.
+
+    Parameters
+    ----------
+    definition, newer, older
+        As :func:`measure_degradation` takes them.
+    """
+    if not definition.evaluation.takes_probabilities:
+        return newer, older
+    if len(_classes(definition, newer, older)) < 3:
+        return newer, older
+    known = ([each is not None for each in logged_shares(side)] for side in (newer, older))
+    new, old = (pa.array(each, pa.bool_()) for each in known)
+    return newer.filter(new), older.filter(old)
 
 
 def measure_degradation(
@@ -89,8 +120,9 @@ def measure_degradation(
         Names the metric, and for a time series the horizon.
     newer, older
         At least one row each, in time order, with ``label`` and ``model_output``: text for a
-        classification, otherwise numbers in the unit of the target. A metric of a probability
-        needs ``confidence`` too.
+        classification, otherwise numbers in the unit of the target. A metric of probabilities
+        needs ``confidence`` too, and with more than two classes ``probabilities`` in each row
+        (:func:`scorable_rows`).
 
     Raises
     ------
@@ -118,21 +150,27 @@ def _compared(
     """Return ground truth and answers of each table, as the metric takes them."""
     if definition.task != "classification":
         return [(table[_LABEL].to_numpy(), table[_OUTPUT].to_numpy()) for table in tables]
-    columns = [
-        [np.array(table[name].to_pylist(), dtype=object) for name in (_LABEL, _OUTPUT)]
-        for table in tables
-    ]
-    classes = definition.ground_truth.classes or {
-        name for pair in columns for side in pair for name in side.tolist()
-    }
-    known = sorted(classes)
-    return [
-        (
-            measure.truth(labels, known),
-            measure.answers(outputs, _confidences(table), known),
+    known = _classes(definition, *tables)
+    found = []
+    for table in tables:
+        labels, outputs = (
+            np.array(table[name].to_pylist(), dtype=object) for name in (_LABEL, _OUTPUT)
         )
-        for (labels, outputs), table in zip(columns, tables, strict=True)
-    ]
+        shares = (
+            shares_of_classes(logged_shares(table), known) if measure.has_columns(known) else None
+        )
+        said = measure.answers(outputs, _confidences(table), known, shares)
+        found.append((measure.truth(labels, known), said))
+    return found
+
+
+def _classes(definition: ModelDefinition, *tables: pa.Table) -> list[str]:
+    """Return all classes of some rows, sorted."""
+    named = named_classes(*(logged_shares(table) for table in tables))
+    columns = (table[name] for table in tables for name in (_LABEL, _OUTPUT))
+    declared = definition.ground_truth.classes
+    said = declared or {name for column in columns for name in column.to_pylist()}
+    return sorted({*named, *said})
 
 
 def _confidences(table: pa.Table) -> NDArray[Any] | None:
@@ -196,8 +234,9 @@ def _permute_rows(
 ) -> tuple[float, float, float, NDArray[np.float64]]:
     sides = [_some_blocks(side, block, rng) for side in (newer, older)]
     truth, answers = (np.concatenate(parts) for parts in zip(*sides, strict=True))
-    count, blocks = sides[0][0].size // block, truth.size // block
-    shuffles = SHUFFLES if measure.function is None else _OWN_SHUFFLES
+    count, blocks = len(sides[0][0]) // block, len(truth) // block
+    quick = measure.function is None and truth.ndim == 1
+    shuffles = SHUFFLES if quick else _SLOW_SHUFFLES
 
     def difference(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         rows = np.repeat(chosen, block, axis=1).astype(np.intp)
@@ -223,7 +262,7 @@ def _choices(
 
 def _some_blocks(side: _Side, block: int, rng: np.random.Generator) -> _Side:
     """Return the rows of whole blocks, at most as many blocks as are permuted, in their order."""
-    count = side[0].size // block
+    count = len(side[0]) // block
     chosen = np.arange(count)
     if count > _MAX_BLOCKS:
         chosen = np.sort(rng.choice(count, _MAX_BLOCKS, replace=False))

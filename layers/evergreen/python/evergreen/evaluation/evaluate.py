@@ -9,6 +9,7 @@ these numbers into the decision.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from evergreen.evaluation.scoring import (
     why_unscorable,
 )
 from evergreen.evaluation.segments import judge_segments
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,6 +239,8 @@ def _answers(
     found = {name: pa.array(values.tolist(), kind) for name, values in sides.items()}
     if champion.confidences is not None:
         found["confidence"] = pa.array(champion.confidences)
+    if champion.shares is not None:
+        found[PROBABILITIES] = pa.array(map(json.dumps, champion.shares), pa.string())
     return pa.table(found)
 
 
@@ -265,7 +269,7 @@ def _improvements(
         champion.measured,
         challenger.measured,
         classes,
-        block=block_length(definition, ground_truth.size),
+        block=block_length(definition, len(ground_truth)),
         seed=seed,
         resamples=resamples,
     )

@@ -2,10 +2,12 @@
 
 A metric of labels depends only on how often each pair of label and answer occurs. A metric of
 numbers depends only on the means of a few numbers of each row, its terms; so do the log loss and
-the Brier score, whose numbers are the probability of the positive class and whether it came. The
-areas under curves and a function of the user's depend on all rows that are drawn. So there are
-three kinds of resampling (:mod:`evergreen.evaluation.bootstrap`,
+the Brier score. The areas under curves and a function of the user's depend on all rows that are
+drawn. So there are three kinds of resampling (:mod:`evergreen.evaluation.bootstrap`,
 :mod:`evergreen.evaluation.degradation`).
+
+A metric of probabilities takes, of two classes, the probability of the positive one and whether it
+came: an array of n numbers each. Of more classes both have a column for each class in sorted order.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from evergreen.errors import ModelDefinitionError
-from evergreen.evaluation.areas import average_precision, roc_area
+from evergreen.evaluation.areas import average_precision, mean_area, roc_area
+from evergreen.evaluation.class_counts import class_shares, score_of_classes
+from evergreen.evaluation.class_probabilities import MAX_SCORED_CLASSES
 from evergreen.evaluation.metrics import f1_of_counts
 from evergreen.evaluation.own_metric import load_own_metric
+from evergreen.evaluation.row_terms import terms_of_classes, terms_of_numbers
 from evergreen.model_definition import more_is_better
 from evergreen.model_definition.evaluation import CLASS_METRICS, PROBABILITY_METRICS
 
@@ -73,6 +78,8 @@ class Measure:
             return -math.inf, 1.0
         if self.name == "mcc":
             return -1.0, 1.0
+        if self.name == "brier":
+            return 0.0, 2.0  # of two classes 1
         shares = {*CLASS_METRICS, *PROBABILITY_METRICS} - {"log_loss"}
         return 0.0, 1.0 if self.name in shares else math.inf
 
@@ -85,25 +92,53 @@ class Measure:
 
     @property
     def takes_probabilities(self) -> bool:
-        """Whether it scores the probability of one of two classes."""
+        """Whether it scores the probabilities of classes."""
         return self.of_probabilities or self.name in PROBABILITY_METRICS
 
     def truth(self, labels: NDArray[Any], classes: Sequence[str]) -> NDArray[Any]:
-        """Return n labels as the metric takes them: as they are, or 1 for the positive class.
+        """Return n labels as the metric takes them: as they are, or 1 for the true class.
+
+        Of probabilities of two classes these are n numbers, 1 for the positive class; of more
+        classes the shape is (n, classes).
 
         Raises
         ------
         ModelDefinitionError
-            If the metric scores a probability and there are not two classes.
+            If the metric scores probabilities and there are too many classes.
         """
         if not self.takes_probabilities:
             return labels
-        return np.asarray(labels == self._one_of_two(classes), dtype=np.float64)
+        if self.has_columns(classes):
+            names = np.array(sorted(classes), dtype=object)
+            return np.asarray(labels[:, np.newaxis] == names, dtype=np.float64)
+        return np.asarray(labels == self._scored(classes)[0], dtype=np.float64)
+
+    def has_columns(self, classes: Sequence[str]) -> bool:
+        """Return whether it scores the probabilities of more than two classes.
+
+        Raises
+        ------
+        ModelDefinitionError
+            If there are too many classes.
+        """
+        if self.takes_probabilities and len(classes) > MAX_SCORED_CLASSES:
+            raise ModelDefinitionError(
+                f"{self.name} scores the probabilities of at most {MAX_SCORED_CLASSES} classes, "
+                f"and there are {len(classes)}",
+                where="evaluation.metric",
+                fix="Each row of the request log has all of them. Take one of "
+                f"{', '.join(CLASS_METRICS)}, or a function of labels.",
+            )
+        return self.takes_probabilities and len(classes) > 2
 
     def answers(
-        self, outputs: NDArray[Any], confidences: NDArray[Any] | None, classes: Sequence[str]
+        self,
+        outputs: NDArray[Any],
+        confidences: NDArray[Any] | None,
+        classes: Sequence[str],
+        shares: NDArray[np.float64] | None = None,
     ) -> NDArray[Any]:
-        """Return n answers as the metric takes them: as they are, or the positive's probability.
+        """Return n answers as the metric takes them: as they are, or probabilities.
 
         Parameters
         ----------
@@ -113,22 +148,29 @@ class Measure:
             The probability of each label; None where the model gives none.
         classes
             Every class there is.
+        shares
+            The probabilities of all classes, in sorted order, shape (n, classes), with NaN where
+            there are none; needed for more than two classes.
 
         Raises
         ------
         ModelDefinitionError
-            If the metric scores a probability and there is none, or there are not two classes.
+            If the metric scores a probability and there is none, or there are too many classes.
         """
         if not self.takes_probabilities:
             return outputs
-        said = None if confidences is None else np.asarray(confidences, dtype=np.float64)
+        columns = self.has_columns(classes)
+        said = shares if columns else confidences
+        said = None if said is None else np.asarray(said, dtype=np.float64)
         if said is None or np.isnan(said).any():
             raise ModelDefinitionError(
                 f"{self.name} scores a probability, and the model gives none",
                 where="evaluation.metric",
                 fix="Take an estimator with predict_proba, or a metric of labels such as f1.",
             )
-        return np.where(outputs == self._one_of_two(classes), said, 1 - said)
+        if columns:
+            return said
+        return np.where(outputs == self._scored(classes)[0], said, 1 - said)
 
     def score(
         self, ground_truth: NDArray[Any], predicted: NDArray[Any], classes: Sequence[str] = ()
@@ -145,7 +187,7 @@ class Measure:
         Both arrays are as :meth:`truth` and :meth:`answers` give them.
         """
         if self.kind == "draws":
-            once = np.ones((1, ground_truth.size), dtype=np.intp)
+            once = np.ones((1, len(ground_truth)), dtype=np.intp)
             return float(self.of_draws(ground_truth, predicted, once)[0])
         if self.kind == "means":
             return float(self.of_means(self.terms(ground_truth, predicted).mean(axis=1)))
@@ -185,36 +227,17 @@ class Measure:
         )
         if self.name in {"precision", "recall"}:
             kept = [names.index(name) for name in self._scored(classes)]
-            share = _shares(hits, said if self.name == "precision" else real)
+            share = class_shares(hits, said if self.name == "precision" else real)
             return np.asarray(share[:, kept].mean(axis=1))
-        return _of_all_classes(self.name, hits, said, real)
+        return score_of_classes(self.name, hits, said, real)
 
     def terms(
         self, ground_truth: NDArray[np.float64], predicted: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the numbers of each of n rows whose means give the metric, shape (terms, n)."""
-        errors = ground_truth - predicted
-        sizes = np.abs(errors)
-        match self.name:
-            case "mae":
-                found = [sizes]
-            case "log_loss":
-                least = np.finfo(np.float64).eps  # as scikit-learn does
-                found = [-np.log(np.clip(1 - sizes, least, 1 - least))]
-            case "mape":
-                known = ground_truth != 0
-                shares = np.divide(sizes, np.abs(ground_truth), np.zeros_like(sizes), where=known)
-                found = [shares, known.astype(np.float64)]
-            case "smape":
-                both = np.abs(ground_truth) + np.abs(predicted)
-                found = [np.divide(2 * sizes, both, np.zeros_like(sizes), where=both != 0)]
-            case "pinball":
-                found = [np.maximum(self.quantile * errors, (self.quantile - 1) * errors)]
-            case "r2":
-                found = [errors**2, ground_truth, ground_truth**2]
-            case _:
-                found = [errors**2]
-        return np.stack(found)
+        if ground_truth.ndim > 1:
+            return terms_of_classes(self.name, ground_truth, predicted)
+        return terms_of_numbers(self.name, ground_truth, predicted, self.quantile)
 
     def of_means(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the metric of the means of :meth:`terms`, shape (terms, ...)."""
@@ -241,24 +264,13 @@ class Measure:
             How often each row is in each draw, shape (k, n).
         """
         if self.function is not None:
-            scores = [
-                self.function(np.repeat(ground_truth, draw), np.repeat(predicted, draw))
-                for draw in draws
-            ]
-            return np.array(scores, dtype=np.float64)
+            both = (ground_truth, predicted)
+            drawn = ([np.repeat(side, draw, axis=0) for side in both] for draw in draws)
+            return np.array([self.function(*sides) for sides in drawn], dtype=np.float64)
+        if ground_truth.ndim > 1:
+            return mean_area(self.name, ground_truth, predicted, draws)
         area = roc_area if self.name == "roc_auc" else average_precision
         return area(ground_truth, predicted, draws)
-
-    def _one_of_two(self, classes: Sequence[str]) -> str:
-        if len(classes) > 2:
-            raise ModelDefinitionError(
-                f"{self.name} scores the probability of one of two classes, and there are "
-                f"{len(classes)}",
-                where="evaluation.metric",
-                fix="The request log has the probability of the answer only. For more classes take "
-                f"one of {', '.join(CLASS_METRICS)}, or a function of labels.",
-            )
-        return self._scored(classes)[0]
 
     def _scored(self, classes: Sequence[str]) -> list[str]:
         """Return the classes whose score is averaged: with up to two, only the positive one."""
@@ -282,30 +294,3 @@ def measure_of(definition: ModelDefinition) -> Measure:
         rising=definition.more_is_better,
         of_probabilities=rule.metric_input == "probabilities",
     )
-
-
-def _shares(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.divide(parts, wholes, np.zeros_like(parts), where=wholes > 0))
-
-
-def _of_all_classes(
-    name: str, hits: NDArray[np.float64], said: NDArray[np.float64], real: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return a metric of all classes from how often each is right, said and true.
-
-    Each has the shape (tables, classes).
-    """
-    rows = real.sum(axis=1)
-    match name:
-        case "accuracy":
-            return np.asarray(hits.sum(axis=1) / rows)
-        case "balanced_accuracy":
-            return np.asarray(_shares(hits, real).sum(axis=1) / (real > 0).sum(axis=1))
-        case "mcc":
-            together = hits.sum(axis=1) * rows - (said * real).sum(axis=1)
-            apart = (rows**2 - (said**2).sum(axis=1)) * (rows**2 - (real**2).sum(axis=1))
-            return _shares(together, np.sqrt(np.maximum(apart, 0.0)))
-    each = _shares(2 * hits, said + real)
-    if name == "f1_weighted":
-        return np.asarray((each * real).sum(axis=1) / rows)
-    return np.asarray(each.mean(axis=1))

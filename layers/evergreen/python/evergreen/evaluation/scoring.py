@@ -11,6 +11,7 @@ from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.served import served_definition
 from evergreen.datasets.schema import to_columns
 from evergreen.errors import BundleError, NotEnoughDataError
+from evergreen.evaluation.class_probabilities import as_columns
 from evergreen.evaluation.measure import F1, RMSE, Measure, measure_of
 from evergreen.evaluation.probability_metrics import classification_scores
 from evergreen.evaluation.rolling_origin import forecast_scores
@@ -33,6 +34,8 @@ class ScoredPredictions:
     """The outputs, or where the metric scores a probability, n of these."""
     confidences: list[float] | None
     """The probability of each label, or None where there is none."""
+    shares: list[dict[str, float]] | None
+    """The probability of each class by its name, row by row, or None where there is none."""
     probabilities: NDArray[np.float64] | None
     """Shape (n, classes), or None where the model has none."""
     classes: tuple[str, ...]
@@ -101,12 +104,16 @@ def score_predictions(
         )
         if probabilities is not None:
             beside |= classification_scores(ground_truth, probabilities, known)
-        measured = measure.answers(labels, _array(confidences), classes)
+        shares = None
+        if measure.has_columns(classes) and probabilities is not None:
+            shares = as_columns(probabilities, known, classes)
+        measured = measure.answers(labels, _array(confidences), classes, shares)
         beside.pop(measure.name, None)
         return ScoredPredictions(
             outputs=labels,
             measured=measured,
             confidences=confidences,
+            shares=answered.by_class(),
             probabilities=probabilities,
             classes=known,
             metric=measure.score(measure.truth(ground_truth, classes), measured, classes),
@@ -123,6 +130,7 @@ def score_predictions(
         outputs=numbers,
         measured=numbers,
         confidences=None,
+        shares=None,
         probabilities=None,
         classes=(),
         metric=measure.score(ground_truth, numbers),
@@ -144,10 +152,8 @@ def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
     if signature.target != definition.target or len(set(classes)) > 1:
         return f"it predicts {signature.target} ({signature.task})"
     measure = measure_of(definition)
-    if measure.takes_probabilities and not (
-        signature.probabilities and len(signature.classes or ()) == 2
-    ):
-        return f"{measure.name} scores the probability of one of two classes, and it gives none"
+    if measure.takes_probabilities and not signature.probabilities:
+        return f"{measure.name} scores probabilities, and it gives none"
     features = definition.features
     known = {each.renamed_from: each for each in features.values() if each.renamed_from} | features
     strange = [

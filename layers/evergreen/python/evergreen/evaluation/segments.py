@@ -191,7 +191,7 @@ def _probability_worse(
         champion,
         challenger,
         classes,
-        block=block_length(definition, ground_truth.size),
+        block=block_length(definition, len(ground_truth)),
         seed=seed,
         resamples=resamples,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evergreen.lake.tables import REQUEST_LOG
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,5 +66,6 @@ def as_documents(rows: pa.Table) -> list[dict[str, Any]]:
     return [
         {name: row[name] for name in (*names, "confidence")}
         | {name: json.loads(row[name]) for name in ("input_data", "metadata")}
+        | {name: json.loads(row[name]) for name in (PROBABILITIES,) if row.get(name)}
         for row in rows.to_pylist()
     ]

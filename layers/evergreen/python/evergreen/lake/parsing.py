@@ -7,7 +7,7 @@ returns the same row. All other lines are left to it. So this may refuse what it
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -16,11 +16,13 @@ import pyarrow.compute as pc
 
 from evergreen.capture.ground_truth import EARLIEST, LATEST_AHEAD, MAX_NUMBER, label_fault
 from evergreen.lake.arrays import TIME, json_array, number_array, row_array, text_array, time_array
+from evergreen.lake.line_types import outcome_type, record_decoder, sent_type
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evergreen.model_definition import Feature, ModelDefinition
+    from evergreen.model_definition import ModelDefinition
 
 _MAX_NESTED = 32
 """Brackets in metadata from which on the careful parser decides whether they are too deep."""
@@ -89,19 +91,20 @@ class PredictionParser:
         self._schema = schema
         numeric, texts = definition.numeric_features, definition.category_features
         self._numeric, self._texts = numeric, texts
-        self._inputs = msgspec.json.Decoder(_inputs(definition, [*numeric, *texts])).decode
+        self._inputs = msgspec.json.Decoder(sent_type(definition, [*numeric, *texts])).decode
         fields: list[Any] = [
             ("timestamp", str),
             ("request_id", str),
             ("row", int),
             ("model_version", str),
             ("input_data", msgspec.Raw),
-            ("model_output", _outcome_type(definition)),
+            ("model_output", outcome_type(definition)),
             ("metadata", msgspec.Raw),
             ("confidence", float | None, None),
+            (PROBABILITIES, dict[str, float] | None, None),
             ("task_type", str, ""),
         ]
-        self._record = _decoder(definition, fields)
+        self._record = record_decoder(definition, fields)
         self._metadata = msgspec.json.Decoder(_Metadata).decode
         self._outcome = _outcome_text(definition)
 
@@ -113,6 +116,7 @@ class PredictionParser:
             "model_version": text_array([each.model_version for each in records]),
             "role": text_array(roles),
             "confidence": number_array([each.confidence for each in records]),
+            **self._probabilities(records),
             "input_data": json_array([each.input_data for each in records]),
             "metadata": json_array([each.metadata for each in records]),
             **self._features(inputs),
@@ -134,6 +138,13 @@ class PredictionParser:
             return self._metadata(metadata).role
         except msgspec.ValidationError:
             return _role_of_others(metadata)
+
+    def _probabilities(self, records: list[Any]) -> dict[str, pa.Array]:
+        if not self._definition.evaluation.takes_probabilities:
+            return {}
+        shares = [each.probabilities for each in records]
+        texts = [None if each is None else msgspec.json.encode(each).decode() for each in shares]
+        return {PROBABILITIES: pa.array(texts, pa.string())}
 
     def _features(self, inputs: list[tuple[Any, ...]]) -> dict[str, pa.Array]:
         count = len(self._numeric)
@@ -158,10 +169,10 @@ class LabelParser:
             ("timestamp", str),
             ("request_id", str),
             ("row", int),
-            ("label", _outcome_type(definition)),
+            ("label", outcome_type(definition)),
             ("observed_at", str),
         ]
-        self._record = _decoder(definition, fields)
+        self._record = record_decoder(definition, fields)
         self._outcome = _outcome_text(definition)
 
     def parse(self, lines: Sequence[bytes]) -> Taken:
@@ -249,38 +260,6 @@ def _fine(table: pa.Table, outcome: str) -> list[bool] | None:
         fine = pc.and_kleene(fine, check)
     fine = pc.fill_null(fine, fill_value=False)
     return None if pc.all(fine, min_count=0).as_py() else fine.to_pylist()
-
-
-def _decoder(definition: ModelDefinition, fields: list[Any]) -> Callable[[bytes], Any]:
-    name = Literal.__getitem__(definition.name)
-    record = msgspec.defstruct(
-        "Record", [*fields, ("model", name, definition.name)], forbid_unknown_fields=True, gc=False
-    )
-    return msgspec.json.Decoder(record).decode
-
-
-def _inputs(definition: ModelDefinition, names: list[str]) -> type[msgspec.Struct]:
-    """Return the type of what was sent. Its fields are numbered: a name can be any text."""
-    fields: list[Any] = [
-        (f"f{place}", _feature_type(definition.features[name]), None)
-        for place, name in enumerate(names)
-    ]
-    rename = {f"f{place}": name for place, name in enumerate(names)}
-    # A moment is beside what is derived from it, and has no column of its own.
-    for number, name in enumerate(definition.moments):
-        fields.append((f"m{number}", str | None, None))
-        rename[f"m{number}"] = name
-    return msgspec.defstruct("Inputs", fields, rename=rename, forbid_unknown_fields=True, gc=False)
-
-
-def _feature_type(feature: Feature) -> Any:  # noqa: ANN401 - a type expression
-    if feature.type == "boolean":
-        return bool | float | None
-    return float | None if feature.is_numeric else str | None
-
-
-def _outcome_type(definition: ModelDefinition) -> Any:  # noqa: ANN401 - a type expression
-    return str | int | bool if definition.task == "classification" else float
 
 
 def _outcome_text(definition: ModelDefinition) -> Callable[[Any], str] | None:

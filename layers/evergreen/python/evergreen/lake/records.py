@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from evergreen.capture.ground_truth import MAX_NUMBER, label_fault, observed_fault
 from evergreen.clock import from_text
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +47,7 @@ def read_prediction(line: bytes, definition: ModelDefinition) -> dict[str, Any]:
         "role": _text(metadata, "role"),
         "model_output": _outcome(record, "model_output", definition),
         "confidence": None if record.get("confidence") is None else _finite(record, "confidence"),
+        **_probabilities(record, definition),
         **features(inputs, definition),
         "input_data": _json(inputs),
         "metadata": _json(metadata),
@@ -73,6 +75,15 @@ def features(inputs: dict[str, Any], definition: ModelDefinition) -> dict[str, f
         name: _value(inputs.get(name, inputs.get(each.renamed_from or name)), each)
         for name, each in definition.features.items()
     }
+
+
+def _probabilities(record: dict[str, Any], definition: ModelDefinition) -> dict[str, str | None]:
+    if not definition.evaluation.takes_probabilities:
+        return {}
+    if record.get(PROBABILITIES) is None:
+        return {PROBABILITIES: None}
+    shares = _object(record, PROBABILITIES)
+    return {PROBABILITIES: _json({name: _finite(shares, name) for name in shares})}
 
 
 def _value(value: object, feature: Feature) -> float | str | None:

@@ -16,6 +16,7 @@ from evergreen.lake.evolution import SENT
 from evergreen.lake.recent import files_between
 from evergreen.lake.table_schema import field_ids
 from evergreen.lake.tables import REQUEST_LOG
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,11 +40,14 @@ class SentFeatures:
     renamed
         Names of columns that are not called like their feature, by feature: the table has another
         column of that name, because the feature had another type meanwhile.
+    probabilities
+        Whether the table has a column of probabilities, for a model whose log has them.
     """
 
     absent: frozenset[str] = frozenset()
     partial: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = MappingProxyType({})
+    probabilities: bool = True
 
 
 NONE_SENT = SentFeatures()
@@ -75,6 +79,7 @@ def sent_features(
             name for name in names if any(ids[name] not in numbers for numbers in written)
         ),
         renamed={name: column for name, column in names.items() if column != name},
+        probabilities=PROBABILITIES in ids or not definition.evaluation.takes_probabilities,
     )
 
 

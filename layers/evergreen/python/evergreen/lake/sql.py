@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from evergreen.lake.reader import CLOCK_SKEW
 from evergreen.lake.sent_features import NONE_SENT, SentFeatures, sent_value
 from evergreen.lake.tables import LABELS, REQUEST_LOG
+from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
 
 _MOMENT = "timestamp(6) with time zone"
+_OWN = ("timestamp", *REQUEST_LOG.key, "model_version", "model_output", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,8 @@ def sample_query(
 
 def _logged(definition: ModelDefinition) -> list[str]:
     features = [f"f{place}" for place in range(len(definition.features))]
-    own = ("timestamp", *REQUEST_LOG.key, "model_version", "model_output", "confidence")
-    return [*own, *features]
+    more = [PROBABILITIES] if definition.evaluation.takes_probabilities else []
+    return [*_OWN, *more, *features]
 
 
 def _once(
@@ -217,8 +219,10 @@ def _once(
         f"{_feature(name, definition, tables)} AS f{place}"
         for place, name in enumerate(definition.features)
     ]
-    own = _names("timestamp", *REQUEST_LOG.key, "model_version", "model_output", "confidence")
-    names = ", ".join([*own, *features])
+    if definition.evaluation.takes_probabilities:
+        there = PROBABILITIES if tables.sent.probabilities else "CAST(NULL AS varchar)"
+        features.insert(0, f"{there} AS {PROBABILITIES}")
+    names = ", ".join([*_names(*_OWN), *features])
     key = ", ".join(_names(*REQUEST_LOG.key))
     return (
         f"WITH predictions AS (SELECT * FROM (SELECT {names}, row_number() OVER"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evergreen.model_definition.definition import PROBABILITIES
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import date
@@ -109,6 +111,7 @@ class TableKind:
                 "role": pa.string(),
                 "model_output": label_type,
                 "confidence": pa.float64(),
+                **({PROBABILITIES: JSON} if definition.evaluation.takes_probabilities else {}),
                 **{
                     name: pa.float64() if feature.is_numeric else pa.string()
                     for name, feature in definition.features.items()

@@ -33,6 +33,8 @@ LOG_COLUMNS = frozenset(
     }
 )
 """Columns of the request log and of what is made from it. No feature may have these names."""
+PROBABILITIES = "probabilities"
+"""A column of the request log where the metric scores probabilities: no feature's name there."""
 
 _UNFIT = re.compile(r'["\\\x00-\x1f]')
 """Characters that JSON escapes: the encoder of the request log takes no name with them."""
@@ -108,6 +110,12 @@ class ModelDefinition(Strict):
         return found
 
     @property
+    def log_columns(self) -> frozenset[str]:
+        """Names that the request log has for itself, so that no feature may have them."""
+        more = {PROBABILITIES} if self.evaluation.takes_probabilities else set()
+        return LOG_COLUMNS | more
+
+    @property
     def numeric_features(self) -> list[str]:
         """Names of the features the model sees as numbers, in input order."""
         return [name for name, feature in self.features.items() if feature.is_numeric]
@@ -155,7 +163,7 @@ class ModelDefinition(Strict):
                 f"{unfit} cannot be names of features: a name is not empty and has no double "
                 "quote, backslash or control character"
             )
-        taken = sorted(LOG_COLUMNS & {*self.features, *self.moments, self.target})
+        taken = sorted(self.log_columns & {*self.features, *self.moments, self.target})
         if taken:
             raise ValueError(f"{taken} are columns of the request log; choose other names")
         self._renames_fit()
@@ -185,7 +193,7 @@ class ModelDefinition(Strict):
         twice = sorted({name for name in before if name in self.features or before.count(name) > 1})
         if twice:
             raise ValueError(f"renamed_from names {twice}, which is a feature, or names it twice")
-        if taken := sorted(LOG_COLUMNS & {*before}):
+        if taken := sorted(self.log_columns & {*before}):
             raise ValueError(f"renamed_from names {taken}, which are columns of the request log")
 
     def _import_fits(self) -> None:

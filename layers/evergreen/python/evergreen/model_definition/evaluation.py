@@ -15,7 +15,7 @@ CLASS_METRICS = (
 )
 """Metrics of classes; more is better."""
 PROBABILITY_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier")
-"""Metrics of the probability of one of two classes."""
+"""Metrics of the probabilities of classes."""
 NUMBER_METRICS = ("rmse", "mae", "mape", "smape", "r2", "pinball")
 """Metrics of numbers; less is better, but for R squared."""
 METRICS = (*CLASS_METRICS, *PROBABILITY_METRICS, *NUMBER_METRICS)
@@ -47,8 +47,8 @@ class Evaluation(Strict):
     metric: Annotated[str, AfterValidator(_metric)] | None = None
     """Metric that decides. Without it: ``f1`` for classification, ``rmse`` for the other tasks. For
     classification: ``f1``, ``f1_macro``, ``f1_weighted``, ``accuracy``, ``balanced_accuracy``,
-    ``mcc``, ``precision``, ``recall``, and for two classes with probabilities ``roc_auc``,
-    ``pr_auc``, ``log_loss``, ``brier``. For the others: ``rmse``, ``mae``, ``mape``, ``smape``,
+    ``mcc``, ``precision``, ``recall``, and of the probabilities ``roc_auc``, ``pr_auc``,
+    ``log_loss``, ``brier``. For the others: ``rmse``, ``mae``, ``mape``, ``smape``,
     ``r2``, ``pinball``. For every task ``training:FUNCTION``, a function of yours in
     ``training.py`` that takes ground truth and answers and returns a number.
     ``docs/evaluation.md`` defines each."""
@@ -56,8 +56,9 @@ class Evaluation(Strict):
     """Whether a larger value of a function of yours is a better one. It needs this key, and the
     other metrics have none."""
     metric_input: Literal["answers", "probabilities"] = "answers"
-    """What a function of yours takes: labels as text, or numbers; or, for two classes, 1 and 0 for
-    the class ``positive`` and the other one, and the probability of ``positive``."""
+    """What a function of yours takes: labels as text, or numbers; or probabilities. Of two classes
+    these are 1 and 0 for the class ``positive`` and the other one, and the probability of
+    ``positive``; of more classes they have a column for each class, in sorted order."""
     positive: str | None = None
     """Of two classes the one that ``f1``, ``precision``, ``recall`` and the metrics of a
     probability are about; without it the last one in sorted order (``1`` of ``0, 1``). Write
@@ -117,6 +118,11 @@ class Evaluation(Strict):
     are shown in the report and decide nothing."""
 
     @property
+    def takes_probabilities(self) -> bool:
+        """Whether the metric that decides scores the probabilities of classes."""
+        return self.metric in PROBABILITY_METRICS or self.metric_input == "probabilities"
+
+    @property
     def own_metric(self) -> tuple[str, str] | None:
         """The file, without its ending, and the function of a metric of the user's."""
         own = _OWN.fullmatch(self.metric or "")
@@ -135,8 +141,7 @@ class Evaluation(Strict):
             )
         if self.metric_input != "answers" and not own:
             raise ValueError("evaluation.metric_input is for a function of yours")
-        probabilities = self.metric in PROBABILITY_METRICS or self.metric_input == "probabilities"
-        if probabilities and self.threshold == "tuned":
+        if self.takes_probabilities and self.threshold == "tuned":
             raise ValueError(
                 f"a threshold changes no probability, so {self.metric} cannot tune it; set a "
                 "number, or a metric of labels"

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from evergreen.capture.request_log import new_request_id
 from evergreen.clock import Clock, utc_now
 from evergreen.errors import PredictionError
@@ -113,7 +115,7 @@ class PredictionService:
             new_request_id(),  # not the caller's id, because two requests may have the same one
             champion,
             predictions,
-            _probabilities(champion, request),
+            _probabilities(predictions) if request.probabilities else None,
             (*request.warnings, *champion.quality.explain(request.columns, found)),
         )
         shadow = self._shadow.score(
@@ -124,6 +126,7 @@ class PredictionService:
         sent = {**request.metadata, **named}
         kept = {key: value for key, value in sent.items() if key not in redacted}
         about = {**kept, **caller, "batch_size": request.size}
+        in_log = champion.definition.evaluation.takes_probabilities
 
         def lines(
             role: str, version: str, answered: Predictions, took: float, **more: object
@@ -136,6 +139,7 @@ class PredictionService:
                 rows=request.rows,
                 outputs=answered.outputs,
                 confidences=answered.confidences,
+                probabilities=_logged_shares(answered) if in_log else None,
                 metadata={**about, "role": role, "inference_ms": round(took, 3), **more},
             )
 
@@ -177,11 +181,14 @@ def _require_finite(predictions: Predictions, version: str) -> None:
             )
 
 
-def _probabilities(champion: Champion, request: PredictionRequest) -> list[list[float]] | None:
-    if not request.probabilities:
-        return None
-    found = champion.predictor.probabilities(request.columns)
-    return None if found is None else found.tolist()
+def _logged_shares(predictions: Predictions) -> list[dict[str, float]] | None:
+    # Of two classes the confidence says as much.
+    return predictions.by_class() if len(predictions.classes) > 2 else None
+
+
+def _probabilities(predictions: Predictions) -> list[list[float]] | None:
+    found = predictions.probabilities
+    return None if found is None else np.asarray(found).tolist()
 
 
 def _shadow_note(score: ShadowScore | None) -> dict[str, object]:

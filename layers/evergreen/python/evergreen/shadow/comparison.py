@@ -19,14 +19,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
-from scipy.spatial.distance import jensenshannon
-from scipy.stats import ks_2samp
 
 from evergreen.bundle.served import with_known_labels
 from evergreen.bundle.store import read_signature
 from evergreen.evaluation.bootstrap import resample
+from evergreen.evaluation.class_probabilities import (
+    logged_shares,
+    named_classes,
+    shares_of_classes,
+)
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.metrics import block_length
+from evergreen.model_definition.definition import PROBABILITIES
+from evergreen.shadow.distances import concordance, label_distance, largest_gap
 from evergreen.shadow.scorer import ERRORS
 
 if TYPE_CHECKING:
@@ -143,6 +148,7 @@ def _paired(champion: pa.Table, log: pa.Table, slot: ShadowSlot) -> pa.Table:
     """Join the rows that both have scored; the challenger's columns have its name as prefix."""
     mine = pc.and_(pc.equal(log["role"], "shadow"), pc.equal(log["model_version"], slot.version))
     columns = ["request_id", "row", "model_output", "confidence", "metadata"]
+    columns += [name for name in (PROBABILITIES,) if name in log.column_names]
     challenger = log.filter(mine).select(columns)
     names = [*columns[:2], *(_CHALLENGER + name for name in columns[2:])]
     joined = champion.select(["timestamp", *columns]).join(
@@ -161,48 +167,21 @@ def _differences(definition: ModelDefinition, both: pa.Table) -> dict[str, float
     first, second = (_outputs(both, prefix) for prefix in ("", _CHALLENGER))
     if definition.task == "classification":
         agreement = float(np.mean(first == second))
-        distance = _label_distance(first, second)
+        distance = label_distance(first, second)
     else:
         agreement = concordance(first, second)
-        distance = _largest_gap(first, second)
+        distance = largest_gap(first, second)
     sure, unsure = (both[f"{prefix}confidence"].drop_null() for prefix in ("", _CHALLENGER))
     confident = len(sure) > 0 and len(unsure) > 0
     return {
         "agreement": agreement,
         "output_distance": distance,
         "confidence_distance": (
-            _largest_gap(sure.to_numpy(), unsure.to_numpy()) if confident else None
+            largest_gap(sure.to_numpy(), unsure.to_numpy()) if confident else None
         ),
         "champion_ms": _latency(both, ""),
         "challenger_ms": _latency(both, _CHALLENGER),
     }
-
-
-def concordance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return Lin's concordance correlation of n pairs: 1 if all are equal, 0 if unrelated.
-
-    The result is 1 if both sides are constant and equal.
-    """
-    spread = float(np.var(first) + np.var(second) + (np.mean(first) - np.mean(second)) ** 2)
-    if spread == 0:
-        return 1.0
-    together = float(np.mean((first - np.mean(first)) * (second - np.mean(second))))
-    return 2 * together / spread
-
-
-def _label_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    labels = sorted({*first, *second})
-    shares = [
-        np.array([np.mean(side == label) for label in labels], dtype=np.float64)
-        for side in (first, second)
-    ]
-    # For two equal distributions rounding may give the square root of a negative number.
-    return float(np.nan_to_num(jensenshannon(shares[0], shares[1], base=2.0)))
-
-
-def _largest_gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return the Kolmogorov-Smirnov statistic: the largest gap between the two distributions."""
-    return float(ks_2samp(first, second).statistic)
 
 
 def _outputs(both: pa.Table, prefix: str) -> NDArray[Any]:
@@ -235,17 +214,29 @@ def _against_ground_truth(
     known_labels = lake.labels(with_known_labels(definition, signature), slot.started_at, now)
     labels = known_labels.select(["request_id", "row", "label"])
     known = both.join(labels, keys=["request_id", "row"], join_type="inner").sort_by("timestamp")
+    measure = measure_of(definition)
+    shares = [logged_shares(known, prefix) for prefix in ("", _CHALLENGER)]
+    classes = sorted({*(signature.classes or ()), *named_classes(*shares)})
+    if measure.has_columns(classes):  # rows that were logged without probabilities do not count
+        complete = [None not in each for each in zip(*shares, strict=True)]
+        known = known.filter(pa.array(complete, pa.bool_()))
+        shares = [
+            [each for each, kept in zip(side, complete, strict=True) if kept] for side in shares
+        ]
     found["labelled"] = known.num_rows
     if not known.num_rows:
         return found
     sides = [_outputs(known, prefix) for prefix in ("", _CHALLENGER)]
     ground_truth = np.array(known["label"].to_pylist(), dtype=sides[0].dtype)
-    measure = measure_of(definition)
-    classes = signature.classes or ()
     ground_truth = measure.truth(ground_truth, classes)
     sides = [
-        measure.answers(side, known[f"{prefix}confidence"].to_numpy(), classes)
-        for side, prefix in zip(sides, ("", _CHALLENGER), strict=True)
+        measure.answers(
+            side,
+            known[f"{prefix}confidence"].to_numpy(),
+            classes,
+            shares_of_classes(named, classes) if measure.has_columns(classes) else None,
+        )
+        for side, named, prefix in zip(sides, shares, ("", _CHALLENGER), strict=True)
     ]
     metrics = [measure.score(ground_truth, side, classes) for side in sides]
     found |= {"metric_champion": metrics[0], "metric_challenger": metrics[1]}

@@ -8,7 +8,7 @@ import numpy as np
 
 from evergreen.drift.records import PerformanceTest
 from evergreen.errors import EvergreenError
-from evergreen.evaluation.degradation import measure_degradation
+from evergreen.evaluation.degradation import measure_degradation, scorable_rows
 from evergreen.evaluation.measure import measure_of
 
 if TYPE_CHECKING:
@@ -16,21 +16,34 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import ModelDefinition
 
+_PROBABILITIES = "the probabilities of all classes, which the metric needs"
 
-def why_untestable(labelled: pa.Table, holdout: pa.Table | None, *, min_rows: int) -> str | None:
+
+def why_untestable(
+    definition: ModelDefinition,
+    labelled: pa.Table,
+    holdout: pa.Table | None,
+    *,
+    min_rows: int,
+) -> str | None:
     """Return why performance cannot be tested, or None if it can.
 
     Parameters
     ----------
-    labelled, holdout, min_rows
+    definition, labelled, holdout, min_rows
         As :func:`compare_performance` takes them.
     """
     if holdout is None:
         return "what this version answers on its holdout was not kept when it was trained"
     if not holdout.num_rows:
         return "no rows were held out when this version was trained"
-    if labelled.num_rows < min_rows:
-        return f"{labelled.num_rows} labelled rows in the window, {min_rows} needed"
+    scored, held = scorable_rows(definition, labelled, holdout)
+    if not held.num_rows:
+        return f"what this version answers on its holdout was kept without {_PROBABILITIES}"
+    if scored.num_rows < min_rows:
+        found = f"{scored.num_rows} labelled rows in the window, {min_rows} needed"
+        more = labelled.num_rows - scored.num_rows
+        return f"{found}; {more} more were logged without {_PROBABILITIES}" if more else found
     return None
 
 
@@ -46,7 +59,8 @@ def compare_performance(
 
     The model has degraded if its metric is worse than on its holdout by more than chance explains
     (:mod:`evergreen.evaluation.degradation`). A metric that cannot be computed, such as a function
-    of the user's that fails, is the test's ``reason`` and stops nothing else.
+    of the user's that fails, is the test's ``reason`` and stops nothing else. Rows without the
+    probabilities that a metric of many classes needs are left out and counted.
 
     Parameters
     ----------
@@ -61,8 +75,12 @@ def compare_performance(
     min_rows
         The smallest number of labelled rows for a verdict.
     """
-    reason = why_untestable(labelled, holdout, min_rows=min_rows)
+    reason = why_untestable(definition, labelled, holdout, min_rows=min_rows)
+    all_rows = labelled.num_rows
+    if holdout is not None:
+        labelled, holdout = scorable_rows(definition, labelled, holdout)
     rows = 0 if holdout is None else holdout.num_rows
+    unscored = all_rows - labelled.num_rows
     found = None
     if reason is None and holdout is not None:
         try:
@@ -78,6 +96,7 @@ def compare_performance(
             interval_high=None,
             threshold=None,
             labelled_rows=labelled.num_rows,
+            unscored_rows=unscored,
             holdout_rows=rows,
             alpha=alpha,
             reason=reason,
@@ -92,6 +111,7 @@ def compare_performance(
         interval_high=min(found.newer - least, highest),
         threshold=found.older,
         labelled_rows=labelled.num_rows,
+        unscored_rows=unscored,
         holdout_rows=rows,
         p_value=found.p_value,
         alpha=alpha,
