@@ -55,10 +55,9 @@ async def take_ground_truth(model: str, request: Request) -> Response:
         timestamp=utc_now(),
         signature=champion.predictor.signature if champion else None,
     )
-    report = serving.label_log.deliver(to_lines(records))
-    if report.spilled:
-        recorder().record(Metric.LOG_SPILLS, report.spilled)
-    return answer({"accepted": report.delivered}, 202)
+    if spilled := serving.label_log.deliver(to_lines(records)):
+        recorder().record(Metric.LOG_SPILLS, spilled)
+    return answer({"accepted": len(records)}, 202)
 
 
 @router.get("/models/{model}")

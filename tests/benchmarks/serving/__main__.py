@@ -31,7 +31,7 @@ from tests.benchmarks.serving.prepared import prepare
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".evergreen" / "bench"
 REPORT = ROOT / "docs" / "performance.md"
-_QUICK_SHARE = 0.25
+_QUICK_SHARE = 0.5
 _ROUNDS = {True: 9, False: 15}
 _TURNS = {True: 7, False: 7}
 _TURN_SECONDS = {True: 0.25, False: 1.5}

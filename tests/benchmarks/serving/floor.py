@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import msgspec
 import numpy as np
-import onnxruntime
 from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -23,20 +22,27 @@ from starlette.routing import Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import onnxruntime
     from starlette.requests import Request
 
     from tests.benchmarks.serving.stub import StubbedAws
 
 
 def create_floor(
-    onnx: bytes, aws: StubbedAws, numbers: list[str], categories: list[str], *, log: bool = True
+    session: onnxruntime.InferenceSession,
+    aws: StubbedAws,
+    numbers: list[str],
+    categories: list[str],
+    *,
+    log: bool = True,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return a handler of API Gateway's events.
 
     Parameters
     ----------
-    onnx
-        The model.
+    session
+        The model. It is the very one that Evergreen runs: copies would take turns to push each
+        other out of the processor's cache.
     aws
         What answers Firehose's client.
     numbers, categories
@@ -44,9 +50,6 @@ def create_floor(
     log
         Whether the rows are logged.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     outputs = [node.name for node in session.get_outputs()]
     firehose: Any = botocore.session.get_session().create_client("firehose")
     aws.attach(firehose)

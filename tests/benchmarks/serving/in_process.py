@@ -20,7 +20,6 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from evergreen import aws
-from evergreen.bundle.store import bundle_key
 from tests.benchmarks.serving.floor import create_floor
 from tests.benchmarks.serving.models import CATEGORIES, NUMBERS, rows
 from tests.benchmarks.serving.stages import STAGES, Stopwatch
@@ -54,9 +53,10 @@ def measure(folder: Path, *, share: float = 1.0) -> list[dict[str, Any]]:
     stubbed = StubbedAws(folder)
     stubbed.attach(aws._session())
     from functions.predict.handler import handler  # noqa: PLC0415 - it reads the environment
+    from functions.predict.service import service  # noqa: PLC0415 - as above
 
-    onnx = (folder / bundle_key(MODEL, "1") / "model.onnx").read_bytes()
-    floor = partial(create_floor, onnx, stubbed, NUMBERS, CATEGORIES)
+    engine: Any = service().server.champion().predictor._engine
+    floor = partial(create_floor, engine._session, stubbed, NUMBERS, CATEGORIES)
     answers = {"evergreen": handler, "floor": floor(), "unlogged": floor(log=False)}
     found = []
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):

@@ -103,8 +103,8 @@ LARGE = [to_lines([{"row": number, "x": "x" * (MAX_RECORD_BYTES // 2)}]) for num
 
 def test_the_rows_of_a_request_travel_in_one_record() -> None:
     firehose, shelf = ReluctantFirehose([]), Shelf()
-    report = _delivery(firehose, shelf).deliver(SMALL)
-    assert (report.delivered, report.spilled) == (5, 0)
+    spilled = _delivery(firehose, shelf).deliver(SMALL)
+    assert spilled == 0
     assert firehose.taken == [SMALL]
     assert firehose.calls == 1
     assert not shelf.objects
@@ -112,23 +112,23 @@ def test_the_rows_of_a_request_travel_in_one_record() -> None:
 
 def test_nothing_to_deliver_calls_nobody() -> None:
     firehose, shelf = ReluctantFirehose([_down()]), Shelf(broken=True)
-    report = _delivery(firehose, shelf).deliver(b"")
-    assert (report.delivered, report.spilled, firehose.calls) == (0, 0, 0)
+    spilled = _delivery(firehose, shelf).deliver(b"")
+    assert (spilled, firehose.calls) == (0, 0)
 
 
 def test_only_the_refused_are_sent_again() -> None:
     firehose, shelf = ReluctantFirehose([{1, 3}, {0}, set()]), Shelf()
-    report = _delivery(firehose, shelf).deliver(b"".join(LARGE))
-    assert (report.delivered, report.spilled) == (5, 0)
+    spilled = _delivery(firehose, shelf).deliver(b"".join(LARGE))
+    assert spilled == 0
     assert sorted(firehose.taken) == sorted(LARGE)
 
 
 @pytest.mark.parametrize("refuse", [[{0}], [_down()]])
 def test_what_firehose_never_takes_goes_to_s3_below_its_own_prefix(refuse: list[Any]) -> None:
     firehose, shelf = ReluctantFirehose(refuse), Shelf()
-    report = _delivery(firehose, shelf).deliver(SMALL)
+    spilled = _delivery(firehose, shelf).deliver(SMALL)
     assert firehose.calls == ATTEMPTS
-    assert (report.delivered, report.spilled) == (5, 5)
+    assert spilled == 5
     [(key, body)] = shelf.objects.items()
     assert key.startswith("request-log/raw/model=m/2026/05/04/12/spill-")
     assert body == SMALL
@@ -136,8 +136,8 @@ def test_what_firehose_never_takes_goes_to_s3_below_its_own_prefix(refuse: list[
 
 def test_what_firehose_took_is_not_spilled() -> None:
     firehose, shelf = ReluctantFirehose([{1, 3}, {0, 1}]), Shelf()
-    report = _delivery(firehose, shelf).deliver(b"".join(LARGE))
-    assert (report.delivered, report.spilled) == (5, 2)
+    spilled = _delivery(firehose, shelf).deliver(b"".join(LARGE))
+    assert spilled == 2
     assert firehose.taken == [LARGE[0], LARGE[2], LARGE[4]]
     assert list(shelf.objects.values()) == [LARGE[1] + LARGE[3]]
 
@@ -173,8 +173,8 @@ def test_the_pause_before_a_retry_doubles_and_is_spread() -> None:
 def test_a_line_too_large_for_firehose_is_spilled_alone() -> None:
     firehose, shelf = ReluctantFirehose([]), Shelf()
     first, large, last = to_lines([1]), _line(MAX_RECORD_BYTES + 1), to_lines([2])
-    report = _delivery(firehose, shelf).deliver(first + large + last)
-    assert (report.delivered, report.spilled) == (3, 1)
+    spilled = _delivery(firehose, shelf).deliver(first + large + last)
+    assert spilled == 1
     assert firehose.taken == [first, last]
     assert list(shelf.objects.values()) == [large]
 
@@ -182,7 +182,7 @@ def test_a_line_too_large_for_firehose_is_spilled_alone() -> None:
 def test_a_line_as_large_as_firehose_takes_is_not_spilled() -> None:
     firehose, shelf = ReluctantFirehose([]), Shelf()
     largest = _line(MAX_RECORD_BYTES)
-    assert _delivery(firehose, shelf).deliver(largest).spilled == 0
+    assert _delivery(firehose, shelf).deliver(largest) == 0
     assert firehose.taken == [largest]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,19 +33,11 @@ ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
-    """The result of a delivery: how many lines there were, and how many went to S3 directly."""
-
-    delivered: int
-    spilled: int
-
-
 class LineDelivery(Protocol):
     """What takes JSON lines and has stored them when it returns."""
 
-    def deliver(self, lines: bytes) -> DeliveryReport:
-        """Deliver all lines, or raise :class:`LogDeliveryError`."""
+    def deliver(self, lines: bytes) -> int:
+        """Deliver all lines, or raise :class:`LogDeliveryError`; return how many were spilled."""
 
 
 class Delivery:
@@ -86,13 +77,18 @@ class Delivery:
         self._clock = clock
         self._pause = pause
 
-    def deliver(self, lines: bytes) -> DeliveryReport:
+    def deliver(self, lines: bytes) -> int:
         """Deliver all lines, or raise; delivery is at least once.
 
         Parameters
         ----------
         lines
             As :func:`evergreen.capture.lines.to_lines` returns them.
+
+        Returns
+        -------
+        int
+            How many lines went to S3 because Firehose did not take them.
 
         Raises
         ------
@@ -104,8 +100,7 @@ class Delivery:
             spilled.extend(self._put(batch))
         if spilled:
             self._spill(b"".join(spilled))
-        number = sum(record.count(b"\n") for record in spilled)
-        return DeliveryReport(delivered=lines.count(b"\n"), spilled=number)
+        return sum(record.count(b"\n") for record in spilled)
 
     def _put(self, records: list[bytes]) -> list[bytes]:
         """Put one batch; return the records that Firehose did not take after all attempts."""

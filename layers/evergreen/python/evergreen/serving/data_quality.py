@@ -53,9 +53,10 @@ class QualityCheck:
         missing = out_of_range = unseen = 0
         if self._numeric:
             numbers = np.array([columns[name] for name in self._numeric])
-            missing = int(np.count_nonzero(np.isnan(numbers)))
-            outside = (numbers < self._low) | (numbers > self._high)
-            out_of_range = int(np.count_nonzero(outside))
+            inside = (numbers >= self._low) & (numbers <= self._high)
+            if not inside.all():  # neither is a missing value inside
+                missing = int(np.count_nonzero(np.isnan(numbers)))
+                out_of_range = int(np.count_nonzero(~inside)) - missing
         for name, known in self._known.items():
             values = columns[name].tolist()
             missing += values.count(MISSING_CATEGORY)

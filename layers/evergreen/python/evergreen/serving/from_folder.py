@@ -11,7 +11,6 @@ from weakref import finalize
 
 from evergreen.bundle.content import sha256_of
 from evergreen.bundle.store import MANIFEST, bundle_key
-from evergreen.capture.delivery import DeliveryReport
 from evergreen.clock import Clock, utc_now
 from evergreen.errors import LogDeliveryError, PointerError
 from evergreen.production import ProductionPointer
@@ -108,8 +107,8 @@ class FileDelivery:
         self._opened: int | None = None
         self._close: Callable[[], object] = lambda: None
 
-    def deliver(self, lines: bytes) -> DeliveryReport:
-        """Append all lines; the system has them when this returns.
+    def deliver(self, lines: bytes) -> int:
+        """Append all lines; the system has them when this returns. None is spilled.
 
         Raises
         ------
@@ -122,7 +121,7 @@ class FileDelivery:
         except OSError as error:
             where = str(self._folder / f"{moment:%Y/%m/%d/%H}" / self._name)
             raise LogDeliveryError(f"not written: {error}", where=where) from error
-        return DeliveryReport(delivered=lines.count(b"\n"), spilled=0)
+        return 0
 
     def _file(self, moment: datetime) -> int:
         """Return the file of the hour; it stays open, because to open it costs more than a row.

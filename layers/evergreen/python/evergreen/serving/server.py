@@ -148,9 +148,8 @@ class PredictionService:
         )
         if shadow and shadow.predictions and shadow.milliseconds is not None:
             logged += lines(SHADOW, shadow.slot.version, shadow.predictions, shadow.milliseconds)
-        report = self._delivery.deliver(logged)
-        if report.spilled:
-            self._record(Metric.LOG_SPILLS, report.spilled)
+        if spilled := self._delivery.deliver(logged):
+            self._record(Metric.LOG_SPILLS, spilled)
         self._count(predictions, found, milliseconds)
         for group, number in champion.groups.count(predictions.outputs).items():
             self._record(Metric.OUTPUTS, number, group)
