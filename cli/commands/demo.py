@@ -155,7 +155,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     def shown(value: float | None) -> str:
         return "–" if value is None else f"{value:.3f}"
 
-    if summary.promoted:
+    if summary.champion_after != summary.champion_before:
         outcome = f"version {summary.champion_before} → {summary.champion_after}"
     else:
         outcome = f"version {summary.champion_before} stays: no challenger was better"

@@ -121,8 +121,12 @@ class OnceAround:
     steps: Steps
     note: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}")
     """Is sent in the metadata of every row, to find the rows in the request log."""
+    began: datetime = field(default_factory=utc_now)
+    """When it began. A check or a retraining may have begun before the rows were replayed."""
     started_checks: list[str] = field(default_factory=list)
     """The checks that the demonstration started itself."""
+    _shown: set[str] = field(default_factory=set)
+    """The checks and executions that were printed."""
 
     @cached_property
     def example(self) -> Example:
@@ -142,7 +146,6 @@ class OnceAround:
         EvergreenError
             If a step of the loop fails.
         """
-        began = utc_now()
         first = self._first_champion()
         rows_served = 0
         executions: list[Execution] = []
@@ -154,18 +157,19 @@ class OnceAround:
                 rows = self.example.load((period,), self.example.fraction)
                 replayed = utc_now()
                 rows_served += self._replay(api, rows, periods[-1])
-                executions += self._retrainings(began, replayed, rows_served)
+                executions += self._retrainings(replayed, rows_served)
                 promoted = [each for each in executions if each.promoted]
                 if promoted:
                     self._until_serving(api, str(promoted[-1].output["challenger"]))
                     self._ask(api, rows)
                     break
-        rows_logged = self._count(began)
+        rows_logged = self._count()
         last = executions[-1].output if executions else {}
         pointer = self._loop().pointer()
-        checks = read_drift_decisions(self.target.storage, self.definition.name, began, utc_now())
+        storage, model = self.target.storage, self.definition.name
+        checks = read_drift_decisions(storage, model, self.began, utc_now())
         return Summary(
-            model=self.definition.name,
+            model=model,
             rows_served=rows_served,
             rows_logged=rows_logged,
             drift_checks=len(checks),
@@ -223,58 +227,67 @@ class OnceAround:
             self.steps.note(f"refused, and the first of its kind: {refusal}")
         return done.rows
 
-    def _retrainings(
-        self, demo_began: datetime, began: datetime, rows_served: int
-    ) -> list[Execution]:
+    def _retrainings(self, replayed: datetime, rows_served: int) -> list[Execution]:
         """Wait for the drift checks of the replayed rows and for the retrainings they start.
 
         Parameters
         ----------
-        demo_began, began
-            When the demonstration and this replay began. The schedule knows nothing of it: a check
-            may fall into the replay, see a part of the rows and start a retraining.
+        replayed
+            When this replay began. The schedule knows nothing of it: a check may fall into it, see
+            a part of the rows and start a retraining.
         rows_served
             Rows served since the demonstration began.
         """
         with self.steps.step("drift", "Wait for a drift check of these rows") as say:
             loop = self._loop(say)
-            loop.wait_for_log(demo_began, self.note, rows_served)
+            loop.wait_for_log(self.began, self.note, rows_served)
             logged = utc_now()
             left = loop.seconds_to_next_check()
             longest = loop.every.total_seconds() if left is None else left
             starts_one = longest > self.story.patience.total_seconds()
             if starts_one:
                 self.started_checks.append(loop.check_now())
-            checks = loop.wait_for_checks(began, logged)
+            checks = loop.wait_for_checks(self.began, logged)
         if starts_one:
             when = f"within {DRIFT_PERIOD}" if left is None else f"in {left:.0f} s"
             self.steps.note(f"the schedule's next check was due {when}, so the demo started one")
-        self._show_checks(checks, logged)
-        requested = sum(check.start_retraining for check in checks)
-        if not requested:
+        new = [check for check in checks if self._is_new(check.check_id)]
+        for check in new:
+            self.steps.note(f"{_when(check, replayed, logged)}{check.verdict}: {check.reason}")
+        if not any(each.start_retraining or each.outcome == "retraining_runs" for each in new):
             return []
         with self.steps.step("retraining", "Train a challenger, compare it on the holdout") as say:
-            executions = self._loop(say).wait_for_executions(began, requested)
+            requested = sum(check.start_retraining for check in checks)
+            ended = self._loop(say).wait_for_executions(self.began, requested)
+        executions = [execution for execution in ended if self._is_new(execution.arn)]
         for execution in executions:
             self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
         return executions
 
-    def _show_checks(self, checks: list[DriftDecisionRecord], logged: datetime) -> None:
-        """Print what checks found, and of which of them the rows had not all come in."""
-        for check in checks:
-            part = f"a part of the rows ({check.rows:,}): " if check.window_end < logged else ""
-            self.steps.note(f"{part}{check.verdict}: {check.reason}")
+    def _is_new(self, what: str) -> bool:
+        """Return whether a check or an execution was not printed before; it is from now on."""
+        if what in self._shown:
+            return False
+        self._shown.add(what)
+        return True
 
     def _ask(self, api: Api, rows: pd.DataFrame) -> None:
         form = split_form(self.definition, rows.head(1))
         answer = api.predict(self.definition.name, {"dataframe_split": form})
         self.steps.note(f"the API answers with version {answer['model_version']}, no redeploy")
 
-    def _count(self, since: datetime) -> int:
+    def _count(self) -> int:
         with self.steps.step("log", "Compact the request log and count its rows") as say:
             loop = self._loop(say)
             loop.compact()
-            return loop.rows_logged(since, self.note)
+            return loop.rows_logged(self.began, self.note)
+
+
+def _when(check: DriftDecisionRecord, replayed: datetime, logged: datetime) -> str:
+    """Say which of the rows a check did not see, if any."""
+    if check.window_end < replayed:
+        return f"before these rows came in, of version {check.model_version}: "
+    return f"a part of the rows ({check.rows:,}): " if check.window_end < logged else ""
 
 
 def example_row(model: str = DEFAULT_MODEL) -> dict[str, object]:

@@ -175,9 +175,10 @@ class Loop:
         Parameters
         ----------
         since
-            Executions that started before do not count.
+            Executions that ended before are left out.
         requested
-            How many were requested. Those that were skipped, because another one ran, count too.
+            How many were requested since then. Those that were skipped, because another one ran,
+            count too.
 
         Raises
         ------
@@ -193,14 +194,14 @@ class Loop:
                 client.describe_execution(executionArn=item["executionArn"])
                 for page in pages
                 for item in page["executions"]
-                if item["startDate"] >= since
+                if item.get("stopDate") is None or item["stopDate"] >= since
             ]
             ours = [item for item in started if _model_of(item) == self.model]
             running = [item for item in ours if item["status"] == "RUNNING"]
             if running:
                 self.tick(f"{self._state(client, running[0]['executionArn'])}")
                 return None
-            if len(ours) < requested:
+            if sum(item["startDate"] >= since for item in ours) < requested:
                 self.tick("waiting for the state machine to start")
                 return None
             ended = [_ended(item) for item in sorted(ours, key=lambda item: item["startDate"])]

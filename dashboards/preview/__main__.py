@@ -1,4 +1,4 @@
-"""``make dashboards-preview``: draw each dashboard with what the local Prometheus answers now."""
+"""``make dashboards-preview``: draw each dashboard with what the local stack answers now."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import io
 import json
 import sys
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from PIL import Image
 
 from cli.shared import console
+from cli.shared.target import Target
 from dashboards.building.build import PROVISIONING
 from dashboards.building.prometheus_source import STAGE_LABEL
 from dashboards.checking.check import NoTrafficError, local_prometheus
 from dashboards.checking.provisioned import replace_variables
+from dashboards.preview.cloudwatch_results import LocalStackRange
 from dashboards.preview.drawing import draw_board
 from dashboards.preview.results import PrometheusRange
 from evergreen.clock import utc_now
 from evergreen.errors import EvergreenError
 from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL
 from local.settings import read_settings
+from local.stack import running_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.figure import Figure
 
-    from dashboards.preview.results import AnswersQueries, NamedLine
+    from dashboards.preview.results import AnswersPanels
 
-_SOURCE = "prometheus"
 _COLOURS = 192
 """Colours of a picture's palette, which keeps it small."""
 
@@ -52,7 +51,11 @@ def command(
     period: Annotated[int, typer.Option(min=15, help="The variable Period, in seconds.")] = 300,
     folder: Annotated[Path | None, typer.Option(help="Where the pictures are written.")] = None,
 ) -> None:
-    """Draw each Prometheus dashboard from its JSON and the answers to its queries, as a PNG."""
+    """Draw each dashboard from its JSON and the answers to its queries, as a PNG.
+
+    Prometheus answers for its dashboards, and the local stack's CloudWatch for the others. What
+    LocalStack cannot answer is said in the panel.
+    """
     settings = read_settings()
     url = prometheus or local_prometheus(settings)
     if url is None:
@@ -65,15 +68,20 @@ def command(
     answers = PrometheusRange(url, start.timestamp(), end.timestamp(), step)
     chosen = model or _busiest(answers, minutes, MODEL_DIMENSION)
     of_stage = _busiest(answers, minutes, STAGE_LABEL) if stage is None else stage
+    variables = {"model": chosen, "stage": of_stage, "period": str(period)}
     into = folder or settings.paths.state / "dashboards"
     into.mkdir(parents=True, exist_ok=True)
-    for path in sorted((PROVISIONING / "dashboards" / _SOURCE).glob("*.json")):
-        variables = {"model": chosen, "stage": of_stage, "period": str(period)}
-        board = replace_variables(json.loads(path.read_text(encoding="utf-8")), variables)
-        picture = draw_board(board, partial(_lines, answers), start, end)
-        to = into / f"{path.stem}.png"
-        to.write_bytes(_small(picture))
-        console.out.print(f"{to}: {to.stat().st_size // 1024} KB", soft_wrap=True)
+    sources: dict[str, AnswersPanels] = {"prometheus": answers}
+    if prometheus is None:
+        target = Target.local(running_stack(settings), of_stage or None)
+        sources["cloudwatch"] = LocalStackRange(target.client("cloudwatch"), start, end)
+    for source, backend in sources.items():
+        for path in sorted((PROVISIONING / "dashboards" / source).glob("*.json")):
+            board = replace_variables(json.loads(path.read_text(encoding="utf-8")), variables)
+            picture = draw_board(board, backend.panel, start, end)
+            to = into / f"{path.stem if source == 'prometheus' else f'{source}-{path.stem}'}.png"
+            to.write_bytes(_small(picture))
+            console.out.print(f"{to}: {to.stat().st_size // 1024} KB", soft_wrap=True)
 
 
 def _busiest(answers: PrometheusRange, minutes: int, label: str) -> str:
@@ -83,10 +91,6 @@ def _busiest(answers: PrometheusRange, minutes: int, label: str) -> str:
     if not found:
         raise NoTrafficError("no model has predicted anything", fix="Send traffic to the API first")
     return max(found, key=lambda line: (line.times[-1], line.values[-1])).name
-
-
-def _lines(answers: AnswersQueries, panel: Mapping[str, Any]) -> list[NamedLine]:
-    return [line for target in panel["targets"] for line in answers.lines(target)]
 
 
 def _small(picture: Figure) -> bytes:

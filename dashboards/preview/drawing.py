@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from dashboards.preview.results import NamedLine
+    from dashboards.preview.results import NamedLine, PanelAnswer
 
-    Ask = Callable[[Mapping[str, Any]], Sequence[NamedLine]]
-    """Returns the lines of a panel."""
+    Ask = Callable[[Mapping[str, Any]], PanelAnswer]
+    """Returns the answer to the queries of a panel."""
 
 COLUMNS = 24
 """Columns of Grafana's grid."""
@@ -29,9 +29,12 @@ _WIDTH = 1280
 _DPI = 100
 _HEAD = 46
 _GROUND, _CARD, _EDGE, _TEXT, _QUIET = "#111217", "#181b1f", "#2c3235", "#d8d9da", "#8e9297"
+_NOTE = "#ff9830"
 _COLOURS = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#8f3bb8")
 _NAMED = {"green": "#73bf69", "red": "#f2495c", "orange": "#ff9830", "yellow": "#fade2a"}
 _LEGEND_LINES = 5
+_LETTER = 6.6
+"""Width of a letter of the legend, in pixels; most are narrower."""
 _CALCS: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
     "lastNotNull": ("Last", lambda values: values[-1]),
     "max": ("Max", max),
@@ -48,7 +51,7 @@ def draw_board(board: Mapping[str, Any], ask: Ask, start: datetime, end: datetim
     board
         Its JSON, with the variables replaced.
     ask
-        Returns the lines of a panel.
+        Returns the answer to the queries of a panel. Its note is shown in the panel.
     start, end
         The time range of the horizontal axes.
     """
@@ -68,6 +71,11 @@ def draw_board(board: Mapping[str, Any], ask: Ask, start: datetime, end: datetim
     for panel in board["panels"]:
         _Place(figure, panel, height).draw(ask, start, end)
     return figure
+
+
+def _cut(text: str, letters: int) -> str:
+    """Return a text of at most so many letters."""
+    return text if len(text) <= letters else f"{text[: max(letters - 1, 0)]}…"
 
 
 def _bottom(panel: Mapping[str, Any]) -> int:
@@ -109,11 +117,15 @@ class _Place:
         for edge in card.spines.values():
             edge.set_color(_EDGE)
         self._say(8, 13, self._panel["title"], _TEXT, 9.5)
-        lines = [line for line in ask(self._panel) if line.values]
+        answer = ask(self._panel)
+        lines = [line for line in answer.lines if line.values]
         if not lines:
-            middle = self._height / 2 + 6
-            self._say(self._width / 2, middle, self._defaults["noValue"], _QUIET, 9, "center")
-        elif kind == "stat":
+            middle, text = self._height / 2 + 6, answer.note or self._defaults["noValue"]
+            self._say(self._width / 2, middle, text, _QUIET, 9, "center")
+            return
+        if answer.note:
+            self._say(self._width - 8, 13, answer.note, _NOTE, 8, "right")
+        if kind == "stat":
             self._stat(lines)
         elif kind == "piechart":
             self._pie(lines)
@@ -218,7 +230,7 @@ class _Place:
 
     def _time_axis(self, chart: Axes, start: datetime, end: datetime) -> None:
         chart.set_xlim(start, end)  # type: ignore[arg-type]
-        locator = AutoDateLocator(tz=UTC, maxticks=5)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         form = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
         chart.xaxis.set_major_locator(locator)
         chart.xaxis.set_major_formatter(form)
@@ -277,7 +289,9 @@ class _Place:
             self._say(10, at, "━", _COLOURS[number % len(_COLOURS)], 9)
             more = len(lines) - _LEGEND_LINES
             last = number == _LEGEND_LINES - 1 and more > 0
-            self._say(24, at, line.name + (f"   (and {more} more)" if last else ""), _TEXT, 8)
+            name = line.name + (f"   (and {more} more)" if last else "")
+            room = ((places[0] if places else self._width) - 74) / _LETTER
+            self._say(24, at, _cut(name, int(room)), _TEXT, 8)
             for (_, calc), place in zip(calcs, places, strict=True):
                 text = with_unit(calc(line.values), self._unit)
                 self._say(place, at, text, _TEXT, 8, "right")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import httpx
 
 from dashboards.checking.answers import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dashboards.checking.provisioned import QueryTarget
 
@@ -30,11 +30,18 @@ class NamedLine:
     """As many as ``times``; none is NaN."""
 
 
-class AnswersQueries(Protocol):
+class PanelAnswer(NamedTuple):
+    """The lines of a panel, and in a few words what of it could not be answered."""
+
+    lines: Sequence[NamedLine]
+    note: str = ""
+
+
+class AnswersPanels(Protocol):
     """What answers the queries of panels."""
 
-    def lines(self, target: QueryTarget) -> list[NamedLine]:
-        """Return the series of one query."""
+    def panel(self, panel: Mapping[str, Any]) -> PanelAnswer:
+        """Return the answer to the queries of one panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,16 @@ class PrometheusRange:
     start: float
     end: float
     step: float
+
+    def panel(self, panel: Mapping[str, Any]) -> PanelAnswer:
+        """Return the lines of a panel.
+
+        Raises
+        ------
+        QueryError
+            As :meth:`lines` does.
+        """
+        return PanelAnswer([line for target in panel["targets"] for line in self.lines(target)])
 
     def lines(self, target: QueryTarget) -> list[NamedLine]:
         """Return the series of one query, named by its legend.

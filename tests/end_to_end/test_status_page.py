@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from evergreen.clock import to_text, utc_now
 from evergreen.drift.log import latest_checks
 from evergreen.production import Production
+from tests.support.chromium import PATIENCE, SIZES, give_key, launched, open_status_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,15 +26,8 @@ if TYPE_CHECKING:
 MODEL = "flight_delay"
 SUMMARY, DETAILS = re.compile(r"/status\?"), re.compile(r"/status/\w+\?")
 """The requests of the page; a pattern with wildcards would take one for the other."""
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-PATIENCE = 60_000
-"""Milliseconds; the first request may start a function."""
 METRIC_PATIENCE = 300_000
 """Milliseconds; the emulator's CloudWatch is slow while other tests keep the machine busy."""
-SIZES = {"wide": (1280, 800), "narrow": (360, 844)}
 # A colour that the browser paints, as one number: 0 is black, 255 white.
 BRIGHTNESS = """() => {
   const of = (value) => value.match(/[\\d.]+/g).slice(0, 3).map(Number);
@@ -94,13 +87,8 @@ def promoted(deployed: Target) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is missing: `make apt` installs it"
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -122,17 +110,8 @@ def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.close()
 
 
-def give_key(page: Page, key: str) -> None:
-    page.get_by_label("API key", exact=True).fill(key)
-    page.keyboard.press("Enter")
-
-
 def shown(deployed: Target, context: BrowserContext) -> Page:
-    page = context.new_page()
-    page.goto(f"{deployed.api_url}/")
-    give_key(page, deployed.api_key)
-    expect(page.get_by_role("article", name=MODEL)).to_be_visible()
-    return page
+    return open_status_page(deployed, context, MODEL)
 
 
 def test_without_the_key_the_page_is_there_and_the_data_are_not(deployed: Target) -> None:

@@ -6,16 +6,16 @@ The application answers in this process; no stack is needed.
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from functions.serve.app import create_app
 from functions.serve.settings import ServerSettings
 from tests.support.bundle_folders import serving_variables
+from tests.support.chromium import PATIENCE, launched
 from tests.support.forgotten_settings import forget
 from tests.support.served_over_http import served
 
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-PATIENCE = 60_000
-"""Milliseconds."""
 
 
 def below_a_stage(app: ASGIApp) -> ASGIApp:
@@ -54,11 +47,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def test_try_it_out_calls_the_api_with_the_key(address: str) -> None:
-    assert shutil.which("chromium"), "chromium is missing: `make apt` installs it"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=ARGUMENTS
-        )
+    with launched() as browser:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
         faults: list[str] = []
@@ -83,4 +72,3 @@ def test_try_it_out_calls_the_api_with_the_key(address: str) -> None:
         expect(operation.locator(".request-url")).to_contain_text(
             f"{address}/models/late_bus/predict"
         )
-        browser.close()

@@ -50,7 +50,7 @@ class WatchedModel:
                 "secret": Feature(type="float"),
             },
             request_log=RequestLog(redact=("secret",)),
-            **{"evaluation": Evaluation(min_labelled_rows=1000), **changes},
+            **{"evaluation": Evaluation(min_labelled_rows=20), **changes},
         )
         rows = self.draw(1500)
         table = pa.Table.from_pylist(rows)
@@ -108,6 +108,7 @@ class WatchedModel:
         role: str = "champion",
         shift: float = 0.0,
         fall: float = 0.0,
+        labelled: int = 0,
     ) -> tuple[str, list[str]]:
         rows = self.draw(count, shift)
         name = f"{to_text(at)}-{version}-{role}"
@@ -123,6 +124,8 @@ class WatchedModel:
             metadata={"role": role},
         )
         self._land("request-log", at, name, records)
+        if labelled:
+            self.label(name, outputs[:labelled])
         return name, outputs
 
     def label(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
+
+import pytest
 
 from cli.commands import demo
 from cli.shared.demo_steps import Summary
@@ -42,6 +45,15 @@ def test_the_last_table_says_where_the_time_went() -> None:
     ]
     assert dict(rows)["Drift checks"] == "2, 1 started by the demo, 1 found drift"
     assert dict(rows)["F1 on the same holdout"] == "champion 0.387, challenger –"
+
+
+@pytest.mark.parametrize(
+    ("after", "says"), [("2", "version 1 → 2"), ("1", "version 1 stays: no challenger was better")]
+)
+def test_what_serves_is_what_the_pointer_says(after: str, says: str) -> None:
+    """Whoever promoted it: a retraining may have begun before the demonstration."""
+    rows = dict(demo._rows(replace(SUMMARY, promoted=0, champion_after=after)))
+    assert rows["In production"] == says
 
 
 def test_as_json_it_has_the_summary_and_the_addresses() -> None:

@@ -27,9 +27,18 @@ LATER = datetime(2999, 1, 1, tzinfo=UTC)
 PROMOTED = Execution("arn", {"decision": "promote", "reason": "better"})
 
 
-def check(end: datetime, verdict: str, *, starts: bool = False, rows: int = 8371) -> Any:
+def check(
+    end: datetime, verdict: str, *, starts: bool = False, rows: int = 8371, outcome: str = ""
+) -> Any:
     return SimpleNamespace(
-        window_end=end, verdict=verdict, reason="why", rows=rows, start_retraining=starts
+        check_id=f"{end}",
+        window_end=end,
+        verdict=verdict,
+        outcome=outcome,
+        reason="why",
+        rows=rows,
+        model_version="7",
+        start_retraining=starts,
     )
 
 
@@ -54,8 +63,8 @@ class StandIn:
     def wait_for_checks(self, *_: object) -> tuple[Any, ...]:
         return self.checks
 
-    def wait_for_executions(self, _since: datetime, requested: int) -> list[Execution]:
-        return [PROMOTED] * requested
+    def wait_for_executions(self, *_: object) -> list[Execution]:
+        return [PROMOTED]
 
 
 def run(
@@ -65,7 +74,7 @@ def run(
     steps = Steps(Console(file=text, width=200))
     around = OnceAround(cast("Target", None), Story(patience=patience), steps)
     around._loop = lambda *_: cast("Loop", loop)  # type: ignore[method-assign]
-    executions = around._retrainings(BEGAN, BEGAN, 8371)
+    executions = around._retrainings(BEGAN, 8371)
     return around, executions, text.getvalue()
 
 
@@ -106,3 +115,13 @@ def test_a_check_within_the_replay_says_that_it_saw_a_part() -> None:
     assert "      insufficient_data: why" in text
     assert "promote: better" in text
     assert executions == [PROMOTED]
+
+
+def test_a_retraining_that_began_before_the_replay_is_waited_for_and_shown_once() -> None:
+    """The rows of an earlier version had started it while the first champion was trained."""
+    before = check(BEGAN - timedelta(seconds=9), "drift", starts=True)
+    after = check(LATER, "drift", outcome="retraining_runs")
+    around, executions, text = run(StandIn(48.0, before, after))
+    assert "before these rows came in, of version 7: drift: why" in text
+    assert executions == [PROMOTED]
+    assert around._retrainings(BEGAN, 16_742) == []

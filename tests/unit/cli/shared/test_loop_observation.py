@@ -48,6 +48,7 @@ def execution(
     return {
         "executionArn": f"arn:{model}:{at.isoformat()}",
         "startDate": at,
+        "stopDate": None if status == "RUNNING" else at,
         "status": status,
         "input": json.dumps({"detail": {"model": model}}),
         "output": json.dumps(output),
@@ -149,6 +150,14 @@ def test_each_that_decided_is_returned_and_those_of_others_are_not() -> None:
 def test_what_has_not_ended_is_waited_for(executions: list[dict[str, Any]]) -> None:
     with pytest.raises(LoopError, match="no execution of the state machine ended"):
         loop(*executions).wait_for_executions(BEGAN, 1, seconds=-1)
+
+
+def test_one_that_ran_already_is_waited_for_and_is_not_one_that_was_requested() -> None:
+    earlier = execution(BEGAN - timedelta(seconds=5), decision="promote") | {"stopDate": LATER}
+    found = loop(earlier).wait_for_executions(BEGAN, 0, seconds=0)
+    assert [each.promoted for each in found] == [True]
+    with pytest.raises(LoopError, match="no execution of the state machine ended"):
+        loop(earlier).wait_for_executions(BEGAN, 1, seconds=-1)
 
 
 def test_a_failed_execution_is_an_error_with_its_cause() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboards.building.build import PROVISIONING
 from dashboards.preview.drawing import COLUMNS, draw_board
-from dashboards.preview.results import NamedLine, legend
+from dashboards.preview.results import NamedLine, PanelAnswer, legend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +44,9 @@ def drawn(figure: Figure) -> set[str]:
 def test_a_panel_has_its_title_its_lines_with_last_max_and_mean_and_its_threshold() -> None:
     shown = board("Over time", "Error rate")
 
-    def ask(panel: Mapping[str, Any]) -> list[NamedLine]:
+    def ask(panel: Mapping[str, Any]) -> PanelAnswer:
         assert panel["targets"]
-        return [line("5xx", 0.01, 0.07, 0.04), line("4xx", 0.02, 0.02)]
+        return PanelAnswer([line("5xx", 0.01, 0.07, 0.04), line("4xx", 0.02, 0.02)])
 
     figure = draw_board(shown, ask, START, END)
     texts = drawn(figure)
@@ -61,15 +61,15 @@ def test_a_panel_has_its_title_its_lines_with_last_max_and_mean_and_its_threshol
 def test_the_number_of_a_panel_has_the_colour_of_its_threshold() -> None:
     def colour(value: float) -> object:
         shown = board("Error rate now")
-        figure = draw_board(shown, lambda _: [line("", 0, value)], START, END)
+        figure = draw_board(shown, lambda _: PanelAnswer([line("", 0, value)]), START, END)
         return next(text.get_color() for text in figure.texts if text.get_text().endswith("%"))
 
     assert colour(0.01) != colour(0.2)
 
 
 def test_shares_are_those_of_the_sums() -> None:
-    def ask(_: Mapping[str, Any]) -> list[NamedLine]:
-        return [line("200", 2, 1), line("422", 1), line("500", 0)]
+    def ask(_: Mapping[str, Any]) -> PanelAnswer:
+        return PanelAnswer([line("200", 2, 1), line("422", 1), line("500", 0)])
 
     texts = drawn(draw_board(board("Share of each status"), ask, START, END))
     assert {"200  75.0%", "422  25.0%"} <= texts
@@ -78,14 +78,35 @@ def test_shares_are_those_of_the_sums() -> None:
 
 def test_without_data_the_panel_says_what_its_file_says() -> None:
     titles = ("Error rate now", "Error rate", "Share of each status")
-    figure = draw_board(board(*titles), lambda _: [line("none")], START, END)
+    figure = draw_board(board(*titles), lambda _: PanelAnswer([line("none")]), START, END)
     said = [text.get_text() for text in figure.texts]
     assert said.count("No data in this time range") == len(titles)
 
 
+def test_what_could_not_be_answered_is_said_in_the_panel() -> None:
+    note = "p99: not available on LocalStack"
+    alone = draw_board(board("Error rate"), lambda _: PanelAnswer([], note), START, END)
+    assert note in drawn(alone)
+    assert "No data in this time range" not in drawn(alone)
+    beside = draw_board(
+        board("Error rate"), lambda _: PanelAnswer([line("p", 1)], note), START, END
+    )
+    assert {note, "p"} <= drawn(beside)
+
+
+def test_a_long_name_leaves_room_for_the_values() -> None:
+    name = "flight_delay /models/{model}/ground-truth of another stage"
+    texts = drawn(
+        draw_board(board("Error rate"), lambda _: PanelAnswer([line(name, 1)]), START, END)
+    )
+    (shown,) = [text for text in texts if text.startswith("flight_delay")]
+    assert shown.endswith("…")
+    assert name.startswith(shown[:-1])
+
+
 def test_a_panel_lies_where_the_grid_says() -> None:
     shown = board("Error rate now", "Log spills now")
-    figure = draw_board(shown, lambda _: [], START, END)
+    figure = draw_board(shown, lambda _: PanelAnswer([]), START, END)
     left = [panel["gridPos"]["x"] / COLUMNS for panel in shown["panels"]]
     assert [round(axes.get_position().x0, 1) for axes in figure.axes] == [
         round(each, 1) for each in left
@@ -104,7 +125,7 @@ def test_a_state_is_a_bar_as_long_as_it_lasts_with_its_value_in_it() -> None:
     chosen = [panel for panel in whole["panels"] if panel["title"] == "Production version"]
     assert chosen[0]["type"] == "state-timeline"
     versions = line("Production version", 1, 1, 3, 3, 3)
-    figure = draw_board({**whole, "panels": chosen}, lambda _: [versions], START, END)
+    figure = draw_board({**whole, "panels": chosen}, lambda _: PanelAnswer([versions]), START, END)
     drawn(figure)
     chart = figure.axes[-1]
     widths = [round(bar.get_width() * 86_400) for bar in chart.patches]  # type: ignore[attr-defined]

@@ -68,6 +68,6 @@ def test_a_twentieth_within_bounds(rows: int, labelled: int, window: int) -> Non
 @pytest.mark.parametrize("fallen", [False, True])
 def test_a_setting_comes_first(fallen: bool) -> None:
     model = definition(Evaluation(min_labelled_rows=77), Drift(min_rows=55))
-    assert labelled_rows_needed(model, champion(9000), fallen=fallen) == 0
+    assert labelled_rows_needed(model, champion(9000), fallen=fallen) == 77
     assert fewest_labelled_rows(model) == 77
     assert window_rows_needed(model, champion(9000)) == 55

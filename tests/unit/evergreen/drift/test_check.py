@@ -45,7 +45,7 @@ def test_quiet_traffic(tmp_path: Path) -> None:
 
 def test_drifted_traffic_is_named_reported_and_starts_a_retraining(tmp_path: Path) -> None:
     model = WatchedModel(tmp_path)
-    model.serve(400, shift=1.0)
+    model.serve(400, shift=1.0, labelled=20)
     result = model.check()
     assert result.decision.verdict == "drift"
     assert result.decision.start_retraining
@@ -65,7 +65,7 @@ def test_drifted_traffic_is_named_reported_and_starts_a_retraining(tmp_path: Pat
 
 def test_the_next_check_knows_the_last_one(tmp_path: Path) -> None:
     model = WatchedModel(tmp_path)
-    model.serve(400, shift=1.0)
+    model.serve(400, shift=1.0, labelled=20)
     assert model.check().decision.start_retraining
     again = model.check(end=END + timedelta(hours=1))
     assert again.decision.verdict == "drift"
@@ -306,7 +306,7 @@ def test_the_written_drift_log_has_exactly_the_fields_promised(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("every", "window", "until", "starts"),
-    [(6, 6, 12, [6, 12]), (1, 6, 7, [6]), (24, 24, 24, [24])],
+    [(6, 6, 12, [6]), (1, 6, 7, [6]), (24, 24, 24, [24])],
     ids=["six-hourly", "sliding", "daily"],
 )
 def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row(
@@ -317,7 +317,7 @@ def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row
         tmp_path, retraining=Retraining(consecutive=2, cooldown=timedelta(hours=5))
     )
     for hour in range(-window, until):
-        model.serve(250, at=END + timedelta(hours=hour, minutes=30), shift=1.0)
+        model.serve(250, at=END + timedelta(hours=hour, minutes=30), shift=1.0, labelled=20)
     decisions = {
         hour: model.check(END + timedelta(hours=hour), timedelta(hours=window)).decision
         for hour in range(0, until + 1, every)
@@ -352,18 +352,18 @@ def test_a_retraining_that_was_skipped_for_want_of_labels_costs_nothing_of_the_b
     model = WatchedModel(
         tmp_path,
         retraining=Retraining(refill=10 * DAY, burst=2, cooldown=timedelta(hours=12)),
-        evaluation=Evaluation(min_labelled_rows=400),
     )
-    model.serve(600, shift=1.0)
+    model.serve(600, shift=1.0, labelled=20)
     first = model.check()
     assert first.decision.start_retraining
     assert first.decision.budget_left == 1
-    # An hour later: nothing was labelled when it started, so that it was skipped.
+    # Until the data set was built, more labels were asked for: the retraining was skipped.
+    asked = model.definition.model_copy(update={"evaluation": Evaluation(min_labelled_rows=400)})
+    model.definition = asked
     again = model.check(end=END + timedelta(hours=1))
     assert again.decision.budget_left == 2
     assert "the cooldown is 12:00:00" in again.decision.reason
     # Had there been labels, it would have been spent.
-    asked = model.definition
     other = WatchedModel(
         tmp_path / "other", retraining=asked.retraining, evaluation=asked.evaluation
     )
@@ -372,6 +372,17 @@ def test_a_retraining_that_was_skipped_for_want_of_labels_costs_nothing_of_the_b
     assert other.check().decision.budget_left == 1
     spent = other.check(end=END + timedelta(hours=1)).decision.budget_left
     assert spent == pytest.approx(1 + 1 / 240)
+
+
+def test_a_setting_says_how_many_labels_a_check_waits_for(tmp_path: Path) -> None:
+    """Without them the state machine would only say that it skips the retraining."""
+    model = WatchedModel(tmp_path, evaluation=Evaluation(min_labelled_rows=400))
+    name, outputs = model.serve(600, shift=1.0, labelled=399)
+    few = model.check().decision
+    assert (few.verdict, few.outcome, few.start_retraining) == ("drift", "too_few_labels", False)
+    assert "no retraining: 399 new labelled rows, 400 needed" in few.reason
+    model.label(name, outputs[:400], at=END - timedelta(minutes=10))
+    assert model.check(end=END + timedelta(minutes=1)).decision.start_retraining
 
 
 def test_without_enough_labels_no_retraining_starts_and_none_is_paid_for(tmp_path: Path) -> None:

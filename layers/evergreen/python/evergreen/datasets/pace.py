@@ -31,8 +31,8 @@ def labelled_rows_needed(
 ) -> int:
     """Return how many new labelled rows a check waits for before it starts a retraining.
 
-    It waits for none if ``evaluation.min_labelled_rows`` is set: with fewer, the retraining is
-    skipped, and that is told.
+    If ``evaluation.min_labelled_rows`` is set, it is that many: with fewer there is no data set, so
+    no retraining could follow.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def labelled_rows_needed(
         more than a lost one.
     """
     if definition.evaluation.min_labelled_rows is not None:
-        return 0
+        return fewest_labelled_rows(definition)
     return FEWEST_LABELLED_ROWS if fallen else _share(champion, LABELLED_ROWS)
 
 

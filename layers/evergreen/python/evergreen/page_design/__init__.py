@@ -88,13 +88,16 @@ def report_table(
     for number, row in enumerate(rows):
         mark = ' class="bad"' if number < len(marked) and marked[number] else ""
         lines.append(f"<tr{mark}>" + "".join(_cells("td", map(_shown, row), texts)) + "</tr>")
-    return '<div class="wide"><table>' + "\n".join(lines) + "</table></div>"
+    # What can be scrolled must be reached by keyboard.
+    return '<div class="wide" tabindex="0"><table>' + "\n".join(lines) + "</table></div>"
 
 
 def _cells(tag: str, values: Iterable[str], texts: int) -> Iterable[str]:
     for number, value in enumerate(values):
         kind = ' class="text"' if 0 < number < texts else ""
-        yield f"<{tag}{kind}>{escape(value)}</{tag}>"
+        # A corner without a title is no heading, as a screen reader would read it.
+        name = tag if value else "td"
+        yield f"<{name}{kind}>{escape(value)}</{name}>"
 
 
 def _shown(value: object) -> str:
