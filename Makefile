@@ -120,7 +120,7 @@ check-dashboards: setup ## run every query of the dashboards against the local s
 check-grafana-schema: setup $(state)/grafana-schema/.done ## compile the dashboards against the types of the newest Grafana
 	@PATH=$(bin):$$PATH $(bin)/python -m dashboards.checking.grafana_types $(state)/grafana-schema
 
-dashboards-preview: setup ## draw each dashboard with what the local Prometheus answers, as PNG
+dashboards-preview: setup ## draw each dashboard with what the local stack answers, as PNG
 	@$(bin)/python -m dashboards.preview
 
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.padding import Padding
 from rich.text import Text
 
@@ -12,11 +13,13 @@ from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.target import choose
 from evergreen.clock import utc_now
+from evergreen.errors import EvergreenError
 from evergreen.model_definition import find_definition
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cli.shared.target import Target
     from evergreen.release.history import HistoryEntry
 
 _DECISIONS = {
@@ -29,7 +32,14 @@ _INDENT = 18
 
 
 def command(
-    model: ModelArgument, *, aws: Aws = False, stage: Stage = None, json: Json = False
+    model: ModelArgument,
+    *,
+    version: Annotated[
+        str | None, typer.Option(help="Show all that belongs to the decisions about this version.")
+    ] = None,
+    aws: Aws = False,
+    stage: Stage = None,
+    json: Json = False,
 ) -> None:
     """Show every promotion, rejection and rollback of a model, with metrics and reason.
 
@@ -41,6 +51,9 @@ def command(
     While a challenger is in the shadow, the last lines say since when, how many rows of how many it
     has scored, agreement and metric so far, and the next look.
 
+    --version shows the decisions about one version: the run, the data set, the evaluation report,
+    and the steps of the execution with the time that each took.
+
     --json prints more: the number of rows, the execution or alarm, and the decision record's key.
 
     Next: `evergreen rollback MODEL --to VERSION` goes back to a version that was in production.
@@ -51,6 +64,9 @@ def command(
 
     definition = find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
+    if version is not None:
+        _show_version(target, model, version, json=json)
+        return
     production = Production(target.stage, target.client("ssm"))
     entries = read_release_history(target.storage, production, model)
     pointer = production.read_last_valid(model)
@@ -86,6 +102,25 @@ def command(
             f"Next look {_when(progress.next_look_at)}.",
             soft_wrap=True,
         )
+
+
+def _show_version(target: Target, model: str, version: str, *, json: bool) -> None:
+    from cli.shared.decision_view import read_decisions_about
+
+    found = read_decisions_about(target, model, version)
+    if not found:
+        raise EvergreenError(
+            "nothing was decided about this version",
+            where=f"{model}, version {version}",
+            fix=f"`evergreen history {model}` lists what was.",
+        )
+    if json:
+        decisions = [each.document() for each in found]
+        console.document({"model": model, "version": version, "decisions": decisions})
+        return
+    for each in found:
+        for line in each.lines():
+            console.out.print(line, soft_wrap=isinstance(line, Text))
 
 
 def _line(entry: HistoryEntry) -> Text:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from cdk.emulator import DRIFT_PERIOD
-from cli.shared.examples import DEFAULT_MODEL, MODELS, Example, NoExampleError, find_example
+from cli.shared.demo_story import Story, Summary
+from cli.shared.examples import DEFAULT_MODEL, MODELS, find_example
 from cli.shared.loop_observation import Execution, Loop
 from cli.shared.replaying import Pace, replay
 from cli.shared.traffic import Api, split_form
@@ -18,11 +18,12 @@ from evergreen.deployment.by_hand import train_and_promote
 from evergreen.drift.log import read_drift_decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     import pandas as pd
 
+    from cli.shared.examples import Example
     from cli.shared.progress import Steps
     from cli.shared.target import Target
     from evergreen.drift.records import DriftDecisionRecord
@@ -31,75 +32,6 @@ if TYPE_CHECKING:
 
 MODEL = DEFAULT_MODEL
 __all__ = ["MODEL", "MODELS", "OnceAround", "Story", "Summary", "example_row"]
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """The model and the rows of a demonstration; defaults come from the model's example.
-
-    Parameters
-    ----------
-    model
-        Name of the model.
-    trained_on
-        Periods (months, years) that the first champion is trained on.
-    replayed
-        Periods replayed one after another until a challenger is promoted.
-    fraction
-        Share of all rows, 0 to 1.
-    patience
-        How long the schedule's next drift check is waited for. If it is further away, the check is
-        started at once.
-    """
-
-    model: str = DEFAULT_MODEL
-    trained_on: tuple[int, ...] | None = None
-    replayed: tuple[int, ...] | None = None
-    fraction: float | None = None
-    patience: timedelta = timedelta(seconds=10)
-
-    def example(self) -> Example:
-        """Return the model's example with the changes of this story.
-
-        Raises
-        ------
-        NoExampleError
-            If a fraction is given for a time series, which can only be used whole.
-        """
-        example = find_example(self.model)
-        given = {"trained_on": self.trained_on, "replayed": self.replayed}
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value}
-        if self.fraction is not None:
-            if example.definition.forecast is not None and self.fraction != 1:
-                raise NoExampleError(
-                    "a time series cannot be sampled",
-                    where=self.model,
-                    fix="Leave --fraction out.",
-                )
-            changes["fraction"] = self.fraction
-        return replace(example, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The result of a demonstration in numbers; written to ``.evergreen/demo.json``."""
-
-    model: str
-    rows_served: int
-    rows_logged: int
-    drift_checks: int
-    drift_checks_started_by_demo: int
-    """Of these, those that the demonstration started because the schedule's was far away."""
-    drift_detected: int
-    retrainings: int
-    promoted: int
-    champion_before: str
-    champion_after: str
-    metric: str
-    metric_champion: float | None
-    metric_challenger: float | None
-    periods_replayed: tuple[str, ...]
-    seconds: dict[str, float]
 
 
 @dataclass
@@ -166,10 +98,10 @@ class OnceAround:
         rows_logged = self._count()
         last = executions[-1].output if executions else {}
         pointer = self._loop().pointer()
-        storage, model = self.target.storage, self.definition.name
-        checks = read_drift_decisions(storage, model, self.began, utc_now())
+        checks = self._checks()
+        self._show_checks(checks, _meanwhile)
         return Summary(
-            model=model,
+            model=self.definition.name,
             rows_served=rows_served,
             rows_logged=rows_logged,
             drift_checks=len(checks),
@@ -251,9 +183,7 @@ class OnceAround:
         if starts_one:
             when = f"within {DRIFT_PERIOD}" if left is None else f"in {left:.0f} s"
             self.steps.note(f"the schedule's next check was due {when}, so the demo started one")
-        new = [check for check in checks if self._is_new(check.check_id)]
-        for check in new:
-            self.steps.note(f"{_when(check, replayed, logged)}{check.verdict}: {check.reason}")
+        new = self._show_checks(checks, partial(_when, replayed=replayed, logged=logged))
         if not any(each.start_retraining or each.outcome == "retraining_runs" for each in new):
             return []
         with self.steps.step("retraining", "Train a challenger, compare it on the holdout") as say:
@@ -262,7 +192,23 @@ class OnceAround:
         executions = [execution for execution in ended if self._is_new(execution.arn)]
         for execution in executions:
             self.steps.note(f"{execution.output['decision']}: {execution.output['reason']}")
+        self._show_checks(self._checks(), _meanwhile)
         return executions
+
+    def _checks(self) -> list[DriftDecisionRecord]:
+        """Return the checks since the demonstration began."""
+        return read_drift_decisions(
+            self.target.storage, self.definition.name, self.began, utc_now()
+        )
+
+    def _show_checks(
+        self, checks: Sequence[DriftDecisionRecord], when: Callable[[DriftDecisionRecord], str]
+    ) -> list[DriftDecisionRecord]:
+        """Print the checks that were not printed before, and return them."""
+        new = [check for check in checks if self._is_new(check.check_id)]
+        for check in new:
+            self.steps.note(f"{when(check)}{check.verdict}: {check.reason}")
+        return new
 
     def _is_new(self, what: str) -> bool:
         """Return whether a check or an execution was not printed before; it is from now on."""
@@ -288,6 +234,10 @@ def _when(check: DriftDecisionRecord, replayed: datetime, logged: datetime) -> s
     if check.window_end < replayed:
         return f"before these rows came in, of version {check.model_version}: "
     return f"a part of the rows ({check.rows:,}): " if check.window_end < logged else ""
+
+
+def _meanwhile(check: DriftDecisionRecord) -> str:
+    return f"the check of {check.timestamp:%H:%M:%S}, of version {check.model_version}: "
 
 
 def example_row(model: str = DEFAULT_MODEL) -> dict[str, object]:

@@ -96,7 +96,8 @@ class Prometheus:
         return [self._variable(STAGE_LABEL, "Stage", "stages")]
 
     def _variable(self, label: str, title: str, reference: str) -> dashboard.QueryVariable:
-        series = prometheus_name(BY_METRIC[Metric.PREDICTIONS])
+        name = prometheus_name(BY_METRIC[Metric.PREDICTIONS])
+        series = f'{name}{{{MODEL_DIMENSION}!="{NO_MODEL}"}}'
         query: dict[str, object] = {
             "query": f"label_values({series}, {label})",
             "refId": reference,

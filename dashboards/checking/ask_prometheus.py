@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 30
 _MOST_STEPS = 10_000
-_LABEL_VALUES = re.compile(r"label_values\((?P<series>\w+), *(?P<label>\w+)\)")
+_LABEL_VALUES = re.compile(r"label_values\((?P<series>\w+(?:\{[^}]*\})?), *(?P<label>\w+)\)")
 _COMPARISON = re.compile(r" [<>] 0$")
 _NAME = re.compile(r"evergreen_\w+")
 _METRICS = {prometheus_name(spec): spec.metric.value for spec in SPECS}

@@ -129,7 +129,8 @@ def command(
         str | None, typer.Option(help="URL of a Prometheus; by default the local stack's.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model to look at; by default the first.")
+        str | None,
+        typer.Option(help="The model to look at; by default the first that has predicted."),
     ] = None,
     hours: Annotated[float, typer.Option(help="How far back to look for data.")] = 3,
 ) -> None:
@@ -143,11 +144,12 @@ def command(
     target = Target.aws(stage) if aws else Target.local(running_stack(settings), stage)
     if not aws:
         prometheus = prometheus or local_prometheus(settings)
-    backends: dict[str, Backend] = {
-        "cloudwatch": CloudWatchBackend(
-            target.client("cloudwatch"), start, end, emulator=target.is_emulator
-        )
-    }
+    cloudwatch = CloudWatchBackend(
+        target.client("cloudwatch"), start, end, emulator=target.is_emulator
+    )
+    backends: dict[str, Backend] = {"cloudwatch": cloudwatch}
+    # The exporter has a series of every model, CloudWatch of those that have predicted.
+    model = model or next(iter(_values(PROVISIONING, "cloudwatch", "model", cloudwatch)), None)
     if prometheus:
         backends["prometheus"] = PrometheusBackend(prometheus, start, utc_now())
     good = [

@@ -104,7 +104,7 @@ const charts = (() => {
     let free = Infinity;
     for (const layer of spec.layers.filter((each) => each.kind === "mark").sort((a, b) => b.at - a.at)) {
       if (x(layer.at) > free - 26) layer.text = "";
-      else free = x(layer.at);
+      else free = x(layer.at) - (x(layer.at) > box.right - 30 ? 26 : 0);  // at the edge it is written to the left
     }
     for (const layer of spec.layers) KINDS[layer.kind](layer, x, y, svg, box);
     const cursor = make(svg, "path", { class: "cursor", d: "M0 0" });

@@ -109,7 +109,7 @@
     showRetraining(part, model.retraining);
     showFreshness(part, model.newest_metric_at, lacks("metrics"));
     const { details, span } = articles.get(model.name);
-    showDecisions(part, details && !details.unread.includes("decisions") ? details.decisions : model.decisions, lacks("decisions"));
+    showDecisions(part, model.name, details && !details.unread.includes("decisions") ? details.decisions : model.decisions, lacks("decisions"));
     part.moved.hidden = !details;
     part.log.hidden = !details || !details.rows_shown;
     if (details) showDetails(part, model, details, span, lacks);
@@ -395,10 +395,12 @@
       found.rows && rows(found.rows)].filter(Boolean).join(" · ");
   }
 
-  function links(each) {
+  function links(model, each) {
     const made = [["MLflow run", each.run_url], ["Execution", each.execution_url], ["Evaluation report", each.report_url]]
       .filter(([, url]) => url && /^https?:/.test(url));
-    if (!made.length) return null;
+    // A laptop has no console with pages of executions; a command shows the same there.
+    const command = each.by === "retraining" && each.execution_url === null;
+    if (!made.length && !command) return null;
     const line = document.createElement("p");
     line.className = "links";
     for (const [text, url] of made) {
@@ -410,10 +412,17 @@
       link.setAttribute("aria-label", text + " of version " + each.challenger + ", " + time.format(new Date(each.decided_at)));
       line.append(link);
     }
+    if (command) {
+      const text = document.createElement("code");
+      text.textContent = "evergreen history " + model + " --version " + each.challenger;
+      const label = document.createElement("span");
+      label.append("Execution: ", text);
+      line.append(label);
+    }
     return line;
   }
 
-  function showDecisions(part, decisions, unread) {
+  function showDecisions(part, model, decisions, unread) {
     say(part.undecided, decisions.length ? "" : unread ? "Not read." : "Nothing has been decided yet.");
     const made = decisions.map((each) => {
       const [text, tone, versus] = DECISIONS[each.decision];
@@ -434,7 +443,7 @@
       const counts = document.createElement("p");
       counts.className = "quiet";
       counts.textContent = numbers(each);
-      item.append(head, why, ...[counts.textContent && counts, links(each)].filter(Boolean));
+      item.append(head, why, ...[counts.textContent && counts, links(model, each)].filter(Boolean));
       item.className = tone || "none";
       return item;
     });

@@ -90,3 +90,23 @@ def test_a_pointer_of_a_destroyed_deployment_is_withdrawn_by_the_doctor(
 )
 def test_who_decided_follows_from_the_record(execution: str | None, by: str) -> None:
     assert decider(execution) == by
+
+
+def test_a_version_is_told_with_its_run_its_data_and_its_execution(bench: ReleaseBench) -> None:
+    first, second = (bench.challenger(f"ds-{number}") for number in (1, 2))
+    promote(bench.context, MODEL, first, comparison())
+    reject(bench.context, MODEL, second, comparison("reject"), execution=EXECUTION)
+    (run,) = {each.run_id for each in bench.records() if each.challenger == second}
+    shown = CliRunner().invoke(app, ["history", MODEL, "--version", second])
+    assert shown.exit_code == 0, shown.exception
+    said = shown.stdout
+    for part in (f"reject version {second}", "by retraining", "ds-2", run, EXECUTION):
+        assert part in said
+    # moto knows no such execution, as Step Functions knows none of three months ago.
+    assert "no longer known" in said
+    found = json.loads(
+        CliRunner().invoke(app, ["history", MODEL, "--version", second, "--json"]).stdout
+    )
+    assert [(each["decision"], each["steps"]) for each in found["decisions"]] == [("reject", None)]
+    unknown = CliRunner().invoke(app, ["history", MODEL, "--version", "99"])
+    assert "nothing was decided about this version" in str(unknown.exception)

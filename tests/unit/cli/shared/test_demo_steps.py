@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from rich.console import Console
 
-from cli.shared.demo_steps import OnceAround, Story
+from cli.shared.demo_steps import OnceAround
+from cli.shared.demo_story import Story
 from cli.shared.loop_observation import Execution
 from cli.shared.progress import Steps
 from evergreen.clock import utc_now
@@ -32,6 +33,7 @@ def check(
 ) -> Any:
     return SimpleNamespace(
         check_id=f"{end}",
+        timestamp=end,
         window_end=end,
         verdict=verdict,
         outcome=outcome,
@@ -49,6 +51,7 @@ class StandIn:
 
     def __init__(self, left: float | None, *checks: Any) -> None:
         self.left, self.checks, self.started = left, checks, 0
+        self.later: list[Any] = []
 
     def wait_for_log(self, *_: object) -> int:
         return 8371
@@ -73,6 +76,7 @@ def run(
     text = StringIO()
     steps = Steps(Console(file=text, width=200))
     around = OnceAround(cast("Target", None), Story(patience=patience), steps)
+    around._checks = lambda: list(loop.later)  # type: ignore[method-assign]
     around._loop = lambda *_: cast("Loop", loop)  # type: ignore[method-assign]
     executions = around._retrainings(BEGAN, 8371)
     return around, executions, text.getvalue()
@@ -115,6 +119,14 @@ def test_a_check_within_the_replay_says_that_it_saw_a_part() -> None:
     assert "      insufficient_data: why" in text
     assert "promote: better" in text
     assert executions == [PROMOTED]
+
+
+def test_a_check_during_the_retraining_is_shown_after_it() -> None:
+    loop = StandIn(48.0, check(LATER, "drift", starts=True))
+    loop.later = [*loop.checks, check(LATER + timedelta(minutes=1), "insufficient_data")]
+    _, _, text = run(loop)
+    assert text.count("drift: why") == 1
+    assert "the check of 00:01:00, of version 7: insufficient_data: why" in text
 
 
 def test_a_retraining_that_began_before_the_replay_is_waited_for_and_shown_once() -> None:
