@@ -102,6 +102,10 @@ def test_another_media_type_is_415(header: str) -> None:
         ("application/jsonlines", (JSON_LINES_TYPE, False)),
         ("application/x-jsonlines;q=1; verbose=true", (JSON_LINES_TYPE, True)),
         ("*/*;Verbose=TRUE", (JSON_TYPE, True)),
+        ("text/*", (CSV_TYPE, False)),
+        ("text/csv;q=0.1, application/json", (JSON_TYPE, False)),
+        ("text/csv, application/json", (CSV_TYPE, False)),
+        ("application/json;q=0, */*;q=0.1", (CSV_TYPE, False)),
     ],
 )
 def test_the_answer_has_the_form_that_the_caller_accepts(

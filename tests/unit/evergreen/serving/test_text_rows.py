@@ -63,6 +63,7 @@ def test_a_header_is_known_by_the_name_of_any_feature_and_gives_the_order() -> N
         ("TRUE", "boolean", True),
         ("0", "boolean", False),
         ("yes", "boolean", "yes"),
+        ("1_000", "integer", "1_000"),
         (" a", "category", " a"),
     ],
 )
@@ -89,6 +90,15 @@ def test_lines_that_are_no_rows_are_refused_with_their_place(text: str, path: st
 def test_columns_that_are_no_features_can_be_passed_over() -> None:
     table = read_csv("wind,colour\n1,red", TYPES, ignore_others=True)
     assert (table.ignored, table.columns["wind"]) == (("colour",), [1.0])
+
+
+def test_a_text_may_be_long_and_have_any_character() -> None:
+    text = "U1\u2028\x85" + "x" * 200_000
+    for table in (
+        read_csv(f'0.5,12,"{text}",false\n', TYPES),
+        read_json_lines(json.dumps([0.5, 12, text, False], ensure_ascii=False) + "\r\n", TYPES),
+    ):
+        assert list(table.columns["line"]) == [text]
 
 
 def test_json_lines_are_objects_lists_or_lists_named_features() -> None:

@@ -7,6 +7,7 @@ value gets the type that it would have in JSON: text is read as the type that th
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from datetime import date, datetime
@@ -174,7 +175,10 @@ def _column(data: object) -> list[object]:
     """Return the values of one column of CSV, one for each row."""
     if not isinstance(data, str | int | float) or isinstance(data, bool):
         raise ValueError("groundTruthData.data: must be text in CSV")  # noqa: TRY004
-    rows = [row for row in csv.reader(str(data).splitlines()) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(str(data), newline="")) if row]
+    except csv.Error as error:
+        raise ValueError(f"groundTruthData.data: {error}") from error
     if not rows or any(len(row) != 1 for row in rows):
         raise ValueError("groundTruthData.data: must have one label on each line")
     return [row[0] for row in rows]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json
@@ -20,6 +22,7 @@ _SAME = {
     "application/x-ndjson": JSON_LINES_TYPE,
     "application/ndjson": JSON_LINES_TYPE,
 }
+_QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?)")
 # gzip and zlib, told from each other by their first bytes.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 _MAGIC = {"gzip": b"\x1f\x8b", "deflate": b"\x78"}
@@ -115,10 +118,10 @@ def read_text(body: bytes) -> str:
 
 
 def chosen(accept: str | None, given: tuple[str, ...]) -> tuple[str, bool]:
-    """Return the first of the media types ``given`` that the caller accepts, and if it is verbose.
+    """Return which of the media types ``given`` the caller likes best, and if it is verbose.
 
     ``application/jsonlines; verbose=true`` is how SageMaker's own containers are asked for more
-    than the prediction.
+    than the prediction. Of types with the same quality (``q``) the first one is taken.
 
     Parameters
     ----------
@@ -130,14 +133,25 @@ def chosen(accept: str | None, given: tuple[str, ...]) -> tuple[str, bool]:
     RequestError
         406 if it accepts none of them.
     """
+    ranges = []
     for each in (accept or "*/*").split(","):
         first, *rest = (part.strip().lower() for part in each.split(";"))
-        name, verbose = _SAME.get(first, first), "verbose=true" in rest
-        if name in given:
-            return name, verbose
-        if name in {"*/*", "application/*", ""}:
-            return given[0], verbose
+        ranges.append((_quality(rest), _SAME.get(first, first) or "*/*", "verbose=true" in rest))
+    refused = {name for quality, name, _ in ranges if not quality}
+    for _, name, verbose in sorted(ranges, key=itemgetter(0), reverse=True):
+        for each in given:
+            whole = each.partition("/")[0] + "/*"
+            if name in {each, whole, "*/*"} and refused.isdisjoint({each, name}):
+                return each, verbose
     raise RequestError(406, f"none of {accept} can be sent here; accept {' or '.join(given)}")
+
+
+def _quality(parameters: list[str]) -> float:
+    """Return the ``q`` of a type of ``Accept``, from 0 to 1; without a valid one it is 1."""
+    for each in parameters:
+        if found := _QUALITY.fullmatch(each):
+            return float(found[1])
+    return 1.0
 
 
 def refusal(at: str, message: str) -> RequestError:

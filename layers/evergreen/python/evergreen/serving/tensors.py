@@ -72,8 +72,9 @@ def read_tensors(
     paths = {name: f"inputs.{name}" for name in names}
     for number, tensor in enumerate(content):
         at = f"inputs[{number}]"
-        if ignore_others and isinstance(tensor, dict) and tensor.get("name") not in types:
-            ignored.append(str(tensor.get("name")))
+        name = tensor.get("name") if isinstance(tensor, dict) else None
+        if ignore_others and isinstance(name, str) and name not in types:
+            ignored.append(name)
             continue
         found = _tensor_faults(tensor, at, types)
         if not found and tensor["name"] in lists:
@@ -93,7 +94,7 @@ def read_tensors(
 
 def _holds_all(tensor: object, types: dict[str, str]) -> bool:
     """Return whether one tensor is the whole table: it has columns, or the name of no feature."""
-    if not isinstance(tensor, dict) or (len(types) == 1 and tensor.get("name") in types):
+    if not isinstance(tensor, dict) or (len(types) == 1 and tensor.get("name") in [*types]):
         return False
     shape = tensor.get("shape")
     return isinstance(shape, list) and len(shape) == 2 and shape[1] == len(types)
@@ -108,9 +109,8 @@ def _rows(
     ]:
         raise RequestError(422, "inputs do not fit the model", tuple(faults))
     datatype, data = tensor["datatype"], tensor["data"]
-    if datatype not in _NUMBERS | {"BOOL", "BYTES"}:
-        allowed = ", ".join(sorted(_NUMBERS | {"BOOL", "BYTES"}))
-        raise unusable(f"{at}.datatype", f"must be one of {allowed}")
+    if datatype not in TENSOR_DATATYPES:
+        raise unusable(f"{at}.datatype", f"must be one of {', '.join(sorted(TENSOR_DATATYPES))}")
     if not isinstance(data, list):
         raise unusable(f"{at}.data", "must be a list of values")
     values, shape = flat(data), tensor["shape"]

@@ -12,12 +12,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from evergreen.errors import MAX_FIELD_ERRORS, FieldError, RequestError
-from evergreen.serving.bodies import read_json
+from evergreen.serving.bodies import MAX_BYTES, read_json
 from evergreen.serving.request_forms import ABSENT, Table, read_form, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# Python's own limit for a field is 131,072; no field is longer than a body may be.
+csv.field_size_limit(MAX_BYTES)
 _BOOLEANS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
@@ -83,7 +85,8 @@ def read_json_lines(text: str, types: Mapping[str, str], *, ignore_others: bool 
     RequestError
         400 if a line is not JSON; 422 if the lines are not rows of the model.
     """
-    rows = [read_json(line.encode(), nan=True) for line in text.splitlines() if line.strip()]
+    # Within a text JSON may have other characters at which Python would split lines.
+    rows = [read_json(line.encode(), nan=True) for line in text.split("\n") if line.strip()]
     rows = [
         row["features"] if isinstance(row, dict) and set(row) == {"features"} else row
         for row in rows
@@ -101,6 +104,8 @@ def typed(text: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
     value = text.strip()
     if not value:
         return None
+    if "_" in value:  # Python reads 1_000 as a number, and nobody else does
+        return text
     if kind == "boolean":
         return _BOOLEANS.get(value.lower(), text)
     try:
