@@ -20,7 +20,7 @@ from evergreen.errors import (
     UnknownModelError,
 )
 from evergreen.metrics.catalog import Metric
-from evergreen.serving.bodies import unpack_body
+from evergreen.serving.bodies import MAX_BYTES, require_length, unpack_body
 from evergreen.serving.champion import Champion
 from evergreen.serving.readers import request_reader
 from evergreen.serving.requests import PredictionRequest, RequestReader
@@ -56,8 +56,19 @@ def champion_or_none(serving: Service) -> Champion | None:
 
 
 async def unpacked_body(request: Request) -> bytes:
-    """Return the body as it was before its ``Content-Encoding``."""
-    return unpack_body(await request.body(), request.headers.get("content-encoding"))
+    """Return the body as it was before its ``Content-Encoding``.
+
+    Of a body that is too long no more than the limit is kept. A server without a gateway may be
+    sent one of any length, and the caller hears of it once all of it is sent.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= MAX_BYTES:
+            parts.append(part)
+    require_length(size)
+    return unpack_body(b"".join(parts), request.headers.get("content-encoding"))
 
 
 async def predict_rows(

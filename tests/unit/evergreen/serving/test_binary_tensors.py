@@ -43,6 +43,7 @@ def test_values_read_back_as_they_were_written(tensors: list[tuple[str, list[Any
     [
         ((b"{}", "9"), "inference-header-content-length"),
         ((b"{}", "-1"), "inference-header-content-length"),
+        ((b"{}", "9" * 5000), "inference-header-content-length"),
         ((b"{}rest", "2"), "$"),
         (body([("FP32", b"12345678")], cut=3), "inputs[0].parameters.binary_data_size"),
         (body([("FP32", b"123")]), "inputs[0].parameters.binary_data_size"),

@@ -43,6 +43,7 @@ def test_a_packed_body_comes_out_as_it_went_in(body: bytes) -> None:
 
 def test_a_body_that_the_gateway_has_unpacked_is_taken_as_it_is() -> None:
     assert unpack_body(b'{"instances": []}', "gzip") == b'{"instances": []}'
+    assert unpack_body(b"x,y\n1,2\n", "deflate") == b"x,y\n1,2\n"
 
 
 def test_a_small_body_that_unpacks_to_too_much_is_413() -> None:
@@ -57,6 +58,7 @@ def test_a_small_body_that_unpacks_to_too_much_is_413() -> None:
     [
         pytest.param(gzip.compress(b"abc")[:-9], id="cut short"),
         pytest.param(b"\x1f\x8b damaged", id="no deflate stream"),
+        pytest.param(gzip.compress(b"abc") * 2, id="two in one"),
     ],
 )
 def test_a_damaged_body_is_400(body: bytes) -> None:

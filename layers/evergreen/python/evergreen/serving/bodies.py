@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import zlib
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
 from evergreen.errors import FieldError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_BYTES = 5 * 1024 * 1024
 """Lambda accepts 6 MB for the body and everything around it."""
@@ -25,7 +28,11 @@ _SAME = {
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?)")
 # gzip and zlib, told from each other by their first bytes.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
-_MAGIC = {"gzip": b"\x1f\x8b", "deflate": b"\x78"}
+_PACKED: dict[str, Callable[[bytes], bool]] = {
+    "gzip": lambda body: body.startswith(b"\x1f\x8b"),
+    # RFC 1950: the first two bytes are a multiple of 31. A text may begin with the first one.
+    "deflate": lambda body: body.startswith(b"x") and not int.from_bytes(body[:2]) % 31,
+}
 
 
 def unpack_body(body: bytes, encoding: str | None) -> bytes:
@@ -41,9 +48,9 @@ def unpack_body(body: bytes, encoding: str | None) -> bytes:
         if it is damaged.
     """
     name = (encoding or "identity").strip().lower()
-    if name not in {"identity", *_MAGIC}:
+    if name not in {"identity", *_PACKED}:
         raise RequestError(415, f"content-encoding {name} is not known; use gzip, deflate, or none")
-    if name == "identity" or not body.startswith(_MAGIC[name]):
+    if name == "identity" or not _PACKED[name](body):
         return _within_limit(body)
     unpacker = zlib.decompressobj(_ANY_HEADER)
     try:
@@ -52,6 +59,9 @@ def unpack_body(body: bytes, encoding: str | None) -> bytes:
         raise RequestError(400, f"the body is not valid {name}: {error}") from None
     if not unpacker.eof and len(plain) <= MAX_BYTES:
         raise RequestError(400, f"the body is not valid {name}: it is cut off")
+    if unpacker.unused_data:  # a second part would be lost without a word
+        rest = len(unpacker.unused_data)
+        raise RequestError(400, f"the body is not valid {name}: {rest} bytes follow its end")
     return _within_limit(plain)
 
 
@@ -159,7 +169,12 @@ def refusal(at: str, message: str) -> RequestError:
     return RequestError(422, "the body does not fit the model", (FieldError(at, message),))
 
 
+def require_length(size: int) -> None:
+    """Refuse a body of so many bytes if they are too many, with 413."""
+    if size > MAX_BYTES:
+        raise RequestError(413, f"the body has {size} bytes; at most {MAX_BYTES} are taken")
+
+
 def _within_limit(body: bytes) -> bytes:
-    if len(body) > MAX_BYTES:
-        raise RequestError(413, f"the body has {len(body)} bytes; at most {MAX_BYTES} are taken")
+    require_length(len(body))
     return body
