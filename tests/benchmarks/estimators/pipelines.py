@@ -35,11 +35,10 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
+from tests.benchmarks.estimators.text_pipelines import CATEGORIES, NUMBERS, OF_TEXTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-NUMBERS = ["size", "count", "organic"]
-CATEGORIES = ["colour"]
 
 
 def pipeline(estimator: Any, numbers: Any = None, categories: Any = None) -> Pipeline:
@@ -298,5 +297,6 @@ PIPELINES: Mapping[str, Mapping[str, Callable[[], Any]]] = {
     "classification, pipelines of imbalanced-learn": {
         "RandomOverSampler": _oversampled,
     },
+    **OF_TEXTS,
 }
 """Group to name to a function that gives the pipeline. A group begins with its task."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TRAINED, SERVED = 500, 400
 _COLOURS = ("red", "green", "blue", "rare")
 _LONGEST = 110
+_KNOWN = ("it's", "soft", "again", "bruised", "großartig", "naïve", "晴れ", "ÜBER", "2nd", "e-mail")
+_WORDS = {1: _KNOWN, 2: (*_KNOWN, "Straße", "never", "seen")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class Trial:
     instead: Trial | None = None
 
 
-def definition_for(task: str, serving: str = "onnx") -> ModelDefinition:
+def definition_for(task: str, serving: str = "onnx", *, texts: bool = False) -> ModelDefinition:
     """Return the definition of the rows: a number that may be missing, and one of each type."""
+    more: dict[str, Any] = {"note": {"type": "text", "nullable": True}} if texts else {}
     return ModelDefinition.model_validate(
         {
             "name": "fruit",
@@ -58,18 +61,22 @@ def definition_for(task: str, serving: str = "onnx") -> ModelDefinition:
                 "count": {"type": "integer", "min": 0, "max": 12},
                 "organic": {"type": "boolean"},
                 "colour": {"type": "category"},
+                **more,
             },
         }
     )
 
 
 @cache
-def rows_for(seed: int, size: int) -> Columns:
-    """Return rows; a tenth has no size."""
+def rows_for(seed: int, size: int, *, texts: bool = False) -> Columns:
+    """Return rows; a tenth has no size, and of texts a tenth is empty."""
     random = np.random.default_rng(seed)
     sizes = random.normal(5, 2, size).round(2).astype(np.float32)
     sizes[random.random(size) < 0.1] = np.nan
-    return {
+    words: Any = random.choice(_WORDS[seed], (size, 6)) if texts else []
+    notes = [" ".join(each[: random.integers(1, 7)]) for each in words]
+    notes[::10] = [""] * len(notes[::10])
+    return ({"note": np.array(notes, dtype=object)} if texts else {}) | {
         "size": sizes,
         "count": random.integers(0, 12, size).astype(np.float32),
         "organic": (random.random(size) < 0.4).astype(np.float32),
@@ -82,6 +89,8 @@ def target_for(task: str, columns: Columns, *, numbered: bool = False) -> Any:
     noise = np.random.default_rng(9).normal(0, 0.5, columns["size"].size)
     value = np.nan_to_num(columns["size"], nan=4.0) + columns["count"] / 3 + noise
     value += np.where(columns["colour"] == "red", 2.0, 0.0)
+    if "note" in columns:
+        value += [2.0 * ("soft" in note) for note in columns["note"]]
     if numbered:
         return (value > 7.5).astype(np.int64)
     if task == "classification":
@@ -92,21 +101,23 @@ def target_for(task: str, columns: Columns, *, numbered: bool = False) -> Any:
 def try_pipeline(group: str, model: Any) -> Trial:
     """Train on rows, export, and serve other rows, a tenth with an unseen category, as JSON."""
     task, numbered = group.split(",", maxsplit=1)[0], "classes 0 and 1" in group
-    columns = rows_for(1, TRAINED)
+    texts = "text" in group
+    columns = rows_for(1, TRAINED, texts=texts)
     with warnings.catch_warnings(action="ignore"):
         model.fit(pd.DataFrame(columns), target_for(task, columns, numbered=numbered))
-    found = _serve(task, model, "onnx")
-    return found if found.served else replace(found, instead=_serve(task, model, "sklearn"))
+    found = _serve(task, model, "onnx", texts)
+    return found if found.served else replace(found, instead=_serve(task, model, "sklearn", texts))
 
 
-def _serve(task: str, model: Any, serving: str) -> Trial:
-    columns, definition = rows_for(1, TRAINED), definition_for(task, serving)
+def _serve(task: str, model: Any, serving: str, texts: bool) -> Trial:
+    columns = rows_for(1, TRAINED, texts=texts)
+    definition = definition_for(task, serving, texts=texts)
     with warnings.catch_warnings(action="ignore"):
         try:
             bundle = export_bundle(model, definition, columns, "1")
         except BundleError as error:
             return Trial(served=False, different=0.0, reason=_short(error.what))
-        rows = {name: values.copy() for name, values in rows_for(2, SERVED).items()}
+        rows = {name: values.copy() for name, values in rows_for(2, SERVED, texts=texts).items()}
         rows["colour"][::10] = "never seen"
         served = served_definition(definition, bundle.signature)
         reader = RequestReader(served, closed_categories(bundle.signature))
