@@ -62,6 +62,7 @@ def show_check(check: ModelCheck) -> None:
         f"\n{check.metric} {check.score:.4f} on {check.held_out:,} rows that were held out",
         f"{check.metric} {check.naive:.4f} by {check.naive_answer}",
         f"trained on {check.trained:,} rows",
+        *check.notes,
         *(f"! {warning}" for warning in check.warnings),
     ]
     console.out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -23,7 +23,7 @@ PREPARED = Path(".evergreen") / "data"
 """Where the prepared rows are, below the repository."""
 
 
-def command(
+def command(  # noqa: PLR0913 - the options of the command
     name: Annotated[str, typer.Argument(help="Name of the new model: its folder in models/.")],
     *,
     file: Annotated[
@@ -36,8 +36,19 @@ def command(
         typer.Option(help="The column with the time of a row. Default: the only one with moments."),
     ] = None,
     task: Annotated[
-        Literal["classification", "regression"] | None,
-        typer.Option(help="Default: by the values of the target."),
+        Literal["classification", "regression", "time_series"] | None,
+        typer.Option(help="Default: by the values of the target; a time series only if asked."),
+    ] = None,
+    horizon: Annotated[
+        str | None,
+        typer.Option(help="Time series: how many steps ahead to forecast, 7 or 1,7,28."),
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Time series: the column that tells several series apart.")
+    ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(help="Time series: steps of a season. Default: by the step.", min=1),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +60,10 @@ def command(
     them here, and compares the score with an answer that knows no feature. The rows that training
     needs are written to `.evergreen/data/NAME.parquet`.
 
-    A time series needs a horizon and lags: copy `models/daily_ridership` for one.
+    Of a time series the file has one value for each step, and with --series for each step and
+    series. The command makes the lags, the value one season before and the calendar; a row is one
+    forecast, made at its time. What else is in the file it leaves out, unless it is always the same
+    for a series: it cannot know what of it is known so far ahead.
 
     Next: edit the two files, `evergreen check-model NAME`, `evergreen deploy`, and
     `evergreen train NAME --data .evergreen/data/NAME.parquet`.
@@ -61,9 +75,7 @@ def command(
         )
     with Steps() as steps:
         with steps.step("read", f"Read {file.name}"):
-            from cli.shared.model_drafts import draft_model  # imports DuckDB and pyarrow
-
-            draft = draft_model(name, file, target, time, task)
+            draft = _draft(name, file, target, time, task, horizon, series, season)
         prepared = MODELS.parent / PREPARED / f"{name}.parquet"
         with steps.step("write", f"Write models/{name}"):
             _write(draft, folder, prepared)
@@ -96,6 +108,39 @@ def command(
         markup=False,
         soft_wrap=True,
     )
+
+
+def _draft(
+    name: str,
+    file: Path,
+    target: str,
+    time: str | None,
+    task: Literal["classification", "regression", "time_series"] | None,
+    horizon: str | None,
+    series: str | None,
+    season: int | None,
+) -> ModelDraft:
+    from cli.shared.model_drafts import draft_model  # imports DuckDB and pyarrow
+    from cli.shared.series_drafts import SeriesOptions, draft_series, horizons_of
+
+    given = {"--horizon": horizon, "--series": series, "--season": season}
+    named = [option for option, value in given.items() if value is not None]
+    if task == "time_series":
+        if horizon is None:
+            raise EvergreenError(
+                "a time series needs a horizon",
+                where="--horizon",
+                fix="Say how many steps ahead to forecast: --horizon 7, or --horizon 1,7,28.",
+            )
+        options = SeriesOptions(horizons_of(horizon), season, series, time)
+        return draft_series(name, file, target, options)
+    if named:
+        raise EvergreenError(
+            f"{', '.join(named)} is for a time series",
+            where="--task",
+            fix="Add --task time_series, or leave it out.",
+        )
+    return draft_model(name, file, target, time, task)
 
 
 def _write(draft: ModelDraft, folder: Path, prepared: Path) -> None:

@@ -15,6 +15,7 @@ import duckdb
 from evergreen.columns import MAX_WHOLE
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS
+from evergreen.model_definition.definition import UNFIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,8 +80,9 @@ class ColumnProfile:
 
     @property
     def feature(self) -> str:
-        """The name of the feature; the request log's own columns have other names."""
-        return f"{self.name}_value" if self.name in LOG_COLUMNS else self.name
+        """The name of the feature: as in the file, but for what no feature may be called."""
+        name = UNFIT.sub("_", self.name)
+        return f"{name}_value" if name in LOG_COLUMNS else name
 
 
 class StrangersFile:
@@ -112,6 +114,14 @@ class StrangersFile:
     def table(self, sql: str) -> Any:  # noqa: ANN401 - an Arrow table
         """Return all rows that a query finds, as an Arrow table."""
         return self._database.sql(sql).to_arrow_table()
+
+    def run(self, sql: str) -> None:
+        """Run a statement that returns nothing."""
+        self._database.execute(sql)
+
+    def rows_of(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows that a query finds."""
+        return self._database.execute(sql).fetchall()
 
     def require(self, name: str, option: str) -> None:
         """Raise an EvergreenError that names the nearest columns, if there is none of this name."""
@@ -162,7 +172,7 @@ class StrangersFile:
         """Return what becomes of one column."""
         if any(mark in self.types[name].upper() for mark in _NESTED):
             return ColumnProfile(name, "left out", f"holds {self.types[name]}", "NULL", 0, 0)
-        counts = self._counts(_text(name))
+        counts = self._counts(text_of(name))
         found = {"missing": 1 - counts["present"] / self.rows, "distinct": counts["distinct"]}
         if counts["distinct"] < 2 and not (counts["distinct"] and found["missing"]):
             why = "constant" if counts["distinct"] else "no values"
@@ -195,7 +205,7 @@ class StrangersFile:
         return dict(zip(names, map(int, counts), strict=True))
 
     def _judged(self, name: str, counts: dict[str, int], found: dict[str, Any]) -> ColumnProfile:
-        text, present = _text(name), counts["present"]
+        text, present = text_of(name), counts["present"]
         most = MIN_PARSED * present
         if counts["truths"] == present:
             yes = ", ".join(repr(word) for word in _TRUE)
@@ -259,7 +269,7 @@ class StrangersFile:
 
 def moment_of(name: str) -> str:
     """Return the SQL that reads a column as a moment in UTC: ISO, German, or seconds since 1970."""
-    text = _text(name)
+    text = text_of(name)
     seconds = f"try_cast({text} AS DOUBLE)"
     return (
         f"coalesce({_moment(text)}, CASE WHEN {seconds} BETWEEN 1e8 AND 1e10 "
@@ -272,7 +282,8 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """Return the SQL of a column's values as text, null for what stands for none."""
     nothing = ", ".join(repr(word) for word in _NOTHING)
     trimmed = f"trim(CAST({quoted(name)} AS VARCHAR))"
     return f"CASE WHEN lower({trimmed}) IN ({nothing}) THEN NULL ELSE {trimmed} END"

@@ -26,6 +26,7 @@ def definition_text(draft: ModelDraft) -> str:
         f"task = {_text(draft.task)}",
         f"target = {_text(draft.target)}",
         "",
+        *_forecast_lines(draft),
         "[features] # in the order in which the model takes them",
         *(_feature_line(each) for each in draft.features),
     ]
@@ -52,6 +53,20 @@ def definition_text(draft: ModelDraft) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _forecast_lines(draft: ModelDraft) -> list[str]:
+    if draft.forecast is None:
+        return []
+    horizon, series = draft.forecast.horizon, draft.forecast.series
+    ahead = _text(horizon) if isinstance(horizon, str) else str(horizon)
+    return [
+        "[forecast]",
+        f"horizon = {ahead} # steps from the forecast to the moment that it is about",
+        f"seasonal_naive = {_text(draft.forecast.seasonal_naive)} # the baseline",
+        *([f"series = {_text(series)} # tells the series of a row"] if series else []),
+        "",
+    ]
 
 
 def _feature_line(profile: ColumnProfile) -> str:
@@ -81,6 +96,9 @@ def training_text(draft: ModelDraft) -> str:
     many = [each.feature for each in categories if each.distinct > _FEW_CATEGORIES]
     kind = "Classifier" if draft.task == "classification" else "Regressor"
     weights = 'class_weight="balanced", ' if _is_rare(draft) else ""
+    if draft.forecast is not None and not isinstance(draft.forecast.horizon, str):
+        words = _names([each.feature for each in categories])
+        return _OF_SERIES.format(name=draft.name, words=words)
     if texts:
         linear = "LogisticRegression" if draft.task == "classification" else "Ridge"
         steps = weights + ("max_iter=1000" if draft.task == "classification" else "")
@@ -164,6 +182,43 @@ def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
     # Boosted trees take missing values as they are, and need no scaling.
     trees = HistGradientBoosting{kind}({weights}random_state=0)
     return Pipeline([("columns", columns), ("trees", trees)]).fit(features, target)
+'''
+
+_OF_SERIES = '''"""Training of the model {name}: a baseline to improve on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CATEGORIES = {words}
+"""One column for each value."""
+
+
+def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
+    """Return a fitted estimator.
+
+    Parameters
+    ----------
+    features
+        One row per forecast: numbers float32 with NaN for missing, categories object.
+    target
+        What came.
+    """
+    numbers = [name for name in features.columns if name not in CATEGORIES]
+    scaled = Pipeline([("fill", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
+    words = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype="float32")
+    columns = ColumnTransformer([("numbers", scaled, numbers), ("words", words, CATEGORIES)])
+    # A linear model, because the level of a series moves and trees cannot extrapolate.
+    return Pipeline([("columns", columns), ("ridge", Ridge(alpha=1.0))]).fit(features, target)
 '''
 
 _OF_TEXTS = '''"""Training of the model {name}: a baseline to improve on."""

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from cli.shared.cdk_context import read_trusted_types
+from cli.shared.data_warnings import find_leaks, find_unlisted
+from cli.shared.naive_answers import naive_score
+from cli.shared.series_check import find_series_faults, series_notes
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.served import accepted_categories, served_definition
 from evergreen.bundle.sklearn_engine import require_trusted_types
-from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.drift.detectors.univariate import compare_features
@@ -38,27 +38,21 @@ from evergreen.training.trainer import (
     fit,
     load_trainer,
     require_recipe,
-    to_features,
-    to_target,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from evergreen.bundle.content import Bundle
     from evergreen.model_definition import ModelDefinition
 
 MAX_CHECKED_ROWS = 20_000
 """The newest rows that a check trains on."""
-LEAK = 0.98
-"""Score of one feature alone, of 1, from which it is suspected to give the target away."""
 _LOCKS = Path(__file__).resolve().parents[2] / "requirements"
 _DRIFT_LOCK = "drift.lock"
 _SERVED_ROWS = 20
-_LEAK_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +71,8 @@ class ModelCheck:
         Numbers of rows.
     warnings
         What a person should look at.
+    notes
+        Of a time series how the worst series and each horizon do.
     """
 
     metric: str
@@ -86,6 +82,7 @@ class ModelCheck:
     trained: int
     held_out: int
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check_model(
@@ -133,8 +130,9 @@ def check_model(
     truth = ground_truth_of(definition, holdout)
     classes = classes_of(truth, bundle)
     scored = score_predictions(definition, bundle, holdout, truth, classes, training)
-    naive, answer = naive_score(definition, training, truth, classes)
+    naive, answer = naive_score(definition, training, truth, classes, holdout)
     warnings = [*find_leaks(definition, training), *find_unlisted(definition, training)]
+    warnings += find_series_faults(definition, table)
     if drift:
         say("testing the data for drift against themselves")
         warnings += _drift_on_itself(definition, training)
@@ -150,6 +148,7 @@ def check_model(
         trained=training.num_rows,
         held_out=holdout.num_rows,
         warnings=tuple(warnings),
+        notes=tuple(series_notes(definition, holdout, truth, scored.outputs)),
     )
 
 
@@ -231,102 +230,6 @@ def _as_json(definition: ModelDefinition, row: dict[str, Any]) -> dict[str, Any]
         name: row[name] if row[name] is None else types.get(feature.type, lambda x: x)(row[name])
         for name, feature in definition.features.items()
     }
-
-
-def find_leaks(definition: ModelDefinition, rows: pa.Table) -> list[str]:
-    """Return a warning for each feature that alone gives the target away.
-
-    A small tree on that feature is trained on every other row and scored on the rest: the share of
-    right classes above that of the most frequent, or R squared.
-    """
-    rows = rows.slice(max(rows.num_rows - _LEAK_ROWS, 0))
-    target = to_target(definition, rows).to_numpy()
-    features = to_features(definition, rows)
-    found = []
-    for name in features.columns:
-        values = features[name]
-        codes = values if values.dtype != object else pd.Series(pd.factorize(values)[0])
-        score = _alone(codes.to_numpy(dtype=np.float32)[:, None], target, definition)
-        if score >= LEAK:
-            found.append(
-                f"{name} alone gives the target away ({score:.3f} of 1): is it known when a "
-                "prediction is asked for?"
-            )
-    return found
-
-
-def find_unlisted(definition: ModelDefinition, rows: pa.Table) -> list[str]:
-    """Return a warning for each feature with values that its ``known`` does not list."""
-    found = []
-    for name, feature in definition.features.items():
-        if feature.known is None:
-            continue
-        values, counts = np.unique(
-            to_columns(definition, rows)[name].astype(str), return_counts=True
-        )
-        other = ~np.isin(values, [*feature.known, MISSING_CATEGORY])
-        if other.any():
-            some = ", ".join(values[other][:5].tolist())
-            fate = "are refused (422)" if feature.only is not None else "are counted"
-            found.append(
-                f"{name}: {counts[other].sum()} rows have values that known does not list, and "
-                f"such requests {fate}: {some}"
-            )
-    return found
-
-
-def _alone(values: Any, target: Any, definition: ModelDefinition) -> float:  # noqa: ANN401
-    classification = definition.task == "classification"
-    tree = DecisionTreeClassifier if classification else DecisionTreeRegressor
-    fitted = tree(max_leaf_nodes=64, min_samples_leaf=2, random_state=0).fit(
-        values[::2], target[::2]
-    )
-    score = float(fitted.score(values[1::2], target[1::2]))
-    if not classification:
-        return score
-    _, counts = np.unique(target[1::2], return_counts=True)
-    frequent = float(counts.max() / counts.sum())
-    return (score - frequent) / max(1 - frequent, 1e-9)
-
-
-def naive_score(
-    definition: ModelDefinition, training: pa.Table, truth: NDArray[Any], classes: list[str]
-) -> tuple[float, str]:
-    """Return the score of the best answer that knows no feature, and what that answer is.
-
-    Parameters
-    ----------
-    definition
-        Names the metric.
-    training
-        The rows that the answer may know.
-    truth, classes
-        The labels that it is scored on, and every class there is.
-    """
-    measure = measure_of(definition)
-    known = to_target(definition, training)
-    answers: dict[str, Any]
-    if measure.takes_probabilities:
-        came = measure.truth(known.astype(str).to_numpy(dtype=object), classes)
-        share = came.mean(axis=0)
-        of_one = f"the share of the positive class, {came.mean():.4g}"
-        answers = {"the share of each class" if share.ndim else of_one: share}
-    elif definition.task == "classification":
-        answers = {name: name for name in classes}
-    else:
-        of_quantile = float(known.quantile(measure.quantile))
-        answers = {
-            f"the mean, {known.mean():.4g}": known.mean(),
-            f"the {measure.quantile:g} quantile, {of_quantile:.4g}": of_quantile,
-        }
-    truth = measure.truth(truth, classes)
-    scores = {
-        name: measure.score(truth, np.full(truth.shape, answer, dtype=truth.dtype), classes)
-        for name, answer in answers.items()
-    }
-    choose = max if measure.more_is_better else min
-    best = choose(scores, key=scores.__getitem__)
-    return scores[best], f"always answering {best}"
 
 
 def _drift_on_itself(definition: ModelDefinition, training: pa.Table) -> list[str]:

@@ -19,7 +19,16 @@ MAX_ROWS_USED = 200_000
 """The newest rows that the prepared file has: as many as a training takes by default."""
 _MOST_CLASSES = 20
 
-DraftTask = Literal["classification", "regression"]
+DraftTask = Literal["classification", "regression", "time_series"]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftForecast:
+    """The section ``[forecast]`` of a drafted time series."""
+
+    horizon: int | str
+    seasonal_naive: str
+    series: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ class ModelDraft:
         The prepared rows: the features, the target and ``timestamp``, oldest first.
     notes
         What was decided about target, time and rows.
+    forecast
+        What a time series is asked for.
     """
 
     name: str
@@ -51,6 +62,7 @@ class ModelDraft:
     left_out: tuple[ColumnProfile, ...]
     rows: pa.Table
     notes: tuple[str, ...]
+    forecast: DraftForecast | None = None
 
 
 def draft_model(
@@ -93,6 +105,8 @@ def draft_model(
     if not features:
         reasons = "; ".join(f"{each.name}: {each.why}" for each in others) or "no other column"
         raise EvergreenError(f"no column can be a feature ({reasons})", where=str(path))
+    renamed = [each for each in features if each.feature != each.name]
+    notes += [f"the feature of the column {each.name} is {each.feature}" for each in renamed]
     rows = _prepared(file, features, (goal, label), time, notes)
     return ModelDraft(
         name=name,
@@ -180,8 +194,10 @@ def _prepared(
     found = found.take(pa.array(range(found.num_rows - 1, -1, -1)))
     if time is None:
         notes.append("no column gives the time of a row: the holdout is a random half")
-    return found.set_column(
-        found.num_columns - 1,
-        "timestamp",
-        found["timestamp"].cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC")),
-    )
+    return as_utc(found)
+
+
+def as_utc(rows: pa.Table) -> pa.Table:
+    """Return rows whose last column, ``timestamp``, is in UTC."""
+    times = rows["timestamp"].cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+    return rows.set_column(rows.num_columns - 1, "timestamp", times)

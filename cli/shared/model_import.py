@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cli.shared.model_check import naive_score, serve
+from cli.shared.model_check import serve
+from cli.shared.naive_answers import naive_score
 from cli.shared.training_file import read_column, read_training_file
 from evergreen.datasets.schema import normalise
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
@@ -102,7 +103,7 @@ def try_model(
     truth = ground_truth_of(definition, holdout)
     known = classes_of(truth, bundle)
     scored = score_predictions(definition, bundle, holdout, truth, known, training)
-    naive, answer = naive_score(definition, training, truth, known)
+    naive, answer = naive_score(definition, training, truth, known, holdout)
     gain = scored.metric - naive
     notes = [*imported.notes]
     if not (gain > 0 if definition.more_is_better else gain < 0):

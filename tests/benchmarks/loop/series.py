@@ -143,7 +143,7 @@ def ridership(years: Sequence[int]) -> Series:
     example = find_example("daily_ridership")
     definition = example.definition
     assert definition.forecast is not None
-    horizon = timedelta(days=definition.forecast.horizon)
+    horizon = timedelta(days=definition.longest_horizon)
     first, last = years[0] + 2, years[-1]
     return Series(
         name=definition.name,

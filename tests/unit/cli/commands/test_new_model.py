@@ -202,6 +202,86 @@ def test_what_is_no_model_is_told_with_what_to_change(
     assert list(models.iterdir()) == []
 
 
+def shops(days: int = 200) -> pd.DataFrame:
+    """Return the daily sales of two stores, in German dates, each store with its own city."""
+    random = np.random.default_rng(2)
+    when = pd.date_range("2025-01-01", periods=days)
+    parts = [
+        pd.DataFrame(
+            {
+                "day": when.strftime("%d.%m.%Y"),
+                "shop": shop,
+                "city": city,
+                "sales": level * (1 + 0.3 * (when.dayofweek > 4))
+                + random.normal(0, level / 20, days),
+                "promotion": random.random(days) < 0.2,
+            }
+        )
+        for shop, city, level in (("one", "Ulm", 100), ('tw"o', "Bonn", 9))
+    ]
+    return pd.concat(parts).sample(frac=1, random_state=0)
+
+
+@pytest.mark.parametrize("horizon", ["7", "1,14"])
+def test_several_series_and_horizons(models: Path, tmp_path: Path, horizon: str) -> None:
+    file = as_csv(shops(), tmp_path / "shops.csv")
+    asked = ("--target", "sales", "--task", "time_series", "--horizon", horizon, "--series", "shop")
+    found, definition = make(models, file, *asked)
+    forecast, several = definition.forecast, "," in horizon
+    assert forecast is not None
+    assert (forecast.series, forecast.horizon) == ("shop", "steps_ahead" if several else 7)
+    assert definition.longest_horizon == (14 if several else 7)
+    assert definition.features["city"].type == "category"
+    assert {"weekday", "month", "sales_1_before"} <= definition.features.keys()
+    assert "may not be known" in found["left_out"]["promotion"]
+    rows = pq.read_table(found["data"]).to_pandas()
+    raw = shops().assign(day=lambda t: pd.to_datetime(t["day"], format="%d.%m.%Y", utc=True))
+    known = raw.set_index(["shop", "day"])["sales"]
+    for row in rows.sample(40, random_state=1).to_dict("records"):
+        ahead = pd.Timedelta(days=row.get("steps_ahead", 7))
+        season = ahead - pd.Timedelta(days=-(-ahead.days // 7) * 7)
+        about = (row["shop"], row["timestamp"] + ahead)
+        assert row["sales"] == pytest.approx(known[about])
+        assert row["weekday"] == about[1].day_name()
+        assert row["sales_1_before"] == pytest.approx(
+            known.get((row["shop"], row["timestamp"] - pd.Timedelta(days=1)), np.nan), nan_ok=True
+        )
+        before = (row["shop"], row["timestamp"] + season)
+        assert row["sales_a_season_before"] == pytest.approx(known[before])
+    assert found["naive"] > found["score"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda t: t, ("--horizon", "7"), r"2 rows are of the same step.*--series"),
+        (lambda t: t[t["shop"] == "one"], (), r"a time series needs a horizon.*--horizon 7"),
+        (lambda t: t, ("--horizon", "week"), r"'week' is no horizon"),
+        (lambda t: t[:90], ("--horizon", "7", "--series", "shop"), r"at least 100 are needed"),
+        (
+            lambda t: t.assign(day=t["day"].where(t.index % 3 > 0, t["day"] + " 07:03")),
+            ("--horizon", "7", "--series", "shop"),
+            r"the times are irregular",
+        ),
+    ],
+    ids=["twice", "no horizon", "a word", "short", "irregular"],
+)
+def test_what_is_no_time_series_is_told(
+    models: Path, tmp_path: Path, change: Any, options: Any, message: str
+) -> None:
+    file = as_csv(change(shops()), tmp_path / "shops.csv")
+    with pytest.raises(EvergreenError, match=message):
+        make(models, file, "--target", "sales", "--task", "time_series", *options)
+
+
+def test_a_name_that_no_feature_may_have_is_changed_and_told(models: Path, tmp_path: Path) -> None:
+    table = frame().rename(columns={"size": 'size "cm"', "weight": "weight\\g"})
+    found, definition = make(models, as_csv(table, tmp_path / "f.csv"), "--target", "ripe")
+    assert {"size _cm_", "weight_g"} <= definition.features.keys()
+    assert 'the feature of the column size "cm" is size _cm_' in found["notes"]
+    assert "size _cm_" in pq.read_schema(found["data"]).names
+
+
 def test_the_check_finds_what_a_person_broke(models: Path, tmp_path: Path) -> None:
     make(models, as_csv(frame(), tmp_path / "rows.csv"), "--target", "ripe")
     with pytest.raises(EvergreenError, match="the folder exists"):

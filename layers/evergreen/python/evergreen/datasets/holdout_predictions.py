@@ -4,7 +4,8 @@ Predictions on training rows are no reference, because a model is more confident
 right on rows that it has seen. The file is next to the version's bundle at
 ``bundles/<model>/<version>/`` and is deleted with it. Serving does not read it. Its columns are
 ``timestamp``, ``label``, ``model_output`` and ``confidence``, for a model that gives probabilities
-also ``probabilities``, in the form of the request log and the ground truth, oldest row first.
+also ``probabilities``, and of a time series the features that tell series and steps
+ahead, in the form of the request log and the ground truth, oldest row first.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def to_holdout_file(
     )
     if (shares := predictions.by_class()) is not None:
         table = table.append_column(PROBABILITIES, pa.array(map(json.dumps, shares), pa.string()))
+    for name in definition.step_features:
+        table = table.append_column(name, rows[name])
     table = table.replace_schema_metadata({_REFIT: str(refit)})
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP
+from evergreen.datasets.steps import unknown_before
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def split_rows(
     asked for, by at most the rows of one moment. ``random`` holds out a random draw that depends
     only on the number of rows.
 
-    For a time series the ``horizon - 1`` rows before a recent holdout become the gap: when the
-    first held-out forecast was made, their labels were not known yet (C. Bergmeir and
+    For a time series the ``horizon - 1`` rows of each series before a recent holdout become the
+    gap: when the first held-out forecast was made, their labels were not known yet (C. Bergmeir and
     J. Benítez, "On the use of cross-validation for time series predictor evaluation",
     *Information Sciences* 191, 2012).
 
@@ -69,10 +70,9 @@ def split_rows(
     if newer_than is not None:
         held_out = pc.and_(held_out, pc.greater(times, pa.scalar(newer_than, TIMESTAMP_TYPE)))
     first = count - pc.sum(held_out).as_py()
-    gap = definition.forecast.horizon - 1 if definition.forecast else 0
     split = np.full(count, TRAIN, dtype=object)
-    if first < count:
-        split[order[max(first - gap, 0) : first]] = GAP
+    if first < count and definition.forecast:
+        split[unknown_before(definition, table, order[:first])] = GAP
     split[order[first:]] = HOLDOUT
     return _set_split(table, pa.array(split))
 

@@ -128,7 +128,8 @@ def read_drift_inputs(
     champion = read_manifest(storage, definition.name, pointer.reference_dataset_id)
     needed = window_rows_needed(definition, champion)
     reference = _reference(definition, champion, storage)
-    answered = [*_LABELLED, *_probabilities(definition)]
+    steps = definition.step_features
+    answered = [*_LABELLED, *_probabilities(definition), *steps]
     if isinstance(lake, QueriedWindow):
         count, sample = _queried(lake.output, definition)
         sample = _numbered(sample)
@@ -157,7 +158,7 @@ def read_drift_inputs(
             outputs=model_outputs_of(definition, holdout and _sample(holdout), sample),
             labelled=labelled,
             holdout=holdout,
-            answers=sample.select([MODEL_OUTPUT, CONFIDENCE]),
+            answers=sample.select([MODEL_OUTPUT, CONFIDENCE, *steps]),
             holdout_features=(
                 read_holdout_features(definition, champion, storage)
                 if learns_from_holdout

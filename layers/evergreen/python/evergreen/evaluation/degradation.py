@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.class_probabilities import (
     logged_shares,
     named_classes,
@@ -122,7 +123,7 @@ def measure_degradation(
         At least one row each, in time order, with ``label`` and ``model_output``: text for a
         classification, otherwise numbers in the unit of the target. A metric of probabilities
         needs ``confidence`` too, and with more than two classes ``probabilities`` in each row
-        (:func:`scorable_rows`).
+        (:func:`scorable_rows`). Of a time series the features that tell series and horizon.
 
     Raises
     ------
@@ -132,7 +133,8 @@ def measure_degradation(
     """
     rng = np.random.default_rng(_SEED)
     measure = measure_of(definition)
-    block = block_length(definition, min(newer.num_rows, older.num_rows))
+    per_step = rows_per_step(definition, newer)
+    block = block_length(definition, min(newer.num_rows, older.num_rows), per_step)
     if measure.kind == "counts":
         here, there, by_chance = _permute_labels(measure, newer, older, rng)
         difference = here - there

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evergreen.datasets.overlap import rows_in_common
+from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.bootstrap import RESAMPLES, resample
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import fall_level, judge
@@ -161,12 +162,16 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
             beside_challenger=new.beside,
             seen_by_challenger=seen_by_challenger,
         )
-        origins = _origins(definition, holdout, ground_truth, None, new)
+        origins = evaluate_rolling_origin(
+            definition, holdout, ground_truth, champion=None, challenger=new.outputs
+        )
         return EvaluationResult(
             definition, comparison, holdout, ground_truth, None, new, None, (), origins
         )
     old = score_predictions(definition, compared, holdout, ground_truth, classes, training)
-    improvements = _improvements(definition, ground_truth, old, new, classes, seed, resamples)
+    improvements = _improvements(
+        definition, holdout, ground_truth, old, new, classes, seed, resamples
+    )
     segments = judge_segments(
         definition,
         holdout,
@@ -187,7 +192,7 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
         segments=segments,
         fall=has_surely_fallen(
             definition,
-            _answers(definition, ground_truth, old),
+            _answers(definition, holdout, ground_truth, old),
             champion_holdout,
             alpha=fall_level(definition),
         ),
@@ -203,7 +208,9 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
         new,
         improvements,
         segments,
-        _origins(definition, holdout, ground_truth, old, new),
+        evaluate_rolling_origin(
+            definition, holdout, ground_truth, champion=old.outputs, challenger=new.outputs
+        ),
     )
 
 
@@ -231,12 +238,16 @@ def scores_of(
 
 
 def _answers(
-    definition: ModelDefinition, ground_truth: NDArray[Any], champion: ScoredPredictions
+    definition: ModelDefinition,
+    holdout: pa.Table,
+    ground_truth: NDArray[Any],
+    champion: ScoredPredictions,
 ) -> pa.Table:
     """Return the champion's answers as its kept holdout has them."""
     kind = pa.string() if definition.task == "classification" else pa.float64()
     sides = {"label": ground_truth, "model_output": champion.outputs}
     found = {name: pa.array(values.tolist(), kind) for name, values in sides.items()}
+    found |= {name: holdout[name] for name in definition.step_features}
     if champion.confidences is not None:
         found["confidence"] = pa.array(champion.confidences)
     if champion.shares is not None:
@@ -255,6 +266,7 @@ def _uncompared(champion: Bundle | None, why: str | None) -> str:
 
 def _improvements(
     definition: ModelDefinition,
+    holdout: pa.Table,
     ground_truth: NDArray[Any],
     champion: ScoredPredictions,
     challenger: ScoredPredictions,
@@ -263,33 +275,16 @@ def _improvements(
     resamples: int,
 ) -> NDArray[np.float64]:
     measure = measure_of(definition)
+    per_step = rows_per_step(definition, holdout)
     old, new = resample(
         measure,
         measure.truth(ground_truth, classes),
         champion.measured,
         challenger.measured,
         classes,
-        block=block_length(definition, len(ground_truth)),
+        block=block_length(definition, len(ground_truth), per_step),
         seed=seed,
         resamples=resamples,
     )
     improvements: NDArray[np.float64] = new - old if measure.more_is_better else old - new
     return improvements
-
-
-def _origins(
-    definition: ModelDefinition,
-    holdout: pa.Table,
-    ground_truth: NDArray[Any],
-    champion: ScoredPredictions | None,
-    challenger: ScoredPredictions,
-) -> tuple[RollingOriginWindow, ...]:
-    if definition.forecast is None:
-        return ()
-    return evaluate_rolling_origin(
-        definition,
-        holdout,
-        ground_truth,
-        champion=None if champion is None else champion.outputs,
-        challenger=challenger.outputs,
-    )

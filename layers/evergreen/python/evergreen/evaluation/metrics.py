@@ -71,11 +71,13 @@ def scaled_error(
     *,
     trained_ground_truth: NDArray[np.float64],
     trained_naive: NDArray[np.float64],
+    series: tuple[NDArray[np.str_], NDArray[np.str_]] | None = None,
 ) -> float | None:
     """Return the mean absolute scaled error, or None where the naive forecast has no error.
 
     The mean absolute error over that of the naive forecast on the rows trained on: below 1 is
-    better than the naive forecast was there.
+    better than the naive forecast was there. Of several series each has its own scale, and rows of
+    one without a scale are left out.
 
     Parameters
     ----------
@@ -83,21 +85,41 @@ def scaled_error(
         n values each, in the unit of the target.
     trained_ground_truth, trained_naive
         Labels and seasonal naive forecasts of m > 0 rows that were trained on.
+    series
+        The series of the n rows, and of the m rows. Without it all are one.
     """
-    scale = float(np.mean(np.abs(trained_ground_truth - trained_naive)))
-    return float(np.mean(np.abs(ground_truth - predicted))) / scale if scale > 0 else None
+    ours, theirs = series or (np.zeros(ground_truth.size, str), np.zeros(trained_naive.size, str))
+    names, places = np.unique(theirs, return_inverse=True)
+    sums = np.bincount(places, np.abs(trained_ground_truth - trained_naive))
+    scales = sums / np.bincount(places)
+    found = np.minimum(np.searchsorted(names, ours), names.size - 1)
+    scale = np.where(names[found] == ours, scales[found], 0.0)
+    known = scale > 0
+    if not known.any():
+        return None
+    return float(np.mean(np.abs(ground_truth - predicted)[known] / scale[known]))
 
 
-def block_length(definition: ModelDefinition, rows: int) -> int:
+def block_length(definition: ModelDefinition, rows: int, per_step: int = 1) -> int:
     """Return how many consecutive rows a resampling keeps together.
 
     One where rows are independent. For a time series at least the horizon, as the errors of
     forecasts that many steps ahead overlap (F. Diebold and R. Mariano, "Comparing predictive
     accuracy", *Journal of Business & Economic Statistics* 13, 1995), and the cube root of the
-    number of rows (P. Hall, J. Horowitz and B.-Y. Jing, "On blocking rules for the bootstrap with
-    dependent data", *Biometrika* 82, 1995); at most half of the rows.
+    number of steps (P. Hall, J. Horowitz and B.-Y. Jing, "On blocking rules for the bootstrap with
+    dependent data", *Biometrika* 82, 1995); at most half of the rows. The rows of a step, one for
+    each of several series, stay together: their errors are alike too.
+
+    Parameters
+    ----------
+    definition
+        The model's.
+    rows
+        Their number.
+    per_step
+        How many rows a step has (:func:`evergreen.datasets.steps.rows_per_step`).
     """
     if definition.forecast is None:
         return 1
-    wanted = max(definition.forecast.horizon, math.ceil(math.cbrt(rows)))
-    return max(min(wanted, rows // 2), 1)
+    steps = max(definition.longest_horizon, math.ceil(math.cbrt(rows / per_step)))
+    return max(min(steps * per_step, rows // 2), 1)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from evergreen.datasets.schema import TIMESTAMP
+from evergreen.datasets.steps import rows_per_step, track_of
 from evergreen.evaluation.calibration import reliability
 from evergreen.evaluation.confusion import confusion
 from evergreen.evaluation.rolling_origin import windows
@@ -162,8 +163,12 @@ def _residual_histogram(evaluation: EvaluationResult) -> Figure:
 def _forecasts(evaluation: EvaluationResult) -> Figure:
     figure = _figure(10.0, 6.4)
     newest, errors = figure.subplots(2, 1, height_ratios=[3, 2])
+    several = evaluation.definition.step_features
     times = evaluation.holdout[TIMESTAMP].to_numpy()
-    shown = slice(-_SHOWN_ORIGINS, None)
+    # Of several series the one with most rows: lines through all would join what does not follow.
+    tracks = track_of(evaluation.definition, evaluation.holdout)
+    track = int(np.bincount(tracks).argmax())
+    shown = np.flatnonzero(tracks == track)[-_SHOWN_ORIGINS:]
     newest.plot(
         times[shown],
         evaluation.ground_truth[shown],
@@ -173,12 +178,22 @@ def _forecasts(evaluation: EvaluationResult) -> Figure:
     )
     for name, model, colour in _models(evaluation):
         newest.plot(times[shown], model.outputs[shown], color=colour, linewidth=1.2, label=name)
-        errors.plot(times, evaluation.ground_truth - model.outputs, color=colour, linewidth=0.9)
+        style = ("", ".") if several else ("-", "")
+        errors.plot(
+            times,
+            evaluation.ground_truth - model.outputs,
+            color=colour,
+            linewidth=0.9,
+            linestyle=style[0],
+            marker=style[1],
+            markersize=3,
+        )
     errors.axhline(0, color=_GROUND_TRUTH, linewidth=1)
-    horizon = evaluation.definition.forecast.horizon if evaluation.definition.forecast else 0
+    horizon = evaluation.definition.longest_horizon
     newest.set(
         ylabel=evaluation.definition.target,
-        title=f"Forecasts {horizon} steps ahead, and what came: the newest origins",
+        title=f"Forecasts {'up to ' if several else ''}{horizon} steps ahead, and what came: "
+        f"the newest origins{_named(evaluation, shown) if several else ''}",
     )
     errors.set(
         xlabel="origin: when the forecast was made",
@@ -190,11 +205,23 @@ def _forecasts(evaluation: EvaluationResult) -> Figure:
     return figure
 
 
+def _named(evaluation: EvaluationResult, rows: NDArray[np.intp]) -> str:
+    """Return which of several series and horizons some rows are of."""
+    first = evaluation.holdout.slice(int(rows[0]), 1)
+    names = evaluation.definition.step_features
+    said = {name: first[name][0].as_py() for name in names}
+    return "".join(
+        f", {name} = {value:g}" if isinstance(value, float) else f", {name} = {value}"
+        for name, value in said.items()
+    )
+
+
 def _origins(evaluation: EvaluationResult) -> Figure:
     figure = _figure(10.0, 4.0)
     axis = figure.subplots()
     times = evaluation.holdout[TIMESTAMP].to_numpy()
-    first = times[[part.start for part in windows(evaluation.definition, times.size)]]
+    per_step = rows_per_step(evaluation.definition, evaluation.holdout)
+    first = times[[part.start for part in windows(evaluation.definition, times.size, per_step)]]
     lines = {
         "seasonal naive": ([window.seasonal_naive for window in evaluation.origins], _GROUND_TRUTH),
         "challenger": ([window.challenger for window in evaluation.origins], _CHALLENGER),

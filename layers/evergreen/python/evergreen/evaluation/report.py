@@ -21,6 +21,7 @@ from evergreen.clock import to_text
 from evergreen.evaluation.calibration import reliability
 from evergreen.evaluation.confusion import confusion
 from evergreen.evaluation.plots import plots
+from evergreen.evaluation.series_scores import score_series
 from evergreen.page_design import Tone, report_page, report_table
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
     from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.scoring import ScoredPredictions
+    from evergreen.evaluation.series_scores import SeriesScore
 
 ARTIFACT = "evaluation"
 REPORT_PAGE, REPORT_DATA = "report.html", "report.json"
+_WORST_SERIES = 20
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -70,6 +73,7 @@ def report_data(evaluation: EvaluationResult, context: EvaluationContext) -> dic
         "at": to_text(context.at),
         "comparison": evaluation.comparison.model_dump(mode="json"),
         "segments": [segment.model_dump(mode="json") for segment in evaluation.segments],
+        "series": [asdict(score) for score in _scored_series(evaluation)],
         "origins": [asdict(window) for window in evaluation.origins],
         "answers": {name: _answers(evaluation, model) for name, model in models.items()},
     }
@@ -113,6 +117,7 @@ def _page(
         _numbers(comparison),
         _segments(evaluation),
         _windows(evaluation),
+        *_series(evaluation),
         *(
             f"<h2>{escape(Path(name).stem.replace('_', ' ').capitalize())}</h2>"
             f'<img alt="{escape(Path(name).stem)}" '
@@ -172,6 +177,42 @@ def _segments(evaluation: EvaluationResult) -> str:
         f"{evaluation.comparison.segments_judged} have rows enough to judge.</p>"
         f"{report_table(head, rows, marked)}"
     )
+
+
+def _scored_series(evaluation: EvaluationResult) -> tuple[SeriesScore, ...]:
+    return score_series(
+        evaluation.definition,
+        evaluation.holdout,
+        evaluation.ground_truth,
+        champion=None if evaluation.champion is None else evaluation.champion.outputs,
+        challenger=evaluation.challenger.outputs,
+    )
+
+
+def _series(evaluation: EvaluationResult) -> list[str]:
+    """Return a table for the series, the worst ones only, and one for the horizons."""
+    found = _scored_series(evaluation)
+    tables = []
+    for feature in dict.fromkeys(score.feature for score in found):
+        scores = [score for score in found if score.feature == feature]
+        is_series = bool(
+            evaluation.definition.forecast and feature == evaluation.definition.forecast.series
+        )
+        shown = scores[:_WORST_SERIES] if is_series else scores
+        rows = [
+            (each.value, each.rows, each.champion, each.challenger, each.seasonal_naive)
+            for each in shown
+        ]
+        worse = sum(score.is_worse for score in scores)
+        about = f"The seasonal naive forecast is better for {worse:,} of {len(scores):,}."
+        if len(shown) < len(scores):
+            about += f" Shown are the {len(shown)} worst against it."
+        name = evaluation.definition.metric
+        title = f"{'Series' if is_series else 'Steps ahead'}: {name} by {feature}"
+        head = (feature, "rows", "champion", "challenger", "seasonal naive")
+        table = report_table(head, rows, [score.is_worse for score in shown])
+        tables.append(f"<h2>{escape(title)}</h2><p>{about}</p>{table}")
+    return tables
 
 
 def _windows(evaluation: EvaluationResult) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evergreen.datasets.schema import TIMESTAMP, to_columns
+from evergreen.datasets.steps import rows_per_step, series_of
 from evergreen.evaluation.metrics import rmse, scaled_error
 
 if TYPE_CHECKING:
@@ -60,15 +61,19 @@ def evaluate_rolling_origin(
 ) -> tuple[RollingOriginWindow, ...]:
     """Return how champion, challenger and naive forecast did window after window, oldest first.
 
+    Of another task there are none.
+
     Parameters
     ----------
     definition
-        A time series' definition.
+        The model's.
     holdout
         n rows in time order, with their features.
     ground_truth, champion, challenger
         n labels, and n forecasts of each model, in the unit of the target.
     """
+    if definition.forecast is None:
+        return ()
     naive = seasonal_naive(definition, holdout)
     times = holdout[TIMESTAMP].to_pylist()
     return tuple(
@@ -80,19 +85,28 @@ def evaluate_rolling_origin(
             challenger=rmse(ground_truth[part], challenger[part]),
             seasonal_naive=rmse(ground_truth[part], naive[part]),
         )
-        for part in windows(definition, ground_truth.size)
+        for part in windows(definition, ground_truth.size, rows_per_step(definition, holdout))
     )
 
 
-def windows(definition: ModelDefinition, rows: int) -> list[slice]:
-    """Return windows of about equal length over n > 0 successive origins, oldest first.
+def windows(definition: ModelDefinition, rows: int, per_step: int = 1) -> list[slice]:
+    """Return windows of about equal length over n > 0 successive rows, oldest first.
 
     At most :data:`MAX_WINDOWS`, each at least a horizon long; one where there are fewer origins.
+
+    Parameters
+    ----------
+    definition
+        A time series' definition.
+    rows
+        Their number.
+    per_step
+        How many rows a step has (:func:`evergreen.datasets.steps.rows_per_step`).
     """
-    horizon = definition.forecast.horizon if definition.forecast else 1
-    count = max(min(MAX_WINDOWS, rows // horizon), 1)
-    edges = np.linspace(0, rows, count + 1).astype(int).tolist()
-    return [slice(*pair) for pair in pairwise(edges)]
+    steps = max(rows // per_step, 1)
+    count = max(min(MAX_WINDOWS, steps // definition.longest_horizon), 1)
+    edges = (np.linspace(0, steps, count + 1).astype(int) * per_step).tolist()
+    return [slice(*pair) for pair in pairwise([*edges[:-1], rows])]
 
 
 def forecast_scores(
@@ -104,6 +118,9 @@ def forecast_scores(
 ) -> dict[str, float]:
     """Return ``rmse_seasonal_naive``, ``rmse_worst_window`` and ``mase``.
 
+    Of several series also ``series_worse_than_naive``, the share of the series of the holdout that
+    the seasonal naive forecast predicts with a smaller RMSE.
+
     Parameters
     ----------
     definition
@@ -113,20 +130,26 @@ def forecast_scores(
     holdout
         The n rows with their features, in time order.
     training
-        The rows trained on, which give MASE its scale; without them, or where the naive forecast
-        is perfect on them, there is no ``mase``.
+        The rows trained on, which give MASE its scale, each series its own; without them, or where
+        the naive forecast is perfect on them, there is no ``mase``.
     """
-    worst = max(
-        rmse(ground_truth[part], predicted[part]) for part in windows(definition, ground_truth.size)
-    )
-    naive = rmse(ground_truth, seasonal_naive(definition, holdout))
-    scores = {"rmse_seasonal_naive": naive, "rmse_worst_window": worst}
+    parts = windows(definition, ground_truth.size, rows_per_step(definition, holdout))
+    worst = max(rmse(ground_truth[part], predicted[part]) for part in parts)
+    naive = seasonal_naive(definition, holdout)
+    scores = {"rmse_seasonal_naive": rmse(ground_truth, naive), "rmse_worst_window": worst}
+    series = series_of(definition, holdout)
+    if definition.forecast is not None and definition.forecast.series:
+        errors = (ground_truth - predicted) ** 2, (ground_truth - naive) ** 2
+        each = [series == name for name in np.unique(series)]
+        worse = [errors[0][inside].mean() > errors[1][inside].mean() for inside in each]
+        scores["series_worse_than_naive"] = float(np.mean(worse))
     if training is not None and training.num_rows:
         mase = scaled_error(
             ground_truth,
             predicted,
             trained_ground_truth=training[definition.target].to_numpy(),
             trained_naive=seasonal_naive(definition, training),
+            series=(series, series_of(definition, training)),
         )
         if mase is not None:
             scores["mase"] = mase

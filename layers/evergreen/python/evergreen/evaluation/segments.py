@@ -31,6 +31,7 @@ import numpy as np
 
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
+from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.bootstrap import RESAMPLES, resample
 from evergreen.evaluation.comparison import SegmentResult
 from evergreen.evaluation.measure import measure_of
@@ -88,7 +89,10 @@ def judge_segments(
         sides = (ground_truth[inside], champion[inside], challenger[inside])
         probability = None
         if inside.size >= rule.min_segment_rows:
-            probability = _probability_worse(definition, *sides, classes, seed, resamples)
+            per_step = rows_per_step(definition, holdout.take(inside))
+            probability = _probability_worse(
+                definition, *sides, classes, per_step=per_step, seed=seed, resamples=resamples
+            )
         results.append(
             SegmentResult(
                 feature=feature,
@@ -180,6 +184,8 @@ def _probability_worse(
     champion: NDArray[Any],
     challenger: NDArray[Any],
     classes: Sequence[str],
+    *,
+    per_step: int,
     seed: int,
     resamples: int,
 ) -> float:
@@ -191,7 +197,7 @@ def _probability_worse(
         champion,
         challenger,
         classes,
-        block=block_length(definition, len(ground_truth)),
+        block=block_length(definition, len(ground_truth), per_step),
         seed=seed,
         resamples=resamples,
     )

@@ -36,7 +36,7 @@ LOG_COLUMNS = frozenset(
 PROBABILITIES = "probabilities"
 """A column of the request log where the metric scores probabilities: no feature's name there."""
 
-_UNFIT = re.compile(r'["\\\x00-\x1f]')
+UNFIT = re.compile(r'["\\\x00-\x1f]')
 """Characters that JSON escapes: the encoder of the request log takes no name with them."""
 
 Task = Literal["classification", "regression", "time_series"]
@@ -142,6 +142,24 @@ class ModelDefinition(Strict):
         }
 
     @property
+    def step_features(self) -> list[str]:
+        """Names of the features that tell the series of a row and its steps ahead, if any do."""
+        if self.forecast is None:
+            return []
+        named = (self.forecast.series, self.forecast.horizon)
+        return [name for name in named if isinstance(name, str) and name in self.features]
+
+    @property
+    def longest_horizon(self) -> int:
+        """The most steps ahead that a row of a time series may be; 1 of other tasks."""
+        if self.forecast is None:
+            return 1
+        if isinstance(self.forecast.horizon, int):
+            return self.forecast.horizon
+        ahead = self.features.get(self.forecast.horizon)
+        return 1 if ahead is None or ahead.max is None else int(ahead.max)
+
+    @property
     def inputs(self) -> dict[str, Feature]:
         """What a request has, in order: the features, and moments for what is derived from them."""
         moments = self.moments
@@ -157,7 +175,7 @@ class ModelDefinition(Strict):
     def _parts_fit(self) -> ModelDefinition:
         if self.target in self.features:
             raise ValueError(f"target {self.target!r} is also listed under features")
-        unfit = [name for name in self.features if not name or _UNFIT.search(name)]
+        unfit = [name for name in self.features if not name or UNFIT.search(name)]
         if unfit:
             raise ValueError(
                 f"{unfit} cannot be names of features: a name is not empty and has no double "
@@ -174,9 +192,7 @@ class ModelDefinition(Strict):
         self._segments_fit()
         if (self.task == "time_series") != (self.forecast is not None):
             raise ValueError("[forecast] belongs to task 'time_series', which cannot do without")
-        naive = self.forecast and self.forecast.seasonal_naive
-        if naive and (naive not in self.features or not self.features[naive].is_numeric):
-            raise ValueError(f"forecast.seasonal_naive {naive!r} is not a numeric feature")
+        self._forecast_fits()
         classification = self.task == "classification"
         self._evaluation_fits()
         if self.retraining.by == "import":
@@ -187,6 +203,17 @@ class ModelDefinition(Strict):
         if classification and (truth.min is not None or truth.max is not None):
             raise ValueError("ground_truth.min and max do not fit task 'classification'")
         return self
+
+    def _forecast_fits(self) -> None:
+        if self.forecast is None:
+            return
+        if fault := self.forecast.fault(self.features):
+            raise ValueError(fault)
+        if hidden := sorted({*self.step_features} & {*self.request_log.redact}):
+            raise ValueError(
+                f"request_log.redact keeps {hidden} out of the log, which tells the series and the "
+                "steps of a row"
+            )
 
     def _renames_fit(self) -> None:
         before = [each.renamed_from for each in self.features.values() if each.renamed_from]

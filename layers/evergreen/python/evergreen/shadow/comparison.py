@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from evergreen.bundle.served import with_known_labels
 from evergreen.bundle.store import read_signature
+from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.bootstrap import resample
 from evergreen.evaluation.class_probabilities import (
     logged_shares,
@@ -118,7 +119,10 @@ def compare_shadow(
     errors = sum(counts[name] for name in ERRORS)
     asked = counts["scored"] + errors
     both = _paired(
-        champion.filter(pa.array([name == "scored" for name in outcomes], pa.bool_())), log, slot
+        definition,
+        champion.filter(pa.array([name == "scored" for name in outcomes], pa.bool_())),
+        log,
+        slot,
     )
     seen = _differences(definition, both)
     measured = _against_ground_truth(storage, lake, definition, slot, both, now)
@@ -144,14 +148,17 @@ def _outcome(metadata: dict[str, Any], version: str) -> str:
     return str(note.get("outcome"))
 
 
-def _paired(champion: pa.Table, log: pa.Table, slot: ShadowSlot) -> pa.Table:
+def _paired(
+    definition: ModelDefinition, champion: pa.Table, log: pa.Table, slot: ShadowSlot
+) -> pa.Table:
     """Join the rows that both have scored; the challenger's columns have its name as prefix."""
     mine = pc.and_(pc.equal(log["role"], "shadow"), pc.equal(log["model_version"], slot.version))
     columns = ["request_id", "row", "model_output", "confidence", "metadata"]
     columns += [name for name in (PROBABILITIES,) if name in log.column_names]
+    also = ["timestamp", *definition.step_features]
     challenger = log.filter(mine).select(columns)
     names = [*columns[:2], *(_CHALLENGER + name for name in columns[2:])]
-    joined = champion.select(["timestamp", *columns]).join(
+    joined = champion.select([*also, *columns]).join(
         challenger.rename_columns(names), keys=columns[:2], join_type="inner"
     )
     return joined.sort_by(
@@ -242,7 +249,7 @@ def _against_ground_truth(
     found |= {"metric_champion": metrics[0], "metric_challenger": metrics[1]}
     if known.num_rows < MIN_LABELLED:
         return found
-    block = block_length(definition, known.num_rows)
+    block = block_length(definition, known.num_rows, rows_per_step(definition, known))
     old, new = resample(measure, ground_truth, sides[0], sides[1], classes, block=block)
     worse = new < old if measure.more_is_better else new > old
     return found | {"probability_worse": float(np.mean(worse))}

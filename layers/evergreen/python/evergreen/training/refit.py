@@ -31,6 +31,7 @@ import pyarrow.compute as pc
 from evergreen.bundle.content import VersionBundles
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split
+from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.bootstrap import resample_numbers
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.metrics import block_length
@@ -124,7 +125,7 @@ def why_not(
             f"({definition.metric} {new:.4g} against {old:.4g})"
         )
     for name, own, apart in _distances(found):
-        block = block_length(definition, own.size)
+        block = block_length(definition, own.size, rows_per_step(definition, holdout))
         drawn = resample_numbers(np.zeros(own.size), own, apart, block=block)
         if np.mean(drawn[1] > drawn[0]) >= sure:
             return (

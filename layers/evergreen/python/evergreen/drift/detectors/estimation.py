@@ -24,6 +24,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from sklearn.ensemble import RandomForestRegressor
 
+from evergreen.datasets.steps import rows_per_step
 from evergreen.drift.detectors.pooled_rows import pooled_rows
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT
 from evergreen.drift.records import PerformanceEstimate
@@ -246,12 +247,12 @@ def _of_numbers(
     matrix = np.column_stack([matrix, np.zeros(len(matrix), np.float32)])  # if nothing else varies
     then, now = matrix[: holdout.num_rows], matrix[holdout.num_rows :]
     losses = measure.terms(_column(holdout, _LABEL).astype(np.float64), outputs[0])
-    means, spread = _window_losses(
-        then, now, losses, [block_length(definition, side.num_rows) for side in (holdout, window)]
-    )
-    by_chance = (
-        np.atleast_2d(np.cov(losses)) * block_length(definition, holdout.num_rows) / len(then)
-    )
+    blocks = [
+        block_length(definition, side.num_rows, rows_per_step(definition, side))
+        for side in (holdout, window)
+    ]
+    means, spread = _window_losses(then, now, losses, blocks)
+    by_chance = np.atleast_2d(np.cov(losses)) * blocks[0] / len(then)
     return (
         float(measure.of_means(means)),
         _drawn(measure, means, spread, losses, rng),
