@@ -132,11 +132,10 @@ def _show(summary: Summary, target: Target, stack: Stack, result: Path) -> None:
     console.out.print(table)
     print_ = console.out.print
     print_("\nWhere to look:")
-    machine = target.output("StateMachineArn")
     print_(f"  MLflow      {stack.mlflow_uri}/#/models/{summary.model}", soft_wrap=True)
+    print_("  Status page evergreen open status")
     print_(
-        f"  Executions  aws --endpoint-url {stack.endpoint_url} stepfunctions list-executions "
-        f"--state-machine-arn {machine}",
+        f"  Retraining  evergreen history {summary.model} --version {summary.champion_after}",
         soft_wrap=True,
     )
     print_(f"  Files       s3://{target.output('BucketName')} and {result}", soft_wrap=True)

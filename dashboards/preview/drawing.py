@@ -33,8 +33,10 @@ _NOTE = "#ff9830"
 _COLOURS = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#8f3bb8")
 _NAMED = {"green": "#73bf69", "red": "#f2495c", "orange": "#ff9830", "yellow": "#fade2a"}
 _LEGEND_LINES = 5
-_LETTER = 6.6
-"""Width of a letter of the legend, in pixels; most are narrower."""
+_LETTER = 6.2
+"""Width of a letter of the legend, in pixels."""
+_VALUE = 60
+"""Width of a column of values in the legend, in pixels."""
 _CALCS: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
     "lastNotNull": ("Last", lambda values: values[-1]),
     "max": ("Max", max),
@@ -221,7 +223,7 @@ class _Place:
                 colour = _COLOURS[known.index(value) % len(_COLOURS)]
                 left, right = (date2num(datetime.fromtimestamp(at, UTC)) for at in (since, until))  # type: ignore[no-untyped-call]
                 chart.barh(row, right - left, left=left, height=0.7, color=colour)
-                if right - left > (date2num(end) - date2num(start)) / 40:  # type: ignore[no-untyped-call]
+                if right - left > (date2num(end) - date2num(start)) / 25:  # type: ignore[no-untyped-call]
                     text = with_unit(value, self._unit)
                     chart.text((left + right) / 2, row, text, size=8, ha="center", va="center")
         chart.set_yticks(range(len(lines)), [line.name for line in lines])
@@ -281,7 +283,7 @@ class _Place:
     def _legend(self, lines: Sequence[NamedLine], height: int) -> None:
         calcs = [_CALCS[name] for name in self._panel["options"]["legend"]["calcs"]]
         top = self._height - height + 6
-        places = [self._width - 14 - 74 * (len(calcs) - 1 - number) for number in range(len(calcs))]
+        places = [self._width - 14 - _VALUE * (len(calcs) - 1 - n) for n in range(len(calcs))]
         for (title, _), place in zip(calcs, places, strict=True):
             self._say(place, top, title, _QUIET, 7.5, "right")
         for number, line in enumerate(lines[:_LEGEND_LINES]):
@@ -289,9 +291,9 @@ class _Place:
             self._say(10, at, "━", _COLOURS[number % len(_COLOURS)], 9)
             more = len(lines) - _LEGEND_LINES
             last = number == _LEGEND_LINES - 1 and more > 0
-            name = line.name + (f"   (and {more} more)" if last else "")
-            room = ((places[0] if places else self._width) - 74) / _LETTER
-            self._say(24, at, _cut(name, int(room)), _TEXT, 8)
+            after = f"   (and {more} more)" if last else ""
+            room = int(((places[0] if places else self._width) - _VALUE) / _LETTER) - len(after)
+            self._say(24, at, _cut(line.name, room) + after, _TEXT, 8)
             for (_, calc), place in zip(calcs, places, strict=True):
                 text = with_unit(calc(line.values), self._unit)
                 self._say(place, at, text, _TEXT, 8, "right")
