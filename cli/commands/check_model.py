@@ -13,6 +13,7 @@ from cli.shared.examples import MODELS
 from cli.shared.extra_packages import ready_packages
 from cli.shared.options import Json, ModelArgument
 from cli.shared.progress import Steps
+from evergreen.errors import EvergreenError
 from evergreen.model_definition import find_definition
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def command(
     """
     definition = find_definition(MODELS, model)
     file = data or MODELS.parent / ".evergreen" / "data" / f"{model}.parquet"
+    if data is None and not file.exists():
+        raise EvergreenError(
+            "there are no labelled rows to check the model with",
+            where=model,
+            fix="Name a file of them: --data FILE.",
+        )
     with Steps() as steps, steps.step("check", f"Check {model}") as say:
         say("locking the packages that models bring")
         ready_packages()

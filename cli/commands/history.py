@@ -27,8 +27,8 @@ _DECISIONS = {
     "reject": ("rejected {}", " against {}", "default"),
     "roll_back": ("rolled back to {}", " from {}", "red"),
 }
-_LINE = "{:<17} {:<24} {:<21} {:>5}  {}"
-_INDENT = 18
+_LINE = "{:<16} {:<23} {:<20} {:>4} {}"
+_INDENT = 17
 
 
 def command(

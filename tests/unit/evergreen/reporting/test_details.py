@@ -57,6 +57,17 @@ def test_an_episode_that_goes_on_has_no_end(aws: Account) -> None:
     assert episode.severity == "critical", "three rows in ten lie elsewhere"
 
 
+def test_a_new_version_that_drifts_too_ends_the_episode_of_the_one_before(aws: Account) -> None:
+    model = ReportedModel(aws)
+    model.check(2 * HOUR, "1")
+    model.check(1 * HOUR, "2")
+    found = [
+        (each.model_version, NOW - each.since, each.ended_at and NOW - each.ended_at)
+        for each in model.details().episodes
+    ]
+    assert found == [("1", 2 * HOUR, 1 * HOUR), ("2", 1 * HOUR, None)]
+
+
 def test_what_moved_with_its_numbers_its_distributions_and_the_report(aws: Account) -> None:
     model = ReportedModel(aws)
     check_id = model.check(HOUR)
