@@ -24,7 +24,7 @@ service_tests := $(wildcard local/*/tests) \
 # Programs that PyPI and npm do not have. Each package's program has the name of the package.
 apt_packages := prometheus prometheus-alertmanager prometheus-node-exporter chromium
 
-.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-estimation bench-log bench-serving estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards check-grafana-schema dashboards-preview how-to format locks down clean
+.PHONY: help setup demo apt environments test pr quick-tests integration-tests end-to-end-tests service-tests check synth-check bench-loop bench-drift bench-estimation bench-log bench-serving bench-status-page estimators chaos test-engine fuzz-api test-clients test-images overload mutation reference docs docs-serve check-dashboards check-grafana-schema dashboards-preview how-to format locks down clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -134,6 +134,9 @@ bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: u
 
 bench-serving: setup $(addprefix $(state)/,bentoml/.done mlserver/.done) ## measure answers, servers over HTTP and cold starts (QUICK=1: under 5 minutes)
 	@$(bin)/python -m tests.benchmarks.serving $(if $(QUICK),--quick)
+
+bench-status-page: environments ## measure the status page of twenty models in Chromium (some minutes)
+	@$(bin)/python -m tests.benchmarks.status_page
 
 estimators: setup ## try every estimator and write the tables of docs/estimators.md
 	@$(bin)/python -m tests.benchmarks.estimators

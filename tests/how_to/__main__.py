@@ -20,7 +20,7 @@ def main() -> int:
     """Run each command, show how long it took, and stop the stack whatever happens."""
     with tempfile.TemporaryDirectory(prefix="evergreen-how-to-") as scratch:
         clone = Path(scratch) / "evergreen"
-        _copy(clone)
+        copy_repository(clone)
         # The programs of .venv would import the repository that it was made in.
         path = os.pathsep.join([str(clone), str(clone / "layers" / "evergreen" / "python")])
         environment = {**os.environ, "PYTHONPATH": path}
@@ -39,7 +39,8 @@ def main() -> int:
         return done.returncode
 
 
-def _copy(clone: Path) -> None:
+def copy_repository(clone: Path) -> None:
+    """Copy what git lists, and link what takes minutes to build."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,

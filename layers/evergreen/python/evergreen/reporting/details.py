@@ -171,7 +171,7 @@ def episodes_of(model: str, checks: Sequence[Sequence[DriftRecord]]) -> list[Epi
         findings = _findings(lines)
         if findings is not None:
             state = next_episodes(state, findings)
-            # A new version may end an episode and begin its own with one check: the notices have both.
+            # One check may end the episode of a version and begin another: the notices have both.
             found |= {each.episode.id: each.episode for each in state.outbox if each.episode}
             found |= {t.episode.id: t.episode for t in state.tracks.values() if t.episode}
             state = state.model_copy(update={"outbox": ()})
