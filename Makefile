@@ -195,6 +195,12 @@ $(bootstrap)/.done: requirements/bootstrap.lock
 	@$(bootstrap)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# A .venv that is a link belongs to another copy of the repository. It stays as it is, and this copy's
+# code comes before that of the other one.
+ifneq ($(shell readlink .venv),)
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/evergreen/python
+.venv/.done: ;
+else
 # An environment without its stamp was interrupted. It is deleted, because uv may take a
 # half-installed package for a complete one.
 .venv/.done: requirements/dev.lock pyproject.toml | $(bootstrap)/.done
@@ -204,6 +210,7 @@ $(bootstrap)/.done: requirements/bootstrap.lock
 	@$(uv) pip sync --quiet --require-hashes --python $(bin)/python $<
 	@$(uv) pip install --quiet --no-deps --no-build-isolation --python $(bin)/python -e .
 	@touch $@
+endif
 
 $(state)/mutmut/.done: requirements/mutation.lock | .venv/.done
 	@echo "setup: mutmut, beside the environment"
