@@ -78,12 +78,18 @@ def _parameters(operations: Iterable[tuple[str, str, Mapping[str, Any]]]) -> lis
     return [
         (
             f"`{name}`",
-            ", ".join(f"`{value}`" for value in parameter["schema"]["enum"]),
+            _values(parameter["schema"]),
             f"`{parameter['schema']['default']}`" if "default" in parameter["schema"] else "",
             parameter["description"],
         )
         for name, parameter in sorted(found.items())
     ]
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    return f"{schema['type']}, {schema['minimum']} to {schema['maximum']}"
 
 
 def _statuses(operations: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[tuple[str, str]]:

@@ -33,7 +33,9 @@ def command(  # noqa: PLR0913 - the options of the command
     target: Annotated[str, typer.Option(help="The column to predict.")],
     time: Annotated[
         str | None,
-        typer.Option(help="The column with the time of a row. Default: the only one with moments."),
+        typer.Option(
+            help="The column with the time of a row. Default: the only one of timestamps."
+        ),
     ] = None,
     task: Annotated[
         Literal["classification", "regression", "time_series"] | None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
+from cli.shared.column_sql import moment_in, text_of
 from evergreen.columns import MAX_WHOLE
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS
@@ -29,13 +30,12 @@ MAX_SMALL = 20
 UNIQUE = "every row has another: an id"
 MIN_PARSED = 0.95
 """Share of the values that must be numbers for a column to be one. The others count as missing."""
-_NOTHING = ("", "na", "n/a", "nan", "null", "none", "-", "?")
 _TRUE = ("true", "t", "yes", "y", "ja", "wahr", "on")
 _FALSE = ("false", "f", "no", "n", "nein", "falsch", "off")
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _COMMA = r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?"
 _GROUPED = r"[+-]?\d{1,3}(,\d{3})+"
-_FORMATS = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d", "%m/%d/%Y", "%Y%m%d")
+_DAY = r"(19|20)\d{6}"
 _NESTED = ("LIST", "STRUCT", "MAP", "BLOB", "[]", "UNION")
 
 Role = Literal["float", "integer", "boolean", "category", "text", "moment", "left out"]
@@ -105,7 +105,11 @@ class StrangersFile:
         self.columns = self._load()
         (self.rows,) = self.one("SELECT count(*) FROM raw")
         if not self.rows:
-            raise EvergreenError("it has no rows", where=str(path))
+            raise EvergreenError(
+                "it has no rows",
+                where=str(path),
+                fix="Bring a header line and labelled rows below it.",
+            )
 
     def one(self, sql: str) -> tuple[Any, ...]:
         """Return the first row that a query finds."""
@@ -154,7 +158,9 @@ class StrangersFile:
                 )
         except duckdb.Error as error:
             raise EvergreenError(
-                f"it cannot be read: {str(error).splitlines()[0]}", where=str(self.path)
+                f"it cannot be read: {str(error).splitlines()[0]}",
+                where=str(self.path),
+                fix="Write it again as CSV with a header line, or as Parquet.",
             ) from error
         described = self._database.execute("DESCRIBE raw").fetchall()
         self.types = {str(row[0]): str(row[1]) for row in described}
@@ -189,7 +195,8 @@ class StrangersFile:
                 count(*) FILTER (v LIKE '%,%'),
                 count(*) FILTER (regexp_full_match(v, '{_GROUPED}')),
                 count(*) FILTER (lower(v) IN ({words})),
-                count({_moment("v")}) FILTER (NOT regexp_full_match(v, '{_NUMBER}'))
+                count({moment_in("v")}) FILTER (NOT regexp_full_match(v, '{_NUMBER}')),
+                count(try_strptime(v, '%Y%m%d')) FILTER (regexp_full_match(v, '{_DAY}'))
             FROM (SELECT {text} AS v FROM raw)"""  # noqa: S608 - names are quoted
         )
         names = [
@@ -201,6 +208,7 @@ class StrangersFile:
             "grouped",
             "truths",
             "moments",
+            "days",
         ]
         return dict(zip(names, map(int, counts), strict=True))
 
@@ -210,6 +218,8 @@ class StrangersFile:
         if counts["truths"] == present:
             yes = ", ".join(repr(word) for word in _TRUE)
             return ColumnProfile(name, "boolean", "yes or no", f"lower({text}) IN ({yes})", **found)
+        if max(counts["days"], counts["moments"]) >= most:  # 20261231, or written with marks
+            return self._moments(name, text, found)
         if counts["numbers"] >= most:
             value = f"try_cast({text} AS DOUBLE)"
             return self._number(name, value, present - counts["numbers"], found)
@@ -219,14 +229,6 @@ class StrangersFile:
         if counts["marks"] and counts["commas"] >= most:
             why = "1,234 may be 1234 or 1.234; write one of them"
             return ColumnProfile(name, "left out", why, "NULL", **found)
-        if counts["moments"] >= most:
-            value = _moment(text)
-            (times,) = self.one(
-                f"SELECT count(*) FILTER ({value} <> date_trunc('day', {value})) FROM raw"  # noqa: S608 - quoted
-            )
-            derive = (*(["hour"] if times else []), "weekday", "month")
-            why = "a moment, of which the model sees parts"
-            return ColumnProfile(name, "moment", why, value, derive=derive, **found)
         return self._words(name, text, present, counts["numbers"], found)
 
     def _number(
@@ -248,6 +250,15 @@ class StrangersFile:
             warning = "large whole numbers are rounded to seven digits; is it an id or a date?"
         return ColumnProfile(name, role, form, value, low=low, high=high, warning=warning, **found)
 
+    def _moments(self, name: str, text: str, found: dict[str, Any]) -> ColumnProfile:
+        value = moment_in(text)
+        (times,) = self.one(
+            f"SELECT count(*) FILTER ({value} <> date_trunc('day', {value})) FROM raw"  # noqa: S608 - quoted
+        )
+        derive = (*(["hour"] if times else []), "weekday", "month")
+        why = "a timestamp, of which the model sees parts"
+        return ColumnProfile(name, "moment", why, value, derive=derive, **found)
+
     def _words(
         self, name: str, text: str, present: int, numbers: int, found: dict[str, Any]
     ) -> ColumnProfile:
@@ -265,30 +276,3 @@ class StrangersFile:
         if numbers:
             warning = f"numbers and words are mixed ({numbers / present:.0%} numbers)"
         return ColumnProfile(name, "category", f"{distinct} words", text, warning=warning, **found)
-
-
-def moment_of(name: str) -> str:
-    """Return the SQL that reads a column as a moment in UTC: ISO, German, or seconds since 1970."""
-    text = text_of(name)
-    seconds = f"try_cast({text} AS DOUBLE)"
-    return (
-        f"coalesce({_moment(text)}, CASE WHEN {seconds} BETWEEN 1e8 AND 1e10 "
-        f"THEN make_timestamp(CAST({seconds} * 1000000 AS BIGINT)) END)"
-    )
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_of(name: str) -> str:
-    """Return the SQL of a column's values as text, null for what stands for none."""
-    nothing = ", ".join(repr(word) for word in _NOTHING)
-    trimmed = f"trim(CAST({quoted(name)} AS VARCHAR))"
-    return f"CASE WHEN lower({trimmed}) IN ({nothing}) THEN NULL ELSE {trimmed} END"
-
-
-def _moment(text: str) -> str:
-    formats = ", ".join(repr(each) for each in _FORMATS)
-    return f"coalesce(try_strptime({text}, [{formats}]), try_cast({text} AS TIMESTAMP))"

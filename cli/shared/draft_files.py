@@ -62,7 +62,7 @@ def _forecast_lines(draft: ModelDraft) -> list[str]:
     ahead = _text(horizon) if isinstance(horizon, str) else str(horizon)
     return [
         "[forecast]",
-        f"horizon = {ahead} # steps from the forecast to the moment that it is about",
+        f"horizon = {ahead} # steps from the forecast to the time that it is about",
         f"seasonal_naive = {_text(draft.forecast.seasonal_naive)} # the baseline",
         *([f"series = {_text(series)} # tells the series of a row"] if series else []),
         "",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
-from cli.shared.column_profiles import UNIQUE, ColumnProfile, StrangersFile, moment_of, quoted
+from cli.shared.column_profiles import UNIQUE, ColumnProfile, StrangersFile
+from cli.shared.column_sql import moment_of, quoted
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS
 
@@ -98,7 +99,7 @@ def draft_model(
         moments = [each.name for each in profiles.values() if each.role == "moment"]
         time = moments[0] if len(moments) == 1 and moments[0] != target else None
         if time:
-            notes.append(f"time of a row: {time}, the only column of moments")
+            notes.append(f"time of a row: {time}, the only column of timestamps")
     goal, task, label = _target(profiles[target], file, task, notes)
     others = [profile for column, profile in profiles.items() if column not in {target, time}]
     features = tuple(each for each in others if each.role != "left out")
@@ -189,7 +190,7 @@ def _prepared(
             f"at least {MIN_ROWS} are needed",
             where=str(file.path),
             fix="Bring more labelled rows"
-            + (", or give --time a column of moments." if time else "."),
+            + (", or give --time a column of timestamps." if time else "."),
         )
     found = found.take(pa.array(range(found.num_rows - 1, -1, -1)))
     if time is None:

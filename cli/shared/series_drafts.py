@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cli.shared.column_profiles import ColumnProfile, StrangersFile, moment_of, quoted, text_of
+from cli.shared.column_profiles import ColumnProfile, StrangersFile
+from cli.shared.column_sql import moment_of, quoted, text_of
 from cli.shared.model_drafts import MAX_ROWS_USED, MIN_ROWS, DraftForecast, ModelDraft, as_utc
 from cli.shared.series_steps import SeriesStep, step_between
 from evergreen.errors import EvergreenError
@@ -64,7 +65,7 @@ def horizons_of(text: str) -> tuple[int, ...]:
         raise EvergreenError(
             f"{text!r} is no horizon",
             where="--horizon",
-            fix="Give steps from the forecast to the moment it is about: 7, or 1,7,28.",
+            fix="Give steps from the forecast to the time it is about: 7, or 1,7,28.",
         )
     return tuple(sorted({int(part) for part in parts}))
 
@@ -154,7 +155,7 @@ def _time_column(file: StrangersFile, target: str, time: str | None) -> str:
     moments = [each for each in file.columns if file.profile(each).role == "moment"]
     if len(moments) != 1 or moments[0] == target:
         raise EvergreenError(
-            f"{len(moments)} columns hold moments",
+            f"{len(moments)} columns hold timestamps",
             where=str(file.path),
             fix="Say with --time which column has the time of a value.",
         )
@@ -290,15 +291,15 @@ def _feature(
     if name == series:
         return ColumnProfile(name, "category", "the series", "", missing, distinct)
     if name in _CALENDAR:
-        why = "of the moment that is forecast"
+        why = "of the time that is forecast"
         return ColumnProfile(name, "category", why, "", missing, distinct)
     ends = pc.min_max(values).as_py()
     if name == AHEAD:
-        why = "from the forecast to the moment that it is about"
+        why = "from the forecast to the time that it is about"
         return ColumnProfile(name, "integer", why, "", 0, distinct, ends["min"], ends["max"])
     season = name.endswith("_a_season_before")
     why = (
-        "a season before the moment that is forecast: the naive forecast"
+        "a season before the time that is forecast: the naive forecast"
         if season
         else "counted back from when the forecast is made"
     )

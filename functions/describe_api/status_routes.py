@@ -15,7 +15,7 @@ from evergreen.metrics.history import SPANS
 from evergreen.model_definition import load_definitions
 from evergreen.reporting.details import DetailsReader
 from evergreen.reporting.links import Links
-from evergreen.reporting.newest_requests import newest_requests
+from evergreen.reporting.newest_requests import NEWEST_REQUESTS, newest_requests
 from evergreen.reporting.status import StatusReader
 from functions.describe_api.settings import settings
 from functions.describe_api.status_page import status_page
@@ -53,13 +53,14 @@ async def report_details(model: str, span: str = "1h") -> Response:
 
 
 @status_router.get("/status/{model}/requests")
-async def report_requests(model: str) -> Response:
+async def report_requests(model: str, limit: str = str(NEWEST_REQUESTS)) -> Response:
     """Return the newest rows of the request log, unless the deployment shows none."""
+    most = _limit(limit)
     _known(model)
     if not settings().requests_shown:
         raise HTTPException(403, "this deployment shows no rows of the request log")
     rows = newest_requests(clients.storage(settings().bucket), model, utc_now())
-    return answer({"requests": [row.model_dump(mode="json") for row in rows]})
+    return answer({"requests": [row.model_dump(mode="json") for row in rows[:most]]})
 
 
 def _span(name: str) -> Span:
@@ -70,6 +71,16 @@ def _span(name: str) -> Span:
             (FieldError("span", f"must be one of {', '.join(SPANS)}"),),
         )
     return SPANS[name]
+
+
+def _limit(text: str) -> int:
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= NEWEST_REQUESTS:
+        return int(text[:9])
+    raise RequestError(
+        422,
+        f"{text!r} is no number of rows",
+        (FieldError("limit", f"must be a whole number from 1 to {NEWEST_REQUESTS}"),),
+    )
 
 
 def _known(model: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from evergreen.metrics.history import SPANS
 from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.reporting.newest_requests import NEWEST_REQUESTS
 from evergreen.serving.bodies import BINARY_TYPE, CSV_TYPE, JSON_LINES_TYPE
 from functions.shared.openapi_schemas import (
     answer_schemas,
@@ -52,6 +53,17 @@ _QUERY: dict[str, dict[str, Any]] = {
         "in": "query",
         "description": "answer the probability of every class too",
         "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    },
+    "limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "how many rows at most",
+        "schema": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": NEWEST_REQUESTS,
+            "default": NEWEST_REQUESTS,
+        },
     },
     "span": {
         "name": "span",
@@ -204,7 +216,11 @@ def _model_paths(definition: ModelDefinition) -> dict[str, Any]:
         more=("422",),
     )
     rows = _operation(
-        name, "The newest rows of its request log, for the status page", "NewestRequests"
+        name,
+        "The newest rows of its request log, for the status page",
+        "NewestRequests",
+        query=("limit",),
+        more=("422",),
     )
     own, open_, kserve = f"/models/{name}", f"/v2/models/{name}", f"/v1/models/{name}"
     version = f"{open_}/versions/{{version}}"

@@ -44,7 +44,7 @@ def _schema(feature: Feature) -> dict[str, Any]:
     kind = _TYPES[feature.type]
     schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
     if feature.type == "timestamp":
-        schema["description"] = "a moment in ISO 8601, in UTC if it names no zone"
+        schema["description"] = "a timestamp in ISO 8601, in UTC if it names no zone"
     if feature.only is not None:
         schema["enum"] = [*(feature.known or ()), *([None] if feature.nullable else [])]
     if feature.min is not None or feature.max is not None:

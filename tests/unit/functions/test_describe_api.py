@@ -135,6 +135,19 @@ def test_a_span_that_is_not_one_is_422(aws: Account, path: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("limit", ["-1", "0", "101", "many", "²"])
+def test_a_number_of_requests_that_is_none_is_422(aws: Account, limit: str) -> None:
+    asked = event("GET", "/status/late_bus/requests") | {
+        "queryStringParameters": {"limit": limit},
+        "multiValueQueryStringParameters": {"limit": [limit]},
+    }
+    answer = handler(asked, CONTEXT)
+    assert answer["statusCode"] == 422
+    assert json.loads(answer["body"])["errors"] == [
+        {"path": "limit", "message": "must be a whole number from 1 to 100"}
+    ]
+
+
 def test_health(aws: Account) -> None:
     assert call("GET", "/ping")[:2] == (200, {"status": "ok"})
     assert call("GET", "/v2/health/live")[:2] == (200, {"live": True})

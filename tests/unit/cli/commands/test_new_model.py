@@ -83,10 +83,17 @@ def test_dates_give_the_time_and_are_no_features(models: Path, tmp_path: Path) -
     file = as_csv(dates(frame()).drop(columns="booked"), tmp_path / "dates.csv")
     made, definition = make(models, file, "--target", "ripe")
     assert definition.evaluation.holdout == "recent"
-    assert any("sold, the only column of moments" in note for note in made["notes"])
+    assert any("sold, the only column of timestamps" in note for note in made["notes"])
     prepared = pq.read_table(made["data"])
     assert str(prepared["timestamp"][0].as_py()) == "2024-01-01 00:00:00+00:00"
     assert prepared["timestamp"].to_pylist() == sorted(prepared["timestamp"].to_pylist())
+
+
+def test_a_day_without_marks_is_no_number(models: Path, tmp_path: Path) -> None:
+    table = frame(day=pd.date_range("2025-01-01", periods=ROWS).strftime("%Y%m%d"))
+    found, definition = make(models, as_csv(table, tmp_path / "f.csv"), "--target", "ripe")
+    assert "time of a row: day, the only column of timestamps" in found["notes"]
+    assert "day" not in definition.features
 
 
 def test_a_second_moment_gives_features(models: Path, tmp_path: Path) -> None:
@@ -180,7 +187,11 @@ def test_parquet_with_dictionaries_nulls_and_names_of_the_log(models: Path, tmp_
     ("change", "options", "message"),
     [
         (lambda t: t, ["--target", "rype"], r"is called 'rype'. Give --target .*: ripe, .*size"),
-        (lambda t: t, ["--target", "ripe", "--time", "colour"], "give --time a column of moments"),
+        (
+            lambda t: t,
+            ["--target", "ripe", "--time", "colour"],
+            "give --time a column of timestamps",
+        ),
         (lambda t: t, ["--target", "ripe", "--time", "when"], "no column is called 'when'"),
         (lambda t: t.assign(ripe=True), ["--target", "ripe"], "one value at most"),
         (lambda t: t.head(60), ["--target", "ripe"], "60 rows have a target; at least 100"),

@@ -147,7 +147,7 @@ def test_a_data_set_has_the_parts_and_a_wrong_text_is_named() -> None:
     assert rows["opened_age_days"].to_pylist() == [1.5, None]
     assert normalise(DEFINITION, rows) == rows
     wrong = table.set_column(1, "opened", pa.array(["2026-06-30", "soon"]))
-    with pytest.raises(EvergreenError, match=r"ticket\.opened: 'soon' in row 2 is no moment"):
+    with pytest.raises(EvergreenError, match=r"ticket\.opened: 'soon' in row 2 is no timestamp"):
         normalise(DEFINITION, wrong)
 
 

@@ -35,7 +35,7 @@ def derived_values(
     Raises
     ------
     EvergreenError
-        If a value is no moment.
+        If a value is no timestamp.
     """
     assert feature.derivation is not None
     rows = times.cast(TIMESTAMP_TYPE).to_pylist()
@@ -56,9 +56,9 @@ def _read(moments: pa.ChunkedArray, where: str) -> list[datetime | None]:
         moment = read_moment(text) if text else None
         if text and moment is None:
             raise EvergreenError(
-                f"{text!r} in row {place + 1} is no moment",
+                f"{text!r} in row {place + 1} is no timestamp",
                 where=where,
-                fix="Write moments in ISO 8601, such as 2026-03-01T12:00:00Z.",
+                fix="Write timestamps in ISO 8601, such as 2026-03-01T12:00:00Z.",
             )
         read.append(moment)
     return read

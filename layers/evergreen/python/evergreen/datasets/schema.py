@@ -157,7 +157,7 @@ def _require_exact(values: pa.ChunkedArray, where: str) -> None:
             f"{largest:.0f} is not exact in 32 bits, which hold whole numbers up to {MAX_WHOLE}",
             where=where,
             fix=(
-                "An id is a category or no feature at all. Of a moment take what a model learns "
+                "An id is a category or no feature at all. Of a timestamp take what a model learns "
                 "from, such as the hours since. As type 'float' the number is rounded."
             ),
         )

@@ -16,7 +16,7 @@ def _no_moment(value: object) -> object:
     if value in _MOMENTS:
         raise ValueError(
             f"{value!r} is no type of feature: write 'timestamp', and with derive what a model "
-            "learns from the moment, such as the weekday"
+            "learns from it, such as the weekday"
         )
     return value
 
@@ -37,7 +37,7 @@ class Feature(Strict):
     """Type of the values. A ``category`` is one of several texts. A ``text`` is free text, which a
     vectorizer such as ``TfidfVectorizer`` takes apart. The model sees a ``boolean`` as 0 or 1. An
     ``integer`` is at most 16,777,216 either way, because 32 bits hold no larger one exactly. A
-    ``timestamp`` is a moment in ISO 8601, in UTC if it names no zone; the model sees what
+    ``timestamp`` is a point in time in ISO 8601, in UTC if it names no zone; the model sees what
     ``derive`` names."""
     derive: tuple[Derivation, ...] | None = Field(default=None, min_length=1)
     """What the model learns from a ``timestamp``, in UTC: ``hour``, ``minute_of_day``, ``weekday``

@@ -23,12 +23,12 @@ class Forecast(Strict):
     """
 
     horizon: Annotated[int, Field(ge=1)] | str
-    """Steps from making a forecast to the moment it is about: a number, or the name of an
+    """Steps from making a forecast to the time it is about: a number, or the name of an
     ``integer`` feature with ``min`` and ``max`` that says it of each row. The last ``horizon - 1``
     rows of each series before a recent holdout are not trained on: their outcome was not known yet.
     """
     seasonal_naive: str
-    """Name of the numeric feature that holds the value one season before the moment of the
+    """Name of the numeric feature that holds the value one season before the time of the
     forecast. It is the baseline of the metric MASE."""
     series: str | None = None
     """Name of the ``category`` feature that tells the series of a row, such as ``"store"``. Without

@@ -39,7 +39,7 @@ def fault(feature: Feature, value: object, known: frozenset[str] | None = None) 
     if isinstance(value, int | float):
         return _number_fault(feature, value)
     if feature.type == "timestamp" and isinstance(value, str) and read_moment(value) is None:
-        return "must be a moment in ISO 8601, such as 2026-03-01T12:00:00Z"
+        return "must be a timestamp in ISO 8601, such as 2026-03-01T12:00:00Z"
     if known is not None and value not in known:
         return f"must be a category that the model takes: {_listed(known)}"
     return None
@@ -73,7 +73,7 @@ _WORDS = {
     "boolean": "true or false",
     "category": "a string",
     "text": "a string",
-    "timestamp": "a moment as a string, such as 2026-03-01T12:00:00Z",
+    "timestamp": "a timestamp as a string, such as 2026-03-01T12:00:00Z",
 }
 
 

@@ -118,6 +118,9 @@ def test_an_old_file_and_none_at_all(tmp_path: Path) -> None:
     file.write_bytes(b"no model")
     with pytest.raises(BundleError, match="cannot be read as ONNX"):
         read_foreign(file, definition())
+    file.write_bytes(b"")
+    with pytest.raises(BundleError, match="there is no model in it"):
+        read_foreign(file, definition())
     file.unlink()
     with pytest.raises(BundleError, match="file not found"):
         read_foreign(file, definition())

@@ -53,6 +53,10 @@ def read_foreign(file: Path, definition: ModelDefinition) -> ForeignGraph:
         raise BundleError(missing, where=str(file)) from error
     except Exception as error:  # protobuf's errors, and onnx' about weights in other files
         raise BundleError(f"it cannot be read as ONNX: {error}", where=str(file)) from error
+    if not theirs.graph.node:  # an empty file is an ONNX file of nothing
+        raise BundleError(
+            "there is no model in it", where=str(file), fix="Export the model to ONNX again."
+        )
     _require_opset(theirs, file)
     prefix = "their_"
     while any(name.startswith((prefix, f"/{prefix}")) for name in definition.features):

@@ -1,0 +1,34 @@
+"""The SQL that reads the values of a stranger's column, which are all text at first."""
+
+from __future__ import annotations
+
+_NOTHING = ("", "na", "n/a", "nan", "null", "none", "-", "?")
+_FORMATS = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d", "%m/%d/%Y", "%Y%m%d")
+
+
+def moment_of(name: str) -> str:
+    """Return the SQL that reads a column as a moment in UTC: ISO, German, or seconds since 1970."""
+    text = text_of(name)
+    seconds = f"try_cast({text} AS DOUBLE)"
+    return (
+        f"coalesce({moment_in(text)}, CASE WHEN {seconds} BETWEEN 1e8 AND 1e10 "
+        f"THEN make_timestamp(CAST({seconds} * 1000000 AS BIGINT)) END)"
+    )
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_of(name: str) -> str:
+    """Return the SQL of a column's values as text, null for what stands for none."""
+    nothing = ", ".join(repr(word) for word in _NOTHING)
+    trimmed = f"trim(CAST({quoted(name)} AS VARCHAR))"
+    return f"CASE WHEN lower({trimmed}) IN ({nothing}) THEN NULL ELSE {trimmed} END"
+
+
+def moment_in(text: str) -> str:
+    """Return the SQL that reads a text as a moment in UTC, null if it is none."""
+    formats = ", ".join(repr(each) for each in _FORMATS)
+    return f"coalesce(try_strptime({text}, [{formats}]), try_cast({text} AS TIMESTAMP))"
