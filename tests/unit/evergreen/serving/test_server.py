@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -395,16 +396,23 @@ def test_the_metrics_of_a_request_are_those_of_its_rows(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "confidences"),
-    [([float("nan")], None), ([float("-inf")], None), ([1], [float("nan")])],
+    "said",
+    [
+        Predictions([float("nan")], None),
+        Predictions([float("-inf")], None),
+        Predictions(["a"], [float("nan")]),
+        Predictions(["a"], [0.5], [[0.5, float("nan")]], ("a", "b")),
+        Predictions(["a"], [0.5], np.array([[0.5, float("nan")]]), ("a", "b")),
+    ],
+    ids=["nan", "infinite", "confidence", "probability", "probability of an array"],
 )
 def test_a_prediction_that_no_record_can_hold_is_neither_answered_nor_logged(
-    world: World, monkeypatch: pytest.MonkeyPatch, outputs: list[Any], confidences: Any
+    world: World, monkeypatch: pytest.MonkeyPatch, said: Predictions
 ) -> None:
     promote(world.storage, world.production, "1")
     predictor = world.server.champion().predictor
     # No model of the tests answers so; a model of a user may.
-    monkeypatch.setattr(predictor, "predict", lambda _: Predictions(outputs, confidences))
+    monkeypatch.setattr(predictor, "predict", lambda _: said)
     with pytest.raises(PredictionError, match="row 0 got") as caught:
         world.predict()
     assert caught.value.where == "1"
