@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from evergreen.lake.sent_features import SentFeatures
 from evergreen.lake.sql import (
     UsedRows,
     labelled_query,
@@ -138,6 +139,22 @@ def test_no_name_and_no_text_leaves_its_quotes(text: str) -> None:
     (column, _) = select.find_all(exp.Column)
     assert (column.name, column.this.quoted) == (text, True)
     assert [literal.this for literal in select.find_all(exp.Literal)] == [text]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "not yet"])
+def test_probabilities_are_read_where_the_metric_scores_them(there: bool) -> None:
+    model = awkward_model(task="classification", evaluation={"metric": "log_loss"})
+    tables = tables_of("evergreen_test", "awkward", SentFeatures(probabilities=there))
+    query = sqlglot.parse_one(predictions_query(model, tables, *WINDOW), dialect="trino")
+    assert isinstance(query, exp.Select)
+    assert "probabilities" in query.named_selects
+    inner = query.find(exp.CTE)
+    assert inner is not None
+    read = [each for each in inner.find_all(exp.Alias) if each.alias == "probabilities"]
+    assert len(read) == 1
+    assert isinstance(read[0].this, exp.Column if there else exp.Cast)
+    other = predictions_query(awkward_model(task="classification"), tables, *WINDOW)
+    assert "probabilities" not in other
 
 
 def test_a_moment_is_in_utc_and_keeps_its_microseconds() -> None:

@@ -395,14 +395,17 @@ def test_the_metrics_of_a_request_are_those_of_its_rows(world: World) -> None:
     assert world.groups[Metric.OUTPUTS] == Counter(map(str, answer.predictions.outputs))
 
 
+NAMED: Any = ["a"]
+
+
 @pytest.mark.parametrize(
     "said",
     [
         Predictions([float("nan")], None),
         Predictions([float("-inf")], None),
-        Predictions(["a"], [float("nan")]),
-        Predictions(["a"], [0.5], [[0.5, float("nan")]], ("a", "b")),
-        Predictions(["a"], [0.5], np.array([[0.5, float("nan")]]), ("a", "b")),
+        Predictions(NAMED, [float("nan")]),
+        Predictions(NAMED, [0.5], [[0.5, float("nan")]], ("a", "b")),
+        Predictions(NAMED, [0.5], np.array([[0.5, float("nan")]]), ("a", "b")),
     ],
     ids=["nan", "infinite", "confidence", "probability", "probability of an array"],
 )
