@@ -88,9 +88,12 @@ async def predict_rows(
     return parsed, serving.predictions.predict(champion, parsed, caller)
 
 
-def ignores_others(request: Request) -> bool:
-    """Return whether ``?extra=ignore`` passes over columns that are no features."""
-    extra = _told(request, "extra", "refuse")
+def ignores_others(serving: Service, request: Request) -> bool:
+    """Return whether columns that are no features are passed over.
+
+    ``?extra=`` says it, or else the model's definition.
+    """
+    extra = _told(request, "extra", serving.definition.extra)
     if extra not in {"refuse", "ignore"}:
         raise _query_fault("extra", "refuse or ignore")
     return extra == "ignore"

@@ -13,7 +13,10 @@ from starlette.types import ASGIApp
 from functions.shared.environment import Environment
 
 _METHODS = ("GET", "POST")
-_SHOWN = ("inference-header-content-length", "x-amzn-invoked-production-variant", "retry-after")
+_SHOWN = (
+    *("inference-header-content-length", "retry-after"),
+    *("x-amzn-invoked-production-variant", "x-amzn-sagemaker-custom-attributes"),
+)
 """Headers of an answer that a page may read, beside those that it always may."""
 _PREFLIGHT_SECONDS = 3600
 

@@ -45,8 +45,9 @@ _QUERY: dict[str, dict[str, Any]] = {
     "extra": {
         "name": "extra",
         "in": "query",
-        "description": "ignore: pass over columns that are no features",
-        "schema": {"type": "string", "enum": ["refuse", "ignore"], "default": "refuse"},
+        "description": "ignore: pass over columns that are no features; "
+        "default: what model.toml says, or else refuse",
+        "schema": {"type": "string", "enum": ["refuse", "ignore"]},
     },
     "probabilities": {
         "name": "probabilities",

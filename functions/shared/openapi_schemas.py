@@ -36,7 +36,7 @@ def row_schema(definition: ModelDefinition) -> dict[str, Any]:
         "type": "object",
         "properties": {name: _schema(each) for name, each in definition.inputs.items()},
         "required": [name for name, each in definition.inputs.items() if not each.nullable],
-        "additionalProperties": False,
+        "additionalProperties": definition.extra == "ignore",
     }
 
 

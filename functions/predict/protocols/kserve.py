@@ -21,7 +21,7 @@ async def predict_kserve(model: str, request: Request) -> Response:
     """Predict the rows of ``instances``."""
     serving = find_service(model)
     media_type(request.headers.get("content-type"), (JSON_TYPE,))
-    ignore_others = ignores_others(request)
+    ignore_others = ignores_others(serving, request)
 
     def read(reader: RequestReader, body: bytes) -> PredictionRequest:
         return reader.read(body, nan=True, ignore_others=ignore_others)

@@ -37,7 +37,7 @@ async def infer(model: str, request: Request, version: str | None = None) -> Res
     """Predict rows; tensors are JSON, or raw bytes behind the JSON."""
     serving = find_service(model)
     media_type(request.headers.get("content-type"), (JSON_TYPE, BINARY_TYPE))
-    header_length, ignore_others = request.headers.get(HEADER), ignores_others(request)
+    header_length, ignore_others = request.headers.get(HEADER), ignores_others(serving, request)
 
     def read(reader: RequestReader, body: bytes) -> PredictionRequest:
         return reader.read_open_inference(

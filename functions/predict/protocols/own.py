@@ -31,7 +31,7 @@ async def predict(model: str, request: Request) -> Response:
     """Predict rows in any of the JSON forms."""
     serving = find_service(model)
     media_type(request.headers.get("content-type"), (JSON_TYPE,))
-    ignore_others = ignores_others(request)
+    ignore_others = ignores_others(serving, request)
 
     def read(reader: RequestReader, body: bytes) -> PredictionRequest:
         return reader.read(body, ignore_others=ignore_others)

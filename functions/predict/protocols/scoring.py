@@ -14,7 +14,12 @@ from fastapi import APIRouter, Request, Response
 from evergreen.serving.bodies import CSV_TYPE, JSON_LINES_TYPE, JSON_TYPE, chosen, media_type
 from evergreen.serving.request_options import read_id
 from evergreen.serving.requests import PredictionRequest, RequestReader
-from evergreen.serving.responses import prediction_body, prediction_csv, prediction_lines
+from evergreen.serving.responses import (
+    custom_attributes,
+    prediction_body,
+    prediction_csv,
+    prediction_lines,
+)
 from functions.predict.intake import find_service, ignores_others, predict_rows
 from functions.predict.settings import settings
 from functions.shared.api import PlainRoute, answer
@@ -22,6 +27,7 @@ from functions.shared.api import PlainRoute, answer
 _FORMS = (JSON_TYPE, CSV_TYPE, JSON_LINES_TYPE)
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 _VARIANT = "x-amzn-invoked-production-variant"
+_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
 router = APIRouter(route_class=PlainRoute)
 
@@ -33,7 +39,7 @@ async def invoke(model: str, request: Request) -> Response:
     serving = find_service(model)
     given, parameters = media_type(request.headers.get("content-type"), _FORMS)
     wanted, verbose = chosen(request.headers.get("accept"), _FORMS)
-    ignore_others = ignores_others(request)
+    ignore_others = ignores_others(serving, request)
     header = {"present": True, "absent": False}.get(parameters.get("header", ""))
 
     def read(reader: RequestReader, body: bytes) -> PredictionRequest:
@@ -54,6 +60,7 @@ async def invoke(model: str, request: Request) -> Response:
     else:
         response = answer(prediction_body(parsed, answered))
     response.headers[_VARIANT] = f"version-{answered.model_version}"
+    response.headers[_ATTRIBUTES] = custom_attributes(answered)
     return response
 
 

@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import httpx
+import pandas as pd
 import pytest
+from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 from pydantic import ValidationError
 
 from evergreen.bundle.interval import PredictionInterval
@@ -30,7 +33,6 @@ from tests.support.trained_models import ROW
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -70,6 +72,22 @@ def test_it_predicts_from_a_folder_and_logs_to_another(
     assert {each["request_id"] for each in logged} == {label["request_id"]}
     [truth] = lines(tmp_path / "log" / "labels" / "raw" / "model=late_bus")
     assert (truth["row"], truth["label"]) == (1, "late")
+
+
+def test_a_model_may_take_the_whole_frame_of_mlflows_client(variables: dict[str, str]) -> None:
+    file = Path(variables["EVERGREEN_MODELS"]) / "late_bus" / "model.toml"
+    file.write_text(f'extra = "ignore"\n{file.read_text()}')
+    frame = pd.DataFrame([{**ROW, "delay": 7.5}])
+    with serving() as port:
+        client: Any = ScoringServerClient("127.0.0.1", port)  # type: ignore[no-untyped-call]
+        client.url_prefix += "/models/late_bus"
+        answer = json.loads(client.invoke(frame).to_json())
+        address = f"{client.url_prefix}/predict?extra=refuse"
+        refused = httpx.post(address, json={"instances": frame.to_dict("records")})
+        document = httpx.get(f"http://127.0.0.1:{port}/openapi.json").json()
+    assert answer["warnings"] == ["delay is no feature of this model and was ignored"]
+    assert refused.status_code == 422
+    assert document["components"]["schemas"]["late_bus"]["additionalProperties"] is True
 
 
 def test_a_number_comes_with_its_interval_in_every_protocol(tmp_path: Path) -> None:

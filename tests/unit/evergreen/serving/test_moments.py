@@ -85,6 +85,10 @@ def test_every_form_of_request_takes_moments_or_what_is_derived() -> None:
         READER.read_json_lines(json.dumps({"size": 1.5, "opened": text}).encode()),
         READER.read_open_inference(json.dumps({"inputs": tensors}).encode()),
         READER.read(json.dumps({"instances": [derived]}).encode()),
+        *(
+            READER.read(json.dumps({"instances": [row | {"hue": 1}]}).encode(), ignore_others=True)
+            for row in (derived, {"size": 1.5, "opened": text})
+        ),
     ]
     for request in found:
         assert {n: v.tolist() for n, v in request.columns.items()} == {

@@ -69,6 +69,18 @@ def test_both_versions_take_both_names(version: ModelDefinition) -> None:
         assert (fault.path, fault.message[:16]) == (f"instances[0].{sent}", "must be a number")
 
 
+def test_columns_that_are_passed_over_may_stand_beside_either_name() -> None:
+    features = {"gust": {"type": "float", "renamed_from": "wind", "nullable": True}}
+    reader = request_reader(definition(features=features))
+    for sent in ("wind", "gust"):
+        body = json.dumps({"instances": [{sent: 4, "hue": "red"}]}).encode()
+        request = reader.read(body, ignore_others=True)
+        assert request.columns["gust"].tolist() == [4]
+        assert list(request.warnings) == ["hue is no feature of this model and was ignored"]
+    neither = reader.read(b'{"instances": [{"hue": "red"}]}', ignore_others=True)
+    assert np.isnan(neither.columns["gust"]).all()
+
+
 def test_a_champion_of_the_old_name_predicts_rows_with_the_new_one() -> None:
     bundle = trained(definition("wind", None))
     assert why_unscorable(definition(), bundle) is None

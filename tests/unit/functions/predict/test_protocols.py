@@ -22,6 +22,7 @@ from tritonclient.utils import InferenceServerException
 
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundle
+from evergreen.capture.request_log import is_request_id
 from functions.describe_api.routes import router as describing
 from functions.predict.handler import app
 from functions.predict.protocols import ROUTERS
@@ -139,6 +140,7 @@ class TestSageMakersRuntime:
         )
         assert answer["ContentType"].split(";")[0] == accept
         assert answer["InvokedProductionVariant"] == "version-1"
+        assert is_request_id(json.loads(answer["CustomAttributes"])["request_id"])
         text = answer["Body"].read().decode()
         if accept == "text/csv":
             found = text.splitlines()
@@ -148,6 +150,35 @@ class TestSageMakersRuntime:
             found = json.loads(text)["predictions"]
             assert json.loads(text)["id"] == "mine"
         assert found == expected["predictions"]
+
+    def test_lines_have_their_warnings_in_the_attributes_as_far_as_they_fit(
+        self, runtime: Any
+    ) -> None:
+        def ask(request: Any, **_: object) -> None:
+            request.url += "?extra=ignore"
+
+        runtime.meta.events.register("before-sign.sagemaker-runtime", ask)
+
+        def warned(header: str) -> list[str]:
+            answer = runtime.invoke_endpoint(
+                EndpointName="late_bus",
+                Body=f"{header},stops,line,express\n7,12,N\x7f9,false\n",
+                ContentType="text/csv",
+                Accept="text/csv",
+            )
+            assert len(answer["CustomAttributes"]) <= 1024
+            found: list[str] = json.loads(answer["CustomAttributes"]).get("warnings", [])
+            return found
+
+        assert warned("wind") == [
+            "wind: 1 outside the plausible range, -3 to 3",
+            "line: 1 that training never saw",
+        ]
+        assert warned("ä\x7f\u2028b") == [
+            "ä\x7f\u2028b is no feature of this model and was ignored",
+            "line: 1 that training never saw",
+        ]
+        assert warned("x" * 1000) == []
 
     @pytest.mark.parametrize("accept", ["text/csv", "application/jsonlines", "application/json"])
     def test_verbose_has_the_probability_of_each_class(

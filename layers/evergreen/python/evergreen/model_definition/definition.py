@@ -41,6 +41,7 @@ UNFIT = re.compile(r'["\\\x00-\x1f]')
 
 Task = Literal["classification", "regression", "time_series"]
 Serving = Literal["onnx", "sklearn"]
+Extra = Literal["refuse", "ignore"]
 
 
 class ModelDefinition(Strict):
@@ -58,6 +59,10 @@ class ModelDefinition(Strict):
     """What runs the model: ``onnx``, a conversion that a small function serves in a fraction of a
     millisecond; ``sklearn``, the estimator itself, kept by skops, in a larger function with
     scikit-learn, for what ONNX cannot hold. ``docs/estimators.md`` says what that is."""
+    extra: Extra = "refuse"
+    """What is done with columns of a request that are no features: ``refuse`` names them in an
+    error; ``ignore`` passes over them, and the answer's ``warnings`` name them. A request may say
+    it for itself: ``?extra=ignore``."""
     features: dict[str, Feature] = Field(min_length=1)
     """Inputs of the model by name, in the order in which the model takes them. A name may have any
     characters but double quotes, backslashes and control characters."""

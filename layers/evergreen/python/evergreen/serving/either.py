@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from evergreen.serving.requests import RequestReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from evergreen.serving.requests import PredictionRequest
 
 
@@ -29,6 +31,14 @@ class EitherReader(RequestReader):
     def read_open_inference(self, body: bytes, **options: Any) -> PredictionRequest:  # noqa: ANN401
         """Read an inference request of the Open Inference Protocol."""
         return self._either("read_open_inference", body, options)
+
+    def _lacks(self, request: PredictionRequest, names: Iterable[str]) -> bool:
+        """Return whether no row has any of these features, and something was passed over.
+
+        A caller who lets others be passed over may have sent the other form of nullable features.
+        """
+        values = (value for name in names for value in request.written[name])
+        return bool(request.warnings) and all(value is None for value in values)
 
     @abstractmethod
     def _either(self, method: str, body: bytes, options: dict[str, Any]) -> PredictionRequest:

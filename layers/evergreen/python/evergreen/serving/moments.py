@@ -6,6 +6,7 @@ a data set have it. The request log has both.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +46,20 @@ class MomentReader(EitherReader):
             request = getattr(self._sent, method)(body, **options)
         except RequestError as error:
             try:
-                request = getattr(RequestReader, method)(self, body, **options)
+                return self._without_moments(method, body, options)
             except RequestError:
                 raise error from None  # the moments are what a caller is to send
-            return replace(request, written=self._without_moments(request), rows=None)
+        if self._lacks(request, self._moments):
+            with suppress(RequestError):
+                return self._without_moments(method, body, options)
         return self._derived(request)
 
-    def _without_moments(self, request: PredictionRequest) -> dict[str, Any]:
-        return {**request.written, **dict.fromkeys(self._moments, [None] * request.size)}
+    def _without_moments(
+        self, method: str, body: bytes, options: dict[str, Any]
+    ) -> PredictionRequest:
+        request: PredictionRequest = getattr(RequestReader, method)(self, body, **options)
+        none = dict.fromkeys(self._moments, [None] * request.size)
+        return replace(request, written={**request.written, **none}, rows=None)
 
     def _derived(self, request: PredictionRequest) -> PredictionRequest:
         now = self._clock()

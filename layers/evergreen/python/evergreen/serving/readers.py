@@ -65,6 +65,7 @@ class RenamedReader(EitherReader):
         self._first = _plain(definition, closed, clock)
         self._second = _plain(other, {others[name]: known for name, known in closed.items()}, clock)
         self._own_names = {other: name for name, other in others.items()}
+        self._new_names = [name for name, other in others.items() if other != name]
 
     def _either(self, method: str, body: bytes, options: dict[str, Any]) -> PredictionRequest:
         request: PredictionRequest
@@ -78,7 +79,12 @@ class RenamedReader(EitherReader):
                 fewer = 0 < len(other.fields) < len(error.fields)
                 raise (other if fewer else error) from None
         else:
-            return request
+            if not self._lacks(request, self._new_names):
+                return request
+            try:
+                request = getattr(self._second, method)(body, **options)
+            except RequestError:
+                return request
         own = self._own_names
         return replace(
             request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ _DATATYPES = {
 }
 _ROWS_OF_NUMBERS = ("probabilities", "intervals")
 _USUAL_OUTPUTS = tuple(name for name in INFERENCE_OUTPUTS if name != "probabilities")
+_MOST_ATTRIBUTES = 1024
 _LABEL_DATATYPES = {"string": "BYTES", "integer": "INT64", "boolean": "BOOL"}
 
 
@@ -83,6 +85,21 @@ def prediction_lines(answer: Answer) -> bytes:
     given = {name: values for name, values in parts.items() if values is not None}
     rows = zip(*given.values(), strict=True)
     return b"".join(to_json(dict(zip(given, row, strict=True))) + b"\n" for row in rows)
+
+
+def custom_attributes(answer: Answer) -> str:
+    """Return what the lines of an answer have no place for, as JSON for a header.
+
+    SageMaker's runtime gives a caller the header as ``CustomAttributes``: at most 1,024 visible
+    ASCII characters. Of the warnings it has as many as fit.
+    """
+    warnings = list(answer.warnings)
+    while True:
+        more = {"warnings": warnings} if warnings else {}
+        text = json.dumps({"request_id": answer.request_id, **more}).replace("\x7f", "\\u007f")
+        if len(text) <= _MOST_ATTRIBUTES or not warnings:
+            return text
+        warnings.pop()
 
 
 def open_inference_body(
