@@ -90,7 +90,7 @@ synth-check: setup $(state)/cfn-lint/.done ## check the templates of each kind o
 	@$(patient) $(bin)/python -m tests.synth_check
 
 bench-loop: setup ## replay whole series under several retraining policies (QUICK=1: under ten minutes; ONCE=1)
-	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick --write --part $(if $(ONCE),once,seen) \
+	@$(bin)/python -m tests.benchmarks.loop $(if $(QUICK),--quick --few --write --part $(if $(ONCE),once,seen) \
 		$(addprefix --policy ,never calendar ours),$(if $(ONCE),--part once))
 
 how-to: environments ## run every command of docs/first-hour.md, in a copy of the repository

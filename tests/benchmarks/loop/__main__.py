@@ -5,7 +5,8 @@ side, one per processor. A replay is kept until the code that it depends on chan
 was stopped goes on where it was.
 
   make bench-loop               the series that may be looked at, and those of the examples
-  QUICK=1 make bench-loop       the series that may be looked at, with 24 periods and three policies
+  QUICK=1 make bench-loop       eleven of those that may be looked at, with 24 periods and three
+                                policies
   ONCE=1 make bench-loop        the half that is run once, when the work on the loop is over
   python -m tests.benchmarks.loop --part seen
                                 only the series that may be looked at
@@ -30,6 +31,7 @@ from rich.table import Table
 from tests.benchmarks.loop.plot import to_overview, to_svg
 from tests.benchmarks.loop.policies import REPLAYED
 from tests.benchmarks.loop.promises import promises_of
+from tests.benchmarks.loop.public.catalogue import FEW
 from tests.benchmarks.loop.public.packages import prepare
 from tests.benchmarks.loop.records import to_json
 from tests.benchmarks.loop.report import part_of, to_page
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Being ended is being interrupted: the processes that replay are to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     series = tuple(options.series) or tuple(
-        name for part in options.part for name in names_of(part)
+        name for part in options.part for name in names_of(part, few=options.few)
     )
     plan = Plan(series, tuple(options.policy), options.quick)
     try:
@@ -76,6 +78,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     known = all_series(quick=True)
     parser.add_argument("--quick", action="store_true", help="fewer rows, periods and policies")
+    parser.add_argument(
+        "--few",
+        action="store_true",
+        help=f"of the series that may be looked at only {', '.join(FEW)}",
+    )
     parser.add_argument(
         "--part",
         action="append",

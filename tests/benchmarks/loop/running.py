@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tests.benchmarks.loop import streams
 from tests.benchmarks.loop.kept import kept
 from tests.benchmarks.loop.policies import policies_of
-from tests.benchmarks.loop.public.catalogue import PUBLIC
+from tests.benchmarks.loop.public.catalogue import FEW, PUBLIC
 from tests.benchmarks.loop.public.cutting import series_of
 from tests.benchmarks.loop.public.halves import half_of
 from tests.benchmarks.loop.replay import replay
@@ -86,10 +86,20 @@ def all_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
     return own_series(quick=quick) | public
 
 
-def names_of(part: str) -> tuple[str, ...]:
-    """Return the names of a part: ``seen``, ``once``, or ``own`` for those with own settings."""
+def names_of(part: str, *, few: bool = False) -> tuple[str, ...]:
+    """Return the names of a part.
+
+    Parameters
+    ----------
+    part
+        ``seen``, ``once``, or ``own`` for those with own settings.
+    few
+        Whether of ``seen`` only :data:`FEW` are meant.
+    """
     if part == "own":
         return tuple(own_series(quick=True))
+    if part == "seen" and few:
+        return FEW
     return tuple(name for name in PUBLIC if half_of(name) == part)
 
 

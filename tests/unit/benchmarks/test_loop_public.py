@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,11 +10,21 @@ import pandas as pd
 import pytest
 
 from tests.benchmarks.loop.__main__ import main
-from tests.benchmarks.loop.public import cutting
+from tests.benchmarks.loop.public import cutting, halves
 from tests.benchmarks.loop.public.catalogue import PUBLIC
-from tests.benchmarks.loop.public.cutting import Public, bounds_of, series_of, thin, window_of
+from tests.benchmarks.loop.public.cutting import (
+    Public,
+    bounds_of,
+    definition_of,
+    series_of,
+    thin,
+    window_of,
+)
+from tests.benchmarks.loop.public.drawn import draw_rows
 from tests.benchmarks.loop.public.forecasts import past_of
-from tests.benchmarks.loop.public.halves import half_of
+from tests.benchmarks.loop.public.halves import PUBLISHED, half_of
+from tests.benchmarks.loop.public.next_outcomes import form_before
+from tests.benchmarks.loop.public.slow_forecasts import by_month
 from tests.benchmarks.loop.running import names_of
 
 
@@ -28,10 +39,23 @@ def test_each_series_is_in_the_half_that_its_name_says() -> None:
     assert seen == set(names_of("seen"))
     # Written down before any was replayed.
     assert sorted(once) == [
-        *("beijing_haze", "births_usa", "bitcoin_transactions", "houses_texas", "page_views"),
-        *("parking_birmingham", "pizza_sizes", "rain_innsbruck", "solar_power", "visits_quiet_2"),
-        "wind_power",
+        *("amazon_level", "appliances_energy", "births_usa", "breaches_usa", "churn_quiet"),
+        *("clemson_temperature", "football_home", "parking_birmingham", "pets_seattle"),
+        *("pitches_2013", "rodents_portal", "stops_minneapolis"),
     ]
+
+
+def test_what_was_run_once_may_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(names_of("seen")) > PUBLISHED
+    monkeypatch.setattr(halves, "PUBLISHED", frozenset())
+    assert {half_of(name) for name in PUBLISHED} == {"once"}
+
+
+def test_a_quick_run_has_a_few_of_those_that_may_be_looked_at() -> None:
+    few = names_of("seen", few=True)
+    assert set(few) < set(names_of("seen"))
+    assert {PUBLIC[name].task for name in few} == {"classification", "regression", "time_series"}
+    assert any(PUBLIC[name].quiet for name in few)
 
 
 @pytest.mark.parametrize("half", ["seen", "once"])
@@ -44,7 +68,7 @@ def test_a_half_has_forecasts_tables_and_a_world_in_which_nothing_drifts(half: s
 
 def test_what_was_not_run_yet_is_not_run_by_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["--series", "pizza_sizes"])
+        main(["--series", "amazon_level"])
     assert "say --part once" in capsys.readouterr().err
 
 
@@ -95,6 +119,51 @@ def test_a_forecast_knows_nothing_of_the_time_after_it_is_made() -> None:
     assert rows["weekday"].iloc[0] == index[7].weekday()
     # Neither what has no outcome nor what has no baseline is asked for.
     assert sorted(rows["value"]) == [*range(7, 12), *range(13, 19)]
+
+
+def test_a_month_is_known_when_it_is_over() -> None:
+    values = by_month(pd.Series([1.0, 2.0, 3.0]), "2019-11-01")
+    assert [moment.isoformat()[:10] for moment in values.index] == [
+        *("2019-12-01", "2020-01-01", "2020-02-01")
+    ]
+    assert list(values) == [1.0, 2.0, 3.0]
+
+
+def test_drawn_rows_are_those_of_the_table_in_an_order_of_their_own() -> None:
+    def load() -> pd.DataFrame:
+        return pd.DataFrame({"value": [1.0, 2.0, 4.0], "same": [10.0, 20.0, 40.0]})
+
+    rows = draw_rows(load, (1, 2), "2020-12-31", "D")
+    assert len(rows) == 366
+    assert set(rows["value"]) == {1.0, 2.0, 4.0}
+    assert (rows["same"] == 10 * rows["value"]).all()
+    assert not rows["value"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(rows, draw_rows(load, (1, 2), "2020-12-31", "D"))
+    assert (rows["value"] != draw_rows(load, (1, 3), "2020-12-31", "D")["value"]).any()
+
+
+def test_the_form_of_a_team_is_of_its_five_games_before() -> None:
+    home = ["a", "b", "a", "b", "a", "b"]
+    away = ["b", "a", "b", "a", "b", "c"]
+    games = pd.DataFrame(
+        {"HomeTeam": home, "AwayTeam": away, "HomeGoals": [2, 1, 0, 0, 3, 9], "AwayGoals": 1}
+    )
+    form = form_before(games)
+    # Not one team has five games behind it before the sixth, and one of that has none.
+    assert form.iloc[:5].isna().all(axis=None)
+    assert form.loc[5, ["away_points", "away_goals"]].isna().all()
+    # b lost by one, drew, won by one, lost by one, lost by two: the game itself is not told.
+    assert form.loc[5, "home_points"] == pytest.approx((0 + 1 + 3 + 0 + 0) / 5)
+    assert form.loc[5, "home_goals"] == pytest.approx((-1 + 0 + 1 - 1 - 2) / 5)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_series_is_a_model_that_the_library_takes(name: str) -> None:
+    public = PUBLIC[name]
+    definition = definition_of(public, 1, timedelta(days=7), timedelta(days=7))
+    assert definition.name == name
+    assert public.target not in definition.features
+    assert re.search(r"GPL-3|BSD-\d-Clause|CC BY|public domain", public.source)
 
 
 def test_all_but_what_the_table_is_stays_at_its_default() -> None:

