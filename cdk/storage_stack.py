@@ -134,7 +134,9 @@ class StorageStack(Stack):
             server_access_logs_bucket=access_log,
             server_access_logs_prefix="data/",
             lifecycle_rules=[marks, *self._query_rules(), everything],
-            removal_policy=self._removal,
+            # Also on a laptop: an emulator would delete the first thousand objects of a bucket that
+            # it cannot delete.
+            removal_policy=RemovalPolicy.RETAIN,
         )
 
     def _query_rules(self) -> list[s3.LifecycleRule]:

@@ -10,6 +10,7 @@ import typer
 from cli.commands.backup import backup_file
 from cli.shared import console
 from cli.shared.destruction import (
+    delete_buckets,
     delete_stacks,
     empty_buckets,
     kept_candidates,
@@ -64,6 +65,9 @@ def command(
                 empty_buckets(target, candidates)
         with steps.step("stacks", f"Delete stage {target.stage}") as say:
             delete_stacks(target, stacks, say)
+            if target.is_emulator:
+                say("the buckets")
+                delete_buckets(target, candidates)
     stays = retained(target, candidates)
     if json:
         pointers = str(file) if backup.pointers else None

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 2.0
 _GONE = "DELETE_COMPLETE"
 _GB = 1024**3
-_KEPT_KINDS = ("AWS::S3::Bucket", "AWS::KMS::Key")
+_BUCKET = "AWS::S3::Bucket"
+_KEPT_KINDS = (_BUCKET, "AWS::KMS::Key")
 
 
 class DestructionError(EvergreenError):
@@ -111,10 +112,18 @@ def delete_stacks(target: Target, stacks: list[dict[str, Any]], say: Callable[[s
 def empty_buckets(target: Target, candidates: list[tuple[str, str]]) -> None:
     """Delete all objects, with their versions, so that the buckets can be deleted."""
     for kind, name in candidates:
-        if kind == "AWS::S3::Bucket":
+        if kind == _BUCKET:
             storage = Storage(name, target.client("s3"))
             storage.delete_below("")
             storage.purge("")
+
+
+def delete_buckets(target: Target, candidates: list[tuple[str, str]]) -> None:
+    """Delete the buckets that the stacks have left, with what was written to them meanwhile."""
+    left = [item for item in candidates if item[0] == _BUCKET and _bucket_is_there(target, item[1])]
+    empty_buckets(target, left)
+    for _, name in left:
+        target.client("s3").delete_bucket(Bucket=name)
 
 
 def retained(target: Target, candidates: list[tuple[str, str]]) -> list[Retained]:
@@ -130,7 +139,7 @@ def retained(target: Target, candidates: list[tuple[str, str]]) -> list[Retained
                     f"aws kms schedule-key-deletion --key-id {name}",
                 )
             )
-        elif kind == "AWS::S3::Bucket" and _bucket_is_there(target, name):
+        elif kind == _BUCKET and _bucket_is_there(target, name):
             size = _bucket_bytes(target, name)
             extent = "of a size that is not known yet" if size is None else f"{size / _GB:.2f} GB"
             found.append(

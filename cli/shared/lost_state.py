@@ -33,7 +33,9 @@ class Forgotten:
     @property
     def what(self) -> str:
         """What is missing, and what is there."""
-        sentences = ["nothing is deployed, because LocalStack forgets the app when it stops"]
+        sentences = [
+            "nothing is deployed: LocalStack has stopped and forgot the app, or it was destroyed"
+        ]
         if self.kept:
             versions = ", ".join(f"{model} version {each}" for model, each in self.kept.items())
             sentences.append(f"Kept are the data bucket and what was in production: {versions}")

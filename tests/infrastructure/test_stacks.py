@@ -84,11 +84,17 @@ def test_the_data_bucket_is_under_a_rotated_key_and_keeps_old_versions(aws: Temp
     assert expiring == {"alerts/": 90}
 
 
-def test_data_outlives_its_stack_on_aws_only(aws: Templates, emulator: Templates) -> None:
-    for templates, policy in ((aws, "Retain"), (emulator, "Delete")):
-        kept = templates["Storage"]["Resources"].values()
-        found = {item["DeletionPolicy"] for item in kept if item["Type"] == "AWS::S3::Bucket"}
-        assert found == {policy}
+def test_data_outlive_their_stack_and_on_a_laptop_the_access_log_does_not(
+    aws: Templates, emulator: Templates
+) -> None:
+    for templates, of_log in ((aws, "Retain"), (emulator, "Delete")):
+        found = {
+            name: item["DeletionPolicy"]
+            for name, item in templates["Storage"]["Resources"].items()
+            if item["Type"] == "AWS::S3::Bucket"
+        }
+        assert {policy for name, policy in found.items() if name.startswith("Data")} == {"Retain"}
+        assert {policy for name, policy in found.items() if name.startswith("Acc")} == {of_log}
 
 
 def test_the_data_bucket_has_the_name_that_a_laptop_keeps_and_any_on_aws(

@@ -70,7 +70,7 @@ def test_what_was_in_production_is_named_with_the_command_that_mends_it(
     assert found
     assert (found.kept, found.unserved) == ({"flights": "7"}, ("fares",))
     assert str(found) == (
-        "Nothing is deployed, because LocalStack forgets the app when it stops. "
+        "Nothing is deployed: LocalStack has stopped and forgot the app, or it was destroyed. "
         "Kept are the data bucket and what was in production: flights version 7. "
         "MLflow has versions of fares, and none of them is in production.\n"
         "Run `evergreen deploy`: then the same versions serve again."

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from evergreen.release.promotion import promote
+from evergreen.repair.consistency import find_inconsistencies
 from evergreen.repair.loss import find_loss
-from tests.support.release_bench import MODEL, ReleaseBench, open_release_bench
+from tests.support.release_bench import MODEL, ReleaseBench, comparison, open_release_bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,3 +52,17 @@ def test_what_is_gone_is_named(bench: ReleaseBench) -> None:
         f"MLflow has version {version} in production, "
         "but its pointer, its bundle and its data set are gone"
     )
+
+
+def test_a_promotion_without_its_bundle_is_withdrawn_and_not_completed(
+    bench: ReleaseBench,
+) -> None:
+    version = bench.challenger("data")
+    promote(bench.context, MODEL, version, comparison())
+    bench.context.storage.delete_below(f"bundles/{MODEL}/")
+    bench.context.storage.delete_below("decisions/")
+    (found,) = find_inconsistencies(bench.context, MODEL, is_running=lambda _: False)
+    assert f"version {version} is in production, and its bundle is gone" in found.what
+    assert found.fix.startswith("withdraw the pointer")
+    found.repair()
+    assert bench.context.production.read(MODEL) is None

@@ -103,6 +103,8 @@ def find_inconsistencies(
     if pointer and is_elsewhere(context, pointer):
         # Nothing of this deployment can serve it, so nothing else about production can be right.
         return [*findings, _of_another_deployment(context, model, pointer)]
+    if pointer and not any(context.storage.list(context.storage.key(pointer.bundle_uri))):
+        return [*findings, _without_bundle(context, model, pointer)]
     if pointer:
         findings += _shadow(context, model, pointer, is_running)
     if not busy:
@@ -119,6 +121,17 @@ def _of_another_deployment(
         model,
         f"the production pointer names {pointer.bundle_uri}, of a deployment that was destroyed: "
         f"the data bucket is {context.storage.bucket} now",
+        "withdraw the pointer, so that a new version can be trained and promoted",
+        lambda: context.production.withdraw(model),
+    )
+
+
+def _without_bundle(
+    context: ReleaseContext, model: str, pointer: ProductionPointer
+) -> Inconsistency:
+    return Inconsistency(
+        model,
+        f"version {pointer.version} is in production, and its bundle is gone: nothing can serve it",
         "withdraw the pointer, so that a new version can be trained and promoted",
         lambda: context.production.withdraw(model),
     )
