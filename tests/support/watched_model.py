@@ -83,10 +83,14 @@ class WatchedModel:
         body = to_holdout_file(
             self.definition,
             pa.table({"timestamp": times, "y": cities}),
-            Predictions(cities, self.confidences(count)),
+            self.said(cities, self.confidences(count)),
             refit=refit,
         )
         self.storage.put(holdout_key("toy", "2"), body)
+
+    def said(self, outputs: list[Any], confidences: list[float]) -> Predictions:
+        """Return what the model says of rows; a subclass adds the probabilities of all classes."""
+        return Predictions(outputs, confidences)
 
     def confidences(self, count: int, fall: float = 0.0) -> list[float]:
         return [float(value) for value in self.rng.uniform(0.6, 1.0, count) - fall]
@@ -113,6 +117,8 @@ class WatchedModel:
         rows = self.draw(count, shift)
         name = f"{to_text(at)}-{version}-{role}"
         outputs = [row["city"] for row in rows]
+        said = self.said(outputs, self.confidences(count, fall))
+        takes = self.definition.evaluation.takes_probabilities
         records = request_records(
             timestamp=at,
             request_id=name,
@@ -120,7 +126,8 @@ class WatchedModel:
             model_version=version,
             rows=rows,
             outputs=outputs,
-            confidences=self.confidences(count, fall),
+            confidences=said.confidences,
+            probabilities=said.by_class() if takes else None,
             metadata={"role": role},
         )
         self._land("request-log", at, name, records)
