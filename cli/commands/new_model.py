@@ -123,7 +123,8 @@ def _draft(
     season: int | None,
 ) -> ModelDraft:
     from cli.shared.model_drafts import draft_model  # imports DuckDB and pyarrow
-    from cli.shared.series_drafts import SeriesOptions, draft_series, horizons_of
+    from cli.shared.series_drafts import draft_series
+    from cli.shared.series_options import SeriesOptions, horizons_of
 
     given = {"--horizon": horizon, "--series": series, "--season": season}
     named = [option for option, value in given.items() if value is not None]

@@ -8,12 +8,12 @@ here, and the caller of the model sends them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.shared.column_profiles import ColumnProfile, StrangersFile
 from cli.shared.column_sql import moment_of, quoted, text_of
 from cli.shared.model_drafts import MAX_ROWS_USED, MIN_ROWS, DraftForecast, ModelDraft, as_utc
+from cli.shared.series_options import SeriesOptions
 from cli.shared.series_steps import SeriesStep, step_between
 from evergreen.errors import EvergreenError
 
@@ -28,46 +28,6 @@ _LEAST_KNOWN = 0.5
 """A lag that fewer rows have is no feature."""
 AHEAD = "steps_ahead"
 _CALENDAR = {"hour": "%H", "weekday": "%A", "month": "%B"}
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesOptions:
-    """What is said of a time series on the command line.
-
-    Parameters
-    ----------
-    horizons
-        How many steps ahead the forecasts look.
-    season
-        Steps of a season, or None to take the usual one of the step.
-    series
-        The column that tells the series, or None if there is one series.
-    time
-        The column of the moment of a value, or None to look for one.
-    """
-
-    horizons: tuple[int, ...]
-    season: int | None = None
-    series: str | None = None
-    time: str | None = None
-
-
-def horizons_of(text: str) -> tuple[int, ...]:
-    """Read horizons such as ``7`` or ``1,7,28``.
-
-    Raises
-    ------
-    EvergreenError
-        If these are no whole numbers of at least 1.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() and int(part) for part in parts):
-        raise EvergreenError(
-            f"{text!r} is no horizon",
-            where="--horizon",
-            fix="Give steps from the forecast to the time it is about: 7, or 1,7,28.",
-        )
-    return tuple(sorted({int(part) for part in parts}))
 
 
 def draft_series(name: str, path: Path, target: str, options: SeriesOptions) -> ModelDraft:
@@ -260,7 +220,22 @@ def _forecasts(
             where=str(file.path),
             fix="Bring a longer series, or give a shorter --horizon or --season.",
         )
+    _require_length(file, found, series, options.horizons[-1])
     return as_utc(found.sort_by([("timestamp", "ascending")]))
+
+
+def _require_length(file: StrangersFile, rows: pa.Table, series: str | None, horizon: int) -> None:
+    """Raise if half of the rows and the steps before it, whose outcome is not known, are all."""
+    tracks = [name for name in (series, AHEAD) if name in rows.column_names]
+    counted = rows.group_by(tracks).aggregate([("timestamp", "count")]) if tracks else None
+    longest = max(counted["timestamp_count"].to_pylist()) if counted else rows.num_rows
+    if longest // 2 < horizon + 1:
+        raise EvergreenError(
+            f"the longest series has {longest} forecasts, of which half are held out, and of the "
+            f"{horizon - 1} before these the outcome is not known yet: none is left to train on",
+            where=str(file.path),
+            fix="Bring a longer series, or give a shorter --horizon.",
+        )
 
 
 def _at(steps: int, column: str = "v") -> str:

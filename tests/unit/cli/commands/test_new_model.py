@@ -269,13 +269,14 @@ def test_several_series_and_horizons(models: Path, tmp_path: Path, horizon: str)
         (lambda t: t[t["shop"] == "one"], (), r"a time series needs a horizon.*--horizon 7"),
         (lambda t: t, ("--horizon", "week"), r"'week' is no horizon"),
         (lambda t: t[:90], ("--horizon", "7", "--series", "shop"), r"at least 100 are needed"),
+        (lambda t: t, ("--horizon", "90", "--series", "shop"), r"none is left to train on"),
         (
             lambda t: t.assign(day=t["day"].where(t.index % 3 > 0, t["day"] + " 07:03")),
             ("--horizon", "7", "--series", "shop"),
             r"the times are irregular",
         ),
     ],
-    ids=["twice", "no horizon", "a word", "short", "irregular"],
+    ids=["twice", "no horizon", "a word", "short", "far", "irregular"],
 )
 def test_what_is_no_time_series_is_told(
     models: Path, tmp_path: Path, change: Any, options: Any, message: str

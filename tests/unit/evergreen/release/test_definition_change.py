@@ -146,6 +146,15 @@ def test_what_runs_the_model_is_told_and_it_goes_on_both_ways() -> None:
     assert not find_change(by_sklearn, "7", served, None)
 
 
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")], ids=["two", "three"])
+def test_rows_without_the_probabilities_of_many_classes_are_told(classes: tuple[str, ...]) -> None:
+    values = VALUES | {"task": "classification", "evaluation": {"metric": "log_loss"}}
+    now = ModelDefinition.model_validate(values)
+    served = SIGNATURE.model_copy(update={"task": "classification", "classes": classes})
+    told = plan_of(find_change(now, "7", served, "f1"), now)
+    assert any("left out of the metric" in each for each in told) is (len(classes) > 2)
+
+
 def test_another_metric_is_told_alone() -> None:
     first, second = plan(measure)
     assert first == "The metric was rmse and is mae."

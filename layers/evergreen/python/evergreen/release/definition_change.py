@@ -37,6 +37,8 @@ class DefinitionChange:
         Those of ``added`` that every request must have.
     target, task, metric, serving
         What was before, where it is another one now.
+    unscored
+        Whether the metric scores probabilities that rows so far were logged without.
     """
 
     model: str
@@ -50,6 +52,7 @@ class DefinitionChange:
     task: str | None = None
     metric: str | None = None
     serving: str | None = None
+    unscored: bool = False
 
     def __bool__(self) -> bool:
         named = (self.target, self.task, self.metric, self.serving)
@@ -92,6 +95,7 @@ def find_change(
         task=signature.task if signature.task != definition.task else None,
         metric=metric if metric not in {None, definition.metric} else None,
         serving=signature.serving if signature.serving != definition.serving else None,
+        unscored=definition.evaluation.takes_probabilities and len(signature.classes or ()) > 2,
     )
 
 
@@ -114,6 +118,11 @@ def plan_of(change: DefinitionChange, definition: ModelDefinition) -> list[str]:
             f"for version {change.version} too: its answers on its holdout are kept. The "
             f"figures and decisions before are of {change.metric}."
         )
+        if change.unscored:
+            plan.append(
+                "It scores the probability of every class. Rows that were logged before do not "
+                "have them: they are left out of the metric of a window, and counted."
+            )
     if change.serving == "sklearn":
         plan.append(
             f"Version {change.version} is served by scikit-learn, and goes on: the model's function"
