@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evergreen.datasets.splitting import GAP, HOLDOUT, rows_of, split_rows
-from evergreen.datasets.steps import rows_per_step, series_of, steps_ahead, track_of
+from evergreen.datasets.steps import (
+    rows_per_step,
+    series_of,
+    steps_ahead,
+    steps_to_end,
+    track_of,
+)
 from evergreen.model_definition import ModelDefinition
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,3 +128,9 @@ def test_a_horizon_of_the_rows_has_ends_and_is_logged() -> None:
         ModelDefinition.model_validate(open_end)
     with pytest.raises(ValidationError, match="tells the series"):
         ModelDefinition.model_validate({**raw, "request_log": {"redact": ["store"]}})
+
+
+@given(st.lists(st.integers(0, 3), max_size=40))
+def test_the_newest_row_of_each_track_is_no_step_from_its_end(tracks: list[int]) -> None:
+    left = steps_to_end(np.array(tracks, dtype=np.intp)).tolist()
+    assert left == [tracks[place + 1 :].count(track) for place, track in enumerate(tracks)]

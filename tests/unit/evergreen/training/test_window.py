@@ -132,3 +132,17 @@ def test_of_very_many_rows_some_of_all_times_are_looked_at(monkeypatch: pytest.M
     chosen = choose_window(definition(), trainer, world(16_001, 4000))
     assert (chosen.rows, chosen.of) in {(4000, 16_001), (2000, 16_001)}
     assert max(map(len, trainer.seen)) < 2000
+
+
+def test_of_very_many_rows_of_several_series_all_series_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(window, "WINDOW_SEARCH_ROW_CAP", 2000)
+    features = {"water": {"type": "float"}, "field": {"type": "category"}}
+    forecast = {"horizon": 1, "seasonal_naive": "water", "series": "field"}
+    trainer, rows = Trainer(), world(4000, 1000)
+    fields = rows.append_column("field", pa.array(["north", "south"] * 2000))
+    choose_window(definition("time_series", features=features, forecast=forecast), trainer, fields)
+    # Every other row would be of one field only.
+    counts = trainer.seen[0]["field"].value_counts().to_dict()
+    assert abs(counts["north"] - counts["south"]) <= 1

@@ -79,9 +79,20 @@ def unknown_before(
     -------
     The numbers of the last ``horizon - 1`` of these rows in each track.
     """
-    tracks = track_of(definition, rows)[order]
+    left = steps_to_end(track_of(definition, rows)[order])
+    return order[left + 1 < steps_ahead(definition, rows)[order]]
+
+
+def steps_to_end(tracks: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return how many later rows of its track each row has: 0 for the newest.
+
+    Parameters
+    ----------
+    tracks
+        The track of each of n rows, oldest first.
+    """
     by_track = np.argsort(tracks, kind="stable")
     ends = np.searchsorted(tracks[by_track], tracks[by_track], side="right")
-    from_end = np.empty(order.size, np.intp)
-    from_end[by_track] = ends - np.arange(order.size)
-    return order[from_end < steps_ahead(definition, rows)[order]]
+    left = np.empty(tracks.size, np.intp)
+    left[by_track] = ends - 1 - np.arange(tracks.size)
+    return left

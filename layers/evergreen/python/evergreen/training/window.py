@@ -12,12 +12,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from evergreen.datasets.manifest import TrainingWindow
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.steps import steps_to_end, track_of
 from evergreen.evaluation.evaluate import compare
 from evergreen.training.onnx_export import export_bundle
 from evergreen.training.trainer import fit
@@ -62,7 +62,7 @@ def choose_window(definition: ModelDefinition, trainer: Trainer, rows: pa.Table)
     parts = [part for part in PARTS if count // part >= least]
     if not parts:
         return _all(count, f"fewer than {PARTS[0]} times the {least} that are always kept")
-    thinned = _thin(rows)
+    thinned = _thin(definition, rows)
     learning, judged = _split(definition, thinned)
     longest = _model(definition, trainer, learning, "all")
     if longest is None:
@@ -88,10 +88,11 @@ def _all(count: int, reason: str) -> TrainingWindow:
     return TrainingWindow(rows=count, of=count, reason=f"all {count} rows: {reason}")
 
 
-def _thin(rows: pa.Table) -> pa.Table:
+def _thin(definition: ModelDefinition, rows: pa.Table) -> pa.Table:
+    """Return every so many-th row, of several series of each: else some would be left out whole."""
     step = max(-(-rows.num_rows // WINDOW_SEARCH_ROW_CAP), 1)
-    newest = rows.num_rows - 1
-    return rows.take(pa.array(np.arange(newest % step, newest + 1, step)))
+    left = steps_to_end(track_of(definition, rows))
+    return rows.filter(pa.array(left % step == 0))
 
 
 def _split(definition: ModelDefinition, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
