@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import zlib
 from operator import itemgetter
@@ -25,6 +26,7 @@ _SAME = {
     "application/x-ndjson": JSON_LINES_TYPE,
     "application/ndjson": JSON_LINES_TYPE,
 }
+_MARK = codecs.BOM_UTF8
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?)")
 # gzip and zlib, told from each other by their first bytes.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
@@ -36,7 +38,9 @@ _PACKED: dict[str, Callable[[bytes], bool]] = {
 
 
 def unpack_body(body: bytes, encoding: str | None) -> bytes:
-    """Return the body as it was before its ``Content-Encoding``.
+    """Return the body as it was before its ``Content-Encoding``, without a byte order mark.
+
+    Some editors write that before text, and it is no part of JSON.
 
     API Gateway unpacks bodies itself and keeps the header, so a body that does not begin as a
     packed one is taken as it is.
@@ -51,7 +55,7 @@ def unpack_body(body: bytes, encoding: str | None) -> bytes:
     if name not in {"identity", *_PACKED}:
         raise RequestError(415, f"content-encoding {name} is not known; use gzip, deflate, or none")
     if name == "identity" or not _PACKED[name](body):
-        return _within_limit(body)
+        return _within_limit(body).removeprefix(_MARK)
     unpacker = zlib.decompressobj(_ANY_HEADER)
     try:
         plain = unpacker.decompress(body, MAX_BYTES + 1)
@@ -62,7 +66,7 @@ def unpack_body(body: bytes, encoding: str | None) -> bytes:
     if unpacker.unused_data:  # a second part would be lost without a word
         rest = len(unpacker.unused_data)
         raise RequestError(400, f"the body is not valid {name}: {rest} bytes follow its end")
-    return _within_limit(plain)
+    return _within_limit(plain).removeprefix(_MARK)
 
 
 def media_type(header: str | None, taken: tuple[str, ...]) -> tuple[str, dict[str, str]]:
