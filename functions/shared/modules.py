@@ -9,6 +9,7 @@ is found as always, and so is every one if there is no list, or one of another v
 from __future__ import annotations
 
 import marshal
+import os
 import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, spec_from_file_location
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import CodeType, ModuleType
 
-LIST = "modules.bin"
-"""The file in a folder of modules; :mod:`cdk.constructs.building.module_list` writes it."""
+LIST_BEGINS, LIST_ENDS = "modules-", ".bin"
+"""The ends of the name of a list in a folder of modules; :mod:`cdk.constructs.building.module_list`
+writes it. What is between tells it from that of another layer: Lambda puts the files of all layers
+into one folder."""
 _HEADER = 16  # bytes before the code, see PEP 552
 _COMPILED = f".{sys.implementation.cache_tag}.pyc"
 
@@ -92,10 +95,15 @@ def take_modules() -> int:
 
 
 def _listed(folder: str) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    # pathlib is not imported yet.
     try:
-        with open(f"{folder}/{LIST}", "rb") as opened:  # noqa: PTH123 - pathlib is not imported yet
-            version, modules = marshal.loads(opened.read())  # noqa: S302 - our own, as the modules
-    except OSError:  # no list, or no folder: an entry may be a zip
-        return {}
-    found: dict[str, bool] = modules if version == MAGIC_NUMBER else {}
+        files = os.listdir(folder)  # noqa: PTH208
+    except OSError:  # an entry may be a zip, or not be there
+        return found
+    for file in files:
+        if file.startswith(LIST_BEGINS) and file.endswith(LIST_ENDS):
+            with open(f"{folder}/{file}", "rb") as opened:  # noqa: PTH123
+                version, modules = marshal.loads(opened.read())  # noqa: S302 - our own, as the modules
+            found |= modules if version == MAGIC_NUMBER else {}
     return found

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import marshal
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from functions.shared.modules import LIST
+from functions.shared.modules import LIST_BEGINS, LIST_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,11 @@ def write_module_list(folder: Path) -> None:
 
     Folders without ``__init__.py`` are left out. Python looks for their modules in several places.
     """
-    modules = dict(_modules(folder, ""))
+    modules = dict(sorted(_modules(folder, "")))
     # Version 2 has no references, whose places differ from run to run.
-    (folder / LIST).write_bytes(marshal.dumps((MAGIC_NUMBER, dict(sorted(modules.items()))), 2))
+    written = marshal.dumps((MAGIC_NUMBER, modules), 2)
+    name = hashlib.sha256(written).hexdigest()[:16]
+    (folder / f"{LIST_BEGINS}{name}{LIST_ENDS}").write_bytes(written)
 
 
 def _modules(folder: Path, package: str) -> Iterator[tuple[str, bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cdk.constructs.building.assets import compile_bytecode
-from functions.shared.modules import LIST, ListedModules
+from functions.shared.modules import LIST_BEGINS, ListedModules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,9 +75,20 @@ def test_of_two_folders_the_first_one_counts(
     assert found.origin == str(other / "alone.py")
 
 
+def test_of_layers_that_are_put_into_one_folder_all_lists_count(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "another.py").write_text("VALUE = 2\n")
+    compile_bytecode(other, str(other))
+    shutil.copytree(other, folder, dirs_exist_ok=True)
+    assert len(ListedModules([str(folder)])) == len(FILES)
+
+
 def test_without_a_list_or_with_one_of_another_python_nothing_is_listed(folder: Path) -> None:
     listed = ListedModules([str(folder)])
     assert len(listed) == len(FILES) - 1
-    _, modules = marshal.loads((folder / LIST).read_bytes())
-    (folder / LIST).write_bytes(marshal.dumps((b"none", modules)))
+    [file] = folder.glob(f"{LIST_BEGINS}*")
+    _, modules = marshal.loads(file.read_bytes())
+    file.write_bytes(marshal.dumps((b"none", modules)))
     assert len(ListedModules([str(folder), str(folder / "none"), str(folder / "alone.py")])) == 0
