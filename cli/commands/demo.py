@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json as json_
+import threading
 from dataclasses import asdict
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from rich.table import Table
 from cli.shared import console
 from cli.shared.cdk_deployment import deploy, emulator_context
 from cli.shared.cdk_program import EarlySynthesis
+from cli.shared.demo_story import Story
 from cli.shared.options import Json
 from cli.shared.progress import Steps
 from cli.shared.target import Target
@@ -23,11 +26,12 @@ from local.stack import StackNotRunningError, down, running_stack, up
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.shared.demo_steps import Summary
+    from cli.shared.demo_story import Summary
     from local.settings import Settings
     from local.stack import Stack
 
 
+_STEPS_MODULE = "cli.shared.demo_steps"
 _STEPS = {
     "services": "start the services",
     "deploy": "deploy",
@@ -67,11 +71,10 @@ def command(
 
     The summary is also written to .evergreen/demo.json. --json prints it with the addresses.
     """
-    # pandas, scikit-learn and MLflow take seconds to import. So they are imported only here.
-    from cli.shared.demo_steps import OnceAround, Story
-
     story = Story(model=model, fraction=fraction)
     story.example()  # raises for a wrong model or fraction before anything starts
+    # pandas, scikit-learn and MLflow take seconds to import: meanwhile the services start.
+    threading.Thread(target=import_module, args=(_STEPS_MODULE,), daemon=True).start()
     settings = read_settings()
     was_running = _is_running(settings)
     log = settings.paths.logs / "deploy.log"
@@ -90,6 +93,8 @@ def command(
                 watch(settings.paths, target.api_url, target.api_key, target.stage)
             if not deployed:
                 steps.note("nothing has changed since the last deployment")
+            from cli.shared.demo_steps import OnceAround
+
             summary = OnceAround(target, story, steps).run()
     except KeyboardInterrupt:  # after an error the stack keeps running, so that it can be examined
         if not was_running:
