@@ -166,7 +166,14 @@ SPECS: tuple[MetricSpec, ...] = (
     MetricSpec(_M.RESPONSES, "Count", "counter", "api", "answers, by status code", by="status"),
     MetricSpec(_M.CLIENT_ERRORS, "Count", "counter", "api", "answers with a 4xx status"),
     MetricSpec(_M.SERVER_ERRORS, "Count", "counter", "api", "answers with a 5xx status"),
-    MetricSpec(_M.ORIGINS, "Count", "counter", "api", "requests, by origin network", by="origin"),
+    MetricSpec(
+        _M.ORIGINS,
+        "Count",
+        "counter",
+        "api",
+        "requests, by origin network; on LocalStack always 127.0.0.0/8",
+        by="origin",
+    ),
     MetricSpec(_M.LOG_SPILLS, "Count", "counter", "api", "log records that Firehose refused"),
     MetricSpec(
         _M.GATEWAY_REFUSALS,
