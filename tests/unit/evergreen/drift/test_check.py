@@ -391,6 +391,7 @@ def test_without_enough_labels_no_retraining_starts_and_none_is_paid_for(tmp_pat
     model = WatchedModel(tmp_path, retraining=budget, evaluation=Evaluation())
     name, outputs = model.serve(600, shift=1.0)
     model.label(name, outputs[:99])
+    model.label(name, outputs[:99], at=END - timedelta(minutes=90))  # sent again
     few = model.check().decision
     assert (few.outcome, few.budget_left) == ("too_few_labels", 2)
     assert "no retraining: 99 new labelled rows, 100 needed" in few.reason

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.pace import window_rows_needed
-from evergreen.datasets.schema import to_columns
+from evergreen.datasets.schema import KEY, to_columns
 from evergreen.datasets.splitting import HOLDOUT
 from evergreen.datasets.store import read_dataset
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
@@ -177,15 +177,17 @@ def count_labelled_rows(
 ) -> int:
     """Return how many rows were labelled from the champion's data set to a moment.
 
-    Every usable label counts, repeated ones too. Reading stops as soon as there are ``enough``.
+    A row counts once, however often it was labelled or its label is read: a retraining that is
+    announced must find as many. Reading stops as soon as there are ``enough``.
     """
-    found = 0
+    found: set[tuple[str, int]] = set()
     lake = lake.lake if isinstance(lake, QueriedWindow) else lake
     for labels in lake.batches(LABELS, definition, champion.data_until, at, ("label",)):
-        found += usable_labels(labels, definition).num_rows
-        if found >= enough:
+        usable = usable_labels(labels, definition)
+        found.update(zip(*(usable[name].to_pylist() for name in KEY), strict=True))
+        if len(found) >= enough:
             break
-    return found
+    return len(found)
 
 
 def _reference(definition: ModelDefinition, manifest: DatasetManifest, storage: Storage) -> Columns:
