@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dashboards.building.search_limits import SERVICE_PANELS
 from evergreen.errors import EvergreenError
-from evergreen.metrics.catalog import MODEL_DIMENSION, NO_MODEL, Metric
+from evergreen.metrics.catalog import BY_METRIC, MODEL_DIMENSION, NO_MODEL, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,13 @@ OF_AWS = {
 """Metrics that are not in the table and whose queries may be empty, with the reason."""
 NO_SUCH_REQUESTS = "nobody has asked for health, documentation or the list of models"
 """Why a query for no model may be empty, whatever the metric."""
+
+
+WRITTEN_BY = {
+    "compact_logs": "written each hour; `evergreen compact MODEL` writes it now",
+    "check_drift": "written by drift checks; `evergreen check-drift MODEL` makes one now",
+}
+"""How the metrics come that a new deployment does not have yet, by their writer."""
 
 
 class QueryError(EvergreenError):
@@ -71,6 +78,12 @@ class QueryAnswer:
                 return None
             reasons.append(reason)
         return "; ".join(dict.fromkeys(reasons)) or None
+
+    @property
+    def hint(self) -> str | None:
+        """What makes a value come, if all its metrics are written by one function on a schedule."""
+        writers = {BY_METRIC[Metric(name)].emitter for name in self.metrics if name in Metric}
+        return WRITTEN_BY.get(writers.pop()) if len(writers) == 1 else None
 
     @property
     def good(self) -> bool:

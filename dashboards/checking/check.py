@@ -115,8 +115,10 @@ def local_prometheus(settings: Settings) -> str | None:
 
 def _told(answer: QueryAnswer) -> str:
     instead = f" (asked {answer.instead})" if answer.instead else ""
-    excuse = f" (may be empty: {answer.excuse})" if not answer.values and answer.excuse else ""
-    return f"{answer.asks} {answer.values}{instead}{excuse}"
+    why = ""
+    if not answer.values:
+        why = f"may be empty: {answer.excuse}" if answer.excuse else answer.hint or ""
+    return f"{answer.asks} {answer.values}{instead}{f' ({why})' if why else ''}"
 
 
 def command(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards.checking.answers import MAY_BE_EMPTY, QueryAnswer, marked
+from evergreen.metrics.catalog import Metric
 
 
 def answer(values: int, *metrics: str) -> QueryAnswer:
@@ -47,3 +48,13 @@ def test_what_is_for_no_model_may_be_empty_but_has_no_excuse_for_a_typo() -> Non
 def test_the_list_is_short_and_gives_reasons() -> None:
     assert len(MAY_BE_EMPTY) <= 2
     assert all(len(reason.split()) > 4 for reason in MAY_BE_EMPTY.values())
+
+
+def test_an_empty_answer_says_what_writes_its_metric() -> None:
+    def hint(*metrics: Metric) -> str | None:
+        return QueryAnswer("A", "", tuple(each.value for each in metrics), 0).hint
+
+    assert "evergreen compact" in (hint(Metric.OLDEST_RAW) or "")
+    assert "evergreen check-drift" in (hint(Metric.WINDOW_ROWS) or "")
+    assert hint(Metric.PREDICTIONS) is None
+    assert hint(Metric.OLDEST_RAW, Metric.WINDOW_ROWS) is None
