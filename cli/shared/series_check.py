@@ -55,7 +55,7 @@ def find_series_faults(definition: ModelDefinition, rows: pa.Table) -> list[str]
         missing = inside & (gaps > 3 * step)
         if missing.any():
             warnings.append(
-                f"{missing.sum():,} times more than three steps of a series are missing "
+                f"more than three steps of a series are missing at {missing.sum():,} places "
                 f"({_worst(of, missing)}): lags that count rows would be wrong there"
             )
     return warnings
