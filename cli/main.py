@@ -115,10 +115,12 @@ def _evergreen(
 
 def main() -> None:
     """Run the command line; exit with 1 after an error and 130 after Ctrl-C."""
-    # OpenMP's threads must not spin while they wait. MLflow must not print into our display.
+    # OpenMP's threads must not spin while they wait. MLflow must not print into our display, nor
+    # send to its makers what is trained.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # After `kill` or when the terminal is closed, a command cleans up as it does after Ctrl-C.
     # SIGINT is set too, because a background job of a shell ignores it otherwise.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -17,6 +17,7 @@ import tritonclient.http as triton
 
 from cli.shared.demo_steps import MODEL, MODELS, example_row
 from cli.shared.traffic import Api
+from evergreen.capture.request_log import is_request_id
 from evergreen.model_definition import find_definition
 from tests.support.serving_flights import wait_until_flights_serve
 
@@ -84,6 +85,7 @@ def test_csv_of_sagemakers_client(deployed: Target, row: dict[str, Any], predict
         EndpointName=MODEL, Body=text.getvalue(), ContentType="text/csv", Accept="text/csv"
     )
     assert answer["Body"].read().decode().strip() == str(prediction)
+    assert is_request_id(json.loads(answer["CustomAttributes"])["request_id"])
 
 
 def test_a_packed_body_and_kserves_first_protocol(

@@ -372,6 +372,7 @@ def test_where_mlflow_is_its_lines_take_the_functions_form(fargate: Templates) -
     }
     assert with_mlflow
     assert {each.get("MLFLOW_CONFIGURE_LOGGING") for each in with_mlflow.values()} == {"false"}
+    assert {each.get("MLFLOW_DISABLE_TELEMETRY") for each in with_mlflow.values()} == {"true"}
 
 
 def tags_of(properties: dict[str, Any]) -> dict[str, str]:

@@ -75,6 +75,7 @@ def test_the_job_runs_the_containers_entry_point_on_the_data_set(
         "MLFLOW_CREDENTIALS_SECRET",
     }
     assert parameters["Environment"]["MLFLOW_CONFIGURE_LOGGING"] == "false"
+    assert parameters["Environment"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
     # SageMaker sets only AWS_REGION, and boto3 reads only the other.
     assert parameters["Environment"]["AWS_DEFAULT_REGION"] == "us-east-1"
     assert parameters["VpcConfig"]["Subnets"]

@@ -281,6 +281,7 @@ def trusted_environment(storage: StorageStack) -> dict[str, str]:
 _KEPT = lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN)
 _QUIET_LIBRARIES = {
     "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # of the variable above it takes "true" alone
     # MLflow's loggers would write plain text to stderr, past the function's own log form.
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

@@ -84,6 +84,7 @@ class TrainingJob(Construct):
             "AWS_REGION": settings.region,
             "AWS_DEFAULT_REGION": settings.region,
             "DO_NOT_TRACK": "1",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_CONFIGURE_LOGGING": "false",  # see the functions' environment
         }
         self._environment |= tracking.client_environment() | trusted_environment(storage)
