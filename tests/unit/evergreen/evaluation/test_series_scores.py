@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evergreen.evaluation.metrics import block_length, scaled_error
+from evergreen.evaluation.metrics import block_length, rows_alike, scaled_error
 from evergreen.evaluation.rolling_origin import forecast_scores, windows
 from evergreen.evaluation.series_scores import score_series
 from evergreen.model_definition import ModelDefinition
@@ -81,6 +81,16 @@ def test_blocks_and_windows_keep_the_rows_of_a_step_together() -> None:
     parts = windows(DEFINITION, 6 * 20, 6)
     assert [(part.start, part.stop) for part in parts] == [(0, 60), (60, 120)]
     assert windows(DEFINITION, 4, 6) == [slice(0, 4)]
+
+
+def test_rows_of_a_step_count_as_one_as_far_as_they_are_alike() -> None:
+    random = np.random.default_rng(0)
+    own, common = random.normal(size=(1, 600)), np.repeat(random.normal(size=(1, 100)), 6, axis=1)
+    assert rows_alike(own, 6) == pytest.approx(1, abs=0.4)
+    assert rows_alike(common, 6) == pytest.approx(6)
+    assert 2 < rows_alike(own + common, 6) < 5
+    assert rows_alike(common, 1) == 1
+    assert rows_alike(np.ones((2, 12)), 6) == 1
 
 
 def test_a_model_of_one_series_and_horizon_has_no_parts() -> None:

@@ -100,6 +100,30 @@ def scaled_error(
     return float(np.mean(np.abs(ground_truth - predicted)[known] / scale[known]))
 
 
+def rows_alike(losses: NDArray[np.float64], per_step: int) -> float:
+    """Return as how many independent rows the rows of a step vary: from 1 to all of them.
+
+    Losses of several series at one time can be alike, because what happened is one for all. It is
+    the variance of the sums of a step over what it is for independent rows, the design effect (L.
+    Kish, *Survey Sampling*, 1965), of the loss for which it is largest.
+
+    Parameters
+    ----------
+    losses
+        Losses of n rows in the order of time, shape (losses, n).
+    per_step
+        How many rows a step has.
+    """
+    steps = losses.shape[1] // per_step
+    if per_step == 1 or steps < 2:
+        return 1.0
+    parts = losses[:, : steps * per_step].reshape(len(losses), steps, per_step)
+    apart = per_step * parts.reshape(len(losses), -1).var(axis=1)
+    together = parts.sum(axis=2).var(axis=1)
+    effect = np.divide(together, apart, np.ones(len(losses)), where=apart > 0)
+    return float(np.clip(effect.max(), 1, per_step))
+
+
 def block_length(definition: ModelDefinition, rows: int, per_step: int = 1) -> int:
     """Return how many consecutive rows a resampling keeps together.
 

@@ -21,15 +21,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 from sklearn.ensemble import RandomForestRegressor
 
 from evergreen.datasets.steps import rows_per_step
+from evergreen.drift.detectors.calibrated_answers import right_answers
 from evergreen.drift.detectors.pooled_rows import pooled_rows
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT
 from evergreen.drift.records import PerformanceEstimate
 from evergreen.evaluation.measure import measure_of
-from evergreen.evaluation.metrics import block_length
+from evergreen.evaluation.metrics import block_length, rows_alike
 from evergreen.model_definition import Feature
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 DRAWS = 499
 """Number of draws from which an interval is taken."""
-_BINS = 50  # of confidences, with as many rows of the holdout each
 _FEWEST_OF_A_CLASS = 20  # answers on the holdout that calibrate a class by itself
 _TREES = 50
 _MOST_ROWS = 2000  # of the holdout that the model of the loss learns from
@@ -181,7 +180,7 @@ def _of_classes(
             then = np.ones(truth.size, dtype=bool)  # calibrated by all answers
         right = truth[then] == said[then]
         missed = np.bincount(true_of[then][~right], minlength=count).astype(float)
-        hits = _right_answers(sure_then[then], right, now, rng)
+        hits = right_answers(sure_then[then], right, now, rng, DRAWS)
         # An error that the holdout does not have is possible: each class counts as one part of one.
         missed += 1 / max(count - 1, 1)
         missed[place] = 0
@@ -197,32 +196,6 @@ def _of_classes(
     np.add.at(before, (np.searchsorted(classes, said), true_of), 1)
     again = rng.multinomial(truth.size, before.ravel() / truth.size, size=DRAWS)
     return float(found[0]), found[1:], measure.of_counts(true, predicted, again, classes)
-
-
-def _right_answers(
-    sure_then: NDArray[np.float64],
-    right: NDArray[np.bool_],
-    sure_now: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Return how many of the window's answers are right: as expected, and in each draw."""
-    edges = np.unique(np.quantile(sure_then, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    bins = edges.size + 1
-    cells = 2 * np.searchsorted(edges, sure_then, side="right") + right
-    counts = np.bincount(cells, minlength=2 * bins)
-    now = np.bincount(np.searchsorted(edges, sure_now, side="right"), minlength=bins)
-    resampled = rng.multinomial(right.size, counts / right.size, size=DRAWS)
-    expected = float(now @ _calibrated(counts))
-    draws = [rng.binomial(now, _calibrated(each)).sum() for each in resampled]
-    return np.array([expected, *draws], dtype=np.float64)
-
-
-def _calibrated(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the probability of being right in each bin, which grows with the confidence."""
-    rows = counts.reshape(-1, 2).sum(axis=1).astype(np.float64)
-    shares = np.divide(counts[1::2], rows, np.full(rows.size, 0.5), where=rows > 0)
-    fitted = isotonic_regression(shares, weights=np.maximum(rows, 1e-6)).x
-    return np.clip(np.asarray(fitted, dtype=np.float64), 0, 1)
 
 
 def _of_numbers(
@@ -247,10 +220,10 @@ def _of_numbers(
     matrix = np.column_stack([matrix, np.zeros(len(matrix), np.float32)])  # if nothing else varies
     then, now = matrix[: holdout.num_rows], matrix[holdout.num_rows :]
     losses = measure.terms(_column(holdout, _LABEL).astype(np.float64), outputs[0])
-    blocks = [
-        block_length(definition, side.num_rows, rows_per_step(definition, side))
-        for side in (holdout, window)
-    ]
+    per_step = rows_per_step(definition, holdout)
+    alike = rows_alike(losses, per_step) / per_step
+    sizes = (holdout.num_rows, window.num_rows)
+    blocks = [block_length(definition, size, per_step) * alike for size in sizes]
     means, spread = _window_losses(then, now, losses, blocks)
     by_chance = np.atleast_2d(np.cov(losses)) * blocks[0] / len(then)
     return (
@@ -264,7 +237,7 @@ def _window_losses(
     then: NDArray[np.float32],
     now: NDArray[np.float32],
     losses: NDArray[np.float64],
-    blocks: Sequence[int],
+    blocks: Sequence[float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean of each loss in the window, shape (terms,), and their covariance.
 
