@@ -39,6 +39,8 @@ def choose_classes(
     """
     if threshold is not None:
         return np.asarray(probabilities[:, 1] >= threshold - TIE, dtype=np.intp)
+    if probabilities.shape[1] == 2:  # the same in a third of the time
+        return np.asarray(probabilities[:, 0] < probabilities[:, 1] - TIE, dtype=np.intp)
     highest = probabilities.max(axis=1, keepdims=True)
     return np.asarray((probabilities >= highest - TIE).argmax(axis=1))
 
