@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _NOTHING = ("", "na", "n/a", "nan", "null", "none", "-", "?")
+_MONTH = r"(19|20)\d{2}-(0[1-9]|1[0-2])"
 _FORMATS = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d", "%m/%d/%Y", "%Y%m%d")
 
 
@@ -31,4 +32,7 @@ def text_of(name: str) -> str:
 def moment_in(text: str) -> str:
     """Return the SQL that reads a text as a moment in UTC, null if it is none."""
     formats = ", ".join(repr(each) for each in _FORMATS)
-    return f"coalesce(try_strptime({text}, [{formats}]), try_cast({text} AS TIMESTAMP))"
+    month = (
+        f"CASE WHEN regexp_full_match({text}, '{_MONTH}') THEN try_strptime({text}, '%Y-%m') END"
+    )
+    return f"coalesce(try_strptime({text}, [{formats}]), try_cast({text} AS TIMESTAMP), {month})"

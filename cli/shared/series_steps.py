@@ -94,7 +94,8 @@ def _of(seconds: float) -> SeriesStep:
             words, _from_first(number), season, ("weekday", "month") if day < 7 else ("month",)
         )
     per_day = round(_DAY / seconds)
-    words = "an hour" if seconds == 3600 else f"{seconds:g} seconds"
+    minutes = f"{seconds / 60:g} minutes" if seconds % 60 == 0 else f"{seconds:g} seconds"
+    words = "an hour" if seconds == 3600 else minutes
     return SeriesStep(words, _from_first(number), max(per_day, 1), ("hour", "weekday", "month"))
 
 

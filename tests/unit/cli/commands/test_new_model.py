@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from cli.commands import check_model, new_model
 from cli.main import app
+from cli.shared.series_drafts import draft_series
+from cli.shared.series_options import SeriesOptions
 from evergreen.errors import EvergreenError, ModelDefinitionError
 from evergreen.model_definition import ModelDefinition, load_definition
 
@@ -260,6 +262,30 @@ def test_several_series_and_horizons(models: Path, tmp_path: Path, horizon: str)
         before = (row["shop"], row["timestamp"] + season)
         assert row["sales_a_season_before"] == pytest.approx(known[before])
     assert found["naive"] > found["score"] > 0
+
+
+@pytest.mark.parametrize(
+    ("times", "step", "season"),
+    [
+        (pd.date_range("2000-01-01", periods=240, freq="MS").strftime("%Y-%m"), "a month", 12),
+        (pd.date_range("2000-01-31", periods=240, freq="ME"), "a month", 12),
+        (pd.date_range("1960-01-01", periods=240, freq="QS"), "a quarter", 4),
+        (pd.date_range("2010-01-03", periods=240, freq="W"), "a week", 52),
+        (pd.bdate_range("2020-01-01", periods=240), "a day", 7),
+        (pd.date_range("2024-01-01", periods=240, freq="h"), "an hour", 24),
+        (pd.date_range("2024-01-01", periods=240, freq="15min"), "15 minutes", 96),
+    ],
+    ids=["month", "end of month", "quarter", "week", "working day", "hour", "quarter of an hour"],
+)
+def test_the_step_is_told_by_the_times(
+    tmp_path: Path, times: pd.Index[Any], step: str, season: int
+) -> None:
+    values = np.arange(240.0) + 0.5
+    file = as_csv(pd.DataFrame({"when": times, "sales": values}), tmp_path / "f.csv")
+    draft = draft_series("shop", file, "sales", SeriesOptions((1,)))
+    assert f"a step is {step}, a season {season} steps" in draft.notes[0]
+    rows = draft.rows.to_pandas()
+    assert (rows["sales"] - rows["sales_newest"]).abs().max() == 1
 
 
 @pytest.mark.parametrize(
