@@ -20,7 +20,7 @@ from evergreen.datasets.holdout_predictions import (
     to_holdout_file,
 )
 from evergreen.lake.records import read_prediction
-from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 from tests.support.fixed_clock import NOW
 from tests.support.log_records import request_records
 from tests.support.trained_models import DEFINITION, bundle, training_columns
@@ -62,6 +62,23 @@ def test_a_class_is_the_text_that_log_and_ground_truth_have(outputs: Any, texts:
     body = to_holdout_file(definition("classification"), rows(texts), Predictions(outputs, [1, 1]))
     found = pq.read_table(io.BytesIO(body))
     assert found["model_output"].to_pylist() == found["label"].to_pylist() == texts
+
+
+@pytest.mark.parametrize(
+    ("classes", "metric", "kept"),
+    [(20, "f1", True), (21, "f1", False), (21, "brier", True)],
+    ids=["few", "many", "many that are scored"],
+)
+def test_probabilities_are_kept_of_few_classes_or_where_they_are_scored(
+    classes: int, metric: str, kept: bool
+) -> None:
+    names = tuple(f"c{number:02}" for number in range(classes))
+    outputs: Any = ["c00"]
+    said = Predictions(outputs, [1.0], [[1.0] + [0.0] * (classes - 1)], names)
+    rule = Evaluation(metric=metric)
+    model = definition("classification").model_copy(update={"evaluation": rule})
+    found = pq.read_table(io.BytesIO(to_holdout_file(model, rows(["c00"]), said)))
+    assert ("probabilities" in found.column_names) is kept
 
 
 def first(columns: Columns, count: int) -> Columns:

@@ -3,9 +3,10 @@
 Predictions on training rows are no reference, because a model is more confident and more often
 right on rows that it has seen. The file is next to the version's bundle at
 ``bundles/<model>/<version>/`` and is deleted with it. Serving does not read it. Its columns are
-``timestamp``, ``label``, ``model_output`` and ``confidence``, for a model that gives probabilities
-also ``probabilities``, and of a time series the features that tell series and steps
-ahead, in the form of the request log and the ground truth, oldest row first.
+``timestamp``, ``label``, ``model_output`` and ``confidence``; of a model that gives probabilities
+of at most 20 classes, or whose metric scores them, ``probabilities``; and of a time series the
+features that tell series and steps ahead. All have the form of the request log and the ground
+truth, oldest row first.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 HOLDOUT_FILE = "holdout_predictions.parquet"
 _REFIT = "refit"
+_FEW_CLASSES = 20
 
 
 def holdout_key(model: str, version: str) -> str:
@@ -65,7 +67,9 @@ def to_holdout_file(
             "confidence": pa.array(confidences, pa.float64()),
         }
     )
-    if (shares := predictions.by_class()) is not None:
+    # Of many classes they take much room, so they are kept only where the metric scores them now.
+    scored = definition.evaluation.takes_probabilities or len(predictions.classes) <= _FEW_CLASSES
+    if scored and (shares := predictions.by_class()) is not None:
         table = table.append_column(PROBABILITIES, pa.array(map(json.dumps, shares), pa.string()))
     for name in definition.step_features:
         table = table.append_column(name, rows[name])

@@ -35,7 +35,7 @@ class ScoredPredictions:
     confidences: list[float] | None
     """The probability of each label, or None where there is none."""
     shares: list[dict[str, float]] | None
-    """The probability of each class by its name, row by row, or None where there is none."""
+    """The probability of each class by its name, row by row, where the metric scores them."""
     probabilities: NDArray[np.float64] | None
     """Shape (n, classes), or None where the model has none."""
     classes: tuple[str, ...]
@@ -113,7 +113,7 @@ def score_predictions(
             outputs=labels,
             measured=measured,
             confidences=confidences,
-            shares=answered.by_class(),
+            shares=answered.by_class() if measure.takes_probabilities else None,
             probabilities=probabilities,
             classes=known,
             metric=measure.score(measure.truth(ground_truth, classes), measured, classes),
