@@ -164,7 +164,7 @@ def _visits(address: str, visits: int, models: int) -> dict[str, list[float]]:
     with launched() as browser, browser.new_context() as context:
         page = context.new_page()
         page.goto(address)
-        give_key(page, "any: the gateway is left out")
+        give_key(page, "any")  # the gateway, which checks it, is left out
         page.evaluate(_TIMES, models)
         for _ in range(visits):
             page.reload(wait_until="commit")  # the tab has the key
