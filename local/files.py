@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +49,29 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     if mode is not None:
         draft.chmod(mode)
     draft.replace(path)
+
+
+def discard(folder: Path) -> Thread:
+    """Put a folder out of the way at once; return the thread that deletes it.
+
+    What an earlier process did not get done is deleted too. Deleting ten thousand files can take a
+    minute, and nothing may wait for it, Ctrl-C least of all.
+    """
+    with suppress(FileNotFoundError):
+        folder.rename(folder.with_name(f"{_discarded(folder)}{secrets.token_hex(8)}"))
+    deletion = Thread(target=delete_discarded, args=(folder,), daemon=True)
+    deletion.start()
+    return deletion
+
+
+def delete_discarded(folder: Path) -> None:
+    """Delete what :func:`discard` has put out of the way, and wait for it."""
+    for old in folder.parent.glob(f"{_discarded(folder)}*"):
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _discarded(folder: Path) -> str:
+    return f".{folder.name}.discarded."
 
 
 def made_up_secret(path: Path) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
 from evergreen.deployment.laptop import DUMMY_CREDENTIALS, REGION
+from local.files import discard
 from local.monitoring import forget
 from local.ports import HOST
 from local.process import Command, ServiceError
@@ -86,7 +86,7 @@ def localstack(settings: Settings, port: int, first_service_port: int) -> LocalS
     def prepare() -> None:
         # LocalStack's state is in memory, so files of an earlier run are of no use. Only what has a
         # folder of its own is kept: the data bucket, the parameters, and what Firehose accepted.
-        shutil.rmtree(folder, ignore_errors=True)
+        discard(folder)
         forget(paths)
         paths.accesses.unlink(missing_ok=True)
         for part in ("files", "tmp", "home"):

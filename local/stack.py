@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evergreen.deployment.laptop import client_variables
 from evergreen.errors import EvergreenError
 from local import environments, lake_catalog, monitoring, postgres, process, seaweedfs
-from local.files import exclusive
+from local.files import delete_discarded, exclusive
 from local.starter import Starter
 from local.state import StateFile
 
@@ -116,6 +116,7 @@ def down(settings: Settings, progress: Progress, *, clean: bool = False) -> list
             seaweedfs.remove_data(settings.paths)
             for folder in ("localstack", "firehose", "kept", "mlflow"):
                 shutil.rmtree(settings.paths.state / folder, ignore_errors=True)
+            delete_discarded(settings.paths.state / "localstack")
             monitoring.remove_data(settings.paths)
         return running
 

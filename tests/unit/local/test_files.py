@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.files import exclusive, tail, write_whole
+from local.files import delete_discarded, discard, exclusive, tail, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +56,20 @@ def test_tail_says_when_there_is_nothing(tmp_path: Path) -> None:
     assert tail(tmp_path / "missing") == "(no log was written)"
     (tmp_path / "empty").touch()
     assert tail(tmp_path / "empty") == "(the log is empty)"
+
+
+def test_what_is_discarded_is_out_of_the_way_and_then_gone(tmp_path: Path) -> None:
+    folder, other = tmp_path / "localstack", tmp_path / "localstack-of-another"
+    other.mkdir()
+    discard(folder).join(30)  # there is none yet
+    for _ in range(2):
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "file").write_text("x")
+        deletion = discard(folder)
+        assert not folder.exists()
+        deletion.join(30)
+    folder.mkdir()
+    assert sorted(tmp_path.iterdir()) == [folder, other]
+    (tmp_path / ".localstack.discarded.of-a-killed-process").mkdir()
+    delete_discarded(folder)
+    assert sorted(tmp_path.iterdir()) == [folder, other]
