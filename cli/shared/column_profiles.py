@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from cli.shared.column_sql import moment_in, text_of
+from cli.shared.column_sql import finite_number, moment_in, text_of
+from cli.shared.text_tables import load_text_table
 from evergreen.columns import MAX_WHOLE
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS
@@ -149,7 +150,7 @@ class StrangersFile:
                     "CREATE TABLE raw AS SELECT * FROM read_parquet(?)", [str(self.path)]
                 )
             elif {".csv", ".tsv", ".txt"} & set(kinds):
-                self._load_text()
+                load_text_table(self._database, self.path)
             else:
                 raise EvergreenError(
                     "it is neither CSV nor Parquet",
@@ -165,14 +166,6 @@ class StrangersFile:
         described = self._database.execute("DESCRIBE raw").fetchall()
         self.types = {str(row[0]): str(row[1]) for row in described}
         return list(self.types)
-
-    def _load_text(self) -> None:
-        read = "CREATE TABLE raw AS SELECT * FROM read_csv(?, all_varchar=true, header=true{})"
-        try:
-            self._database.execute(read.format(""), [str(self.path)])
-        except duckdb.InvalidInputException:
-            # Excel in western Europe writes this encoding.
-            self._database.execute(read.format(", encoding='latin-1'"), [str(self.path)])
 
     def profile(self, name: str) -> ColumnProfile:
         """Return what becomes of one column."""
@@ -221,24 +214,27 @@ class StrangersFile:
         if max(counts["days"], counts["moments"]) >= most:  # 20261231, or written with marks
             return self._moments(name, text, found)
         if counts["numbers"] >= most:
-            value = f"try_cast({text} AS DOUBLE)"
-            return self._number(name, value, present - counts["numbers"], found)
+            return self._number(name, finite_number(text), present, found)
         if counts["marks"] and counts["commas"] >= most and counts["grouped"] < counts["marks"]:
-            value = f"try_cast(replace(replace({text}, '.', ''), ',', '.') AS DOUBLE)"
-            return self._number(name, value, present - counts["commas"], found, "decimal comma")
+            value = finite_number(f"replace(replace({text}, '.', ''), ',', '.')")
+            return self._number(name, value, present, found, "decimal comma")
         if counts["marks"] and counts["commas"] >= most:
             why = "1,234 may be 1234 or 1.234; write one of them"
             return ColumnProfile(name, "left out", why, "NULL", **found)
         return self._words(name, text, present, counts["numbers"], found)
 
     def _number(
-        self, name: str, value: str, odd: int, found: dict[str, Any], form: str = "numbers"
+        self, name: str, value: str, present: int, found: dict[str, Any], form: str = "numbers"
     ) -> ColumnProfile:
-        low, high, fractions, repeated = self.one(
-            f"""SELECT min(v), max(v), count(*) FILTER (v <> trunc(v)), count(v) - count(DISTINCT v)
-            FROM (SELECT {value} AS v FROM raw) WHERE isfinite(v)"""  # noqa: S608 - names are quoted
+        low, high, fractions, repeated, numbers = self.one(
+            f"""SELECT min(v), max(v), count(*) FILTER (v <> trunc(v)),
+                count(v) - count(DISTINCT v), count(v)
+            FROM (SELECT {value} AS v FROM raw)"""  # noqa: S608 - names are quoted
         )
-        warning = f"{odd} values are no numbers and count as missing" if odd else None
+        if not numbers:
+            return ColumnProfile(name, "left out", "numbers beyond 32 bits", "NULL", **found)
+        odd = present - numbers
+        warning = f"{odd} values are no finite numbers and count as missing" if odd else None
         if odd:
             found = found | {"missing": found["missing"] + odd / self.rows}
         if not fractions and not repeated and found["distinct"] > MAX_SMALL:

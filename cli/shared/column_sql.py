@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _NOTHING = ("", "na", "n/a", "nan", "null", "none", "-", "?")
 _MONTH = r"(19|20)\d{2}-(0[1-9]|1[0-2])"
+_LARGEST = "3.4028234e38"
+"""A model sees numbers in 32 bits. A larger one would be infinite there."""
 _FORMATS = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d", "%m/%d/%Y", "%Y%m%d")
 
 
@@ -27,6 +29,12 @@ def text_of(name: str) -> str:
     nothing = ", ".join(repr(word) for word in _NOTHING)
     trimmed = f"trim(CAST({quoted(name)} AS VARCHAR))"
     return f"CASE WHEN lower({trimmed}) IN ({nothing}) THEN NULL ELSE {trimmed} END"
+
+
+def finite_number(text: str) -> str:
+    """Return the SQL that reads a text as a number that 32 bits hold, null if it is none."""
+    number = f"try_cast({text} AS DOUBLE)"
+    return f"CASE WHEN abs({number}) <= {_LARGEST} THEN {number} END"
 
 
 def moment_in(text: str) -> str:

@@ -145,7 +145,7 @@ _TRAINING = '''"""Training of the model {name}: a baseline to improve on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoosting{kind}
@@ -155,9 +155,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW = {few}
+FEW: list[str] = {few}
 """Categories with few values: one column for each value."""
-MANY = {many}
+MANY: list[str] = {many}
 """Categories with many values: one number for each."""
 
 
@@ -173,9 +173,7 @@ def train(features: pd.DataFrame, target: pd.Series) -> Pipeline:
     """
     numbers = [name for name in features.columns if name not in {{*FEW, *MANY}}]
     few = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype="float32")
-    many = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, dtype="float32"
-    )
+    many = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype="float32")
     columns = ColumnTransformer(
         [("numbers", "passthrough", numbers), ("few", few, FEW), ("many", many, MANY)]
     )
@@ -199,7 +197,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 if TYPE_CHECKING:
     import pandas as pd
 
-CATEGORIES = {words}
+CATEGORIES: list[str] = {words}
 """One column for each value."""
 
 
@@ -225,7 +223,7 @@ _OF_TEXTS = '''"""Training of the model {name}: a baseline to improve on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -237,9 +235,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXTS = {texts}
+TEXTS: list[str] = {texts}
 """Free texts: one column for each of the most frequent words."""
-CATEGORIES = {words}
+CATEGORIES: list[str] = {words}
 """One column for each value."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -23,6 +24,8 @@ _TIMES = f"Each row needs a {TIMESTAMP} with its zone, such as 2026-03-01T12:00:
 _TRUE = ["true", "True", "TRUE", "1", "1.0"]
 _FALSE = ["false", "False", "FALSE", "0", "0.0"]
 """Pandas writes booleans beside missing values as numbers."""
+_LARGEST = 3.4028234e38
+"""A model sees numbers in 32 bits."""
 _CSV_TYPES = {
     "float": pa.float64(),
     "integer": pa.float64(),
@@ -74,6 +77,7 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
             fix=f"It must have {', '.join(wanted)}; {TIMESTAMP} is the time of the row.",
         )
     timed = table.select([*moments, *wanted])
+    _require_finite(definition, timed, file)
     return timed.set_column(timed.num_columns - 1, TIMESTAMP, _moments(table, file))
 
 
@@ -135,6 +139,22 @@ def _read(definition: ModelDefinition, file: Path) -> pa.Table:
     raise EvergreenError(
         "it is neither CSV nor Parquet", where=str(file), fix="Name it .csv, .csv.gz or .parquet."
     )
+
+
+def _require_finite(definition: ModelDefinition, table: pa.Table, file: Path) -> None:
+    """Raise an EvergreenError that names the first number that 32 bits do not hold."""
+    numbers = [name for name in table.column_names if pa.types.is_floating(table[name].type)]
+    for name in numbers:
+        if name not in {*definition.features, definition.target}:
+            continue
+        beyond = pc.greater(pc.abs(table[name]), pa.scalar(_LARGEST, table[name].type))
+        row = pc.index(beyond, value=True).as_py()
+        if row >= 0:
+            raise EvergreenError(
+                f"{name}: row {row + 1} has {table[name][row].as_py()}, which no model can take",
+                where=str(file),
+                fix="Leave the value out, or write a number up to 3.4e38.",
+            )
 
 
 def _moments(table: pa.Table, file: Path) -> pa.ChunkedArray:

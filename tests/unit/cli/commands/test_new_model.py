@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +25,9 @@ from evergreen.model_definition import ModelDefinition, load_definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 ROWS = 240
+ROOT = Path(__file__).parents[4] / "pyproject.toml"
 
 
 @pytest.fixture
@@ -54,6 +57,14 @@ def make(models: Path, file: Path, *options: str) -> tuple[dict[str, Any], Model
     return json.loads(result.stdout), load_definition(models / "fruit")
 
 
+def lint(folder: Path) -> None:
+    """Hold what was written against the rules that `make test` has for models/."""
+    for command in (["check"], ["format", "--check"]):
+        ruff = [Path(sys.executable).with_name("ruff"), *command, "--config", ROOT]
+        done = subprocess.run([*ruff, folder], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
 def as_csv(table: pd.DataFrame, file: Path, **options: Any) -> Path:
     table.to_csv(file, index=False, **options)
     return file
@@ -70,6 +81,7 @@ def test_narrow(models: Path, tmp_path: Path) -> None:
     assert made["features"] == {"size": "float"}
     assert (definition.task, definition.evaluation.holdout) == ("classification", "random")
     assert made["score"] > made["naive"]
+    lint(models / "fruit")
 
 
 def test_wide(models: Path, tmp_path: Path) -> None:
@@ -151,6 +163,46 @@ def test_german_decimals_in_the_encoding_of_excel(models: Path, tmp_path: Path) 
     assert (definition.task, definition.features["größe"].type) == ("regression", "float")
     assert definition.features["größe"].max == pytest.approx(table["größe"].max())
     assert made["metric"] == "rmse"
+
+
+def test_the_euro_in_the_encoding_of_excel(models: Path, tmp_path: Path) -> None:
+    table = frame()
+    table["colour"] = table["colour"].replace("red", "€ rötlich")
+    as_csv(table, tmp_path / "e.csv", encoding="cp1252")
+    packed = tmp_path / "e.csv.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "e.csv").read_bytes()))
+    made, _ = make(models, packed, "--target", "ripe")
+    assert "€ rötlich" in pq.read_table(made["data"])["colour"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n".encode("utf-16"), "it is in UTF-16. Save it as CSV in UTF-8"),
+        (b"a,b\n1,\xe4\x81\x80\xff\n2,\x81\n", "neither in UTF-8 nor in Windows-1252"),
+        (
+            b"a,b,ripe\n" + b"1,2,x\n" * 120 + b"1,2,x,y\n" + b"1,2\n" + b"1,2,x\n" * 9,
+            "the header has 3 columns, and row 121 below it has 4 values",
+        ),
+    ],
+)
+def test_what_is_no_table_is_told_with_what_to_change(
+    models: Path, tmp_path: Path, text: bytes, message: str
+) -> None:
+    (tmp_path / "odd.csv").write_bytes(text)
+    with pytest.raises(EvergreenError, match=message):
+        make(models, tmp_path / "odd.csv", "--target", "ripe")
+
+
+def test_infinite_numbers_count_as_missing(models: Path, tmp_path: Path) -> None:
+    table = frame().astype({"size": object})
+    table.loc[[3, 5, 7], "size"] = ["inf", "1e39", "-Infinity"]
+    table["huge"] = "1e300"
+    table.loc[::2, "huge"] = "2e300"
+    made, definition = make(models, as_csv(table, tmp_path / "i.csv"), "--target", "ripe")
+    assert definition.features["size"].nullable
+    assert pq.read_table(made["data"])["size"].null_count == 3
+    assert made["left_out"]["huge"] == "numbers beyond 32 bits"
 
 
 def test_a_byte_order_mark(models: Path, tmp_path: Path) -> None:
@@ -245,6 +297,7 @@ def test_several_series_and_horizons(models: Path, tmp_path: Path, horizon: str)
     assert (forecast.series, forecast.horizon) == ("shop", "steps_ahead" if several else 7)
     assert definition.longest_horizon == (14 if several else 7)
     assert definition.features["city"].type == "category"
+    lint(models / "fruit")
     assert {"weekday", "month", "sales_1_before"} <= definition.features.keys()
     assert "may not be known" in found["left_out"]["promotion"]
     rows = pq.read_table(found["data"]).to_pandas()
@@ -350,3 +403,4 @@ def test_free_text_is_taken_apart_and_served(models: Path, tmp_path: Path, task:
     better = made["score"] > made["naive"]
     assert better if task == "classification" else not better
     assert definition.task == task
+    lint(models / "fruit")

@@ -92,3 +92,11 @@ def test_a_time_without_a_zone_in_parquet_is_refused(tmp_path: Path) -> None:
     pq.write_table(table.set_column(5, "timestamp", naive), file)
     with pytest.raises(EvergreenError, match="timestamp has the type"):
         read_training_file(DEFINITION, file)
+
+
+@pytest.mark.parametrize("value", ["inf", "-1e39"])
+def test_a_number_that_32_bits_do_not_hold_is_named(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(lines().replace(",0.3,", f",{value},", 1))
+    with pytest.raises(EvergreenError, match=r"wind: row 4 has .*, which no model can take"):
+        read_training_file(DEFINITION, file)
