@@ -94,6 +94,13 @@ def draft_series(name: str, path: Path, target: str, options: SeriesOptions) -> 
     )
     if gaps:
         notes.append(f"{int(gaps):,} steps between the first and the last of a series are missing")
+    if named:
+        there = set(rows[named].unique().to_pylist())
+        short = [each for (each,) in file.rows_of("SELECT DISTINCT s FROM steps ORDER BY s")]
+        short = [each for each in short if each not in there]
+        if short:
+            some = ", ".join(short[:5]) + (f" and {len(short) - 5} more" if len(short) > 5 else "")
+            notes.append(f"too short for a forecast, and so not in the rows: {some}")
     return ModelDraft(
         name=name,
         task="time_series",

@@ -60,8 +60,8 @@ def make(models: Path, file: Path, *options: str) -> tuple[dict[str, Any], Model
 def lint(folder: Path) -> None:
     """Hold what was written against the rules that `make test` has for models/."""
     for command in (["check"], ["format", "--check"]):
-        ruff = [Path(sys.executable).with_name("ruff"), *command, "--config", ROOT]
-        done = subprocess.run([*ruff, folder], capture_output=True, text=True, check=False)
+        ruff = [str(Path(sys.executable).with_name("ruff")), *command, "--config", str(ROOT)]
+        done = subprocess.run([*ruff, str(folder)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
 
@@ -285,6 +285,14 @@ def shops(days: int = 200) -> pd.DataFrame:
         for shop, city, level in (("one", "Ulm", 100), ('tw"o', "Bonn", 9))
     ]
     return pd.concat(parts).sample(frac=1, random_state=0)
+
+
+def test_a_series_that_is_too_short_is_named(models: Path, tmp_path: Path) -> None:
+    new = shops(5).loc[lambda t: t["shop"] == "one"].assign(shop="new")
+    file = as_csv(pd.concat([shops(), new]), tmp_path / "shops.csv")
+    asked = ("--target", "sales", "--task", "time_series", "--horizon", "7", "--series", "shop")
+    found, _ = make(models, file, *asked)
+    assert "too short for a forecast, and so not in the rows: new" in found["notes"]
 
 
 @pytest.mark.parametrize("horizon", ["7", "1,14"])

@@ -184,6 +184,10 @@ def type_of_classes(classes: Sequence[str]) -> ClassType:
 
 def _tell(seen: tuple[str, ...]) -> str:
     example = ",".join(sorted(seen)[:3]) or "A,B"
+    if len(seen) > 3:
+        example += ",…"
+    if " " in example:
+        example = f'"{example}"'
     return (
         f"Name the classes in the model's order, such as --classes {example}. The first is the "
         "class of the first probability, or of label 0."
