@@ -84,7 +84,16 @@ def command(  # noqa: PLR0913 - the options of the command
         with steps.step("check", "Train and check it here") as say:
             from cli.shared.model_check import check_model  # imports scikit-learn
 
-            check = check_model(folder, draft.rows, say, drift=False)
+            try:
+                check = check_model(folder, draft.rows, say, drift=False)
+            except EvergreenError:
+                console.err.print(
+                    f"models/{name} is written. Edit it and run `evergreen check-model {name}`, "
+                    "or delete the folder to begin again.",
+                    markup=False,
+                    soft_wrap=True,
+                )
+                raise
     if json:
         console.document(
             {

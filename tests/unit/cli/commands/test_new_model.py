@@ -205,6 +205,17 @@ def test_infinite_numbers_count_as_missing(models: Path, tmp_path: Path) -> None
     assert made["left_out"]["huge"] == "numbers beyond 32 bits"
 
 
+def test_a_first_training_that_fails_says_what_is_left(models: Path, tmp_path: Path) -> None:
+    table = dates(frame()).assign(ripe=np.arange(ROWS) > 3 * ROWS / 4)
+    file = as_csv(table, tmp_path / "late.csv")
+    command = ["new-model", "fruit", "--from", str(file), "--target", "ripe", "--time", "sold"]
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, EvergreenError)
+    assert "the same class" in str(result.exception)
+    assert "models/fruit is written. Edit it and run `evergreen check-model fruit`" in result.stderr
+    assert (models / "fruit" / "training.py").is_file()
+
+
 def test_a_byte_order_mark(models: Path, tmp_path: Path) -> None:
     file = as_csv(frame(), tmp_path / "bom.csv", encoding="utf-8-sig")
     made, _ = make(models, file, "--target", "ripe")
