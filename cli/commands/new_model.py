@@ -70,6 +70,7 @@ def command(  # noqa: PLR0913 - the options of the command
     Next: edit the two files, `evergreen check-model NAME`, `evergreen deploy`, and
     `evergreen train NAME --data .evergreen/data/NAME.parquet`.
     """
+    _require_name(name)
     folder = MODELS / name
     if folder.exists():
         raise EvergreenError(
@@ -119,6 +120,21 @@ def command(  # noqa: PLR0913 - the options of the command
         markup=False,
         soft_wrap=True,
     )
+
+
+def _require_name(name: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from evergreen.model_definition import Name
+
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        raise EvergreenError(
+            "no name of a model",
+            where=name,
+            fix="Use 1 to 40 lower-case letters, digits and underscores, a letter first.",
+        ) from error
 
 
 def _draft(

@@ -392,6 +392,16 @@ def test_a_name_that_no_feature_may_have_is_changed_and_told(models: Path, tmp_p
     assert "size _cm_" in pq.read_schema(found["data"]).names
 
 
+def test_a_name_that_no_model_may_have_is_refused_before_the_file_is_read(
+    models: Path, tmp_path: Path
+) -> None:
+    arguments = ["new-model", "Bad-Name", "--from", str(tmp_path / "no.csv"), "--target", "ripe"]
+    refused = CliRunner().invoke(app, arguments)
+    assert isinstance(refused.exception, EvergreenError)
+    assert "no name of a model" in str(refused.exception)
+    assert not list(models.iterdir())
+
+
 def test_the_check_finds_what_a_person_broke(models: Path, tmp_path: Path) -> None:
     make(models, as_csv(frame(), tmp_path / "rows.csv"), "--target", "ripe")
     with pytest.raises(EvergreenError, match="the folder exists"):

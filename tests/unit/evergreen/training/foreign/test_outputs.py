@@ -82,7 +82,7 @@ def test_three_classes_of_scikit_learn_and_labels_alone(tmp_path: Path) -> None:
 def test_the_probability_of_the_second_class_alone(tmp_path: Path) -> None:
     file = network(tmp_path / "m.onnx")
     late = np.where(LATE, "late", "on time").tolist()
-    with pytest.raises(BundleError, match="--classes late,on time"):
+    with pytest.raises(BundleError, match='--classes "late,on time"'):
         settled(file, "classification", late)
     found = settled(file, "classification", late, ["on time", "late"])
     assert found.classes == ("late", "on time")

@@ -52,7 +52,11 @@ def read_foreign(file: Path, definition: ModelDefinition) -> ForeignGraph:
         missing = "file not found" if not file.exists() else f"its weights are missing: {error}"
         raise BundleError(missing, where=str(file)) from error
     except Exception as error:  # protobuf's errors, and onnx' about weights in other files
-        raise BundleError(f"it cannot be read as ONNX: {error}", where=str(file)) from error
+        raise BundleError(
+            f"it cannot be read as ONNX: {error}",
+            where=str(file),
+            fix="Export the model to ONNX again, or name the file that has it.",
+        ) from error
     if not theirs.graph.node:  # an empty file is an ONNX file of nothing
         raise BundleError(
             "there is no model in it", where=str(file), fix="Export the model to ONNX again."
