@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 import psutil
@@ -10,6 +11,9 @@ from evergreen.errors import EvergreenError
 
 HOST = "127.0.0.1"
 _LAST_PORT = 65_535
+_QUIET_PORTS = range(15_000, 32_000)
+"""Outgoing connections have ports from 32,768 on. One of them could take the port of a server that
+is being started again."""
 
 
 class NoFreePortError(EvergreenError):
@@ -91,7 +95,10 @@ def _program(pid: int | None) -> str | None:
 
 
 def _any_port() -> int:
-    with socket.socket() as server:
-        server.bind((HOST, 0))
-        port: int = server.getsockname()[1]
-    return port
+    for port in random.sample(_QUIET_PORTS, len(_QUIET_PORTS)):
+        if is_free(port):
+            return port
+    raise NoFreePortError(
+        f"no free port from {_QUIET_PORTS[0]} to {_QUIET_PORTS[-1]}",
+        fix="Stop a program that listens on one of them, or try again",
+    )

@@ -58,6 +58,7 @@ def check(page: Page) -> None:
 def test_the_status_page_is_accessible(deployed: Target, page: Page) -> None:
     page = open_status_page(deployed, page.context, MODEL)
     article = page.get_by_role("article", name=MODEL)
+    article.scroll_into_view_if_needed()  # the page reads the details of what is in sight
     expect(article.get_by_role("img", name="of each drift check")).to_be_visible()
     article.get_by_text("Newest requests").click()
     expect(article.locator("tbody tr").first).to_be_visible()
