@@ -44,7 +44,11 @@ _METHODS = {
     "text_length": "length (KS)",
     "unseen_words": "unseen words",
 }
-_QUESTIONS = {"data_drift": "data drift", "performance": "performance"}
+_QUESTIONS = {
+    "data_drift": "data drift",
+    "performance": "performance",
+    "estimated_performance": "estimated performance",
+}
 _NARROW = 100
 """Terminals with fewer columns get smaller histograms."""
 

@@ -35,6 +35,8 @@ _EVENTS: dict[tuple[Trigger, NoticeKind], type[EpisodeEvent]] = {
     ("data_drift", "ended"): DriftCleared,
     ("performance", "began"): PerformanceDegraded,
     ("performance", "ended"): PerformanceRecovered,
+    ("estimated_performance", "began"): PerformanceDegraded,
+    ("estimated_performance", "ended"): PerformanceRecovered,
 }
 _STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
 
@@ -42,7 +44,9 @@ _STATES = {"began": "detected", "retraining": "ongoing", "ended": "cleared"}
 def findings_of(result: CheckResult, definition: ModelDefinition, now: datetime) -> CheckFindings:
     """Return the findings of a check for the episodes of its model."""
     decision = result.decision
-    severity = severity_by_kind(decision, result.univariate.tests, result.performance)
+    severity = severity_by_kind(
+        decision, result.univariate.tests, result.performance, result.estimate
+    )
     return CheckFindings(
         context=result.context,
         now=now,
@@ -124,5 +128,15 @@ def _evidence(result: CheckResult) -> dict[str, Any]:
             "value": performance.value,
             "promoted": performance.threshold,
             "labelled_rows": performance.labelled_rows,
+        }
+    if "estimated_performance" in result.decision.triggers:
+        estimate = result.estimate
+        evidence["estimated_performance"] = {
+            "metric": estimate.metric,
+            "value": estimate.value,
+            "interval_low": estimate.interval_low,
+            "interval_high": estimate.interval_high,
+            "promoted": estimate.threshold,
+            "rows": estimate.rows,
         }
     return evidence

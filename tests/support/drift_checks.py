@@ -13,6 +13,7 @@ from evergreen.drift.records import (
     DriftDecision,
     DriftDecisionRecord,
     MultivariateTest,
+    PerformanceEstimate,
     PerformanceTest,
     UnivariateTest,
     to_record,
@@ -92,6 +93,22 @@ def measured(
     )
 
 
+def estimated(
+    value: float, promoted: float, *, worse: bool = True, enabled: bool = True
+) -> PerformanceEstimate:
+    """Return an estimate of F1, with an interval of 0.05 to either side."""
+    return PerformanceEstimate(
+        metric="f1",
+        worse=worse,
+        enabled=enabled,
+        value=value,
+        interval_low=value - 0.05,
+        interval_high=value + 0.05,
+        threshold=promoted,
+        rows=500,
+    )
+
+
 def decided(
     at: datetime,
     triggers: Any = ("data_drift",),
@@ -116,6 +133,7 @@ def conclude(
     multivariate: MultivariateTest | None = None,
     performance: PerformanceTest | None = None,
     *,
+    estimate: PerformanceEstimate | None = None,
     about: CheckContext | None = None,
     history: Sequence[DriftDecisionRecord] = (),
     skipped: bool = False,
@@ -130,6 +148,7 @@ def conclude(
         univariate or features(),
         multivariate or jointly(),
         performance,
+        estimate=estimate,
         limits=RowLimits(
             MIN_ROWS, LABELLED, AFTER_FALL, lambda enough: min(labelled, enough), pace
         ),

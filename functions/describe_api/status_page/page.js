@@ -21,7 +21,8 @@
     insufficient_data: ["Too little data", "", "–"] };
   const PARTS = { production: "the version in production", checks: "the drift checks", episodes: "what goes on",
     decisions: "the decisions", shadow: "how far the shadow is", retraining: "the retraining that runs", metrics: "the metrics" };
-  const EPISODES = { data_drift: "Data drift", performance: "Performance degraded" };
+  const EPISODES = { data_drift: "Data drift", performance: "Performance degraded",
+    estimated_performance: "Performance degraded (estimated)" };
   const DECISIONS = {
     promote: ["Promoted", "good", " against "],
     reject: ["Rejected", "", " against "],
@@ -97,6 +98,7 @@
     const critical = model.episodes.some((each) => each.severity === "critical") ? "bad" : "warn";
     const [state, tone] = lacks("production") ? ["Not known", "warn"] : !model.production ? ["Not promoted", "warn"]
       : goesOn("performance") || (model.live && model.live.degraded) ? ["Degraded", critical]
+      : goesOn("estimated_performance") ? ["Degraded (estimated)", critical]
       : goesOn("data_drift") || (check && check.verdict === "drift") ? ["Drift", critical] : ["Serving", "good"];
     say(part.unread, model.unread.length ? "Could not be read: " + model.unread.map((name) => PARTS[name]).join(", ") + ". The rest is as of now." : "");
     say(part.badge, state);
@@ -300,7 +302,7 @@
     const since = details.episodes.map((each) => Date.parse(each.since));
     const time = period([...dates, ...since], details.generated_at);
     const spread = found.flatMap((each) => [each.value, each.at_promotion, each.interval_low, each.interval_high]).filter((value) => value !== null);
-    const bands = details.episodes.map((each) => ({ kind: "band", tone: each.kind === "performance" ? "failed" : "warned",
+    const bands = details.episodes.map((each) => ({ kind: "band", tone: each.kind === "data_drift" ? "warned" : "failed",
       from: Date.parse(each.since), to: each.ended_at ? Date.parse(each.ended_at) : time.to }));
     const promoted = found.map((each, at) => [dates[at], each.at_promotion]);
     const episodes = details.episodes.map((each) => [Date.parse(each.since), [EPISODES[each.kind] + " begins (version " + each.model_version + ")"]]);

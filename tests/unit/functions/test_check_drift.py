@@ -38,6 +38,7 @@ from functions.check_drift.handler import (
     tell,
 )
 from functions.check_drift.settings import Settings
+from tests.support.drift_checks import estimated
 from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
@@ -110,6 +111,21 @@ def test_only_what_was_measured_says_anything_about_an_episode(
 ) -> None:
     found = dataclasses.replace(result(verdict, triggers, starts=False), performance=performance)
     assert findings_of(found, DEFINITION, NOON).moved == moved
+
+
+def test_an_estimate_that_fell_is_an_episode_of_its_own() -> None:
+    found = dataclasses.replace(
+        result("no_drift", ("estimated_performance",), starts=True), estimate=estimated(0.6, 0.8)
+    )
+    findings = findings_of(found, DEFINITION, NOON)
+    assert findings.moved == {"data_drift": False, "estimated_performance": True}
+    state = next_episodes(Episodes(model="m"), findings)
+    event = event_of(state.outbox[0])
+    assert event.event_type == EventType.PERFORMANCE_DEGRADED
+    detail = event.model_dump(mode="json")
+    assert (detail["kind"], detail["start_retraining"]) == ("estimated_performance", True)
+    assert detail["evidence"]["estimated_performance"]["interval_low"] == pytest.approx(0.55)
+    assert detail["evidence"]["performance"] is None
 
 
 def test_an_event_names_episode_evidence_and_what_starts() -> None:

@@ -70,9 +70,9 @@ DECIDED = {
 }
 DETAILS: dict[EventType, dict[str, Any]] = {
     EventType.DATA_DRIFT_DETECTED: EPISODE,
-    EventType.PERFORMANCE_DEGRADED: EPISODE,
+    EventType.PERFORMANCE_DEGRADED: EPISODE | {"kind": "performance"},
     EventType.DRIFT_CLEARED: ENDED,
-    EventType.PERFORMANCE_RECOVERED: ENDED | {"ended_by": "new_version"},
+    EventType.PERFORMANCE_RECOVERED: ENDED | {"kind": "performance", "ended_by": "new_version"},
     EventType.RETRAINING_FAILED: {
         "model": "m",
         "step": "Train a challenger",
@@ -114,6 +114,21 @@ def test_what_moved_since_when_and_why_nothing_was_started() -> None:
     assert "Report: https://example.com/report" in text
     started = alert_of("Data Drift Detected", EPISODE | {"start_retraining": True}, "event-1")
     assert "A retraining has started" in started.todo
+
+
+def test_an_estimate_is_told_as_one() -> None:
+    promoted = {"metric": "f1", "value": 0.6, "promoted": 0.8, "rows": 500}
+    estimate = promoted | {"interval_low": 0.55, "interval_high": 0.65}
+    detail = EPISODE | {
+        "kind": "estimated_performance",
+        "evidence": {"effects": {}, "estimated_performance": estimate},
+    }
+    alert = alert_of("Performance Degraded", detail, "e")
+    assert alert.title == "m: performance degraded, as estimated"
+    assert alert.facts[0].name == "F1, estimated"
+    assert alert.facts[0].value == "0.6 (0.55 to 0.65), 0.8 at promotion"
+    over = alert_of("Performance Recovered", ENDED | {"kind": "estimated_performance"}, "e")
+    assert over.title == "m: estimated performance is no longer worse"
 
 
 def test_of_a_hundred_features_a_few_are_named() -> None:

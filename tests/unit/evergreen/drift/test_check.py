@@ -6,8 +6,10 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from evergreen.bundle.predictor import Predictions
 from evergreen.datasets.holdout_predictions import holdout_key
 from evergreen.drift import inputs
 from evergreen.errors import EvergreenError
@@ -251,6 +253,42 @@ def test_alpha_is_shared_among_the_questions_that_are_asked(
         assert result.performance.alpha == share
 
 
+class DoubtfulModel(WatchedModel):
+    """A model that is right as often as it is confident."""
+
+    def said(self, outputs: list[Any], confidences: list[float]) -> Predictions:
+        other = {"Ham": "Ulm", "Ulm": "Ham"}
+        right = self.rng.random(len(outputs)) < np.array(confidences)
+        answered = [
+            city if is_right else other[city] for city, is_right in zip(outputs, right, strict=True)
+        ]
+        return Predictions(answered, confidences)
+
+
+@pytest.mark.parametrize(
+    ("fall", "labelled", "triggers", "outcome"),
+    [
+        (0.0, 20, set(), "nothing_moved"),
+        (0.2, 0, {"estimated_performance"}, "too_few_labels"),
+        (0.2, 20, {"estimated_performance"}, "retraining_starts"),
+        (0.2, 400, set(), "trigger_not_enabled"),
+    ],
+    ids=["quiet", "no labels", "few labels", "all labels"],
+)
+def test_an_estimate_starts_a_retraining_only_while_labels_are_few(
+    tmp_path: Path, fall: float, labelled: int, triggers: set[str], outcome: str
+) -> None:
+    model = DoubtfulModel(tmp_path, retraining=Retraining(on=("estimated_performance",)))
+    model.serve(400, fall=fall, labelled=labelled)
+    result = model.check()
+    decision, share = result.decision, model.definition.drift.alpha / 3
+    assert set(decision.triggers) - {"data_drift"} == triggers
+    assert decision.outcome == outcome
+    assert {test.threshold for test in result.univariate.tests} == {share}
+    assert result.estimate.alpha == share
+    assert result.estimate.worse is (fall > 0)
+
+
 COMMON = {
     *("kind", "timestamp", "reference_dataset_id", "subject_dataset_id", "check_id"),
     *("model", "model_version", "window_start", "window_end", "rows"),
@@ -271,7 +309,7 @@ CONTRACT = {
     },
     "performance_estimate": {
         *("metric", "worse", "value", "interval_low", "interval_high", "threshold"),
-        *("rows", "holdout_rows", "reason"),
+        *("rows", "holdout_rows", "reason", "enabled", "alpha"),
     },
     "segment": {
         *("explains", "feature_name", "segment", "share_reference", "share_window"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from evergreen.events import DriftedSegment
+    from evergreen.events import DriftedSegment, Trigger
 
 AlertSeverity = Literal["info", "warning", "critical"]
 
@@ -120,7 +120,8 @@ def _alert(event: Event, identity: str) -> Alert:
         case DataDriftDetected():
             return _of_episode(event, identity, "data drift detected", _moved(event))
         case PerformanceDegraded():
-            return _of_episode(event, identity, "performance degraded", _measured(event))
+            by = ", as estimated" if event.kind == "estimated_performance" else ""
+            return _of_episode(event, identity, f"performance degraded{by}", _measured(event))
         case EpisodeEnded():
             return _over(event, identity)
         case RetrainingFailed():
@@ -145,7 +146,11 @@ def _moved(event: DataDriftDetected) -> list[Fact]:
 
 
 def _measured(event: PerformanceDegraded) -> list[Fact]:
-    measured = event.evidence.performance
+    measured, estimated = event.evidence.performance, event.evidence.estimated_performance
+    if estimated is not None and event.kind == "estimated_performance":
+        around = f"{estimated.interval_low:.4g} to {estimated.interval_high:.4g}"
+        value = f"{estimated.value:.4g} ({around}), {estimated.promoted:.4g} at promotion"
+        return [Fact(f"{estimated.metric.upper()}, estimated", value)]
     if measured is None:
         return []
     value = (
@@ -190,7 +195,7 @@ def _over(event: EpisodeEnded, identity: str) -> Alert:
     return Alert(
         id=identity,
         severity="info",
-        title=f"{event.model}: {_OVER[type(event)]}",
+        title=f"{event.model}: {_OVER[event.kind]}",
         says=(
             f"Version {event.model_version}, which had it, has been replaced."
             if replaced
@@ -263,9 +268,10 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-_OVER: Mapping[type[EpisodeEnded], str] = {
-    DriftCleared: "drift has cleared",
-    PerformanceRecovered: "performance has recovered",
+_OVER: Mapping[Trigger, str] = {
+    "data_drift": "drift has cleared",
+    "performance": "performance has recovered",
+    "estimated_performance": "estimated performance is no longer worse",
 }
 _DECIDED: Mapping[type[DecisionEvent], tuple[str, AlertSeverity, str]] = {
     ModelPromoted: (

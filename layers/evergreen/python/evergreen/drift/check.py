@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from evergreen.datasets.pace import fewest_labelled_rows, labelled_rows_needed
-from evergreen.drift.detectors.estimation import estimate_performance
+from evergreen.drift.detectors.estimation import estimate_performance, why_no_estimate
 from evergreen.drift.detectors.localization import localize_drift, localize_loss
 from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
@@ -88,7 +88,8 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
 
     The window holds the predictions of the version in production in ``[start, end)``. A check has
     up to three parts: the tests of single features (outputs and confidence included), the joint
-    test, and the performance test if it is possible. Each part gets an equal share of
+    test, and the performance test if it is possible. If it is not, the estimate is the third part
+    where the model retrains on ``estimated_performance``. Each part gets an equal share of
     ``definition.drift.alpha``. So the whole check raises a false alarm with probability alpha at
     most.
 
@@ -132,7 +133,9 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     )
     labelled, holdout, needed = inputs.labelled, inputs.holdout, inputs.min_rows
     scored = why_untestable(definition, labelled, holdout, min_rows=needed) is None
-    alpha = definition.drift.alpha / (3 if scored else 2)
+    estimates = "estimated_performance" in definition.retraining.on
+    third = scored or (estimates and _is_estimated(definition, inputs))
+    alpha = definition.drift.alpha / (3 if third else 2)
     univariate, multivariate = _compare_inputs(definition, inputs, alpha)
     performance = None
     # Performance is measured if there is ground truth. The policy says whether it starts a
@@ -149,7 +152,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         window_features=inputs.window,
         alpha=alpha,
         min_rows=needed,
-    )
+    ).model_copy(update={"enabled": estimates})
     since = now - history_needed(definition.drift, definition.retraining, end - start)
     history = read_drift_decisions(storage, definition.name, since, now)
     last = history[-1] if history else None
@@ -166,6 +169,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         univariate,
         multivariate,
         performance,
+        estimate=estimate,
         limits=RowLimits(
             window=needed,
             labelled=labelled_rows_needed(definition, inputs.champion),
@@ -221,6 +225,17 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     return CheckResult(
         context, decision, univariate, multivariate, performance, estimate, segments, log, page
     )
+
+
+def _is_estimated(definition: ModelDefinition, inputs: DriftInputs) -> bool:
+    reason = why_no_estimate(
+        definition,
+        inputs.answers,
+        inputs.holdout,
+        holdout_features=inputs.holdout_features,
+        min_rows=inputs.min_rows,
+    )
+    return reason is None
 
 
 def _localize(

@@ -171,7 +171,12 @@ class PerformanceEstimate(_Frozen):
     metric: str
     """The metric that decides the model's evaluations."""
     worse: bool = False
-    """Whether the estimate is surely worse than at promotion. It is no finding of the check."""
+    """Whether the estimate is surely worse than at promotion. It is a finding of the check only if
+    ``enabled`` and if ground truth gave no verdict."""
+    enabled: bool = False
+    """Whether ``[retraining] on`` has ``estimated_performance``."""
+    alpha: float | None = None
+    """The probability of calling the metric worse by chance; None without an estimate."""
     value: float | None = None
     """The estimate; None if there is none (see ``reason``)."""
     interval_low: float | None = None

@@ -60,6 +60,8 @@ def render_report(
     verdict, tone = _VERDICTS[decision.verdict]
     if "performance" in decision.triggers and tone == "good":
         verdict, tone = "Performance fell", "bad"
+    elif "estimated_performance" in decision.triggers and tone == "good":
+        verdict, tone = "Estimated performance fell", "bad"
     return report_page(
         f"{context.model}: drift check",
         verdict,

@@ -8,7 +8,7 @@ from evergreen.clock import Moment
 from evergreen.events.base import Event, EventPart, EventType
 
 Verdict = Literal["drift", "no_drift", "insufficient_data"]
-Trigger = Literal["data_drift", "performance"]
+Trigger = Literal["data_drift", "performance", "estimated_performance"]
 Severity = Literal["warning", "critical"]
 EpisodeState = Literal["none", "detected", "ongoing", "cleared"]
 """Of one kind after one check: nothing, begun by it, open since before, ended by it."""
@@ -37,10 +37,27 @@ class MeasuredPerformance(EventPart):
     """Rows of the window with ground truth."""
 
 
+class EstimatedPerformance(EventPart):
+    """The metric of the window as estimated without ground truth."""
+
+    metric: str
+    """Name of the metric, such as ``f1`` or ``rmse``."""
+    value: float
+    """The estimate."""
+    interval_low: float
+    """Lower end of the interval in which the metric would lie with a probability of 95 %."""
+    interval_high: float
+    """Its upper end."""
+    promoted: float
+    """The metric on the holdout at promotion."""
+    rows: int
+    """Rows of the window that it was estimated for."""
+
+
 class DriftedSegment(EventPart):
     """Where it is: a part of the traffic that explains much of a drift, or of a loss."""
 
-    explains: Trigger
+    explains: Literal["data_drift", "performance"]
     """``data_drift`` for the part that grew most, ``performance`` for the part that lost most."""
     feature_name: str
     """The feature that cuts the traffic into segments."""
@@ -81,6 +98,8 @@ class Evidence(EventPart):
     """The joint test, where it found drift."""
     performance: MeasuredPerformance | None = None
     """The metric, where it could be measured."""
+    estimated_performance: EstimatedPerformance | None = None
+    """The metric as estimated, where the estimate is the trigger ``estimated_performance``."""
     segments: tuple[DriftedSegment, ...] = ()
     """Where it is: at most three for a drift, and three for a loss."""
 
@@ -158,7 +177,7 @@ class EpisodeEvent(NoticeEvent):
     episode_id: str
     """Id of the episode, the same at its begin and its end."""
     kind: Trigger
-    """What moved: the inputs, or the metric."""
+    """What moved: the inputs, the metric, or the metric as estimated without ground truth."""
     since: Moment
     """Time of the check that found it."""
     severity: Severity
@@ -172,7 +191,10 @@ class DataDriftDetected(EpisodeEvent):
 
 
 class PerformanceDegraded(EpisodeEvent):
-    """An episode of worse performance begins. Starts the state machine if ``start_retraining``."""
+    """An episode of worse performance begins: measured, or only estimated, as ``kind`` says.
+
+    Starts the state machine if ``start_retraining``.
+    """
 
     event_type: ClassVar[EventType] = EventType.PERFORMANCE_DEGRADED
 
@@ -193,6 +215,6 @@ class DriftCleared(EpisodeEnded):
 
 
 class PerformanceRecovered(EpisodeEnded):
-    """An episode of worse performance has ended."""
+    """An episode of worse performance has ended: measured, or only estimated, as ``kind`` says."""
 
     event_type: ClassVar[EventType] = EventType.PERFORMANCE_RECOVERED

@@ -36,4 +36,6 @@ class Drift(Strict):
     champion's rows, at least 30 and at most 200."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Probability with which a whole check raises a false alarm at most. The single-feature tests,
-    the joint test and, where there is ground truth, the performance test share it equally."""
+    the joint test and, where there is ground truth, the performance test share it equally. So does
+    the estimate where ``[retraining] on`` has ``estimated_performance`` and there is no ground
+    truth."""

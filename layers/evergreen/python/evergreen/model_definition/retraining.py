@@ -18,9 +18,14 @@ class Retraining(Strict):
     person who brings each as an ONNX file (``evergreen import``). Then there is no
     ``training.py``, and nothing is retrained: drift and a worse metric are reported, and the next
     version is imported."""
-    on: tuple[Literal["data_drift", "performance"], ...] = ("data_drift", "performance")
+    on: tuple[Literal["data_drift", "performance", "estimated_performance"], ...] = (
+        "data_drift",
+        "performance",
+    )
     """Verdicts of a drift check that start a retraining: ``data_drift`` (the inputs have moved),
-    ``performance`` (the metric on ground truth is worse than at promotion)."""
+    ``performance`` (the metric on ground truth is worse than at promotion),
+    ``estimated_performance`` (the metric as estimated without ground truth is worse than at
+    promotion; only while too few rows of the window have ground truth)."""
     cooldown: Period = timedelta(hours=6)
     """Time after the start of a retraining in which no verdict starts another. ``cooldown`` in
     ``cdk.json`` replaces it."""

@@ -15,7 +15,12 @@ from evergreen.drift.episodes.state import Episodes
 from evergreen.drift.episodes.transitions import CheckFindings, next_episodes
 from evergreen.drift.log import check_keys
 from evergreen.drift.policy.severity import severity_by_kind
-from evergreen.drift.records import DriftDecisionRecord, PerformanceRecord, UnivariateRecord
+from evergreen.drift.records import (
+    DriftDecisionRecord,
+    PerformanceEstimateRecord,
+    PerformanceRecord,
+    UnivariateRecord,
+)
 from evergreen.drift.report import report_key
 from evergreen.metrics.catalog import BY_METRIC, Metric
 from evergreen.metrics.cloudwatch import Series, SeriesStatistic
@@ -194,7 +199,8 @@ def _findings(lines: Sequence[DriftRecord]) -> CheckFindings | None:
         return None
     measured = next((line for line in lines if isinstance(line, PerformanceRecord)), None)
     tests = [line for line in lines if isinstance(line, UnivariateRecord)]
-    severity = severity_by_kind(decision, tests, measured)
+    estimated = next((line for line in lines if isinstance(line, PerformanceEstimateRecord)), None)
+    severity = severity_by_kind(decision, tests, measured, estimated)
     moved = {kind: kind in decision.triggers for kind in severity}
     return CheckFindings(decision, decision.timestamp, moved, severity)
 

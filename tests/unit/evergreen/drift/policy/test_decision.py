@@ -15,6 +15,7 @@ from tests.support.drift_checks import (
     conclude,
     context,
     decided,
+    estimated,
     features,
     jointly,
     measured,
@@ -415,3 +416,59 @@ def test_a_skipped_retraining_changes_budget_and_goal() -> None:
     assert [decision.outcome for decision in decisions] == ["backoff", "retraining_starts"]
     assert [decision.budget_left for decision in decisions] == pytest.approx([0.3, 0.3])
     assert [decision.goal_tried for decision in decisions] == [last.timestamp, None]
+
+
+ON_ESTIMATE: dict[str, Any] = {"on": ("estimated_performance",)}
+
+
+def test_an_estimate_that_fell_is_a_trigger_where_the_model_retrains_on_it() -> None:
+    fell = conclude(estimate=estimated(0.6, 0.8), **ON_ESTIMATE)
+    assert (fell.verdict, fell.outcome) == ("no_drift", "retraining_starts")
+    assert fell.triggers == ("estimated_performance",)
+    assert "f1 estimated at 0.600 against 0.800, and too few labels to measure it" in fell.reason
+    for quiet in (
+        conclude(estimate=estimated(0.6, 0.8, enabled=False)),
+        conclude(estimate=estimated(0.7, 0.8, worse=False), **ON_ESTIMATE),
+        # Ground truth has the last word, whatever it says.
+        conclude(estimate=estimated(0.6, 0.8), performance=measured(0.8, 0.8), **ON_ESTIMATE),
+    ):
+        assert (quiet.triggers, quiet.outcome) == ((), "nothing_moved")
+    known = conclude(estimate=estimated(0.6, 0.8), performance=FALLEN, **ON_ESTIMATE)
+    assert (known.triggers, known.outcome) == (("performance",), "trigger_not_enabled")
+
+
+def test_an_estimate_obeys_the_rules_of_other_triggers() -> None:
+    fell = estimated(0.6, 0.8)
+    by_estimate = ("estimated_performance",)
+    # An estimate is no sure fall: it waits for as many labelled rows as drift does.
+    few = conclude(estimate=fell, labelled=99, **ON_ESTIMATE)
+    assert (few.outcome, few.budget_left) == ("too_few_labels", 1)
+    alone = conclude(estimate=fell, consecutive=2, **ON_ESTIMATE)
+    assert alone.outcome == "not_confirmed"
+    history = [decided(NOON - DAY, by_estimate, "no_drift")]
+    assert conclude(estimate=fell, history=history, consecutive=2, **ON_ESTIMATE).start_retraining
+    history = [decided(NOON - HOUR, by_estimate, "no_drift", started=True)]
+    soon = conclude(estimate=fell, history=history, cooldown=6 * HOUR, **ON_ESTIMATE)
+    assert soon.outcome == "cooldown"
+    history = [decided(NOON - DAY, by_estimate, "no_drift", budget_left=0.0)]
+    spent = conclude(estimate=fell, history=history, pace=9 * DAY, **ON_ESTIMATE)
+    assert spent.outcome == "budget_spent"
+
+
+def test_the_backoff_of_an_estimate_is_that_of_drift() -> None:
+    first = conclude(estimate=estimated(0.6, 0.8), **ON_ESTIMATE)
+    assert first.drift_since == NOON - DAY
+    lost = decided(
+        NOON, ("estimated_performance",), "no_drift", started=True, drift_since=NOON - DAY
+    )
+    early, due = (
+        conclude(
+            estimate=estimated(0.6, 0.8),
+            history=[lost],
+            about=context(NOON + days * DAY),
+            **ON_ESTIMATE,
+        )
+        for days in (2.9, 3)
+    )
+    assert (early.outcome, early.drift_tried) == ("backoff", NOON)
+    assert due.outcome == "retraining_starts"

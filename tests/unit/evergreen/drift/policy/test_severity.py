@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.drift.policy.severity import drift_severity, performance_severity
+from evergreen.drift.policy.severity import (
+    drift_severity,
+    performance_severity,
+    severity_by_kind,
+)
 from evergreen.drift.records import PerformanceTest, UnivariateTest
+from tests.support.drift_checks import conclude, estimated, measured
 
 if TYPE_CHECKING:
     from evergreen.events import Severity
@@ -65,3 +70,18 @@ def test_a_metric_that_lost_a_tenth_for_certain_is_critical(
         labelled_rows=300,
     )
     assert performance_severity(test) == expected
+
+
+def test_an_estimate_is_a_finding_until_ground_truth_says_more() -> None:
+    decision = conclude()
+    fell = estimated(0.6, 0.8)
+    for estimate, performance, found in (
+        (fell, None, True),
+        (fell, measured(0.8, 0.8), True),  # and none that moved: the decision names no trigger
+        (fell, measured(0.5, 0.8, worse=True), False),
+        (estimated(0.6, 0.8, enabled=False), None, False),
+        (None, None, False),
+    ):
+        kinds = severity_by_kind(decision, (), performance, estimate)
+        assert ("estimated_performance" in kinds) is found
+    assert severity_by_kind(decision, (), None, fell)["estimated_performance"] == "critical"

@@ -21,35 +21,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
-from evergreen.datasets.steps import rows_per_step
 from evergreen.drift.detectors.calibrated_answers import right_answers
-from evergreen.drift.detectors.pooled_rows import pooled_rows
+from evergreen.drift.detectors.estimated_losses import estimate_losses
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT
 from evergreen.drift.records import PerformanceEstimate
 from evergreen.evaluation.measure import measure_of
-from evergreen.evaluation.metrics import block_length, rows_alike
-from evergreen.model_definition import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.columns import Columns
+    from evergreen.drift.detectors.estimated_losses import Estimated
     from evergreen.evaluation.measure import Measure
     from evergreen.model_definition import ModelDefinition
-
-    type _Estimate = tuple[float, NDArray[np.float64], NDArray[np.float64]]
-    """The estimate, draws of what labels would give, and draws of the metric on the holdout."""
 
 DRAWS = 499
 """Number of draws from which an interval is taken."""
 _FEWEST_OF_A_CLASS = 20  # answers on the holdout that calibrate a class by itself
-_TREES = 50
-_MOST_ROWS = 2000  # of the holdout that the model of the loss learns from
 _SEED = 20130101
 _LABEL = "label"
 
@@ -83,18 +73,12 @@ def estimate_performance(
         The smallest number of rows on each side for an estimate.
     """
     rows = window.num_rows
-    if definition.evaluation.own_metric is not None:  # its function is not even loaded
-        return PerformanceEstimate(
-            metric=definition.metric,
-            rows=rows,
-            reason=f"there is no estimate of {definition.metric}",
-        )
-    measure = measure_of(definition)
-    reason = _why_not(definition, measure, window, holdout, min_rows)
-    if reason is None and measure.kind == "means" and not _has_rows(holdout_features, holdout):
-        reason = "the data set does not have the holdout's features"
+    reason = why_no_estimate(
+        definition, window, holdout, holdout_features=holdout_features, min_rows=min_rows
+    )
     if reason is not None or holdout is None:
         return PerformanceEstimate(metric=definition.metric, rows=rows, reason=reason)
+    measure = measure_of(definition)
     rng = np.random.default_rng(_SEED)
     if measure.kind == "counts":
         value, estimated, promoted = _of_classes(definition, measure, window, holdout, rng)
@@ -102,7 +86,9 @@ def estimate_performance(
         assert holdout_features is not None
         assert window_features is not None
         sides = (holdout_features, window_features)
-        value, estimated, promoted = _of_numbers(definition, measure, window, holdout, sides, rng)
+        value, estimated, promoted = estimate_losses(
+            definition, measure, window, holdout, sides, rng=rng, draws=DRAWS
+        )
     low, high = (float(end) for end in np.quantile(estimated, [0.025, 0.975]))
     gains = estimated - promoted if measure.more_is_better else promoted - estimated
     return PerformanceEstimate(
@@ -114,7 +100,32 @@ def estimate_performance(
         threshold=_on_holdout(definition, measure, holdout),
         rows=rows,
         holdout_rows=holdout.num_rows,
+        alpha=alpha,
     )
+
+
+def why_no_estimate(
+    definition: ModelDefinition,
+    window: pa.Table,
+    holdout: pa.Table | None,
+    *,
+    holdout_features: Columns | None,
+    min_rows: int,
+) -> str | None:
+    """Return why the metric cannot be estimated, or None if it can.
+
+    Parameters
+    ----------
+    definition, window, holdout, holdout_features, min_rows
+        As :func:`estimate_performance` takes them.
+    """
+    if definition.evaluation.own_metric is not None:  # its function is not even loaded
+        return f"there is no estimate of {definition.metric}"
+    measure = measure_of(definition)
+    reason = _why_not(definition, measure, window, holdout, min_rows)
+    if reason is None and measure.kind == "means" and not _has_rows(holdout_features, holdout):
+        return "the data set does not have the holdout's features"
+    return reason
 
 
 def _why_not(
@@ -162,7 +173,7 @@ def _of_classes(
     window: pa.Table,
     holdout: pa.Table,
     rng: np.random.Generator,
-) -> _Estimate:
+) -> Estimated:
     truth, said = _column(holdout, _LABEL), _column(holdout, MODEL_OUTPUT)
     answers = _column(window, MODEL_OUTPUT)
     known = definition.ground_truth.classes or ()
@@ -196,86 +207,6 @@ def _of_classes(
     np.add.at(before, (np.searchsorted(classes, said), true_of), 1)
     again = rng.multinomial(truth.size, before.ravel() / truth.size, size=DRAWS)
     return float(found[0]), found[1:], measure.of_counts(true, predicted, again, classes)
-
-
-def _of_numbers(
-    definition: ModelDefinition,
-    measure: Measure,
-    window: pa.Table,
-    holdout: pa.Table,
-    sides: tuple[Columns, Columns],
-    rng: np.random.Generator,
-) -> _Estimate:
-    chosen = np.sort(rng.permutation(holdout.num_rows)[:_MOST_ROWS])
-    holdout = holdout.take(chosen)
-    outputs = [_column(side, MODEL_OUTPUT).astype(np.float64) for side in (holdout, window)]
-    before = {name: values[chosen] for name, values in sides[0].items()}
-    features = {**definition.features, MODEL_OUTPUT: Feature(type="float")}
-    matrix = pooled_rows(
-        features,
-        {**before, MODEL_OUTPUT: outputs[0]},
-        {**sides[1], MODEL_OUTPUT: outputs[1]},
-        frozenset(definition.request_log.redact),
-    ).matrix
-    matrix = np.column_stack([matrix, np.zeros(len(matrix), np.float32)])  # if nothing else varies
-    then, now = matrix[: holdout.num_rows], matrix[holdout.num_rows :]
-    losses = measure.terms(_column(holdout, _LABEL).astype(np.float64), outputs[0])
-    per_step = rows_per_step(definition, holdout)
-    alike = rows_alike(losses, per_step) / per_step
-    sizes = (holdout.num_rows, window.num_rows)
-    blocks = [block_length(definition, size, per_step) * alike for size in sizes]
-    means, spread = _window_losses(then, now, losses, blocks)
-    by_chance = np.atleast_2d(np.cov(losses)) * blocks[0] / len(then)
-    return (
-        float(measure.of_means(means)),
-        _drawn(measure, means, spread, losses, rng),
-        _drawn(measure, losses.mean(axis=1), by_chance, losses, rng),
-    )
-
-
-def _window_losses(
-    then: NDArray[np.float32],
-    now: NDArray[np.float32],
-    losses: NDArray[np.float64],
-    blocks: Sequence[float],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of each loss in the window, shape (terms,), and their covariance.
-
-    Each tree of the forest has learnt on a sample of the holdout's rows of its own. So the trees
-    differ as much as the holdout could have been another one. The second forest learns how much a
-    row's loss differs from the expected one, which rows outside a tree's sample tell.
-    """
-    least = max(10, len(then) // 100)
-    forest = RandomForestRegressor(
-        _TREES, min_samples_leaf=least, max_features=1 / 3, oob_score=True, random_state=_SEED
-    ).fit(then, _as_targets(losses))
-    by_tree = np.array([tree.predict(now).reshape(len(now), -1).mean(axis=0) for tree in forest])
-    errors = losses - np.asarray(forest.oob_prediction_).reshape(losses.shape[1], -1).T
-    noise = RandomForestRegressor(
-        _TREES // 2, min_samples_leaf=least, max_features=1 / 3, random_state=_SEED
-    ).fit(then, _as_targets(errors**2))
-    deviation = np.sqrt(noise.predict(now).reshape(len(now), -1).mean(axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):  # a term that does not vary
-        alike = np.nan_to_num(np.atleast_2d(np.corrcoef(errors)))
-    together = alike * np.outer(deviation, deviation)
-    learnt = np.atleast_2d(np.cov(by_tree.T))
-    return by_tree.mean(axis=0), learnt * blocks[0] + together * blocks[1] / len(now)
-
-
-def _as_targets(terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    return terms[0] if len(terms) == 1 else terms.T
-
-
-def _drawn(
-    measure: Measure,
-    means: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    losses: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    drawn = rng.multivariate_normal(means, spread, size=DRAWS, check_valid="ignore")
-    least = losses.min(axis=1, keepdims=True)  # no mean is below the least loss
-    return np.asarray(measure.of_means(np.maximum(drawn.T, least)), dtype=np.float64)
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evergreen.drift.detectors.multivariate import MIN_ROWS_PER_SIDE
 from evergreen.drift.policy.budget import budget_at
 from evergreen.drift.policy.goal import goal_at
-from evergreen.drift.policy.memory import memory_at
+from evergreen.drift.policy.memory import BY_INPUTS, memory_at
 from evergreen.drift.policy.severity import LARGE_LOSS
 from evergreen.drift.policy.situation import Situation
 from evergreen.drift.records import DriftDecision
@@ -28,18 +28,20 @@ if TYPE_CHECKING:
         DecisionOutcome,
         DriftDecisionRecord,
         MultivariateTest,
+        PerformanceEstimate,
         PerformanceTest,
     )
     from evergreen.events import Trigger
     from evergreen.model_definition import Retraining
 
 
-def decide(
+def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came before
     context: CheckContext,
     univariate: UnivariateResult,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
     *,
+    estimate: PerformanceEstimate | None = None,
     limits: RowLimits,
     retraining: Retraining,
     history: Iterable[DriftDecisionRecord],
@@ -53,6 +55,8 @@ def decide(
         What the check looked at.
     univariate, multivariate, performance
         The outcomes of its tests; performance is None where it was not looked at.
+    estimate
+        The metric as estimated without ground truth, if it was.
     limits
         How many rows a verdict and a retraining need, and how many labelled rows there are.
     retraining
@@ -71,11 +75,11 @@ def decide(
         context, retraining, last, pace=limits.pace, last_was_skipped=latest.was_skipped
     )
     goal = goal_at(context, performance, last, last_was_skipped=latest.was_skipped)
-    triggers = _triggers(univariate, multivariate, performance, goal)
+    triggers = _triggers(univariate, multivariate, performance, estimate, goal)
     memory = memory_at(
         context,
         last,
-        drifted="data_drift" in triggers,
+        drifted=not BY_INPUTS.isdisjoint(triggers),
         last_was_skipped=latest.was_skipped,
         promoted_at=latest.promoted_at,
     )
@@ -106,6 +110,11 @@ def decide(
         )
     starts = outcome == "retraining_starts"
     found = _describe(univariate, multivariate, performance, goal)
+    if estimate is not None and "estimated_performance" in triggers:
+        found += (
+            f"; {estimate.metric} estimated at {estimate.value:.3f} against "
+            f"{estimate.threshold:.3f}, and too few labels to measure it"
+        )
     return DriftDecision(
         verdict="drift" if "data_drift" in triggers else "no_drift",
         outcome=outcome,
@@ -179,9 +188,12 @@ def _triggers(
     univariate: UnivariateResult,
     multivariate: MultivariateTest,
     performance: PerformanceTest | None,
+    estimate: PerformanceEstimate | None,
     goal: GoalStatus,
 ) -> tuple[Trigger, ...]:
     """Return what has been found: drift, and a metric that is below what it should be.
+
+    An estimate is a trigger only where the model retrains on it and ground truth says nothing.
 
     A successor that is below the goal of its predecessor is a trigger only when a challenger may be
     trained; one that has fallen below its own metric is a trigger in any case.
@@ -192,6 +204,9 @@ def _triggers(
     fallen = performance is not None and performance.drifted
     if fallen or (goal.is_missed and goal.asks_for_challenger):
         triggers.append("performance")
+    measured = performance is not None and performance.value is not None
+    if estimate is not None and estimate.enabled and estimate.worse and not measured:
+        triggers.append("estimated_performance")
     return tuple(triggers)
 
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.drift.records import CheckContext, DriftDecisionRecord
+    from evergreen.events import Trigger
 
+BY_INPUTS: frozenset[Trigger] = frozenset({"data_drift", "estimated_performance"})
+"""The triggers that are seen in the inputs and share the memory. An estimate falls because harder
+inputs come in, so a challenger that lost to one says the same about the other."""
 WAIT_FACTOR = 4
 """The next challenger is trained when this many times as much time has passed since the drift began
 as had passed when the last one was trained. There are then four times as many rows of the drifted
@@ -80,7 +84,7 @@ def memory_at(
     last
         The decision of the check before, of whichever schedule.
     drifted
-        Whether this check found data drift.
+        Whether this check found one of :data:`BY_INPUTS`.
     last_was_skipped
         Whether the retraining that the last check started was skipped; then no challenger was
         trained.
@@ -92,7 +96,8 @@ def memory_at(
     if last is not None and last.model_version == context.model_version:
         known = frozenset(last.drift_features_tried)
         memory = DriftMemory(last.drift_since, last.drift_tried, known)
-        if last.start_retraining and "data_drift" in last.triggers and not last_was_skipped:
+        by_inputs = not BY_INPUTS.isdisjoint(last.triggers)
+        if last.start_retraining and by_inputs and not last_was_skipped:
             memory = DriftMemory(
                 last.drift_since or last.window_start,
                 last.timestamp,

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evergreen.drift.records import DriftDecision, PerformanceTest, UnivariateTest
+    from evergreen.drift.records import (
+        DriftDecision,
+        PerformanceEstimate,
+        PerformanceTest,
+        UnivariateTest,
+    )
     from evergreen.events import Severity, Trigger
 
 LARGE_EFFECT = 0.3
@@ -22,17 +27,23 @@ def severity_by_kind(
     decision: DriftDecision,
     univariate: Sequence[UnivariateTest],
     performance: PerformanceTest | None,
+    estimate: PerformanceEstimate | None,
 ) -> dict[Trigger, Severity]:
     """Return how bad it is of each kind about which a check has a finding, moved or not.
 
-    With too few rows there is no finding about either kind. Without a measurement there is none
-    about performance.
+    With too few rows there is no finding about any kind. Without a measurement there is none
+    about performance. An estimate is a finding where the model retrains on it. Ground truth that
+    finds the metric no worse ends what the estimate said; ground truth that finds it worse leaves
+    it as it is.
     """
     if decision.verdict == "insufficient_data":
         return {}
     found: dict[Trigger, Severity] = {"data_drift": drift_severity(univariate)}
     if performance is not None and performance.value is not None:
         found["performance"] = performance_severity(performance)
+    fallen = performance is not None and performance.drifted
+    if estimate is not None and estimate.enabled and estimate.value is not None and not fallen:
+        found["estimated_performance"] = performance_severity(estimate)
     return found
 
 
@@ -46,7 +57,7 @@ def drift_severity(tests: Sequence[UnivariateTest]) -> Severity:
     return "critical" if max(moved, default=0.0) >= LARGE_EFFECT else "warning"
 
 
-def performance_severity(test: PerformanceTest) -> Severity:
+def performance_severity(test: PerformanceTest | PerformanceEstimate) -> Severity:
     """Return ``critical`` where the whole interval is worse by :data:`LARGE_LOSS` or more.
 
     F1 is worse when smaller, and RMSE when larger: which of them it is shows in the values.
