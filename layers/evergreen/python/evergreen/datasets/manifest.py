@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 DATA_FILE = "data.parquet"
 MANIFEST_FILE = "manifest.json"
+SURELY = 0.95
+"""Probability with which older models must be worse before newer rows are said to pay."""
+MOSTLY = 2 / 3
+"""Share of the origins at which they must be worse: one bad stretch is no pace."""
+MOST_STANDARD_ERRORS = 4.0
+"""What one piece of evidence counts at most, so that it cannot outvote any other."""
 
 
 class LabelDelay(BaseModel):
@@ -37,6 +44,60 @@ class TrainingWindow(BaseModel):
     of: int
     """The number of rows that there were."""
     reason: str
+
+
+class AgeEffect(BaseModel):
+    """What models of one age lost to fresh ones, over the rolling origins of a data set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    """The age: how many of the newest rows a fresh model had learnt from, and the older one not."""
+    origins: int
+    """How many pairs of models were compared, each on the rows after its origin."""
+    share_worse: float
+    """Share of these origins at which the older model was worse."""
+    loss: float
+    """By how much the older models were worse on all these rows, in the unit of the metric."""
+    error: float
+    """Standard error of ``loss``, by the paired bootstrap."""
+    probability_worse: float
+    """Share of the bootstrap draws in which the older models were worse."""
+
+    @property
+    def standardized(self) -> float:
+        """The loss in standard errors, between -4 and 4: more than that no comparison deserves."""
+        if self.error == 0:
+            return 0.0
+        return min(max(self.loss / self.error, -MOST_STANDARD_ERRORS), MOST_STANDARD_ERRORS)
+
+
+class Aging(BaseModel):
+    """How fast a model of these rows ages, found on its training rows by rolling origins."""
+
+    model_config = ConfigDict(frozen=True)
+
+    effects: tuple[AgeEffect, ...]
+    """One for each age that could be looked at, the youngest first."""
+
+    @property
+    def pays_after(self) -> int | None:
+        """After how many new rows a new model is surely better; None: after no age that was seen.
+
+        The youngest age at which the older models were surely worse, and at most origins.
+        """
+        surely = (
+            effect.rows
+            for effect in self.effects
+            if effect.probability_worse >= SURELY and effect.share_worse >= MOSTLY
+        )
+        return next(surely, None)
+
+    def at(self, rows: int) -> AgeEffect | None:
+        """Return the effect of the age that is nearest to so many rows, on a logarithmic scale."""
+        if not self.effects:
+            return None
+        return min(self.effects, key=lambda each: abs(math.log(each.rows / max(rows, 1))))
 
 
 class DatasetManifest(BaseModel):
@@ -68,6 +129,10 @@ class DatasetManifest(BaseModel):
     value."""
     window: TrainingWindow | None = None
     """The choice of the rows to train on, where several windows were compared."""
+    aging: Aging | None = None
+    """How fast a model of the training rows ages; None if that was not looked at."""
+    new_train_rows: int = 0
+    """How many of the training rows the data set before did not have."""
     sha256: str
     """SHA-256 of the file of rows."""
     created_at: datetime
