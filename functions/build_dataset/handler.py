@@ -22,8 +22,8 @@ from evergreen.errors import NoProductionModelError
 from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
+from evergreen.training.row_study import study_rows
 from evergreen.training.trainer import load_trainer, require_recipe
-from evergreen.training.window import choose_window
 from functions.shared import clients
 from functions.shared.finished_query import OptionalQuery
 from functions.shared.lake import lake
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         source,
         with_known_labels(definition, read_signature(storage, pointer)),
         pointer,
-        choose_window=partial(choose_window, definition, trainer),
+        study=partial(study_rows, definition, trainer),
         clock=utc_now,
     )
     logger.info("data set built", extra=manifest.model_dump(mode="json"))

@@ -29,8 +29,8 @@ from evergreen.model_definition import Retraining
 from evergreen.registry.writer import CHALLENGER
 from evergreen.release.promotion import candidate_pointer, promote
 from evergreen.release.retraining_lock import lock_key, take_lock
+from evergreen.training.row_study import study_rows
 from evergreen.training.trainer import load_trainer
-from evergreen.training.window import choose_window
 from tests.support.retraining_bench import START, Bench, comparison, make_rows
 
 if TYPE_CHECKING:
@@ -148,19 +148,17 @@ def test_after_the_world_has_turned_a_challenger_is_trained_on_the_new_one_and_w
     pointer = bench.context.production.read(definition.name)
     assert pointer is not None
     lake: Any = LabelledRows(make_rows(2, 400, flipped=True, start=START + timedelta(minutes=400)))
-    choose = partial(choose_window, definition, load_trainer(bench.folder))
+    study = partial(study_rows, definition, load_trainer(bench.folder))
 
-    def challenger(choose: Any) -> tuple[DatasetManifest, Challenger, float]:
-        manifest = build_dataset(
-            storage, lake, definition, pointer, choose_window=choose, clock=utc_now
-        )
+    def challenger(study: Any) -> tuple[DatasetManifest, Challenger, float]:
+        manifest = build_dataset(storage, lake, definition, pointer, study=study, clock=utc_now)
         trained = bench.train(manifest)
         holdout = rows_of(load_dataset(storage, definition.name, manifest.dataset_id), HOLDOUT)
         return manifest, trained, scores_of(definition, judged(bench, trained), holdout)["f1"]
 
     everything, _, poor = challenger(None)
     assert (everything.train_rows, everything.window) == (600, None)
-    chosen, trained, good = challenger(choose)
+    chosen, trained, good = challenger(study)
     assert chosen.window is not None
     assert chosen.window.of == 600
     assert chosen.train_rows == chosen.window.rows <= 300

@@ -26,7 +26,7 @@ from evergreen.drift import check
 from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.evaluate import compare
 from evergreen.production import ProductionPointer
-from evergreen.training.window import choose_window
+from evergreen.training.row_study import study_rows
 from tests.benchmarks.loop.recorded_lake import RecordedLake, logged
 from tests.benchmarks.loop.workshop import Unjudged, Version
 
@@ -116,7 +116,7 @@ class Deployment:
             Train on all rows that there is room for, also where older ones do harm.
         """
         definition = self.series.definition
-        choose = partial(choose_window, definition, self.series.trainer)
+        study = partial(study_rows, definition, self.series.trainer)
         if min_rows is not None:
             evaluation = definition.evaluation.model_copy(update={"min_labelled_rows": min_rows})
             definition = definition.model_copy(update={"evaluation": evaluation})
@@ -127,7 +127,7 @@ class Deployment:
                     self.lake,
                     definition,
                     self.pointer,
-                    choose_window=None if all_rows else choose,
+                    study=None if all_rows else study,
                     clock=lambda: self.now,
                 )
         except NotEnoughDataError:

@@ -16,6 +16,7 @@ from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split
 from evergreen.evaluation.evaluate import scores_of
 from evergreen.training.refit import fit_bundles
+from evergreen.training.rolling_origins import RollingOrigins
 from evergreen.training.trainer import fit, to_features
 from evergreen.training.window import choose_window
 
@@ -106,7 +107,7 @@ class Workshop:
             if choose:
                 kept = min(rows.num_rows, definition.retraining.training_window_rows)
                 rows = rows.slice(rows.num_rows - kept)
-                window = choose_window(definition, trainer, rows)
+                window = choose_window(RollingOrigins(definition, trainer, rows), rows)
                 rows = rows.slice(window.of - window.rows)
             found = Unjudged(name, fit(definition, trainer, rows), rows)
             self.unjudged[name] = found, time.process_time() - began

@@ -20,6 +20,7 @@ from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import TRAIN
 from evergreen.evaluation.evaluate import scores_of
 from evergreen.training.onnx_export import export_bundle
+from evergreen.training.rolling_origins import RollingOrigins
 from evergreen.training.trainer import fit
 from evergreen.training.window import choose_window
 from tests.benchmarks.loop import streams
@@ -75,7 +76,7 @@ def outcome(series: Series, new: int, seed: int) -> Outcome:
     definition, random = series.definition, np.random.default_rng(seed)
     rows = rows_of_world(series.name, np.arange(ROWS) >= ROWS - new, random)
     fresh = rows_of_world(series.name, np.full(SCORED, new > 0), random)
-    window = choose_window(definition, series.trainer, rows)
+    window = choose_window(RollingOrigins(definition, series.trainer, rows), rows)
 
     def score(kept: int) -> float:
         part = rows.slice(ROWS - kept)

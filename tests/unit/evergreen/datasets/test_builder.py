@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evergreen.clock import to_text
 from evergreen.datasets.builder import build_dataset
-from evergreen.datasets.manifest import TrainingWindow, read_manifest
+from evergreen.datasets.manifest import Aging, RowStudy, TrainingWindow, read_manifest
 from evergreen.datasets.overlap import rows_in_common
 from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
@@ -108,7 +108,7 @@ class Plant:
     def build(
         self,
         at: datetime,
-        choose: Callable[[pa.Table], TrainingWindow] | None = None,
+        study: Callable[[pa.Table], RowStudy] | None = None,
     ) -> pa.Table:
         """Build a data set, promote what would be trained on it, and return its rows."""
         pointer = ProductionPointer(
@@ -124,20 +124,21 @@ class Plant:
             lake,
             self.definition,
             pointer,
-            choose_window=choose,
+            study=study,
             clock=lambda: at,
         )
         assert self.manifest == read_manifest(self.storage, "plant", self.manifest.dataset_id)
         return load_dataset(self.storage, "plant", self.manifest.dataset_id)
 
 
-def newest(count: int) -> Callable[[pa.Table], TrainingWindow]:
+def newest(count: int) -> Callable[[pa.Table], RowStudy]:
     """Return what always chooses so many of the newest rows."""
 
-    def choose(rows: pa.Table) -> TrainingWindow:
+    def choose(rows: pa.Table) -> RowStudy:
         assert rows["timestamp"].to_pylist() == sorted(rows["timestamp"].to_pylist())
         assert set(rows["split"].to_pylist()) == {TRAIN}
-        return TrainingWindow(rows=count, of=rows.num_rows, reason="as asked")
+        window = TrainingWindow(rows=count, of=rows.num_rows, reason="as asked")
+        return RowStudy(window, Aging(effects=()))
 
     return choose
 

@@ -13,11 +13,14 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from evergreen.model_definition import ModelDefinition
-from evergreen.training import window
-from evergreen.training.window import choose_window
+from evergreen.training import rolling_origins
+from evergreen.training.rolling_origins import RollingOrigins
+from evergreen.training.window import choose_window as choose_of_origins
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from evergreen.datasets.manifest import TrainingWindow
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -49,6 +52,10 @@ def world(count: int, changed: int, *, task: str = "regression", seed: int = 0) 
             "timestamp": pa.array(moments, pa.timestamp("us", tz="UTC")),
         }
     )
+
+
+def choose_window(model: ModelDefinition, trainer: Any, rows: pa.Table) -> TrainingWindow:
+    return choose_of_origins(RollingOrigins(model, trainer, rows), rows)
 
 
 class Trainer:
@@ -95,7 +102,9 @@ def test_training_never_looks_at_fewer_rows_than_it_is_asked_to(least: int, rows
     trainer = Trainer()
     assert choose_window(model, trainer, world(1600, 400)).rows == rows
     # A window that may not be chosen is not trained on either.
-    assert len(trainer.seen) == (0 if rows == 1600 else 2)
+    assert {len(seen) for seen in trainer.seen} == (
+        set() if rows == 1600 else {1480, 1520, 1560, 800}
+    )
 
 
 def test_what_a_trainer_cannot_fit_is_not_chosen() -> None:
@@ -120,24 +129,45 @@ def test_neither_judged_rows_nor_what_a_forecast_could_not_know_are_learnt_from(
     trainer = Trainer()
     assert choose_window(series, trainer, rows).rows in {200, 400}
     water = rows["water"].to_numpy()
-    assert len(trainer.seen) == 4
-    for given, kept in zip(trainer.seen, (1600, 800, 400, 200), strict=True):
-        # Judged are the newest 80; the horizon of 7 keeps the 6 before them apart.
-        np.testing.assert_array_equal(given["water"], water[1600 - kept : 1600 - 80 - 6])
+    assert len(trainer.seen) == 12
+    starts = (1600 - 120, 1600 - 80, 1600 - 40)
+    wanted = [
+        # The blocks have 40 rows; the horizon of 7 keeps the 6 rows before each apart.
+        water[start - 6 - kept if kept else 0 : start - 6]
+        for kept in (0, 800, 400, 200)
+        for start in starts
+    ]
+    for given, learnt in zip(trainer.seen, wanted, strict=True):
+        np.testing.assert_array_equal(given["water"], learnt)
+
+
+def test_no_window_is_shorter_than_a_year_where_the_rows_span_more() -> None:
+    rows = world(1600, 400)
+    days = [START + timedelta(days=row) for row in range(1600)]
+    yearly = rows.set_column(2, "timestamp", pa.array(days, pa.timestamp("us", tz="UTC")))
+    assert choose_window(definition(), Trainer(), yearly).rows == 400  # not 200 days
+    weeks = [START + timedelta(days=7 * row) for row in range(1600)]
+    weekly = rows.set_column(2, "timestamp", pa.array(weeks, pa.timestamp("us", tz="UTC")))
+    assert choose_window(definition(), Trainer(), weekly).rows in {200, 400}
+    rare = definition(retraining={"min_training_rows": 400})
+    fast = [START + timedelta(days=row / 3) for row in range(1600)]
+    short = rows.set_column(2, "timestamp", pa.array(fast, pa.timestamp("us", tz="UTC")))
+    chosen = choose_window(rare, Trainer(), short.slice(0, 1200))
+    assert chosen.reason == "all 1200 rows: every shorter window would miss part of the year"
 
 
 def test_of_very_many_rows_some_of_all_times_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "WINDOW_SEARCH_ROW_CAP", 2000)
+    monkeypatch.setattr(rolling_origins, "ROLLING_ORIGIN_ROW_CAP", 2000)
     trainer = Trainer()
-    chosen = choose_window(definition(), trainer, world(16_001, 4000))
-    assert (chosen.rows, chosen.of) in {(4000, 16_001), (2000, 16_001)}
+    chosen = choose_window(definition(), trainer, world(8001, 2000))
+    assert (chosen.rows, chosen.of) in {(2000, 8001), (1000, 8001)}
     assert max(map(len, trainer.seen)) < 2000
 
 
 def test_of_very_many_rows_of_several_series_all_series_are_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window, "WINDOW_SEARCH_ROW_CAP", 2000)
+    monkeypatch.setattr(rolling_origins, "ROLLING_ORIGIN_ROW_CAP", 2000)
     features = {"water": {"type": "float"}, "field": {"type": "category"}}
     forecast = {"horizon": 1, "seasonal_naive": "water", "series": "field"}
     trainer, rows = Trainer(), world(4000, 1000)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evergreen.clock import Clock
-    from evergreen.datasets.manifest import TrainingWindow
+    from evergreen.datasets.manifest import RowStudy
     from evergreen.lake.reader import Lake
     from evergreen.model_definition import ModelDefinition
     from evergreen.production import ProductionPointer
@@ -42,7 +42,7 @@ def build_dataset(
     definition: ModelDefinition,
     pointer: ProductionPointer,
     *,
-    choose_window: Callable[[pa.Table], TrainingWindow] | None = None,
+    study: Callable[[pa.Table], RowStudy] | None = None,
     clock: Clock,
 ) -> DatasetManifest:
     """Build the data set of a challenger: the champion's rows, and the rows labelled since then.
@@ -65,9 +65,10 @@ def build_dataset(
         newest rows.
     definition, pointer
         The model, and its production pointer.
-    choose_window
-        Returns how many of the newest training rows to keep, given these rows, oldest first.
-        Without it all are kept. It is not called for a random holdout, which has no newest part.
+    study
+        Returns how many of the newest training rows to keep, and how fast a model of them ages,
+        given these rows, oldest first. Without it all are kept, and nothing is known of their age.
+        It is not called for a random holdout, which has no newest part.
     clock
         Gives the time up to which the log is read, where no query has read it.
 
@@ -108,9 +109,9 @@ def build_dataset(
     held_out = pc.equal(rows[SPLIT], HOLDOUT)
     others = rows.filter(pc.invert(held_out)).sort_by(TIMESTAMP)
     kept = others.slice(max(others.num_rows - definition.retraining.training_window_rows, 0))
-    window = choose_window(rows_of(kept, TRAIN)) if choose_window and recent else None
-    if window is not None:
-        kept = kept.slice(window.of - window.rows)
+    found = study(rows_of(kept, TRAIN)) if study and recent else None
+    if found is not None:
+        kept = kept.slice(found.window.of - found.window.rows)
     return write_dataset(
         storage,
         definition,
@@ -121,8 +122,10 @@ def build_dataset(
         ],
         # Not the time of this one: ground truth may be on its way that is not in the log yet.
         data_until=until + timedelta(microseconds=1),
-        from_log=FromLog(champion.log_from, _label_delay(fresh), corrected),
-        window=window,
+        from_log=FromLog(
+            champion.log_from, _label_delay(fresh), corrected, rows_of(split, TRAIN).num_rows
+        ),
+        study=found,
         clock=clock,
     )
 

@@ -100,6 +100,22 @@ class Aging(BaseModel):
         return min(self.effects, key=lambda each: abs(math.log(each.rows / max(rows, 1))))
 
 
+@dataclass(frozen=True, slots=True)
+class RowStudy:
+    """What earlier moments say about training rows.
+
+    Parameters
+    ----------
+    window
+        How many of the newest to train on.
+    aging
+        How fast a model of them ages.
+    """
+
+    window: TrainingWindow
+    aging: Aging
+
+
 class DatasetManifest(BaseModel):
     """The manifest of a data set: where its rows came from."""
 
@@ -151,6 +167,8 @@ class FromLog:
     label_delay: LabelDelay
     corrected_labels: int
     """Number of rows whose target differs from that in the data set they were taken from."""
+    new_train_rows: int
+    """Number of rows to train on that the data set before did not have."""
 
 
 def folder_key(model: str, dataset_id: str) -> str:

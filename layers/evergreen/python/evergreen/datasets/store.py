@@ -22,7 +22,7 @@ from evergreen.datasets.manifest import (
     MANIFEST_FILE,
     DatasetManifest,
     FromLog,
-    TrainingWindow,
+    RowStudy,
     folder_key,
     read_manifest,
 )
@@ -53,7 +53,7 @@ def write_dataset(
     data_until: datetime,
     clock: Clock,
     from_log: FromLog | None = None,
-    window: TrainingWindow | None = None,
+    study: RowStudy | None = None,
 ) -> DatasetManifest:
     """Store rows as a data set. Their order does not matter; writing them again changes nothing.
 
@@ -77,8 +77,9 @@ def write_dataset(
         Gives ``created_at``.
     from_log
         Facts about the rows from the log; None for a data set that was put together by hand.
-    window
-        How the rows that are trained on were chosen, for the manifest.
+    study
+        How the rows that are trained on were chosen and how fast a model of them ages, for the
+        manifest.
 
     Raises
     ------
@@ -108,7 +109,9 @@ def write_dataset(
         class_balance=_class_balance(definition, rows),
         label_delay=from_log.label_delay if from_log else None,
         corrected_labels=from_log.corrected_labels if from_log else 0,
-        window=window,
+        window=study.window if study else None,
+        aging=study.aging if study else None,
+        new_train_rows=from_log.new_train_rows if from_log else 0,
         sha256=digest,
         created_at=clock(),
     )

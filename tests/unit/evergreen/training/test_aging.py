@@ -1,0 +1,129 @@
+"""How fast a model ages, and when a retraining pays."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
+
+from evergreen.datasets.manifest import AgeEffect, Aging
+from evergreen.model_definition import ModelDefinition
+from evergreen.training.aging import measure_aging
+from evergreen.training.rolling_origins import RollingOrigins
+from evergreen.training.row_study import study_rows
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def definition(**changes: Any) -> ModelDefinition:
+    values = {
+        "name": "plant",
+        "task": "regression",
+        "target": "height",
+        "features": {"water": {"type": "float"}},
+        **changes,
+    }
+    return ModelDefinition.model_validate(values)
+
+
+def rows_of(count: int, *, trend: float, seed: int = 0) -> pa.Table:
+    """Return plants of which each is taller than the one before by ``trend`` on average."""
+    random = np.random.default_rng(seed)
+    water = random.normal(size=count)
+    height = water + trend * np.arange(count) + random.normal(scale=0.5, size=count)
+    moments = [START + timedelta(hours=row) for row in range(count)]
+    return pa.table(
+        {
+            "water": water.astype(np.float32),
+            "height": height,
+            "timestamp": pa.array(moments, pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+def newest_mean(features: Any, target: Any) -> DummyRegressor:
+    """Fit what answers the mean of the newest 40 rows: it is right for as long as nothing moves."""
+    return DummyRegressor().fit(features[-40:], target[-40:])
+
+
+def linear(features: Any, target: Any) -> LinearRegression:
+    return LinearRegression().fit(features, target)
+
+
+def test_where_the_world_moves_on_newer_rows_pay_at_once() -> None:
+    aging = measure_aging(RollingOrigins(definition(), newest_mean, rows_of(800, trend=0.05)))
+    assert [effect.rows for effect in aging.effects] == [40, 80, 160]
+    assert [effect.origins for effect in aging.effects] == [5, 4, 2]
+    assert aging.pays_after == 40
+    losses = [effect.loss for effect in aging.effects]
+    assert losses == sorted(losses)
+    assert all(effect.share_worse == 1 for effect in aging.effects)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_where_nothing_moves_newer_rows_do_not_pay(seed: int) -> None:
+    origins = RollingOrigins(definition(), linear, rows_of(1600, trend=0, seed=seed))
+    assert measure_aging(origins).pays_after is None
+
+
+def test_of_few_rows_nothing_is_said() -> None:
+    assert measure_aging(RollingOrigins(definition(), linear, rows_of(200, trend=1))).effects == ()
+    assert measure_aging(RollingOrigins(definition(), linear, rows_of(90, trend=1))).effects == ()
+
+
+def test_a_metric_that_some_draws_do_not_have_says_nothing() -> None:
+    rows = rows_of(800, trend=0.05)
+    seldom = np.where(np.arange(800) == 790, "tall", np.where(np.arange(800) < 20, "tall", "short"))
+    rows = rows.set_column(1, "height", pa.array(seldom))
+    classes = definition(task="classification", evaluation={"metric": "roc_auc"})
+
+    class Chance:
+        classes_ = np.array(["short", "tall"])
+
+        def predict(self, features: Any) -> Any:
+            return np.full(len(features), "short")
+
+        def predict_proba(self, features: Any) -> Any:
+            return np.tile([0.9, 0.1], (len(features), 1))
+
+    trainer: Any = lambda features, target: Chance()  # noqa: E731 - a recipe in one line
+    for effect in measure_aging(RollingOrigins(classes, trainer, rows)).effects:
+        assert np.isfinite([effect.loss, effect.error]).all()
+
+
+def test_what_is_known_of_the_rows_goes_into_the_manifest() -> None:
+    study = study_rows(definition(), newest_mean, rows_of(800, trend=0.05))
+    assert study.window.of == 800
+    assert Aging.model_validate_json(study.aging.model_dump_json()) == study.aging
+
+
+def effect(rows: int, **changes: float) -> AgeEffect:
+    values = {"origins": 5, "share_worse": 1.0, "loss": 1.0, "error": 0.1, "probability_worse": 1.0}
+    return AgeEffect.model_validate({"rows": rows, **values, **changes})
+
+
+def test_a_retraining_pays_after_the_youngest_age_that_is_surely_and_mostly_worse() -> None:
+    doubtful, chance = effect(40, probability_worse=0.94), effect(80, share_worse=0.6)
+    assert Aging(effects=(doubtful, chance, effect(160))).pays_after == 160
+    assert Aging(effects=(doubtful, chance)).pays_after is None
+
+
+def test_the_nearest_age_is_nearest_in_proportion() -> None:
+    aging = Aging(effects=(effect(40), effect(80), effect(160)))
+    nearest = {rows: found.rows for rows in (0, 20, 55, 58, 1000) if (found := aging.at(rows))}
+    assert nearest == {0: 40, 20: 40, 55: 40, 58: 80, 1000: 160}
+    assert Aging(effects=()).at(100) is None
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_one_piece_of_evidence_counts_four_standard_errors_at_most(
+    loss: float, error: float
+) -> None:
+    assert -4 <= effect(40, loss=loss, error=error).standardized <= 4
