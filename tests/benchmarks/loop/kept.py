@@ -47,7 +47,12 @@ _THEIRS = (
 """What a policy depends on that asks neither the drift check nor the comparison."""
 _FOLLOWS = {
     **dict.fromkeys(("never", "calendar", "naive", "adwin"), _THEIRS),
-    "calendar, our window": (*_THEIRS, "evaluation", "training/window.py"),
+    "calendar, our window": (
+        *_THEIRS,
+        "evaluation",
+        "training/rolling_origins.py",
+        "training/window.py",
+    ),
 }
 _NEVER_ASKED = frozenset(
     {"alerting", "registry", "release", "repair", "reporting", "serving", "shadow"}

@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 
 from evergreen.datasets.manifest import AgeEffect, Aging
 from evergreen.model_definition import ModelDefinition
+from evergreen.training import rolling_origins
 from evergreen.training.aging import measure_aging
 from evergreen.training.rolling_origins import RollingOrigins
 from evergreen.training.row_study import study_rows
@@ -76,6 +77,16 @@ def test_where_nothing_moves_newer_rows_do_not_pay(seed: int) -> None:
 def test_of_few_rows_nothing_is_said() -> None:
     assert measure_aging(RollingOrigins(definition(), linear, rows_of(200, trend=1))).effects == ()
     assert measure_aging(RollingOrigins(definition(), linear, rows_of(90, trend=1))).effects == ()
+
+
+def test_a_recipe_that_takes_too_long_is_studied_at_fewer_origins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = rows_of(800, trend=0.05)
+    monkeypatch.setattr(rolling_origins, "SECONDS_TO_FIT", -1)
+    study = study_rows(definition(), newest_mean, rows)
+    assert study.aging.effects == ()
+    assert study.window.rows == 800
 
 
 def test_a_metric_that_some_draws_do_not_have_says_nothing() -> None:

@@ -14,6 +14,7 @@ exported.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,9 @@ FEWEST_BLOCK_ROWS = 40
 """With fewer rows in a block its score is chance."""
 FEWEST_TRAINING_ROWS = 100
 """With fewer rows before it an origin has no model."""
+SECONDS_TO_FIT = 240.0
+"""After so many seconds no further model is fitted: the function that builds a data set may run for
+15 minutes. A recipe that takes longer is studied at fewer origins, or at none."""
 ROLLING_ORIGIN_ROW_CAP = 20_000
 """With more rows than this, the models use every second, third, ... row."""
 
@@ -116,6 +120,7 @@ class RollingOrigins:
     def __init__(self, definition: ModelDefinition, trainer: Trainer, rows: pa.Table) -> None:
         self.definition = definition
         self._trainer = trainer
+        self._began = time.monotonic()
         self._step: int = max(-(-rows.num_rows // ROLLING_ORIGIN_ROW_CAP), 1)
         self._rows = self._thinned(rows)
         self._count = int(self._rows.num_rows)
@@ -192,6 +197,9 @@ class RollingOrigins:
 
     def _answers_after(self, origin: int, part: int) -> NDArray[Any] | None:
         """Return what a model answers to all rows from its origin on; None if it cannot be had."""
+        if time.monotonic() - self._began > SECONDS_TO_FIT:
+            _log.warning("no time for another model before block %s", origin)
+            return None
         start = self._starts[origin]
         learning = self._rows.slice(0, start)
         if self.definition.forecast is not None:
