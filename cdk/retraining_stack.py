@@ -147,7 +147,7 @@ class RetrainingStack(Stack):
         access.read_signatures(roles["build_dataset"], storage)
         access.grant_read(roles["train"], storage, "datasets/")
         access.grant_write(roles["register_challenger"], storage, "bundles/")
-        access.grant_read(roles["evaluate"], storage, "datasets/", "bundles/", "decisions/")
+        access.grant_read(roles["evaluate"], storage, "datasets/", "bundles/")
         access.grant_read(roles["set_shadow"], storage, "bundles/")
         access.grant_read(roles["compare_shadow"], storage, "bundles/")
         access.grant_write(roles["compare_shadow"], storage, SHADOW_LOOKS)

@@ -1,8 +1,8 @@
 """Lambda: compare champion and challenger on the holdout of the challenger's data set.
 
-Event: ``{"model": …, "dataset_id": …, "challenger": …}``; the answer adds the comparison
-(:class:`evergreen.evaluation.comparison.Comparison`), ``decision`` and ``reason`` first. The report
-with all numbers and plots goes to the challenger's run in MLflow.
+Event: ``{"model": …, "dataset_id": …, "challenger": …, "because": [ground, …]}``; the answer adds
+the comparison (:class:`evergreen.evaluation.comparison.Comparison`), ``decision`` and ``reason``
+first. The report with all numbers and plots goes to the challenger's run in MLflow.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from evergreen.aws import LONG
 from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
+from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
 from evergreen.datasets.store import load_dataset
+from evergreen.evaluation.circumstances import circumstances_of
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import EvaluationContext
 from evergreen.model_definition import find_definition
 from evergreen.production import ProductionPointer
 from evergreen.registry.reports import keep_report
 from evergreen.registry.writer import Registry
-from evergreen.release.decision_log import has_just_won
 from evergreen.release.promotion import candidate_pointer
 from evergreen.storage import Storage
 from functions.evaluate.settings import settings
@@ -46,6 +47,8 @@ class Request(BaseModel):
     model: str
     dataset_id: str
     challenger: str
+    because: tuple[str, ...] = ()
+    """Grounds on which the retraining was started; none if somebody started it by hand."""
 
 
 @logger.inject_lambda_context
@@ -70,8 +73,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         champion_holdout=(
             read_holdout_predictions(storage, definition.name, pointer.version) if pointer else None
         ),
-        champion_has_just_won=(
-            pointer is not None and has_just_won(storage, definition.name, pointer.version)
+        circumstances=circumstances_of(
+            read_manifest(storage, definition.name, request.dataset_id),
+            read_manifest(storage, definition.name, pointer.reference_dataset_id)
+            if pointer
+            else None,
+            request.because,
         ),
     )
     evaluation = replace(

@@ -393,6 +393,7 @@
     if (!found) return "";
     return [found.interval && "Change of " + found.metric.toUpperCase() + ": " + found.interval.map((value) => (value < 0 ? "−" : "+") + score4(Math.abs(+value.toPrecision(3)))).join(" to "),
       found.probability_better !== null && "probability of being better " + percent.format(found.probability_better)
+        + ([null, found.probability_better].includes(found.probability_on_holdout) ? "" : " (" + percent.format(found.probability_on_holdout) + " on these rows alone)")
         + (found.probability_required ? ", " + percent.format(found.probability_required) + " needed" : ""),
       found.rows && rows(found.rows)].filter(Boolean).join(" · ");
   }

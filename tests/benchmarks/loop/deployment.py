@@ -20,10 +20,12 @@ import pyarrow as pa
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.holdout_predictions import holdout_key, read_holdout_predictions
+from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.drift import check
 from evergreen.errors import NotEnoughDataError
+from evergreen.evaluation.circumstances import circumstances_of
 from evergreen.evaluation.evaluate import compare
 from evergreen.production import ProductionPointer
 from evergreen.training.row_study import study_rows
@@ -63,8 +65,6 @@ class Deployment:
         self.series = workshop.series
         self.now = self.series.bounds[0]
         self.champion: Version | Unjudged
-        self.has_just_won = False
-        """Whether the newest comparison is the one that the champion won."""
         self.storage = storage
         self.lake = RecordedLake(self.storage, lambda: self.now)
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -160,17 +160,18 @@ class Deployment:
         assert isinstance(self.champion, Version)
         rows = load_dataset(self.storage, self.series.definition.name, challenger.dataset_id)
         with self.timed(EVALUATE):
-            comparison = compare(
+            return compare(
                 self.series.definition,
                 rows_of(rows, HOLDOUT),
                 training=rows_of(rows, TRAIN),
                 champion=self.champion.judged,
                 challenger=challenger.judged,
                 champion_holdout=self._holdout(),
-                champion_has_just_won=self.has_just_won,
+                circumstances=circumstances_of(
+                    self._manifest(challenger.dataset_id),
+                    self._manifest(self.pointer.reference_dataset_id),
+                ),
             )
-        self.has_just_won = comparison.is_won
-        return comparison
 
     def promote(self, version: Version | Unjudged) -> None:
         """Point production at a version."""
@@ -197,6 +198,9 @@ class Deployment:
         finally:
             self.seconds[station] += time.process_time() - began
             self.calls[station] += 1
+
+    def _manifest(self, dataset_id: str) -> DatasetManifest:
+        return read_manifest(self.storage, self.series.definition.name, dataset_id)
 
     def _holdout(self) -> pa.Table | None:
         model = self.series.definition.name

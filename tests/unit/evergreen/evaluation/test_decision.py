@@ -1,18 +1,21 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from evergreen.evaluation.comparison import SegmentResult
+from evergreen.datasets.manifest import AgeEffect
+from evergreen.evaluation.circumstances import Circumstances
+from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import judge, probability_required
+from evergreen.evaluation.degradation import Degradation
 from evergreen.evaluation.measure import F1
 from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 from tests.support.made_up_predictions import gains_f1, predictions
-
-if TYPE_CHECKING:
-    from evergreen.evaluation.comparison import Comparison
 
 
 def definition(**rule: Any) -> ModelDefinition:
@@ -99,35 +102,89 @@ def test_the_share_of_better_resamples_has_to_reach_the_confidence() -> None:
     )
 
 
-def test_after_a_won_comparison_the_next_challenger_needs_less() -> None:
-    short = judged([0.1] * 79 + [0.0] * 21, has_just_won=True)
-    assert (short.decision, short.is_won) == ("reject", False)
-    reached = judged([0.1] * 80 + [0.0] * 20, has_just_won=True)
-    assert (reached.decision, reached.is_won) == ("promote", True)
-    assert reached.probability_required == pytest.approx(0.8)
-    assert reached.reason.endswith(
-        "which reaches 0.8; the champion has just won its own comparison, so 0.8 is enough"
+def effect(loss: float, **more: Any) -> AgeEffect:
+    known = {"rows": 40, "origins": 5, "share_worse": 0.8, "error": 1.0, "probability_worse": 0.9}
+    return AgeEffect.model_validate(known | {"loss": loss} | more)
+
+
+DRIFT = "the retraining was started because the data drifted"
+
+
+def test_where_the_world_moves_the_challenger_must_only_not_be_probably_worse() -> None:
+    moved = Circumstances(moved=DRIFT)
+    assert judged([0.1] * 19 + [0.0] * 81, circumstances=moved).decision == "reject"
+    reached = judged([0.1] * 20 + [0.0] * 80, circumstances=moved)
+    assert (reached.decision, reached.probability_required) == ("promote", 0.2)
+    assert reached.reason == (
+        "f1 0.8 against 0.7 on 50 held-out rows: better with probability 0.200, which reaches 0.2; "
+        "the retraining was started because the data drifted, so 0.2 is enough"
     )
 
 
 @pytest.mark.parametrize(
-    ("confidence", "fallen", "has_just_won", "required"),
-    [
-        (0.95, False, False, 0.95),
-        (0.95, False, True, 0.8),
-        (0.95, True, False, 0.5),
-        (0.95, True, True, 0.5),
-        (0.99, False, True, 0.96),
-        (0.8, False, True, 0.5),
-    ],
+    ("confidence", "moves", "required"),
+    [(0.95, False, 0.95), (0.95, True, 0.2), (0.99, True, 0.04), (0.8, True, 0.5)],
 )
-def test_what_is_required_is_the_first_row_of_the_table_that_holds(
-    confidence: float, *, fallen: bool, has_just_won: bool, required: float
+def test_what_is_required_follows_from_the_confidence(
+    confidence: float, *, moves: bool, required: float
 ) -> None:
-    found = probability_required(
-        definition(confidence=confidence), fallen=fallen, has_just_won=has_just_won
+    assert probability_required(definition(confidence=confidence), moves=moves) == required
+
+
+def test_a_fall_moves_the_burden_of_proof_and_is_the_reason_that_is_told() -> None:
+    fall = Degradation(newer=0.2, older=0.6, by_chance=np.zeros(1), p_value=0.001)
+    found = judged([0.1] * 2 + [0.0] * 8, fall=fall, circumstances=Circumstances(moved=DRIFT))
+    assert found.decision == "promote"
+    assert found.reason.endswith(
+        "the champion has surely got worse (f1 0.2 against 0.6 at its promotion), so 0.2 is enough"
     )
-    assert found == pytest.approx(required)
+
+
+def test_the_rolling_origins_are_pooled_with_the_holdout_and_both_are_told() -> None:
+    improvements = np.array([-3.0, -1.0, 0.5, 1.0])
+    aging = effect(2.5)
+    found = judged(improvements.tolist(), circumstances=Circumstances(aging, DRIFT))
+    alone = [float(stats.norm.sf(z)) for z in (improvements.mean() / improvements.std(), 2.5)]
+    pooled = stats.combine_pvalues(alone, method="stouffer")
+    assert found.probability_better == pytest.approx(1 - pooled.pvalue)
+    assert (found.probability_on_holdout, found.aging) == (0.5, aging)
+    assert (
+        f"better with probability {found.probability_better:.3f} (0.500 on these rows alone; "
+        "models without the newest 40 rows were worse at 4 of 5 earlier origins), which reaches 0.2"
+    ) in found.reason
+
+
+@given(
+    improvements=st.lists(st.floats(-1, 1), min_size=2, max_size=20),
+    loss=st.floats(-6, 6),
+    more=st.floats(0, 3),
+    moves=st.booleans(),
+)
+def test_more_evidence_never_demotes(
+    improvements: list[float], loss: float, more: float, *, moves: bool
+) -> None:
+    def promoted(loss: float, *, moves: bool = moves) -> tuple[bool, float | None]:
+        about = Circumstances(effect(loss), DRIFT if moves else None)
+        found = judged(improvements, circumstances=about)
+        return found.decision == "promote", found.probability_better
+
+    assert promoted(loss) <= promoted(loss + more)
+    assert promoted(loss, moves=False)[0] <= promoted(loss, moves=True)[0]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20))
+def test_without_rolling_origins_the_share_of_the_resamples_decides(
+    improvements: list[float],
+) -> None:
+    found = judged(improvements)
+    assert found.probability_better == found.probability_on_holdout
+    assert found.probability_better == np.mean(np.array(improvements) > 0)
+    assert found.aging is None
+
+
+def test_a_record_from_before_there_was_other_evidence_can_be_read() -> None:
+    kept = judged([0.1]).model_dump(exclude={"probability_on_holdout", "aging"})
+    assert Comparison.model_validate(kept).probability_on_holdout is None
 
 
 def test_an_improvement_has_to_be_more_than_what_is_asked_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from evergreen.datasets.manifest import AgeEffect
 from evergreen.evaluation.decision import SHOWN_SEGMENTS
 from evergreen.evaluation.evaluate import EvaluationResult, evaluate
 from evergreen.evaluation.report import (
@@ -140,6 +142,24 @@ def test_the_data_holds_every_segment_and_the_comparison_a_few() -> None:
         curve = data["answers"][model]["calibration"]
         assert curve["said"] == sorted(curve["said"])
         assert len(curve["said"]) == len(curve["came_true"]) > 0
+
+
+def test_the_page_tells_the_holdout_from_what_was_pooled_with_it() -> None:
+    evaluation = classified()
+    effect = AgeEffect(
+        rows=1234, origins=6, share_worse=0.5, loss=0.0625, error=0.25, probability_worse=0.6
+    )
+    pooled = {"aging": effect, "probability_better": 0.4321, "probability_on_holdout": 0.1234}
+    changed = evaluation.comparison.model_copy(update=pooled)
+    for comparison, told in ((evaluation.comparison, False), (changed, True)):
+        files = report_files(replace(evaluation, comparison=comparison), CONTEXT)
+        page = files[REPORT_PAGE].decode()
+        assert ("At earlier origins" in page) is told
+        assert ("the challenger is better with probability 43.2%" in page) is told
+        assert all((cell in page) is told for cell in ("1,234 rows", "0.0625"))
+        alone = comparison.probability_on_holdout
+        assert alone is not None
+        assert f"Better in {alone:.1%} of the resamples" in page
 
 
 def test_the_record_says_which_rows_were_trained_on() -> None:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from evergreen.datasets.manifest import AgeEffect
+
 
 class SegmentResult(BaseModel):
     """How both models did on one segment of the holdout."""
@@ -54,10 +56,17 @@ class Comparison(BaseModel):
     metric_challenger: float
     """Its value for the challenger."""
     probability_better: float | None
-    """Share of the resamples in which the challenger is better by more than is asked for."""
+    """That the challenger is better by more than is asked for: by the holdout, pooled with
+    ``aging`` where there is any (:mod:`evergreen.evaluation.pooling`)."""
     probability_required: float | None = None
-    """What ``probability_better`` had to reach, by what is known of the champion
+    """What ``probability_better`` had to reach, by whether the world moves
     (:mod:`evergreen.evaluation.decision`)."""
+    probability_on_holdout: float | None = None
+    """Share of the resamples of the holdout in which the challenger is better by more than is asked
+    for. None in records that were written before there was other evidence."""
+    aging: AgeEffect | None = None
+    """What the rolling origins of the challenger's data set say about its new rows; None if that
+    was not looked at."""
     interval: tuple[float, float] | None
     """Central percentile interval of the improvement, at the definition's confidence."""
     rows: int
@@ -83,12 +92,6 @@ class Comparison(BaseModel):
     rows. None for versions that were made before there was a choice."""
     report_uri: str | None = None
     """Where the report with all segments and the pictures is, once there is one."""
-
-    @property
-    def is_won(self) -> bool:
-        """Whether there was a champion, and the challenger was better as surely as was asked."""
-        better, required = self.probability_better, self.probability_required
-        return better is not None and required is not None and better >= required
 
     def then_serves(self, serves: str | None) -> Comparison:
         """Return the comparison with what serves after a promotion; its reason says so too."""

@@ -1,10 +1,11 @@
 """Evaluation of challenger against champion: the same rows, and the bundles that would serve.
 
 The deciding metric is computed from what the two bundles answer for the holdout of the challenger's
-data set. The probability that the challenger is better is the share of paired bootstrap draws
-(:mod:`evergreen.evaluation.bootstrap`) in which it is better. It must also not be worse in a
-protected segment (:mod:`evergreen.evaluation.segments`). :mod:`evergreen.evaluation.decision` turns
-these numbers into the decision.
+data set. The probability that the challenger is better comes from paired bootstrap draws
+(:mod:`evergreen.evaluation.bootstrap`), and from what is known beside the holdout
+(:mod:`evergreen.evaluation.circumstances`). It must also not be worse in a protected segment
+(:mod:`evergreen.evaluation.segments`). :mod:`evergreen.evaluation.decision` turns these numbers
+into the decision.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow as pa
 from evergreen.datasets.overlap import rows_in_common
 from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.bootstrap import RESAMPLES, resample
+from evergreen.evaluation.circumstances import Circumstances
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import fall_level, judge
 from evergreen.evaluation.degradation import has_surely_fallen
@@ -68,7 +70,7 @@ def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
     champion_holdout: pa.Table | None = None,
-    champion_has_just_won: bool = False,
+    circumstances: Circumstances | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Comparison:
@@ -81,7 +83,7 @@ def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
         training=training,
         champion_training=champion_training,
         champion_holdout=champion_holdout,
-        champion_has_just_won=champion_has_just_won,
+        circumstances=circumstances,
         seed=seed,
         resamples=resamples,
     ).comparison
@@ -96,16 +98,16 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
     champion_holdout: pa.Table | None = None,
-    champion_has_just_won: bool = False,
+    circumstances: Circumstances | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> EvaluationResult:
     """Decide whether the challenger replaces the champion.
 
-    It does if the share of resamples in which it is better by more than
-    ``evaluation.min_improvement`` reaches ``evaluation.confidence``, and no protected segment
-    refuses it; a tie keeps the champion. If the champion has surely got worse since its promotion,
-    or has just won its own comparison, less is enough (:mod:`evergreen.evaluation.decision`). Where
+    It does if it is better by more than ``evaluation.min_improvement`` with a probability that
+    reaches ``evaluation.confidence``, and no protected segment refuses it. If the champion has
+    surely got worse since its promotion, or the world moves for another reason, less is enough
+    (:mod:`evergreen.evaluation.decision`). Where
     nothing is in production, the challenger is promoted. A champion that cannot predict the
     holdout, because ``model.toml`` no longer has its features, stays until a person promotes the
     challenger: callers must send other rows then.
@@ -128,8 +130,8 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     champion_holdout
         What the champion's judged bundle answered on its own holdout, with ``label`` and
         ``model_output``, if that was kept.
-    champion_has_just_won
-        Whether the newest comparison of the model was the one that the champion won.
+    circumstances
+        What is known beside the rows; without it the holdout alone decides.
     seed
         Seed of the bootstrap.
     resamples
@@ -196,7 +198,7 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
             champion_holdout,
             alpha=fall_level(definition),
         ),
-        has_just_won=champion_has_just_won,
+        circumstances=circumstances or Circumstances(),
     )
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
     return EvaluationResult(

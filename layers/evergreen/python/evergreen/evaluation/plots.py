@@ -256,7 +256,7 @@ def _improvement(evaluation: EvaluationResult, improvements: NDArray[np.float64]
         confidence = evaluation.definition.evaluation.confidence
         axis.axvspan(low, high, color=_CHALLENGER, alpha=0.18, label=f"{confidence:.0%} interval")
     metric = evaluation.comparison.metric
-    better = evaluation.comparison.probability_better
+    better = evaluation.comparison.probability_on_holdout
     axis.set(
         xlabel=f"by how much the challenger's {metric} is better",
         ylabel="resamples",

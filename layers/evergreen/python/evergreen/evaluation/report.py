@@ -145,14 +145,30 @@ def _numbers(comparison: Comparison) -> str:
         ("rows it was trained on", comparison.seen_by_champion, comparison.seen_by_challenger),
     ]
     more = ""
-    if comparison.interval is not None and comparison.probability_better is not None:
+    if comparison.interval is not None and comparison.probability_on_holdout is not None:
         low, high = comparison.interval
         more = (
-            f"<p>Better in {comparison.probability_better:.1%} of the resamples; the improvement "
-            f"lies between {low:.4g} and {high:.4g} with the confidence asked for.</p>"
+            f"<p>Better in {comparison.probability_on_holdout:.1%} of the resamples; the "
+            f"improvement lies between {low:.4g} and {high:.4g} with the confidence asked for.</p>"
+            f"{_aging(comparison)}"
         )
     head = ("", "champion", "challenger")
     return f"<h2>On all {comparison.rows:,} rows</h2>{report_table(head, rows)}{more}"
+
+
+def _aging(comparison: Comparison) -> str:
+    """Say what the rolling origins add, and what both say together."""
+    aging, together = comparison.aging, comparison.probability_better
+    if aging is None or together is None:
+        return ""
+    head = ("without the newest", "origins", "worse at", "worse by", "standard error")
+    worse = round(aging.share_worse * aging.origins)
+    row = (f"{aging.rows:,} rows", aging.origins, worse, aging.loss, aging.error)
+    return (
+        "<h2>At earlier origins</h2><p>What models of the training rows lost to models that had "
+        f"learnt newer rows. Together with the holdout the challenger is better with probability "
+        f"{together:.1%}.</p>{report_table(head, [row])}"
+    )
 
 
 def _segments(evaluation: EvaluationResult) -> str:

@@ -29,6 +29,23 @@ class JudgedSegment(EventPart):
     """Whether this segment refuses the challenger."""
 
 
+class PriceOfAge(EventPart):
+    """What models of one age lost to fresh ones, at earlier origins within the training rows."""
+
+    rows: int
+    """How many of the newest rows the older models had not learnt."""
+    origins: int
+    """Origins at which both were compared."""
+    share_worse: float
+    """Share of the origins at which the older model was worse."""
+    loss: float
+    """By how much the older models were worse, in the unit of the metric."""
+    error: float
+    """Standard error of ``loss``."""
+    probability_worse: float
+    """Share of the bootstrap resamples in which the older models were worse."""
+
+
 class DecisionEvent(Event):
     """Base of the events of a decision.
 
@@ -61,10 +78,14 @@ class DecisionEvent(Event):
     metric_challenger: float | None = None
     """Its value for the challenger on the holdout."""
     probability_better: float | None = None
-    """Share of the bootstrap resamples in which the challenger is better by more than
-    ``min_improvement``."""
+    """Probability that the challenger is better by more than ``min_improvement``: by the holdout,
+    pooled with ``aging`` where there is any."""
     probability_required: float | None = None
     """What ``probability_better`` had to reach."""
+    probability_on_holdout: float | None = None
+    """The same by the holdout alone: a share of the bootstrap resamples."""
+    aging: PriceOfAge | None = None
+    """What the challenger's new training rows were worth at earlier origins."""
     interval: tuple[float, float] | None = None
     """Interval of the improvement at the confidence of the model definition."""
     rows: int | None = None

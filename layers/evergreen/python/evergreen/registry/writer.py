@@ -127,6 +127,7 @@ class Registry(RegistryReader):
             "comparison_champion": comparison.metric_champion,
             "comparison_challenger": comparison.metric_challenger,
             "comparison_probability_better": comparison.probability_better,
+            "comparison_probability_on_holdout": comparison.probability_on_holdout,
             **{f"comparison_champion_{k}": v for k, v in comparison.beside_champion.items()},
             **{f"comparison_challenger_{k}": v for k, v in comparison.beside_challenger.items()},
         }

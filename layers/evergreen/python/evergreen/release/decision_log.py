@@ -88,19 +88,6 @@ def latest_decision_records(storage: Storage, model: str, count: int) -> list[De
     return [record for record in found if record is not None]
 
 
-def has_just_won(storage: Storage, model: str, version: str) -> bool:
-    """Say whether the newest decision is that a version won its comparison and was promoted.
-
-    It is not if a challenger has lost to the version since, if a person promoted it although the
-    comparison said otherwise, or if it had nothing to be compared with.
-    """
-    newest = next(iter(latest_decision_records(storage, model, 1)), None)
-    if newest is None or newest.decision != "promote" or newest.challenger != version:
-        return False
-    found = newest.comparison
-    return found is not None and found.is_won
-
-
 def read_decision_records(storage: Storage, model: str) -> list[DecisionRecord]:
     """Return every decision about a model's versions, oldest first."""
     keys = [item.key for item in storage.list(decisions_prefix(model))]

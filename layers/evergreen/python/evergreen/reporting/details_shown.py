@@ -77,6 +77,7 @@ class DecidedComparison(_Frozen):
     metric_challenger: float
     probability_better: float | None
     probability_required: float | None
+    probability_on_holdout: float | None
     interval: tuple[float, float] | None
     rows: int
 
