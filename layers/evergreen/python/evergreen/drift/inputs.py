@@ -65,7 +65,7 @@ class DriftInputs:
     """The predictions of the version in production on its holdout, if they were kept."""
     answers: pa.Table
     """What the version answered in the window, as many rows as ``window``: ``model_output`` and
-    ``confidence``."""
+    ``confidence``, and ``probabilities`` where the metric scores them."""
     holdout_features: Columns | None
     """The features of the holdout, for a model of numbers with a holdout."""
 
@@ -158,7 +158,7 @@ def read_drift_inputs(
             outputs=model_outputs_of(definition, holdout and _sample(holdout), sample),
             labelled=labelled,
             holdout=holdout,
-            answers=sample.select([MODEL_OUTPUT, CONFIDENCE, *steps]),
+            answers=sample.select([MODEL_OUTPUT, CONFIDENCE, *_probabilities(definition), *steps]),
             holdout_features=(
                 read_holdout_features(definition, champion, storage)
                 if learns_from_holdout

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -29,12 +31,7 @@ def roc_area(
     draws
         How often each row is in each of k draws, shape (k, n).
     """
-    hits, alarms = _curve(truth, scores, draws)
-    width = np.diff(alarms, axis=1, prepend=0)
-    before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
-    whole = hits[:, -1] * alarms[:, -1]
-    area = (width * (hits + before)).sum(axis=1) / 2
-    return np.asarray(np.divide(area, whole, np.full(len(hits), 0.5), where=whole > 0))
+    return _roc(*_curve(truth, scores, draws))
 
 
 def average_precision(
@@ -44,10 +41,7 @@ def average_precision(
 
     The parameters are those of :func:`roc_area`.
     """
-    hits, alarms = _curve(truth, scores, draws)
-    precision = hits / np.maximum(hits + alarms, 1)
-    area = (np.diff(hits, axis=1, prepend=0) * precision).sum(axis=1)
-    return np.asarray(area / np.maximum(hits[:, -1], 1))
+    return _precision(*_curve(truth, scores, draws))
 
 
 def mean_area(
@@ -79,6 +73,47 @@ def mean_area(
     found = occurs.sum(axis=1)
     mean = np.where(occurs, each, 0.0).sum(axis=1) / np.maximum(found, 1)
     return np.asarray(np.where(found > 0, mean, empty))
+
+
+def mean_area_of_groups(
+    name: str, hits: Sequence[NDArray[np.float64]], rows: Sequence[NDArray[np.float64]]
+) -> float:
+    """Return the mean area of each class against the others, from rows in groups by their score.
+
+    Parameters
+    ----------
+    name
+        ``roc_auc`` or ``pr_auc``.
+    hits
+        For each class how many rows of each group are of it, the largest scores first. They need
+        not be whole numbers.
+    rows
+        For each class how many rows are in each group.
+    """
+    area = _roc if name == "roc_auc" else _precision
+    found = []
+    for mine, count in zip(hits, rows, strict=True):
+        occurs = mine.sum() > 0 and (name != "roc_auc" or mine.sum() < count.sum())
+        if occurs:
+            true, false = (np.cumsum(each)[np.newaxis] for each in (mine, count - mine))
+            found.append(float(area(true, false)[0]))
+    return float(np.mean(found)) if found else 0.5 if name == "roc_auc" else 0.0
+
+
+def _roc(hits: NDArray[np.float64], alarms: NDArray[np.float64]) -> NDArray[np.float64]:
+    width = np.diff(alarms, axis=1, prepend=0)
+    before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
+    whole = hits[:, -1] * alarms[:, -1]
+    area = (width * (hits + before)).sum(axis=1) / 2
+    return np.asarray(np.divide(area, whole, np.full(len(hits), 0.5), where=whole > 0))
+
+
+def _precision(hits: NDArray[np.float64], alarms: NDArray[np.float64]) -> NDArray[np.float64]:
+    rows, all_hits = hits + alarms, hits[:, -1:]
+    precision = np.divide(hits, rows, np.zeros_like(hits, dtype=np.float64), where=rows > 0)
+    area = (np.diff(hits, axis=1, prepend=0) * precision).sum(axis=1, keepdims=True)
+    nothing = np.zeros_like(area)
+    return np.asarray(np.divide(area, all_hits, nothing, where=all_hits > 0))[:, 0]
 
 
 def _curve(

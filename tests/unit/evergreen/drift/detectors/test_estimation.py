@@ -116,6 +116,16 @@ def test_it_says_worse_only_where_it_is() -> None:
     assert all(moved)
 
 
+def test_of_a_refit_what_is_chance_in_the_holdout_is_not_the_same_on_both_sides() -> None:
+    rng = np.random.default_rng(7)
+    sides = [(two(400, rng), two(400, rng, -0.25)) for _ in range(8)]
+    refits = [(old.replace_schema_metadata({"refit": "True"}), new) for old, new in sides]
+    own, other = (
+        sum(estimate(classes(), *each).worse for each in side) for side in (sides, refits)
+    )
+    assert other < own
+
+
 def test_several_classes_are_taken_for_each_other_as_on_the_holdout() -> None:
     rng = np.random.default_rng(3)
     inside = []
@@ -156,8 +166,6 @@ def test_why_there_is_none() -> None:
     assert estimate(classes(), unsure, rows).reason == "the model gives no confidence"
     assert estimate(classes(), rows, rows.slice(0, 19)).reason == "19 rows in the window, 20 needed"
     assert estimate(classes(), rows.slice(0, 3), rows).reason == "3 rows in the holdout, 20 needed"
-    ranked = classes(evaluation=Evaluation(metric="roc_auc"))
-    assert estimate(ranked, rows, rows).reason == "there is no estimate of roc_auc"
     own = Evaluation(metric="training:gain", greater_is_better=True)
     lost = classes(evaluation=own)  # it has no folder, so loading the function would fail
     assert estimate(lost, rows, rows).reason == "there is no estimate of gain"
