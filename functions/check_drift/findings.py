@@ -69,6 +69,7 @@ def summary_of(result: CheckResult) -> dict[str, Any]:
         "rows": result.context.rows,
         "verdict": result.decision.verdict,
         "start_retraining": result.decision.start_retraining,
+        "because": list(result.decision.because),
         "reason": result.decision.reason,
         "drifted_features": list(result.decision.drifted_features),
         "log": result.log_key,

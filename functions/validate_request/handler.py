@@ -1,7 +1,8 @@
 """Lambda: validate a retraining request, and return how the model is retrained.
 
-Event: ``{"model": …, "execution": <ARN>, "trigger": …}``. The answer adds ``compute``, for a
-training job ``training_job`` (instance type and longest time), and ``shadow_predictions``.
+Event: ``{"model": …, "execution": <ARN>, "trigger": …, "because": [ground, …]}``. The answer adds
+``compute``, for a training job ``training_job`` (instance type and longest time), and
+``shadow_predictions``.
 """
 
 from __future__ import annotations

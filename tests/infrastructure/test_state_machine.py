@@ -221,12 +221,21 @@ def test_a_lock_that_another_holds_is_left_alone(definition: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("form", "path", "trigger"),
     [
-        ("Take the event apart", "$.detail.model", {"trigger.$": "$['detail-type']"}),
-        ("Take the request apart", "$.model", {"trigger": "Request"}),
+        (
+            "Take the finding apart",
+            "$.detail.model",
+            {"trigger.$": "$['detail-type']", "because.$": "$.detail.because"},
+        ),
+        (
+            "Take the event apart",
+            "$.detail.model",
+            {"trigger.$": "$['detail-type']", "because": []},
+        ),
+        ("Take the request apart", "$.model", {"trigger": "Request", "because": []}),
     ],
 )
-def test_both_forms_of_input_come_to_the_same(
-    definition: dict[str, Any], form: str, path: str, trigger: dict[str, str]
+def test_all_forms_of_input_come_to_the_same(
+    definition: dict[str, Any], form: str, path: str, trigger: dict[str, Any]
 ) -> None:
     state = definition["States"][form]
     assert state["Parameters"] == {
@@ -235,6 +244,14 @@ def test_both_forms_of_input_come_to_the_same(
         **trigger,
     }
     assert state["Next"] == "Validate the request"
+
+
+def test_an_event_without_grounds_starts_it_too(definition: dict[str, Any]) -> None:
+    """That of a schedule, and one that was sent before they were in it."""
+    checked, other, *_ = definition["States"][definition["StartAt"]]["Choices"]
+    assert (checked["Next"], other["Next"]) == ("Take the finding apart", "Take the event apart")
+    grounds = {"Variable": "$.detail.because", "IsPresent": True}
+    assert checked["And"] == [{"And": other["And"]}, grounds]
 
 
 def test_an_input_that_names_no_model_is_refused(definition: dict[str, Any]) -> None:
@@ -303,7 +320,8 @@ def test_what_starts_it_has_the_fields_that_it_reads(
         for rule in rules
         if "StateMachine" in flat(rule["Targets"][0]["Arn"]) and "EventPattern" in rule
     )
-    path = definition["States"]["Take the event apart"]["Parameters"]["model.$"]
-    read = {path.removeprefix("$.detail."), *pattern["detail"]}
-    assert read == {"model", "start_retraining"}
+    taken = definition["States"]["Take the finding apart"]["Parameters"]
+    paths = (taken["model.$"], taken["because.$"])
+    read = {*(path.removeprefix("$.detail.") for path in paths), *pattern["detail"]}
+    assert read == {"model", "because", "start_retraining"}
     assert all(read <= set(EVENT_MODELS[kind].model_fields) for kind in pattern["detail-type"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from evergreen.datasets.pace import RowsNeeded
 from evergreen.drift.detectors.univariate import UnivariateResult
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+from evergreen.drift.policy.waits import LabelledRows
 from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
@@ -22,13 +24,20 @@ from evergreen.drift.records import (
 from evergreen.model_definition import Retraining
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from evergreen.events import Ground
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MIN_ROWS = 200
-LABELLED, AFTER_FALL = 100, 40
+NEEDED: dict[Ground, RowsNeeded] = {
+    "data_drift": RowsNeeded(100, "a tenth"),
+    "performance": RowsNeeded(40, "a twentieth"),
+    "estimated_performance": RowsNeeded(40, "a twentieth"),
+    "new_rows": RowsNeeded(5000, "half"),
+}
 
 
 def context(
@@ -120,8 +129,13 @@ def decided(
     **fields: Any,
 ) -> DriftDecisionRecord:
     """Return the decision of an earlier check as it is in the drift log."""
+    grounds = {"because": triggers if started else ()}
     decision = DriftDecision(
-        verdict=verdict, start_retraining=started, triggers=triggers, reason="earlier", **fields
+        verdict=verdict,
+        start_retraining=started,
+        triggers=triggers,
+        reason="earlier",
+        **grounds | fields,
     )
     line = to_record(context(at, version=version, window=window), decision)
     assert isinstance(line, DriftDecisionRecord)
@@ -138,20 +152,24 @@ def conclude(
     history: Sequence[DriftDecisionRecord] = (),
     skipped: bool = False,
     runs: bool = False,
-    labelled: int = 1000,
-    pace: timedelta = DAY,
+    labelled: int | Callable[[datetime | None], int] = 1000,
     **policy: Any,
 ) -> DriftDecision:
-    """Return the policy's decision; by default nothing has drifted."""
+    """Return the policy's decision; by default nothing has drifted.
+
+    ``labelled`` is the number of labelled rows, since whenever they are counted or by that moment.
+    """
+
+    def count(since: datetime | None, enough: int) -> int:
+        return min(labelled if isinstance(labelled, int) else labelled(since), enough)
+
     return decide(
         about or context(),
         univariate or features(),
         multivariate or jointly(),
         performance,
         estimate=estimate,
-        limits=RowLimits(
-            MIN_ROWS, LABELLED, AFTER_FALL, lambda enough: min(labelled, enough), pace
-        ),
+        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count)),
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

@@ -55,7 +55,8 @@ SAMPLES: dict[EventType, dict[str, Any]] = {
     EventType.PERFORMANCE_DEGRADED: _BEGAN | {"kind": "performance"},
     EventType.DRIFT_CLEARED: _ENDED,
     EventType.PERFORMANCE_RECOVERED: _ENDED | {"kind": "performance"},
-    EventType.RETRAINING_REQUESTED: _NOTICE,
+    EventType.RETRAINING_REQUESTED: _NOTICE
+    | {"start_retraining": True, "because": ["data_drift", "new_rows"]},
     EventType.RETRAINING_SKIPPED: _EXECUTION,
     EventType.RETRAINING_FAILED: _EXECUTION | {"step": "Train a challenger"},
     EventType.MODEL_PROMOTED: _DECIDED,

@@ -145,8 +145,11 @@ class TrainEvaluatePromote:
     def _take_apart(self, then: sfn.IChainable) -> sfn.IChainable:
         """Turn the input, a whole event or only a model name, into one object."""
         execution = {"execution.$": "$$.Execution.Id"}
+        no_grounds: dict[str, Any] = {"because": []}
         by_event = {"model.$": "$.detail.model", **execution, "trigger.$": "$['detail-type']"}
-        by_request = {"model.$": "$.model", **execution, "trigger": "Request"}
+        by_check = by_event | {"because.$": "$.detail.because"}
+        by_event |= no_grounds
+        by_request = {"model.$": "$.model", **execution, "trigger": "Request", **no_grounds}
         by_upload = by_request | {"dataset_id.$": "$.dataset_id", "trigger": "Upload"}
         refused = {
             "model": "-",
@@ -158,23 +161,27 @@ class TrainEvaluatePromote:
             },
         }
         names = {
+            "Take the finding apart": by_check,
             "Take the event apart": by_event,
             "Take the upload apart": by_upload,
             "Take the request apart": by_request,
         }
-        event, upload, request = (
+        check, event, upload, request = (
             sfn.Pass(self._scope, name, parameters=parts) for name, parts in names.items()
         )
         refuse = sfn.Pass(self._scope, "Refuse the request", parameters=refused)
         condition = sfn.Condition
+        is_event = condition.and_(
+            condition.is_string("$.detail.model"), condition.is_string("$['detail-type']")
+        )
         return (
             sfn.Choice(self._scope, "What asks for a retraining?")
+            # The event of a schedule, or of an earlier release, has no grounds.
             .when(
-                condition.and_(
-                    condition.is_string("$.detail.model"), condition.is_string("$['detail-type']")
-                ),
-                event.next(then),
+                condition.and_(is_event, condition.is_present("$.detail.because")),
+                check.next(then),
             )
+            .when(is_event, event.next(then))
             .when(
                 condition.and_(condition.is_string("$.model"), condition.is_string("$.dataset_id")),
                 upload.next(then),

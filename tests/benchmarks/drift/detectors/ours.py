@@ -9,6 +9,7 @@ from evergreen.drift.detectors.multivariate import compare_jointly
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+from evergreen.drift.policy.waits import LabelledRows
 from evergreen.drift.records import CheckContext, DriftDecision
 from evergreen.model_definition import Feature, Retraining
 
@@ -52,8 +53,8 @@ def conclude(single: UnivariateResult, joint: MultivariateTest, *, rows: int) ->
         single,
         joint,
         None,
-        limits=RowLimits(20, 20, 20, lambda enough: enough, timedelta(days=1)),
-        retraining=Retraining(),
+        limits=RowLimits(20, {}, LabelledRows(lambda _since, enough: enough)),
+        retraining=Retraining(on=()),
         history=[],
         latest=LatestRetraining(),
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evergreen.datasets.manifest import DatasetManifest
+from evergreen.datasets.manifest import AgeEffect, Aging, DatasetManifest
 from evergreen.datasets.pace import (
     fewest_labelled_rows,
     labelled_rows_needed,
@@ -28,7 +28,7 @@ def definition(evaluation: Evaluation | None = None, drift: Drift | None = None)
     )
 
 
-def champion(rows: int) -> DatasetManifest:
+def champion(rows: int, aging: Aging | None = None) -> DatasetManifest:
     return DatasetManifest(
         dataset_id="ds-1",
         model="m",
@@ -43,31 +43,74 @@ def champion(rows: int) -> DatasetManifest:
         class_balance=None,
         sha256="0",
         created_at=NOW,
+        aging=aging,
+    )
+
+
+def effect(rows: int, probability: float) -> AgeEffect:
+    return AgeEffect(
+        rows=rows,
+        origins=6,
+        share_worse=1.0,
+        loss=1.0,
+        error=0.5,
+        probability_worse=probability,
     )
 
 
 @pytest.mark.parametrize(
-    ("rows", "labelled", "window"),
+    ("rows", "fallen", "drifted", "grown", "window"),
     [
-        (1, 100, 30),
-        (400, 100, 30),
-        (2000, 100, 100),
-        (3000, 150, 150),
-        (4000, 200, 200),
-        (12_345, 617, 200),
-        (20_000, 1000, 200),
-        (10_000_000, 1000, 200),
+        (1, 40, 100, 40, 30),
+        (400, 40, 100, 200, 30),
+        (2000, 100, 200, 1000, 100),
+        (12_345, 617, 1234, 6172, 200),
+        (200_000, 10_000, 20_000, 100_000, 200),
     ],
 )
-def test_a_twentieth_within_bounds(rows: int, labelled: int, window: int) -> None:
-    assert labelled_rows_needed(definition(), champion(rows)) == labelled
-    assert labelled_rows_needed(definition(), champion(rows), fallen=True) == 40
+def test_each_ground_waits_for_its_part_of_what_was_learnt_from(
+    rows: int, fallen: int, drifted: int, grown: int, window: int
+) -> None:
+    needed = labelled_rows_needed(definition(), champion(rows))
+    assert {ground: each.rows for ground, each in needed.items()} == {
+        "data_drift": drifted,
+        "performance": fallen,
+        "estimated_performance": fallen,
+        "new_rows": grown,
+    }
     assert window_rows_needed(definition(), champion(rows)) == window
 
 
-@pytest.mark.parametrize("fallen", [False, True])
-def test_a_setting_comes_first(fallen: bool) -> None:
+def test_the_reasons_say_where_the_numbers_come_from() -> None:
+    few, many = (labelled_rows_needed(definition(), champion(rows)) for rows in (10, 2000))
+    assert few["performance"].why == "with fewer than 40 little can be seen"
+    assert few["new_rows"].why == "with fewer nothing can be compared"
+    assert many["performance"].why == "a twentieth of the champion's 2000"
+    assert many["data_drift"].why == "a tenth of the champion's 2000"
+    assert many["new_rows"].why == "half of the champion's 2000"
+
+
+@pytest.mark.parametrize(
+    ("probability", "rows", "why"),
+    [
+        (0.95, 100, "newer models of such rows are better after 100"),
+        (0.94, 1000, "half of the champion's 2000"),
+    ],
+)
+def test_where_models_age_new_rows_wait_until_they_pay(
+    probability: float, rows: int, why: str
+) -> None:
+    aging = Aging(effects=(effect(50, 0.5), effect(100, probability)))
+    needed = labelled_rows_needed(definition(), champion(2000, aging))["new_rows"]
+    assert needed == (rows, why)
+
+
+def test_a_setting_comes_first() -> None:
     model = definition(Evaluation(min_labelled_rows=77), Drift(min_rows=55))
-    assert labelled_rows_needed(model, champion(9000), fallen=fallen) == 77
+    as_set = (77, "as min_labelled_rows says")
+    needed = labelled_rows_needed(model, champion(9000))
+    assert needed["data_drift"] == needed["performance"] == as_set
+    assert needed["new_rows"].rows == 4500
+    assert labelled_rows_needed(model, champion(100))["new_rows"] == as_set
     assert fewest_labelled_rows(model) == 77
     assert window_rows_needed(model, champion(9000)) == 55

@@ -318,7 +318,7 @@ CONTRACT = {
     "decision": {
         *("verdict", "outcome", "start_retraining", "triggers", "drifted_features", "budget_left"),
         *("goal", "goal_version", "goal_since", "goal_tried", "goal_against", "reason"),
-        *("drift_since", "drift_tried", "drift_features_tried"),
+        *("because", "lost", "lost_at", "lost_features"),
     },
 }
 
@@ -351,9 +351,8 @@ def test_each_kind_of_schedule_starts_a_retraining_at_the_second_window_in_a_row
     tmp_path: Path, every: int, window: int, until: int, starts: list[int]
 ) -> None:
     """All traffic has drifted. The second window that shares no rows with the first counts."""
-    model = WatchedModel(
-        tmp_path, retraining=Retraining(consecutive=2, cooldown=timedelta(hours=5))
-    )
+    policy = Retraining(on=("data_drift",), consecutive=2, cooldown=timedelta(hours=5))
+    model = WatchedModel(tmp_path, retraining=policy)
     for hour in range(-window, until):
         model.serve(250, at=END + timedelta(hours=hour, minutes=30), shift=1.0, labelled=20)
     decisions = {
@@ -418,24 +417,46 @@ def test_a_setting_says_how_many_labels_a_check_waits_for(tmp_path: Path) -> Non
     name, outputs = model.serve(600, shift=1.0, labelled=399)
     few = model.check().decision
     assert (few.verdict, few.outcome, few.start_retraining) == ("drift", "too_few_labels", False)
-    assert "no retraining: 399 new labelled rows, 400 needed" in few.reason
+    assert "no retraining: 399 of 400 new labelled rows (as min_labelled_rows" in few.reason
     model.label(name, outputs[:400], at=END - timedelta(minutes=10))
     assert model.check(end=END + timedelta(minutes=1)).decision.start_retraining
 
 
 def test_without_enough_labels_no_retraining_starts_and_none_is_paid_for(tmp_path: Path) -> None:
-    """1,500 rows were learnt from, so 100 are needed."""
+    """1,500 rows were learnt from, so 150 are needed."""
     budget = Retraining(refill=10 * DAY, burst=2, cooldown=timedelta(hours=12))
     model = WatchedModel(tmp_path, retraining=budget, evaluation=Evaluation())
     name, outputs = model.serve(600, shift=1.0)
-    model.label(name, outputs[:99])
-    model.label(name, outputs[:99], at=END - timedelta(minutes=90))  # sent again
+    model.label(name, outputs[:149])
+    model.label(name, outputs[:149], at=END - timedelta(minutes=90))  # sent again
     few = model.check().decision
     assert (few.outcome, few.budget_left) == ("too_few_labels", 2)
-    assert "no retraining: 99 new labelled rows, 100 needed" in few.reason
+    assert "no retraining: 149 of 150 new labelled rows (a tenth of the champion's" in few.reason
     model.label(name, outputs, at=END - timedelta(minutes=10))
     enough = model.check(end=END + timedelta(hours=1)).decision
     assert (enough.start_retraining, enough.budget_left) == (True, 1)
+    assert enough.because == ("data_drift",)
+
+
+def test_new_rows_are_waited_for_anew_when_a_challenger_has_lost(tmp_path: Path) -> None:
+    """Nothing drifts. Half of 1,500 rows start a retraining; the version goes on serving."""
+    model = WatchedModel(tmp_path)
+    name, outputs = model.serve(1500)
+    model.label(name, outputs[:749])
+    few = model.check().decision
+    assert few.reason.endswith(
+        "; no retraining: nothing moved, and 749 of 750 new labelled rows (half of the champion's "
+        "1500)"
+    )
+    model.label(name, outputs[:750], at=END - timedelta(minutes=10))
+    first = model.check(end=END + timedelta(minutes=1)).decision
+    assert (first.outcome, first.because) == ("retraining_starts", ("new_rows",))
+    name, outputs = model.serve(1500, at=END + timedelta(hours=1))
+    model.label(name, outputs[:1499], at=END + timedelta(hours=2))
+    second = model.check(end=END + timedelta(hours=3)).decision
+    assert (second.outcome, second.lost) == ("nothing_moved", {"new_rows": 1})
+    assert "1499 of 1500 new labelled rows since the last challenger lost" in second.reason
+    assert "and 1 challenger has lost" in second.reason
 
 
 def test_a_window_with_too_few_rows_grows_back_to_the_promotion(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def context(at: datetime = NOON, check_id: str = "c1", model: str = "m") -> Chec
             {
                 *("verdict", "outcome", "start_retraining", "triggers", "drifted_features"),
                 *("budget_left", "goal", "goal_version", "goal_since", "goal_tried"),
-                *("goal_against", "drift_since", "drift_tried", "drift_features_tried", "reason"),
+                *("goal_against", "because", "lost", "lost_at", "lost_features", "reason"),
             },
         ),
     ],

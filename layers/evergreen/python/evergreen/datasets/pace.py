@@ -2,37 +2,47 @@
 
 A model of five rows a month and one of five a second need not wait for equally many. New rows are
 worth a retraining when they are a notable share of what the model has learnt from. So the numbers
-follow the rows of the champion's data set. The bounds follow from what can be seen in so few rows,
-and from what no larger number would show better (``docs/retraining.md``).
+follow the rows of the champion's data set, and how fast a model of these rows ages.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from evergreen.datasets.manifest import DatasetManifest
+    from evergreen.events import Ground
     from evergreen.model_definition import ModelDefinition
 
-SHARE = 1 / 20
-"""Share of the champion's rows."""
-LABELLED_ROWS = (100, 1000)
-"""Fewest and most labelled rows that are waited for. Half of them are held out."""
 FEWEST_LABELLED_ROWS = 40
-"""Half of them are held out, and a comparison of fewer than 20 rows says nothing. So many are
-enough where the champion's metric has surely fallen."""
-WINDOW_ROWS = (30, 200)
-"""Fewest and most rows of a window that are waited for. Every test is exact, or its false alarms
-were measured, from the first number on."""
+"""Half of them are held out, and a comparison of fewer than 20 rows says nothing."""
+AFTER_FALL = (20, FEWEST_LABELLED_ROWS)
+"""The part of the champion's rows that is waited for where its metric has surely fallen, and the
+fewest rows. There a challenger is likely to win, and waiting costs more than a lost one."""
+AFTER_DRIFT = (10, 100)
+"""The same where its inputs have moved, which not every model feels."""
+GROWN = 2
+"""The part of the champion's rows with which a data set has grown enough, drift or none."""
+WINDOW_PART, WINDOW_ROWS = 20, (30, 200)
+"""The part of the champion's rows that a window needs, and the fewest and most rows. Every test is
+exact, or its false alarms were measured, from the first number on."""
+_PARTS = {GROWN: "half", AFTER_DRIFT[0]: "a tenth", AFTER_FALL[0]: "a twentieth"}
+
+
+class RowsNeeded(NamedTuple):
+    """How many new labelled rows are waited for, and why so many, in words."""
+
+    rows: int
+    why: str
 
 
 def labelled_rows_needed(
-    definition: ModelDefinition, champion: DatasetManifest, *, fallen: bool = False
-) -> int:
-    """Return how many new labelled rows a check waits for before it starts a retraining.
+    definition: ModelDefinition, champion: DatasetManifest
+) -> dict[Ground, RowsNeeded]:
+    """Return how many new labelled rows a retraining waits for on each ground, if none has lost.
 
-    If ``evaluation.min_labelled_rows`` is set, it is that many: with fewer there is no data set, so
-    no retraining could follow.
+    If ``evaluation.min_labelled_rows`` is set, a fall and drift wait for that many, and new rows
+    for no fewer: with fewer there is no data set, so no retraining could follow.
 
     Parameters
     ----------
@@ -40,13 +50,14 @@ def labelled_rows_needed(
         The model's.
     champion
         The data set of the version in production.
-    fallen
-        Whether its metric has surely fallen. Then a challenger is likely to win, and waiting costs
-        more than a lost one.
     """
-    if definition.evaluation.min_labelled_rows is not None:
-        return fewest_labelled_rows(definition)
-    return FEWEST_LABELLED_ROWS if fallen else _share(champion, LABELLED_ROWS)
+    fallen = _after(AFTER_FALL, definition, champion)
+    return {
+        "data_drift": _after(AFTER_DRIFT, definition, champion),
+        "performance": fallen,
+        "estimated_performance": fallen,
+        "new_rows": _without_finding(definition, champion),
+    }
 
 
 def fewest_labelled_rows(definition: ModelDefinition) -> int:
@@ -57,10 +68,39 @@ def fewest_labelled_rows(definition: ModelDefinition) -> int:
 
 def window_rows_needed(definition: ModelDefinition, champion: DatasetManifest) -> int:
     """Return how many rows a window needs for a verdict: ``drift.min_rows`` if it is set."""
-    setting = definition.drift.min_rows
-    return setting if setting is not None else _share(champion, WINDOW_ROWS)
+    if definition.drift.min_rows is not None:
+        return definition.drift.min_rows
+    least, most = WINDOW_ROWS
+    return min(max(round(champion.rows / WINDOW_PART), least), most)
 
 
-def _share(champion: DatasetManifest, bounds: tuple[int, int]) -> int:
-    least, most = bounds
-    return min(max(round(SHARE * champion.rows), least), most)
+def _after(
+    rule: tuple[int, int], definition: ModelDefinition, champion: DatasetManifest
+) -> RowsNeeded:
+    if definition.evaluation.min_labelled_rows is not None:
+        return _fewest(definition)
+    part, least = rule
+    share = round(champion.rows / part)
+    if share < least:
+        return RowsNeeded(least, f"with fewer than {least} little can be seen")
+    return RowsNeeded(share, _part_of(champion, part))
+
+
+def _without_finding(definition: ModelDefinition, champion: DatasetManifest) -> RowsNeeded:
+    """Return the rows after which a model has aged, or after which its data set has grown."""
+    needed = RowsNeeded(round(champion.rows / GROWN), _part_of(champion, GROWN))
+    pays_after = champion.aging.pays_after if champion.aging else None
+    if pays_after is not None and pays_after <= needed.rows:
+        needed = RowsNeeded(pays_after, f"newer models of such rows are better after {pays_after}")
+    return max(needed, _fewest(definition), key=lambda each: each.rows)
+
+
+def _fewest(definition: ModelDefinition) -> RowsNeeded:
+    fewest = fewest_labelled_rows(definition)
+    is_set = definition.evaluation.min_labelled_rows is not None
+    why = "as min_labelled_rows says" if is_set else "with fewer nothing can be compared"
+    return RowsNeeded(fewest, why)
+
+
+def _part_of(champion: DatasetManifest, part: int) -> str:
+    return f"{_PARTS[part]} of the champion's {champion.rows}"

@@ -26,6 +26,7 @@ from evergreen.drift.log import read_drift_decisions, write_records
 from evergreen.drift.policy.consecutive import history_needed
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+from evergreen.drift.policy.waits import LabelledRows
 from evergreen.drift.records import (
     CheckContext,
     DriftDecision,
@@ -156,13 +157,13 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
     since = now - history_needed(definition.drift, definition.retraining, end - start)
     history = read_drift_decisions(storage, definition.name, since, now)
     last = history[-1] if history else None
-    labelled_rows = partial(_labelled_rows, definition, inputs, lake)
-    fewest = fewest_labelled_rows(definition)
+    count = partial(count_labelled_rows, definition, lake)
+    data_until, fewest = inputs.champion.data_until, fewest_labelled_rows(definition)
     skipped = (
         last is not None
         and last.start_retraining
         and last.model_version == pointer.version
-        and labelled_rows(last.timestamp, fewest) < fewest
+        and count(data_until, last.timestamp, enough=fewest) < fewest
     )
     decision = decide(
         context,
@@ -172,18 +173,14 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         estimate=estimate,
         limits=RowLimits(
             window=needed,
-            labelled=labelled_rows_needed(definition, inputs.champion),
-            labelled_after_fall=labelled_rows_needed(definition, inputs.champion, fallen=True),
-            count_labelled=partial(labelled_rows, now),
-            pace=inputs.champion.last_timestamp - inputs.champion.first_timestamp,
+            needed=labelled_rows_needed(definition, inputs.champion),
+            labelled=LabelledRows(
+                lambda since, enough: count(since or data_until, now, enough=enough)
+            ),
         ),
         retraining=definition.retraining,
         history=history,
-        latest=LatestRetraining(
-            was_skipped=skipped,
-            runs=retraining_runs,
-            promoted_at=pointer.promoted_at,
-        ),
+        latest=LatestRetraining(was_skipped=skipped, runs=retraining_runs),
     )
     segments: tuple[SegmentFinding, ...] = ()
     if decision.verdict != "insufficient_data":
@@ -264,16 +261,6 @@ def _localize(
         unlogged=definition.request_log.redact,
     )
     return (*lost, *moved)
-
-
-def _labelled_rows(
-    definition: ModelDefinition,
-    inputs: DriftInputs,
-    lake: Lake | QueriedWindow,
-    at: datetime,
-    enough: int,
-) -> int:
-    return count_labelled_rows(definition, inputs.champion, lake, at, enough=enough)
 
 
 def _compare_inputs(

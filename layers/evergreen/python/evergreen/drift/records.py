@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evergreen.clock import Moment, to_text
-from evergreen.events import DriftedSegment, Trigger, Verdict
+from evergreen.events import DriftedSegment, Ground, Trigger, Verdict
 from evergreen.model_definition import more_is_better
 
 DecisionOutcome = Literal[
@@ -216,8 +216,10 @@ class DriftDecision(_Frozen):
     """What was found that may start one."""
     drifted_features: tuple[str, ...] = ()
     """The features that drifted."""
+    because: tuple[Ground, ...] = ()
+    """The grounds on which the retraining starts; empty if none does."""
     budget_left: float | None = None
-    """Retrainings that may still be started after this check; None in records of older versions."""
+    """Retrainings that may still be started after this check; None without a budget."""
     goal: float | None = None
     """The metric to regain after it has fallen; see :mod:`evergreen.drift.policy.goal`."""
     goal_version: str | None = None
@@ -228,13 +230,13 @@ class DriftDecision(_Frozen):
     """When a challenger was last trained to regain it, before this check."""
     goal_against: str | None = None
     """The version that was champion at that time."""
-    drift_since: datetime | None = None
-    """Start of the first window in which this version's inputs had drifted; see
+    lost: dict[Ground, int] = Field(default_factory=dict)
+    """How many retrainings on each ground did not replace this version; see
     :mod:`evergreen.drift.policy.memory`."""
-    drift_tried: datetime | None = None
-    """When drift last started a retraining that did not replace this version."""
-    drift_features_tried: tuple[str, ...] = ()
-    """The features that had drifted at these retrainings."""
+    lost_at: datetime | None = None
+    """When the last of them was started."""
+    lost_features: tuple[str, ...] = ()
+    """The features that had drifted when they were started."""
     reason: str
     """The decision in words."""
 

@@ -9,6 +9,8 @@ from evergreen.events.base import Event, EventPart, EventType
 
 Verdict = Literal["drift", "no_drift", "insufficient_data"]
 Trigger = Literal["data_drift", "performance", "estimated_performance"]
+Ground = Literal["data_drift", "performance", "estimated_performance", "new_rows"]
+"""Why a retraining starts: one of the triggers, or enough new labelled rows without a finding."""
 Severity = Literal["warning", "critical"]
 EpisodeState = Literal["none", "detected", "ongoing", "cleared"]
 """Of one kind after one check: nothing, begun by it, open since before, ended by it."""
@@ -137,6 +139,9 @@ class CheckEvent(Event):
     """What the check found in the inputs."""
     start_retraining: bool
     """Whether this event starts a retraining."""
+    because: tuple[Ground, ...] = ()
+    """The grounds on which it starts one: what was found, or ``new_rows``. Empty if it starts
+    none."""
     reason: str
     """Why, in words."""
     drifted_features: tuple[str, ...]

@@ -98,8 +98,8 @@ class Evaluation(Strict):
     min_labelled_rows: int | None = Field(default=None, ge=20)
     """Fewest labelled rows since the champion's data set that allow a comparison. With fewer, a
     drift check starts no retraining, and another one is skipped (``Retraining Skipped``). Without
-    it: 40, and a drift check waits for a twentieth of the champion's rows, at least 100 and at most
-    1000, unless the metric has surely fallen."""
+    it: 40, and a drift check waits for a tenth of the champion's rows, at least 100, or for a
+    twentieth where the metric has surely fallen."""
     refit: bool = True
     """Whether the recipe is fitted once more on training rows and holdout together, and that model
     serves. The comparison is between models that have not seen their holdout. Training then takes

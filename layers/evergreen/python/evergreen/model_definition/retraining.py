@@ -18,14 +18,17 @@ class Retraining(Strict):
     person who brings each as an ONNX file (``evergreen import``). Then there is no
     ``training.py``, and nothing is retrained: drift and a worse metric are reported, and the next
     version is imported."""
-    on: tuple[Literal["data_drift", "performance", "estimated_performance"], ...] = (
+    on: tuple[Literal["data_drift", "performance", "estimated_performance", "new_rows"], ...] = (
         "data_drift",
         "performance",
+        "new_rows",
     )
-    """Verdicts of a drift check that start a retraining: ``data_drift`` (the inputs have moved),
-    ``performance`` (the metric on ground truth is worse than at promotion),
+    """What starts a retraining, each on enough new labelled rows: ``data_drift`` (the inputs have
+    moved), ``performance`` (the metric on ground truth is worse than at promotion),
     ``estimated_performance`` (the metric as estimated without ground truth is worse than at
-    promotion; only while too few rows of the window have ground truth)."""
+    promotion; only while too few rows of the window have ground truth), and ``new_rows`` alone,
+    where nothing has moved (so many that newer models are surely better, or half as many as the
+    champion's data set has)."""
     cooldown: Period = timedelta(hours=6)
     """Time after the start of a retraining in which no verdict starts another. ``cooldown`` in
     ``cdk.json`` replaces it."""
@@ -33,8 +36,8 @@ class Retraining(Strict):
     """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
     If windows overlap, each check must raise it, but the overlapping ones do not count."""
     refill: Period | None = None
-    """Time in which the budget of retrainings grows by one. Without it, the budget follows from the
-    pace of the model's rows and from what came of earlier retrainings."""
+    """Time in which the budget of retrainings grows by one. Without it there is no budget: how
+    often a model is retrained follows from its rows and from what came of earlier retrainings."""
     burst: int = Field(default=2, ge=1)
     """Most retrainings that the budget holds; it is full at the start. Without ``refill`` it means
     nothing."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evergreen.drift.detectors.univariate import UnivariateResult
 from tests.support.drift_checks import (
     DAY,
     HOUR,
     MIN_ROWS,
+    NEEDED,
     NOON,
     conclude,
     context,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from evergreen.drift.records import DriftDecision, UnivariateTest
+    from evergreen.events import Ground
 
 BOTH = ("data_drift", "performance")
 LIMITED: dict[str, Any] = {"on": BOTH, "refill": 10 * DAY, "burst": 2}
@@ -61,7 +65,7 @@ def test_nothing_moved() -> None:
     assert not decision.start_retraining
     assert decision.reason == (
         "0 of 3 features drifted; window told from reference with accuracy 0.500, within the limit "
-        "of 0.525; no retraining: nothing moved"
+        "of 0.525; no retraining: nothing moved, and 1000 of 5000 new labelled rows (half)"
     )
 
 
@@ -145,54 +149,97 @@ def test_cooldown_counts_from_starts_only_and_over_all_versions_and_windows() ->
     assert conclude(features("a"), history=[elsewhere]).outcome == "cooldown"
 
 
-def test_backoff_after_a_challenger_lost() -> None:
-    lost = decided(NOON - DAY, **TRIED | {"goal_against": "1"})
-    at = NOON - 0.6 * DAY
-    decision = conclude(performance=FALLEN, about=context(at), history=[lost], **LIMITED)
-    assert (decision.outcome, decision.triggers) == ("backoff", ("performance",))
-    assert "the last challenger lost, the next is worth a try at 2026-03-01 00:00" in (
-        decision.reason
+def after_a_lost_one(
+    *drifted: str,
+    rows: int = 0,
+    because: Any = ("data_drift",),
+    earlier: Any = None,
+    known: Any = None,
+    **fields: Any,
+) -> DriftDecision:
+    """Conclude a check so many labelled rows after a retraining for a drift of ``a`` that lost."""
+    lost = decided(
+        NOON - DAY,
+        because,
+        started=True,
+        drifted_features=("a",),
+        lost=earlier or {},
+        **known or {},
     )
-    due = conclude(performance=FALLEN, about=context(), history=[lost], **LIMITED)
-    assert due.start_retraining
-
-
-def test_drift_that_was_not_tried_has_no_backoff() -> None:
-    lost = decided(NOON - DAY, **TRIED | {"goal_against": "1"})
-    about = context(NOON - 0.6 * DAY)
-    decision = conclude(features("a"), performance=FALLEN, about=about, history=[lost], **LIMITED)
-    assert decision.start_retraining
-    only = LIMITED | {"on": ("performance",)}
-    decision = conclude(features("a"), performance=FALLEN, about=about, history=[lost], **only)
-    assert decision.outcome == "backoff"
-
-
-def after_lost_drift(at: datetime, *drifted: str, **fields: Any) -> DriftDecision:
-    """Return the decision after a retraining for a drift of ``a`` that lost: 1 day of drift."""
-    lost = decided(NOON, started=True, drifted_features=("a",), drift_since=NOON - DAY)
-    policy = {name: fields.pop(name) for name in ("on",) if name in fields}
-    return conclude(features(*drifted), history=[lost], about=context(at), **fields, **policy)
+    return conclude(
+        features(*drifted),
+        history=[lost],
+        labelled=lambda since: 1000 if since is None else rows,
+        **fields,
+    )
 
 
 def test_backoff_after_a_drift_whose_challenger_lost() -> None:
-    early, due = (after_lost_drift(NOON + days * DAY, "a") for days in (2.9, 3))
-    assert (early.outcome, early.triggers) == ("backoff", ("data_drift",))
-    assert "the last challenger lost, the next is worth a try at 2026-03-04 12:00" in early.reason
-    assert due.outcome == "retraining_starts"
-    assert (early.drift_since, early.drift_tried) == (NOON - DAY, NOON)
-    assert early.drift_features_tried == ("a",)
+    early, due = (after_a_lost_one("a", rows=rows) for rows in (199, 200))
+    assert (early.outcome, early.triggers, early.because) == ("backoff", ("data_drift",), ())
+    assert early.reason.endswith(
+        "; no retraining: 199 of 200 new labelled rows since the last challenger lost (a tenth, "
+        "and 1 challenger has lost)"
+    )
+    assert (early.lost, early.lost_at, early.lost_features) == (
+        {"data_drift": 1},
+        NOON - DAY,
+        ("a",),
+    )
+    assert (due.outcome, due.because) == ("retraining_starts", ("data_drift",))
+    again = [after_a_lost_one("a", rows=rows, earlier={"data_drift": 2}) for rows in (799, 800)]
+    assert [each.outcome for each in again] == ["backoff", "retraining_starts"]
+    assert "and 3 challengers have lost" in again[0].reason
+
+
+@given(
+    labelled=st.integers(0, 20_000),
+    more=st.integers(0, 20_000),
+    lost=st.dictionaries(st.sampled_from(sorted(NEEDED)), st.integers(0, 6)),
+    moved=st.booleans(),
+    fallen=st.booleans(),
+)
+def test_more_rows_never_make_a_retraining_less_due(
+    labelled: int, more: int, lost: dict[Ground, int], moved: bool, fallen: bool
+) -> None:
+    before = decided(NOON - DAY, lost=lost, lost_at=NOON - 2 * DAY, lost_features=("a",))
+    performance = measured(0.3, 0.5, worse=True) if fallen else None
+    found = features("a") if moved else features()
+    first, second = (
+        conclude(found, performance=performance, history=[before], labelled=rows)
+        for rows in (labelled, labelled + more)
+    )
+    assert set(first.because) <= set(second.because)
+    assert first.start_retraining is bool(first.because)
+    forgotten: set[Ground] = {"performance", "estimated_performance"} if fallen else set()
+    candidates: dict[Ground, bool] = {
+        "data_drift": moved,
+        "performance": fallen,
+        "new_rows": True,
+    }
+    for ground, there in candidates.items():
+        doublings = 0 if ground in forgotten else lost.get(ground, 0)
+        enough = labelled >= NEEDED[ground].rows * 2**doublings
+        assert (ground in first.because) is (there and enough)
+
+
+def test_each_ground_has_its_own_lost_challengers() -> None:
+    both = after_a_lost_one("a", because=BOTH, rows=79, performance=FALLEN, known=GOAL)
+    assert both.lost == {"data_drift": 1, "performance": 1}
+    drift = after_a_lost_one("a", rows=150, performance=FALLEN, on=BOTH)
+    assert (drift.because, drift.lost) == (("performance",), {"data_drift": 1})
 
 
 def test_severe_drift_of_mostly_other_features_need_not_wait() -> None:
-    assert after_lost_drift(NOON + DAY / 2, "b").start_retraining
-    assert after_lost_drift(NOON + DAY / 2, "a", "b", "c").start_retraining
-    assert after_lost_drift(NOON + DAY / 2, "a", "b").outcome == "backoff"
+    assert after_a_lost_one("b").because == ("data_drift",)
+    assert after_a_lost_one("a", "b", "c").start_retraining
+    assert after_a_lost_one("a", "b").outcome == "backoff"
     slight = [replace_effect(test, 0.1) for test in features("b").tests]
     found = UnivariateResult(tuple(slight), None)
-    lost = decided(NOON, started=True, drifted_features=("a",), drift_since=NOON - DAY)
-    decision = conclude(found, history=[lost], about=context(NOON + DAY / 2))
+    lost = decided(NOON - DAY, started=True, drifted_features=("a",))
+    decision = conclude(found, history=[lost], labelled=100)
     assert decision.outcome == "backoff"
-    joint = after_lost_drift(NOON + DAY / 2, multivariate=jointly(drifted=True))
+    joint = after_a_lost_one(multivariate=jointly(drifted=True))
     assert joint.outcome == "backoff"  # the joint test names no feature that is new
 
 
@@ -216,41 +263,56 @@ def test_fewer_labelled_rows_will_do_after_a_fall(
     decision = conclude(features("a"), labelled=labelled, **fields)
     assert decision.outcome == outcome
     if outcome == "too_few_labels":
-        needed = 40 if fields else 100
-        assert f"no retraining: {labelled} new labelled rows, {needed} needed" in decision.reason
+        needed = "40 new labelled rows (a twentieth)" if fields else "100 new labelled rows (a ten"
+        assert f"no retraining: {labelled} of {needed}" in decision.reason
+    elif fields:
+        assert decision.because == ("performance",)
 
 
-def test_a_metric_that_has_fallen_ends_the_wait_of_drift() -> None:
-    for on in (("data_drift",), BOTH):
-        decision = after_lost_drift(NOON + DAY / 2, "a", performance=FALLEN, on=on)
-        assert decision.start_retraining, on
-    well = after_lost_drift(NOON + DAY / 2, "a", performance=measured(0.5, 0.5), on=BOTH)
-    assert well.outcome == "backoff"
-
-
-def test_drift_and_a_lost_goal_wait_for_the_earlier_of_both() -> None:
-    lost = decided(
-        NOON,
-        (*BOTH,),
-        started=True,
-        drifted_features=("a",),
-        drift_since=NOON - 2 * DAY,
-        goal=0.5,
-        goal_version="1",
-        goal_since=NOON - DAY,
+@pytest.mark.parametrize("on", [("data_drift",), BOTH])
+def test_a_fall_forgets_what_was_lost_before_it(on: Any) -> None:
+    """Where the model does not retrain on performance, drift answers the fall."""
+    fallen = after_a_lost_one(
+        "a", rows=100, because=on, earlier={"data_drift": 3}, performance=FALLEN, on=on
     )
-    decisions = [
-        conclude(
-            features("a"),
-            performance=FALLEN,
-            history=[lost],
-            about=context(NOON + part * DAY),
-            on=BOTH,
-        )
-        for part in (0.5, 0.8)
-    ]
-    assert [decision.outcome for decision in decisions] == ["backoff", "retraining_starts"]
-    assert "at 2026-03-02 06:00" in decisions[0].reason
+    assert (fallen.start_retraining, fallen.goal) == (True, 0.5)
+    assert fallen.because == (("data_drift",) if len(on) == 1 else ("performance",))
+    well = after_a_lost_one("a", rows=100, performance=measured(0.5, 0.5), on=on)
+    assert well.outcome == "backoff"
+    # The challenger after the fall has lost: the count goes on.
+    again = after_a_lost_one("a", rows=79, because=on, performance=FALLEN, on=on, known=GOAL)
+    assert again.outcome == "backoff"
+
+
+@pytest.mark.parametrize("rows", [4999, 5000])
+def test_new_rows_alone_start_a_retraining(rows: int) -> None:
+    quiet = conclude(labelled=rows)
+    seasonal = conclude(features("a"), labelled=rows, on=("performance", "new_rows"))
+    alone = conclude(features("a"), labelled=rows, consecutive=2)
+    assert (quiet.verdict, quiet.triggers) == ("no_drift", ())
+    if rows == 5000:
+        for decision in (quiet, seasonal, alone):
+            assert decision.outcome == "retraining_starts"
+            assert decision.because == ("new_rows",)
+            assert decision.reason.endswith(
+                "; retraining starts: 5000 new labelled rows are enough for new_rows (half)"
+            )
+    else:
+        outcomes = [decision.outcome for decision in (quiet, seasonal, alone)]
+        assert outcomes == ["nothing_moved", "trigger_not_enabled", "not_confirmed"]
+    imported = conclude(labelled=rows, by="import")
+    assert (imported.outcome, imported.reason[-13:]) == ("nothing_moved", "nothing moved")
+    assert conclude(labelled=rows, on=BOTH).outcome == "nothing_moved"
+
+
+def test_all_grounds_on_which_a_retraining_starts_are_named() -> None:
+    decision = conclude(features("a"), performance=FALLEN, labelled=5000)
+    assert decision.because == ("data_drift", "performance", "new_rows")
+    assert decision.reason.endswith(
+        "; retraining starts: 5000 new labelled rows are enough for new_rows (half) and 100 new "
+        "labelled rows are enough for data_drift (a tenth) and 40 new labelled rows are enough for "
+        "performance (a twentieth)"
+    )
 
 
 def test_budget_spent() -> None:
@@ -279,25 +341,10 @@ def test_budget_reserved(value: float, left: float, outcome: str) -> None:
     assert (kept in decision.reason) == (outcome == "budget_reserved")
 
 
-def test_a_budget_by_results_is_not_asked_when_the_metric_has_just_fallen_or_fallen_far() -> None:
-    spent: dict[str, Any] = {"budget_left": 0.2}
-    drift = conclude(features("a"), history=[decided(NOON - DAY, **spent)], pace=90 * DAY)
-    assert drift.outcome == "budget_spent"
-    assert drift.budget_left == pytest.approx(0.2 + 1 / 90)
-    slight = measured(0.41, 0.5, worse=True)
-    first = conclude(performance=slight, history=[decided(NOON - DAY, **spent)], pace=90 * DAY)
-    assert (first.outcome, first.budget_left) == ("retraining_starts", 0)
-    lost = GOAL | {"goal_tried": NOON - 8 * DAY, "goal_against": "1", "goal_since": NOON - 9 * DAY}
-    known = [decided(NOON - DAY, **spent, **lost)]
-    again = conclude(performance=slight, history=known, pace=90 * DAY)
-    large = conclude(performance=FALLEN, history=known, pace=90 * DAY)
-    assert [again.outcome, large.outcome] == ["budget_spent", "retraining_starts"]
-
-
-def test_a_budget_by_results_keeps_nothing_for_a_large_loss() -> None:
-    last = decided(NOON - DAY, budget_left=1.0)
-    decision = conclude(features("a"), performance=measured(0.6, 0.5), history=[last])
-    assert decision.start_retraining
+def test_without_refill_there_is_no_budget() -> None:
+    decision = conclude(features("a"), performance=measured(0.5, 0.5))
+    assert (decision.start_retraining, decision.budget_left) == (True, None)
+    assert conclude().budget_left is None
 
 
 def test_budget_reserved_needs_ground_truth_a_saved_one_and_the_performance_trigger() -> None:
@@ -354,7 +401,10 @@ def test_retraining_starts_with_one_drifted_feature() -> None:
     assert decision.drifted_features == ("b",)
     assert decision.triggers == ("data_drift",)
     assert "1 of 3 features drifted (b)" in decision.reason
-    assert decision.reason.endswith("; retraining starts")
+    assert decision.because == ("data_drift",)
+    assert decision.reason.endswith(
+        "; retraining starts: 100 new labelled rows are enough for data_drift (a tenth)"
+    )
 
 
 def test_retraining_starts_with_a_drifted_joint_distribution() -> None:
@@ -366,11 +416,19 @@ def test_retraining_starts_with_a_drifted_joint_distribution() -> None:
 
 def test_retraining_starts_for_a_successor_below_the_goal_of_its_predecessor() -> None:
     last = decided(NOON - DAY, (), started=True, **GOAL)
-    decision = conclude(
-        performance=measured(0.4, 0.4), about=context(version="2"), history=[last], **LIMITED
+    early, decision = (
+        conclude(
+            performance=measured(0.4, 0.4),
+            about=context(NOON + days * DAY, version="2"),
+            history=[last],
+            **LIMITED,
+        )
+        for days in (1, 1.25)
     )
+    assert (early.triggers, early.outcome) == ((), "nothing_moved")
     assert (decision.triggers, decision.start_retraining) == (("performance",), True)
-    assert decision.reason.endswith("; f1 0.400 has not regained 0.500; retraining starts")
+    assert "; f1 0.400 has not regained 0.500; retraining starts: 40 new" in decision.reason
+    assert decision.because == ("performance",)
     assert (decision.goal_tried, decision.goal_against) == (last.timestamp, "1")
 
 
@@ -396,6 +454,7 @@ def test_retraining_starts_once_more_when_the_goal_is_regained() -> None:
         "f1 0.600 is not surely worse than 0.500, and no challenger has lost since"
         in decision.reason
     )
+    assert decision.because == ("performance",)
     assert regained(on=("data_drift",)).outcome == "nothing_moved"
 
 
@@ -408,9 +467,9 @@ def test_the_challenger_of_a_regained_goal_is_paid_for_and_cools_down_like_any_o
 
 
 def test_a_skipped_retraining_changes_budget_and_goal() -> None:
-    last = decided(NOON - DAY, started=True, budget_left=0.2, **GOAL)
+    last = decided(NOON - DAY, ("performance",), started=True, budget_left=0.2, **GOAL)
     decisions = [
-        conclude(performance=FALLEN, history=[last], skipped=skipped, **LIMITED)
+        conclude(performance=FALLEN, history=[last], skipped=skipped, labelled=79, **LIMITED)
         for skipped in (False, True)
     ]
     assert [decision.outcome for decision in decisions] == ["backoff", "retraining_starts"]
@@ -440,35 +499,16 @@ def test_an_estimate_that_fell_is_a_trigger_where_the_model_retrains_on_it() -> 
 def test_an_estimate_obeys_the_rules_of_other_triggers() -> None:
     fell = estimated(0.6, 0.8)
     by_estimate = ("estimated_performance",)
-    # An estimate is no sure fall: it waits for as many labelled rows as drift does.
-    few = conclude(estimate=fell, labelled=99, **ON_ESTIMATE)
-    assert (few.outcome, few.budget_left) == ("too_few_labels", 1)
+    few = conclude(estimate=fell, labelled=39, **ON_ESTIMATE)
+    assert few.outcome == "too_few_labels"
     alone = conclude(estimate=fell, consecutive=2, **ON_ESTIMATE)
     assert alone.outcome == "not_confirmed"
     history = [decided(NOON - DAY, by_estimate, "no_drift")]
-    assert conclude(estimate=fell, history=history, consecutive=2, **ON_ESTIMATE).start_retraining
+    enough = conclude(estimate=fell, history=history, consecutive=2, **ON_ESTIMATE)
+    assert enough.because == by_estimate
     history = [decided(NOON - HOUR, by_estimate, "no_drift", started=True)]
     soon = conclude(estimate=fell, history=history, cooldown=6 * HOUR, **ON_ESTIMATE)
     assert soon.outcome == "cooldown"
-    history = [decided(NOON - DAY, by_estimate, "no_drift", budget_left=0.0)]
-    spent = conclude(estimate=fell, history=history, pace=9 * DAY, **ON_ESTIMATE)
-    assert spent.outcome == "budget_spent"
-
-
-def test_the_backoff_of_an_estimate_is_that_of_drift() -> None:
-    first = conclude(estimate=estimated(0.6, 0.8), **ON_ESTIMATE)
-    assert first.drift_since == NOON - DAY
-    lost = decided(
-        NOON, ("estimated_performance",), "no_drift", started=True, drift_since=NOON - DAY
-    )
-    early, due = (
-        conclude(
-            estimate=estimated(0.6, 0.8),
-            history=[lost],
-            about=context(NOON + days * DAY),
-            **ON_ESTIMATE,
-        )
-        for days in (2.9, 3)
-    )
-    assert (early.outcome, early.drift_tried) == ("backoff", NOON)
-    assert due.outcome == "retraining_starts"
+    history = [decided(NOON - DAY, by_estimate, "no_drift", started=True)]
+    lost = conclude(estimate=fell, history=history, labelled=79, **ON_ESTIMATE)
+    assert (lost.outcome, lost.lost) == ("backoff", {"estimated_performance": 1})

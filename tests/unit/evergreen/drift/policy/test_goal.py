@@ -67,9 +67,13 @@ def test_below_goal_begins_with_a_fall() -> None:
     assert found.asks_for_challenger
 
 
-def test_below_goal_asks_at_once_while_challengers_win() -> None:
+def test_below_goal_asks_for_the_next_after_the_backoff_although_challengers_win() -> None:
     started = before(tried=None).model_copy(update={"start_retraining": True})
-    found = status(POOR, started)  # version 1 was champion at that check, and version 2 won
+    due = FALL + 1.75 * 3 * DAY
+    # Version 1 was champion at that check, and version 2 won.
+    early, found = (status(POOR, started, at=moment) for moment in (NOON, due))
+    assert (early.state, early.backoff_until) == ("below_goal", due)
+    assert not early.asks_for_challenger
     assert (found.state, found.backoff_until) == ("below_goal", None)
     assert found.goal == Goal(0.5, "1", FALL, NOON - DAY, "1")
     assert found.asks_for_challenger

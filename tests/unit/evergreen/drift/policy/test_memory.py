@@ -1,72 +1,83 @@
-"""What a version's drift has led to is remembered until another version serves."""
+"""What is remembered of lost retrainings, and what a drift that does no harm costs."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evergreen.drift.policy.memory import DriftMemory, memory_at
+from evergreen.drift.policy.memory import LostRetrainings, lost_retrainings_at
 from tests.support.drift_checks import DAY, NOON, conclude, context, decided, features
 
-STARTED: dict[str, Any] = {"started": True, "drifted_features": ("b", "a")}
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evergreen.drift.records import DriftDecisionRecord
+
+STARTED: dict[str, Any] = {"started": True, "drifted_features": ("a", "b")}
+KNOWN: dict[str, Any] = {
+    "lost": {"new_rows": 2},
+    "lost_at": NOON - 9 * DAY,
+    "lost_features": ("c",),
+}
 
 
-def at(last: Any, *, drifted: bool = True, skipped: bool = False, version: str = "1") -> Any:
-    return memory_at(context(version=version), last, drifted=drifted, last_was_skipped=skipped)
+def at(
+    last: DriftDecisionRecord | None, *, version: str = "1", skipped: bool = False
+) -> LostRetrainings:
+    return lost_retrainings_at(context(NOON, version=version), last, last_was_skipped=skipped)
 
 
-def test_the_first_drifted_window_is_the_beginning() -> None:
-    assert at(None, drifted=False) == DriftMemory()
-    assert at(None) == DriftMemory(since=NOON - DAY)
-    known = decided(NOON - DAY, drift_since=NOON - 9 * DAY)
-    assert at(known) == at(known, drifted=False) == DriftMemory(since=NOON - 9 * DAY)
+def test_nothing_is_remembered_of_a_version_that_no_challenger_met() -> None:
+    for last in (None, decided(NOON - DAY), decided(NOON - DAY, **KNOWN, version="0")):
+        assert at(last) == LostRetrainings()
 
 
-def test_no_drift_of_a_version_began_before_it_served() -> None:
-    """The window may reach years further back, and the wait would be as long."""
-    for promoted_at, began in ((NOON - DAY / 2, NOON - DAY / 2), (NOON - 9 * DAY, NOON - DAY)):
-        found = memory_at(
-            context(), None, drifted=True, last_was_skipped=False, promoted_at=promoted_at
-        )
-        assert found == DriftMemory(since=began)
+def test_a_retraining_that_did_not_replace_the_version_is_lost_on_each_ground() -> None:
+    last = decided(NOON - DAY, because=("data_drift", "new_rows"), **STARTED, **KNOWN)
+    found = at(last)
+    assert found == LostRetrainings({"new_rows": 3, "data_drift": 1}, NOON - DAY, frozenset("abc"))
+    assert [found.of(ground) for ground in ("data_drift", "performance")] == [1, 0]
+    assert at(last, version="2") == LostRetrainings()
 
 
-def test_a_start_that_left_the_version_in_place_is_remembered() -> None:
-    began = NOON - 9 * DAY
-    last = decided(NOON - DAY, drift_since=began, drift_features_tried=("c",), **STARTED)
-    assert at(last) == DriftMemory(began, NOON - DAY, frozenset("abc"))
-    assert at(decided(NOON - DAY, **STARTED)).since == NOON - 2 * DAY
+def test_a_skipped_retraining_and_a_check_that_starts_none_change_nothing() -> None:
+    known = LostRetrainings({"new_rows": 2}, NOON - 9 * DAY, frozenset("c"))
+    assert at(decided(NOON - DAY, **KNOWN)) == known
+    assert at(decided(NOON - DAY, **STARTED, **KNOWN), skipped=True) == known
 
 
-def test_what_was_not_tried_is_not_remembered() -> None:
-    last = decided(NOON - DAY, drift_since=NOON - 9 * DAY, **STARTED)
-    assert at(last, skipped=True) == DriftMemory(since=NOON - 9 * DAY)
-    other = decided(NOON - DAY, ("performance",), drift_since=NOON - 9 * DAY, started=True)
-    assert at(other) == DriftMemory(since=NOON - 9 * DAY)
+def test_what_is_forgotten_of_some_grounds_leaves_the_others_and_the_moment() -> None:
+    lost = LostRetrainings({"performance": 2, "data_drift": 1}, NOON, frozenset("a"))
+    kept = LostRetrainings({"data_drift": 1}, NOON, frozenset("a"))
+    assert lost.without(("performance", "estimated_performance")) == kept
 
 
-def test_a_promotion_ends_it() -> None:
-    last = decided(NOON - DAY, drift_since=NOON - 9 * DAY, drift_tried=NOON - 3 * DAY, **STARTED)
-    assert at(last, version="2") == DriftMemory(since=NOON - DAY)
+def test_what_is_recorded_is_read_back() -> None:
+    lost = LostRetrainings({"performance": 2}, NOON - DAY, frozenset("ab"))
+    assert at(decided(NOON, **lost.to_record())) == lost
 
 
-def test_lost_retrainings_for_one_drift_lie_further_and_further_apart() -> None:
-    """A drift that never harms is checked 400 days long, and starts few retrainings."""
+def test_a_drift_that_does_no_harm_costs_one_retraining_each_time_the_rows_double() -> None:
+    """A row is labelled each hour, a check made each day, and no challenger wins."""
     history: list[Any] = []
-    started = []
+    started: list[int] = []
+
     for day in range(400):
-        moment = NOON + timedelta(days=day)
-        decision = conclude(features("a"), history=history[-1:], about=context(moment))
+        moment = NOON + day * DAY
+
+        def hours(since: datetime | None, now: datetime = moment) -> int:
+            return int((now - (since or NOON)) / timedelta(hours=1))
+
+        decision = conclude(
+            features("a"),
+            history=history[-1:],
+            about=context(moment),
+            labelled=hours,
+            on=("data_drift",),
+        )
         if decision.start_retraining:
             started.append(day)
-        history.append(
-            decided(
-                moment,
-                **decision.model_dump(exclude={"kind", "reason"} | SHARED)
-                | {"started": decision.start_retraining},
-            )
-        )
-    assert started == [0, 3, 15, 63, 255]
-
-
-SHARED = {"triggers", "verdict", "start_retraining"}
+        told = decision.model_dump(exclude={"kind", "reason", "triggers", "verdict", "because"})
+        history.append(decided(moment, **told | {"started": told.pop("start_retraining")}))
+    # 100 rows are needed, then 200, 400, ..., since the one before.
+    assert started == [5, 14, 31, 65, 132, 266]

@@ -7,22 +7,25 @@ The table "The decision" in ``docs/retraining.md`` has one row for each
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from evergreen.drift.detectors.multivariate import MIN_ROWS_PER_SIDE
 from evergreen.drift.policy.budget import budget_at
 from evergreen.drift.policy.goal import goal_at
-from evergreen.drift.policy.memory import BY_INPUTS, memory_at
+from evergreen.drift.policy.memory import lost_retrainings_at
 from evergreen.drift.policy.severity import LARGE_LOSS
 from evergreen.drift.policy.situation import Situation
 from evergreen.drift.records import DriftDecision
+from evergreen.events import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.policy.goal import GoalStatus
+    from evergreen.drift.policy.memory import LostRetrainings
     from evergreen.drift.policy.situation import LatestRetraining, RowLimits
+    from evergreen.drift.policy.waits import GroundWait
     from evergreen.drift.records import (
         CheckContext,
         DecisionOutcome,
@@ -71,18 +74,11 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
         key=lambda item: item.timestamp,
     )
     last = earlier[-1] if earlier else None
-    budget = budget_at(
-        context, retraining, last, pace=limits.pace, last_was_skipped=latest.was_skipped
-    )
-    goal = goal_at(context, performance, last, last_was_skipped=latest.was_skipped)
+    skipped = latest.was_skipped
+    budget = budget_at(context, retraining, last, last_was_skipped=skipped)
+    goal = goal_at(context, performance, last, last_was_skipped=skipped)
     triggers = _triggers(univariate, multivariate, performance, estimate, goal)
-    memory = memory_at(
-        context,
-        last,
-        drifted=not BY_INPUTS.isdisjoint(triggers),
-        last_was_skipped=latest.was_skipped,
-        promoted_at=latest.promoted_at,
-    )
+    lost = _forgiven(lost_retrainings_at(context, last, last_was_skipped=skipped), goal, retraining)
     situation = Situation(
         context=context,
         univariate=univariate,
@@ -93,7 +89,7 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
         earlier=earlier,
         budget=budget,
         goal=goal,
-        memory=memory,
+        lost=lost,
         triggers=triggers,
         latest=latest,
     )
@@ -103,9 +99,9 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
             verdict="insufficient_data",
             outcome=outcome,
             start_retraining=False,
-            budget_left=budget.left,
+            budget_left=budget.left if budget else None,
             **goal.to_record(),
-            **memory.to_record(),
+            **lost.to_record(),
             reason=why,
         )
     starts = outcome == "retraining_starts"
@@ -121,9 +117,10 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
         start_retraining=starts,
         triggers=triggers,
         drifted_features=univariate.drifted_features,
-        budget_left=budget.after(started=starts),
+        because=_grounds(situation) if starts else (),
+        budget_left=budget.after(started=starts) if budget else None,
         **goal.to_record(),
-        **memory.to_record(),
+        **lost.to_record(),
         reason=f"{found}; {why if starts else f'no retraining: {why}'}",
     )
 
@@ -138,38 +135,33 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     if (rows := now.multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
         yield "insufficient_data", f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
 
-    if not now.triggers and not now.goal_regained:
-        yield "nothing_moved", "nothing moved"
+    if not now.triggers and not now.needs_no_finding:
+        wait = None if now.latest.runs else now.new_rows_wait
+        yield "nothing_moved", f"nothing moved{f', and {_missing(now, wait)}' if wait else ''}"
 
-    if not now.enabled and not now.goal_regained:
+    if not now.enabled and not now.needs_no_finding:
         why = f"the model does not retrain on {' or '.join(now.triggers)}"
-        if now.retraining.by == "import":
+        if not now.retrains:
             why = "its versions are imported; `evergreen import` brings the next"
         yield "trigger_not_enabled", why
 
-    consecutive, in_a_row = now.retraining.consecutive, now.windows_in_a_row
-    if in_a_row < consecutive and not now.goal_regained:
-        yield "not_confirmed", f"{in_a_row} of {consecutive} windows in a row"
+    if not now.confirmed and not now.needs_no_finding:
+        in_a_row = max((now.windows_in_a_row(each) for each in now.enabled), default=0)
+        yield "not_confirmed", f"{in_a_row} of {now.retraining.consecutive} windows in a row"
 
-    yield from _waits(now)
+    yield from _earlier_retrainings(now)
 
-    needed = now.labelled_rows_needed
-    if (rows := now.limits.count_labelled(needed)) < needed:
-        yield "too_few_labels", f"{rows} new labelled rows, {needed} needed"
+    waits = now.waits
+    if not any(now.limits.labelled.suffice(wait) for wait in waits):
+        first = waits[0]
+        yield "backoff" if first.since else "too_few_labels", _missing(now, first)
 
-    left = f"of the budget {now.budget.left:.2f} retrainings are left"
-    if not now.budget.covers(1) and not now.is_free:
-        yield "budget_spent", left
+    yield from _limits_of_budget(now)
 
-    keeps_one = now.retraining.refill is not None and now.loss_is_small
-    if keeps_one and not now.budget.covers(min(2, now.retraining.burst)):
-        why = f"{left}, and the last one is kept for a loss of more than {LARGE_LOSS:.0%}"
-        yield "budget_reserved", why
-
-    yield "retraining_starts", "retraining starts"
+    yield "retraining_starts", f"retraining starts: {' and '.join(_enough(now))}"
 
 
-def _waits(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
+def _earlier_retrainings(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     """Yield the rows of the table that wait for what an earlier retraining comes to."""
     if now.latest.runs:
         yield "retraining_runs", "the model is being retrained"
@@ -179,9 +171,51 @@ def _waits(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
         why = f"one was started {_short(since)} ago, the cooldown is {_short(cooldown)}"
         yield "cooldown", why
 
-    if (moment := now.backoff_until) is not None:
-        why = f"the last challenger lost, the next is worth a try at {moment:%Y-%m-%d %H:%M}"
-        yield "backoff", why
+
+def _limits_of_budget(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
+    """Yield the rows of the table about the budget, for a model that has one."""
+    if now.budget is None:
+        return
+    left = f"of the budget {now.budget.left:.2f} retrainings are left"
+    if not now.budget.covers(1):
+        yield "budget_spent", left
+    if now.loss_is_small and not now.budget.covers(min(2, now.retraining.burst)):
+        why = f"{left}, and the last one is kept for a loss of more than {LARGE_LOSS:.0%}"
+        yield "budget_reserved", why
+
+
+def _missing(now: Situation, wait: GroundWait) -> str:
+    """Say how many rows there are, how many are waited for, and why so many."""
+    since = " since the last challenger lost" if wait.since else ""
+    found = now.limits.labelled.since(wait.since, wait.rows)
+    return f"{found} of {wait.rows} new labelled rows{since} ({wait.words})"
+
+
+def _sufficient(now: Situation) -> list[GroundWait]:
+    """Return the grounds on which a retraining starts, those that waited for most rows first."""
+    return [wait for wait in reversed(now.waits) if now.limits.labelled.suffice(wait)]
+
+
+def _enough(now: Situation) -> Iterator[str]:
+    for wait in _sufficient(now):
+        yield f"{wait.rows} new labelled rows are enough for {wait.ground} ({wait.words})"
+
+
+def _grounds(now: Situation) -> tuple[Ground, ...]:
+    found = {wait.ground for wait in _sufficient(now)}
+    return tuple(ground for ground in get_args(Ground) if ground in found)
+
+
+def _forgiven(lost: LostRetrainings, goal: GoalStatus, retraining: Retraining) -> LostRetrainings:
+    """Forget what was lost before the metric fell: the next challenger meets a worse champion.
+
+    Where the model does not retrain on performance, drift answers a fall.
+    """
+    if goal.state != "below_goal":
+        return lost
+    if "performance" in retraining.on:
+        return lost.without(("performance", "estimated_performance"))
+    return lost.without(("data_drift", "estimated_performance"))
 
 
 def _triggers(

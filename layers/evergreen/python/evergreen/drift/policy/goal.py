@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 GoalState = Literal["no_goal", "not_measured", "below_goal", "challenger_lost", "goal_regained"]
 
 BACKOFF_FACTOR = 1.75
-"""The next challenger is trained when this many times as much time has passed since the fall as had
-passed when the last one was trained. It is a little less than 2, because checks come at fixed times
-and the second month, or the second day, is rarely quite as long as the first."""
+"""A goal asks for the next challenger when this many times as much time has passed since the fall
+as had passed when the last one was trained. The rows that are waited for do not bound this: each
+promotion begins to count anew. It is a little less than 2, because checks come at fixed times and
+the second month, or the second day, is rarely quite as long as the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Goal:
     against: str | None = None
 
     def backoff_until(self, now: datetime) -> datetime | None:
-        """Return when there are enough new rows for the next challenger; None if there are."""
+        """Return when it may ask for the next challenger; None if it may."""
         if self.tried is None:
             return None
         moment = self.since + BACKOFF_FACTOR * (self.tried - self.since)
@@ -124,11 +125,10 @@ def goal_at(
         return GoalStatus("no_goal")
     if performance is None or performance.value is None:
         return GoalStatus("not_measured", goal)
-    if below and not lost:
-        return GoalStatus("below_goal", goal)
+    state: GoalState = "goal_regained"
     if below:
-        return GoalStatus("challenger_lost", goal, goal.backoff_until(now))
-    return GoalStatus("goal_regained", goal, goal.backoff_until(now))
+        state = "challenger_lost" if lost else "below_goal"
+    return GoalStatus(state, goal, goal.backoff_until(now))
 
 
 def _recorded(last: DriftDecisionRecord | None, *, skipped: bool) -> Goal | None:

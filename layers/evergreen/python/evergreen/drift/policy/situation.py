@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.policy.consecutive import windows_in_a_row
 from evergreen.drift.policy.severity import drift_severity, performance_severity
+from evergreen.drift.policy.waits import GroundWait, wait_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
+    from evergreen.datasets.pace import RowsNeeded
     from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.policy.budget import Budget
     from evergreen.drift.policy.goal import GoalStatus
-    from evergreen.drift.policy.memory import DriftMemory
+    from evergreen.drift.policy.memory import LostRetrainings
+    from evergreen.drift.policy.waits import LabelledRows
     from evergreen.drift.records import (
         CheckContext,
         DriftDecisionRecord,
         MultivariateTest,
         PerformanceTest,
     )
-    from evergreen.events import Trigger
+    from evergreen.events import Ground, Trigger
     from evergreen.model_definition import Retraining
 
 
@@ -37,13 +40,10 @@ class LatestRetraining:
         to judge a challenger on.
     runs
         Whether the model is being retrained: a second retraining would be skipped.
-    promoted_at
-        When the version in production was promoted; None if that is not known.
     """
 
     was_skipped: bool = False
     runs: bool = False
-    promoted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +54,15 @@ class RowLimits:
     ----------
     window
         Fewest rows of a window that allow a verdict.
+    needed
+        The labelled rows that each ground waits for if no challenger has lost.
     labelled
-        Fewest new labelled rows that start a retraining.
-    labelled_after_fall
-        The same where the metric has surely fallen.
-    count_labelled
-        Returns how many new labelled rows there are; counting stops at the number that it is given.
-    pace
-        Time in which as many rows come in as the champion's data set has.
+        Counts the labelled rows.
     """
 
     window: int
-    labelled: int
-    labelled_after_fall: int
-    count_labelled: Callable[[int], int]
-    pace: timedelta
+    needed: Mapping[Ground, RowsNeeded]
+    labelled: LabelledRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,43 +77,78 @@ class Situation:
     retraining: Retraining
     earlier: Sequence[DriftDecisionRecord]
     """Decisions of earlier checks, oldest first."""
-    budget: Budget
+    budget: Budget | None
     goal: GoalStatus
-    memory: DriftMemory
+    lost: LostRetrainings
     triggers: tuple[Trigger, ...]
     latest: LatestRetraining
 
     @property
+    def retrains(self) -> bool:
+        """Whether checks may start a retraining at all."""
+        return self.retraining.by != "import"
+
+    @property
     def enabled(self) -> tuple[Trigger, ...]:
         """The triggers that the model retrains on."""
-        if self.retraining.by == "import":
+        if not self.retrains:
             return ()
         return tuple(trigger for trigger in self.triggers if trigger in self.retraining.on)
+
+    def windows_in_a_row(self, trigger: Trigger) -> int:
+        """In how many windows in a row a trigger has been found."""
+        return windows_in_a_row(self.context, trigger, self.earlier)
+
+    @property
+    def confirmed(self) -> tuple[Trigger, ...]:
+        """Those of them that enough windows in a row have shown."""
+        enough = self.retraining.consecutive
+        return tuple(each for each in self.enabled if self.windows_in_a_row(each) >= enough)
 
     @property
     def goal_regained(self) -> bool:
         """Whether one more challenger is to be trained, although the goal is regained."""
         regained = self.goal.state == "goal_regained" and self.goal.asks_for_challenger
-        return regained and "performance" in self.retraining.on and self.retraining.by != "import"
+        return regained and "performance" in self.retraining.on and self.retrains
 
     @property
-    def backoff_until(self) -> datetime | None:
-        """When the next challenger is worth a try; None if one of the reasons need not wait."""
-        if self.goal_regained or not self.enabled:
+    def new_rows_wait(self) -> GroundWait | None:
+        """What new rows wait for; None where they are no ground."""
+        if "new_rows" not in self.retraining.on or not self.retrains:
             return None
-        waits = [self._wait_of(trigger) for trigger in self.enabled]
-        known = [wait for wait in waits if wait is not None]
-        return min(known) if len(known) == len(waits) else None
+        return wait_of("new_rows", self.limits.needed["new_rows"], self.lost)
 
-    def _wait_of(self, trigger: Trigger) -> datetime | None:
-        if trigger == "performance":
-            return self.goal.backoff_until
-        fallen = self.performance is not None and self.performance.drifted
-        if fallen and "performance" not in self.retraining.on:
-            return None  # the drift does harm now, and nothing else answers it
-        if self.drift_is_severe and self.memory.is_another(self.univariate.drifted_features):
-            return None
-        return self.memory.backoff_until(self.context.timestamp)
+    @property
+    def new_rows_suffice(self) -> bool:
+        """Whether there are enough new rows for a retraining without any finding."""
+        wait = self.new_rows_wait
+        return wait is not None and self.limits.labelled.suffice(wait)
+
+    @property
+    def needs_no_finding(self) -> bool:
+        """Whether a retraining may start although the check has found nothing."""
+        return self.goal_regained or self.new_rows_suffice
+
+    @property
+    def waits(self) -> list[GroundWait]:
+        """What each ground waits for on which a retraining may start: never empty at that point.
+
+        Those with the fewest rows first.
+        """
+        grounds: list[Ground] = [*self.confirmed]
+        if self.goal_regained and "performance" not in grounds:
+            grounds.append("performance")
+        waits = [self._wait_of(ground) for ground in grounds]
+        if (new_rows := self.new_rows_wait) is not None:
+            waits.append(new_rows)
+        return sorted(waits, key=lambda wait: wait.rows)
+
+    def _wait_of(self, ground: Ground) -> GroundWait:
+        needed = self.limits.needed[ground]
+        another = self.lost.is_another(self.univariate.drifted_features)
+        if ground == "data_drift" and self.drift_is_severe and another:
+            return GroundWait(ground, needed)
+        return wait_of(ground, needed, self.lost)
 
     @property
     def drift_is_severe(self) -> bool:
@@ -127,34 +156,10 @@ class Situation:
         return drift_severity(self.univariate.tests) == "critical"
 
     @property
-    def labelled_rows_needed(self) -> int:
-        """How many labelled rows to wait for: fewer where the metric has surely fallen."""
-        fallen = "performance" in self.triggers
-        return self.limits.labelled_after_fall if fallen else self.limits.labelled
-
-    @property
-    def windows_in_a_row(self) -> int:
-        """In how many windows in a row one of these triggers has been found."""
-        rows = (windows_in_a_row(self.context, each, self.earlier) for each in self.enabled)
-        return max(rows, default=0)
-
-    @property
     def since_last_start(self) -> timedelta | None:
         """How long ago the last retraining was started."""
         started = [item.timestamp for item in self.earlier if item.start_retraining]
         return self.context.timestamp - started[-1] if started else None
-
-    @property
-    def is_free(self) -> bool:
-        """Whether the next challenger is worth more than what a budget by results would save.
-
-        It is the first since the metric fell, or the loss is large.
-        """
-        if self.retraining.refill is not None:
-            return False
-        test = self.performance
-        large = test is not None and test.drifted and performance_severity(test) == "critical"
-        return large or self.goal.state == "below_goal"
 
     @property
     def loss_is_small(self) -> bool:
