@@ -48,7 +48,7 @@ def definition_text(draft: ModelDraft) -> str:
         "min_rows = 200 # fewer rows in a window give no verdict",
         "",
         "[retraining]",
-        'on = ["data_drift", "performance"]',
+        'on = ["data_drift", "performance", "new_rows"]',
         'cooldown = "6 hours"',
         "",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +11,18 @@ import pytest
 
 from evergreen.datasets.splitting import split_rows
 from evergreen.datasets.store import write_dataset
-from evergreen.drift.inputs import DriftInputs, QueriedWindow, read_drift_inputs
+from evergreen.drift.inputs import (
+    DriftInputs,
+    QueriedWindow,
+    count_labelled_rows,
+    read_drift_inputs,
+)
 from evergreen.drift.window_query import window_query
 from evergreen.lake.query_output import QueryOutput
+from evergreen.lake.reader import Lake
 from evergreen.production import ProductionPointer
 from tests.support.folder_bucket import Folder
+from tests.support.lake_tables import catalog_in
 from tests.support.made_up_log import (
     LAST,
     START,
@@ -25,8 +32,11 @@ from tests.support.made_up_log import (
     made_up_log,
 )
 from tests.support.query_files import unloaded
+from tests.support.watched_model import DAY, END, WatchedModel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from evergreen.columns import Columns
@@ -99,6 +109,40 @@ def test_below_the_cap_all_inputs_are_the_same(
     assert_same(queried.outputs.window, small.outputs.window)
     assert queried.labelled.equals(small.labelled.select(queried.labelled.column_names))
     assert queried.labelled.num_rows > 100
+
+
+class CountedLake(Lake):
+    """Notes how many rows of each batch were read."""
+
+    def __init__(self, model: WatchedModel) -> None:
+        super().__init__(model.storage, catalog_in(model.storage), clock=lambda: END)
+        self.read: list[int] = []
+
+    def batches(self, *args: Any, **options: Any) -> Iterator[pa.Table]:
+        for table in super().batches(*args, **options):
+            self.read.append(table.num_rows)
+            yield table
+
+
+def test_a_labelled_row_counts_once_and_reading_stops_when_there_are_enough(
+    tmp_path: Path,
+) -> None:
+    """On the second day the rows of the first are labelled again, and 30 more."""
+    model = WatchedModel(tmp_path)
+    days = [END - 2 * DAY, END - DAY]
+    for day, rows in zip(days, (30, 60), strict=True):
+        model.label("request", ["Ham"] * rows, at=day)
+
+    def count(since: datetime, until: datetime, enough: int = 100) -> tuple[int, list[int]]:
+        lake = CountedLake(model)
+        return count_labelled_rows(model.definition, lake, since, until, enough=enough), lake.read
+
+    assert count(days[0], END) == (60, [30, 60])
+    assert count(days[0], days[1]) == (30, [30, 0])
+    assert count(days[1], END) == (60, [60])
+    assert count(days[0], END, enough=30) == (30, [30])
+    assert count(days[0], END, enough=31) == (60, [30, 60])
+    assert count(END, END) == (0, [])
 
 
 def test_a_window_without_a_row_is_empty(
