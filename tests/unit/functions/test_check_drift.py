@@ -68,7 +68,11 @@ def result(verdict: Any, triggers: Any, *, starts: bool) -> CheckResult:
         rows=500,
     )
     decision = DriftDecision(
-        verdict=verdict, start_retraining=starts, triggers=triggers, reason="because"
+        verdict=verdict,
+        start_retraining=starts,
+        triggers=triggers,
+        because=(*triggers, "new_rows") if starts else (),
+        reason="it moved",
     )
     joint = MultivariateTest(
         drifted=False, model_accuracy=0.5, threshold=0.525, auc=0.5, p_value=0.5
@@ -128,6 +132,17 @@ def test_an_estimate_that_fell_is_an_episode_of_its_own() -> None:
     assert detail["evidence"]["performance"] is None
 
 
+def test_a_retraining_on_new_rows_alone_is_asked_for_without_an_episode() -> None:
+    state = next_episodes(
+        Episodes(model="m"), findings_of(result("no_drift", (), starts=True), DEFINITION, NOON)
+    )
+    (notice,) = state.outbox
+    event = event_of(notice)
+    assert event.event_type == EventType.RETRAINING_REQUESTED
+    assert (event.start_retraining, event.because) == (True, ("new_rows",))
+    assert not state.open
+
+
 def test_an_event_names_episode_evidence_and_what_starts() -> None:
     found = dataclasses.replace(
         result("drift", ("data_drift",), starts=True),
@@ -152,6 +167,7 @@ def test_an_event_names_episode_evidence_and_what_starts() -> None:
     assert event.event_type == EventType.DATA_DRIFT_DETECTED
     detail = event.model_dump(mode="json")
     assert detail["episode_id"] == "m.data_drift.c1"
+    assert detail["because"] == ["data_drift", "new_rows"]
     assert (detail["episode_state"], detail["severity"]) == ("detected", "critical")
     assert detail["since"] == "2026-03-01T12:00:00.000000Z"
     assert detail["start_retraining"] is True
