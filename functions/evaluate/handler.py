@@ -25,6 +25,7 @@ from evergreen.datasets.store import load_dataset
 from evergreen.evaluation.circumstances import circumstances_of
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import EvaluationContext
+from evergreen.events import Ground
 from evergreen.model_definition import find_definition
 from evergreen.production import ProductionPointer
 from evergreen.registry.reports import keep_report
@@ -47,7 +48,7 @@ class Request(BaseModel):
     model: str
     dataset_id: str
     challenger: str
-    because: tuple[str, ...] = ()
+    because: tuple[Ground, ...] = ()
     """Grounds on which the retraining was started; none if somebody started it by hand."""
 
 

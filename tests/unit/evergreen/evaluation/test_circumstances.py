@@ -57,5 +57,7 @@ def test_the_world_moves_if_the_champion_ages_or_if_drift_started_the_retraining
     assert found == "models of the champion's rows are surely better with 160 newer rows"
     found = circumstances_of(quiet, aged, ["data_drift", "performance"]).moved
     assert found == "the retraining was started because the metric got worse"
+    found = circumstances_of(quiet, None, ["estimated_performance"]).moved
+    assert found == "the retraining was started because the estimated metric got worse"
     found = circumstances_of(quiet, None, ["data_drift"]).moved
     assert found == "the retraining was started because the data drifted"

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from evergreen.datasets.manifest import AgeEffect, DatasetManifest
+    from evergreen.events import Ground
 
-_GROUNDS_OF_CHANGE = {
+_GROUNDS_OF_CHANGE: dict[Ground, str] = {
     "performance": "the retraining was started because the metric got worse",
+    "estimated_performance": "the retraining was started because the estimated metric got worse",
     "data_drift": "the retraining was started because the data drifted",
 }
 
@@ -30,7 +32,7 @@ class Circumstances:
 def circumstances_of(
     challenger: DatasetManifest,
     champion: DatasetManifest | None,
-    because: Collection[str] = (),
+    because: Collection[Ground] = (),
 ) -> Circumstances:
     """Return what two data sets and the grounds of the retraining say about a comparison.
 
@@ -40,8 +42,8 @@ def circumstances_of(
         The manifests of the data sets that both models are judged by; the champion's is None where
         nothing is in production.
     because
-        Grounds on which the retraining was started: ``performance``, ``data_drift``, ``new_rows``.
-        Without one, somebody started it by hand.
+        Grounds on which the retraining was started. Without one, somebody started it by hand. That
+        there are new rows is none on which a world moves.
     """
     aging = challenger.aging.at(challenger.new_train_rows) if challenger.aging else None
     grounds = [said for ground, said in _GROUNDS_OF_CHANGE.items() if ground in because]

@@ -82,9 +82,10 @@ class Evaluation(Strict):
     training takes a shorter window of rows than ``[retraining] training_window_rows``: a large
     value also keeps training on old rows."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    """Probability with which the challenger must be better on the holdout (paired bootstrap). It
-    also decides about shorter training windows, and with which probability a challenger in the
-    shadow stage must be worse to be refused."""
+    """Probability with which the challenger must be better while the world is quiet. Where it
+    moves, the champion must be better with ``1 - 4 (1 - confidence)`` to stay
+    (``docs/promotion.md``). It also decides about shorter training windows, and with which
+    probability a challenger in the shadow stage must be worse to be refused."""
     holdout: Literal["recent", "random"] = "recent"
     """Rows that both models are judged on. ``recent``: the newest labelled rows, which neither was
     trained on. ``random``: a random part of the new rows; training then takes all the others and
