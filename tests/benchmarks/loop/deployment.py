@@ -33,7 +33,7 @@ from tests.benchmarks.loop.recorded_lake import RecordedLake, logged
 from tests.benchmarks.loop.workshop import Unjudged, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -155,8 +155,16 @@ class Deployment:
         model = self.series.definition.name
         return load_dataset(self.storage, model, self.champion.dataset_id, split=TRAIN)
 
-    def compare(self, challenger: Version) -> Comparison:
-        """Compare it with the champion on the holdout of its data set."""
+    def compare(self, challenger: Version, because: Collection[str]) -> Comparison:
+        """Compare it with the champion on the holdout of its data set.
+
+        Parameters
+        ----------
+        challenger
+            A version that is not in production.
+        because
+            The grounds on which it was trained.
+        """
         assert isinstance(self.champion, Version)
         rows = load_dataset(self.storage, self.series.definition.name, challenger.dataset_id)
         with self.timed(EVALUATE):
@@ -170,6 +178,7 @@ class Deployment:
                 circumstances=circumstances_of(
                     self._manifest(challenger.dataset_id),
                     self._manifest(self.pointer.reference_dataset_id),
+                    because,
                 ),
             )
 

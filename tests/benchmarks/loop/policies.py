@@ -97,7 +97,7 @@ def ours(deployment: Deployment, _period: int) -> Step:
     if manifest is None:
         return Step(reason=f"{result.decision.reason}; too few labelled rows")
     challenger = deployment.train(manifest)
-    comparison = deployment.compare(challenger)
+    comparison = deployment.compare(challenger, result.decision.because)
     promoted = challenger if comparison.decision == "promote" else None
     return Step(
         trained=True, promoted=promoted, reason=f"{result.decision.reason}; {comparison.reason}"

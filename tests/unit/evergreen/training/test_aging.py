@@ -61,7 +61,7 @@ def linear(features: Any, target: Any) -> LinearRegression:
 def test_where_the_world_moves_on_newer_rows_pay_at_once() -> None:
     aging = measure_aging(RollingOrigins(definition(), newest_mean, rows_of(800, trend=0.05)))
     assert [effect.rows for effect in aging.effects] == [40, 80, 160]
-    assert [effect.origins for effect in aging.effects] == [5, 4, 2]
+    assert [effect.origins for effect in aging.effects] == [7, 6, 4]
     assert aging.pays_after == 40
     losses = [effect.loss for effect in aging.effects]
     assert losses == sorted(losses)

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer
 
-ORIGINS = 6
+ORIGINS = 8
 """Number of blocks. Each has a model of the rows before it."""
 BLOCK_SHARE = 1 / 40
-"""Rows of a block, as a share of all rows: the blocks are the newest 15 %."""
+"""Rows of a block, as a share of all rows: the blocks are the newest fifth."""
 FEWEST_BLOCK_ROWS = 40
 """With fewer rows in a block its score is chance."""
 FEWEST_TRAINING_ROWS = 100

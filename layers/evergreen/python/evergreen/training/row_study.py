@@ -24,7 +24,7 @@ def study_rows(definition: ModelDefinition, trainer: Trainer, rows: pa.Table) ->
     definition
         The model.
     trainer
-        Fits it: at most once for each of 6 origins, and three times at each of the newest three.
+        Fits it: at most once for each of 8 origins, and three times at each of the newest three.
     rows
         n rows to train on, with their ``timestamp`` and target, oldest first.
     """
