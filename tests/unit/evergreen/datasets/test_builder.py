@@ -15,7 +15,15 @@ from evergreen.clock import to_text
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.manifest import Aging, RowStudy, TrainingWindow, read_manifest
 from evergreen.datasets.overlap import rows_in_common
-from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.datasets.splitting import (
+    GAP,
+    HOLDOUT,
+    OLDER,
+    TRAIN,
+    rows_of,
+    split_rows,
+    without_older,
+)
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import NotEnoughDataError
 from evergreen.lake.reader import CLOCK_SKEW, Lake
@@ -355,11 +363,22 @@ def test_of_the_rows_to_train_on_the_chosen_ones_are_kept(
     everything = plant.build(START + 60 * DAY, newest(20))
     manifest = plant.manifest
     assert manifest.window == TrainingWindow(rows=20, of=54, reason="as asked")
-    assert (manifest.rows, manifest.train_rows, manifest.holdout_rows) == (56, 20, 30)
+    assert (manifest.rows, manifest.train_rows, manifest.holdout_rows) == (90, 20, 30)
+    assert (manifest.older_rows, manifest.new_train_rows) == (34, 24)
     # Held out are the newest rows, before them lies the gap, and before that what was chosen.
     assert numbers(rows_of(everything, TRAIN)) == list(range(4, 24))
     assert numbers(rows_of(everything, GAP)) == list(range(24, 30))
     assert numbers(rows_of(everything, HOLDOUT)) == list(range(30, 60))
+    assert numbers(rows_of(everything, OLDER)) == list(range(4))
+    assert without_older(everything).num_rows == 56
+
+    # What was left out is no more lost than the holdout: the next data set may have all of it.
+    for number in range(60, 100):
+        plant.predict(number, START + number * DAY)
+        plant.label(number, START + number * DAY + timedelta(hours=1))
+    again = plant.build(START + 100 * DAY)
+    assert numbers(rows_of(again, TRAIN)) == list(range(74))
+    assert (plant.manifest.older_rows, plant.manifest.rows) == (0, 130)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evergreen.datasets.splitting import split_rows
-from evergreen.datasets.store import write_dataset
+from evergreen.datasets.splitting import OLDER, split_rows
+from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.drift.inputs import (
     DriftInputs,
     QueriedWindow,
@@ -109,6 +109,26 @@ def test_below_the_cap_all_inputs_are_the_same(
     assert_same(queried.outputs.window, small.outputs.window)
     assert queried.labelled.equals(small.labelled.select(queried.labelled.column_names))
     assert queried.labelled.num_rows > 100
+
+
+def test_rows_from_before_the_training_window_are_no_reference(
+    made_up: MadeUpLog, storage: Folder, pointer: ProductionPointer
+) -> None:
+    definition, lake = made_up.definition, LoadedLake(made_up, LAST)
+    everything = read(made_up, storage, pointer, lake).reference
+    rows = load_dataset(storage, definition.name, pointer.reference_dataset_id)
+    split = [OLDER] * 30 + rows["split"].to_pylist()[30:]
+    marked = write_dataset(
+        storage,
+        definition,
+        rows.set_column(rows.column_names.index("split"), "split", pa.array(split)),
+        sources=["made up"],
+        data_until=START,
+        clock=lambda: START,
+    )
+    newer = pointer.model_copy(update={"reference_dataset_id": marked.dataset_id})
+    found = read(made_up, storage, newer, lake).reference
+    assert_same(found, {name: values[30:] for name, values in everything.items()})
 
 
 class CountedLake(Lake):

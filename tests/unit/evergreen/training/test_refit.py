@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from evergreen.bundle.content import Bundle, Signature
 from evergreen.bundle.predictor import Predictor
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.splitting import HOLDOUT, rows_of, with_split
+from evergreen.datasets.splitting import HOLDOUT, OLDER, TRAIN, rows_of, with_split
 from evergreen.errors import NotEnoughDataError
 from evergreen.model_definition import ModelDefinition, Task
 from evergreen.training.refit import Fitted, fit_bundles, with_label_range
@@ -113,6 +113,23 @@ def test_what_is_judged_has_not_seen_the_holdout() -> None:
         for bundle in (bundles.judged, bundles.serving)
     ]
     assert errors[1] < 0.7 * errors[0]
+
+
+def test_rows_from_before_the_training_window_are_learnt_by_neither_fit() -> None:
+    table = world()
+    split = np.array(table["split"].to_pylist(), dtype=object)
+    split[:100] = OLDER
+    place = table.column_names.index("split")
+    marked = table.set_column(place, "split", pa.array(split))
+    seen: list[int] = []
+
+    def train(features: pd.DataFrame, target: pd.Series) -> Any:
+        seen.append(len(features))
+        return line(features, target)
+
+    fitted = fit_bundles(definition(), train, marked, "7")
+    assert seen == [np.sum(split == TRAIN), ROWS - 100]
+    assert fitted.bundles.serves == f"the same recipe fitted on all {ROWS - 100} rows serves"
 
 
 def test_the_estimator_that_is_kept_is_the_one_that_serves() -> None:

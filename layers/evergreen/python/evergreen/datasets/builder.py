@@ -19,7 +19,7 @@ from evergreen.datasets.new_rows import (
 )
 from evergreen.datasets.pace import fewest_labelled_rows
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP, normalise, schema
-from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows, with_split
+from evergreen.datasets.splitting import HOLDOUT, OLDER, TRAIN, rows_of, split_rows, with_split
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.errors import NotEnoughDataError
 from evergreen.lake.query_output import QueryOutput
@@ -111,7 +111,7 @@ def build_dataset(
     kept = others.slice(max(others.num_rows - definition.retraining.training_window_rows, 0))
     found = study(rows_of(kept, TRAIN)) if study and recent else None
     if found is not None:
-        kept = kept.slice(found.window.of - found.window.rows)
+        kept = _mark_older(kept, found.window.of - found.window.rows)
     return write_dataset(
         storage,
         definition,
@@ -128,6 +128,13 @@ def build_dataset(
         study=found,
         clock=clock,
     )
+
+
+def _mark_older(rows: pa.Table, count: int) -> pa.Table:
+    """Take the oldest rows out of the training, and keep them for later data sets."""
+    is_older = pa.array(np.arange(rows.num_rows) < count)
+    place = rows.column_names.index(SPLIT)
+    return rows.set_column(place, SPLIT, pc.if_else(is_older, OLDER, rows[SPLIT]))
 
 
 def require_columns(definition: ModelDefinition, known: pa.Schema) -> None:

@@ -149,6 +149,9 @@ class DatasetManifest(BaseModel):
     """How fast a model of the training rows ages; None if that was not looked at."""
     new_train_rows: int = 0
     """How many of the training rows the data set before did not have."""
+    older_rows: int = 0
+    """How many of the rows are from before the training window: they are kept for later data sets,
+    and nothing learns from them here."""
     sha256: str
     """SHA-256 of the file of rows."""
     created_at: datetime

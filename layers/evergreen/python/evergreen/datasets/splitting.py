@@ -22,6 +22,9 @@ HOLDOUT = "holdout"
 GAP = "gap"
 """The split of rows that are neither trained nor judged on. These rows of a time series have labels
 that were unknown when the first held-out forecast was made. The next data set trains on them."""
+OLDER = "older"
+"""The split of rows from before the training window. Neither model nor drift reference has them; a
+later data set may train on them again."""
 _RANDOM_HOLDOUT_SEED = 0
 
 
@@ -80,6 +83,11 @@ def split_rows(
 def rows_of(table: pa.Table, split: str) -> pa.Table:
     """Return the rows of one split (``TRAIN`` or ``HOLDOUT``)."""
     return table.filter(pc.equal(table[SPLIT], split))
+
+
+def without_older(table: pa.Table) -> pa.Table:
+    """Return the rows that a data set is about: all but those from before the training window."""
+    return table.filter(pc.not_equal(table[SPLIT], OLDER))
 
 
 def with_split(table: pa.Table, held_out: pa.Array | pa.ChunkedArray) -> pa.Table:

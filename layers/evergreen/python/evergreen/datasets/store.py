@@ -27,7 +27,7 @@ from evergreen.datasets.manifest import (
     read_manifest,
 )
 from evergreen.datasets.schema import SPLIT, TIMESTAMP, normalise, to_parquet
-from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of
+from evergreen.datasets.splitting import HOLDOUT, OLDER, TRAIN, rows_of
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def write_dataset(
         rows=rows.num_rows,
         train_rows=rows_of(rows, TRAIN).num_rows,
         holdout_rows=rows_of(rows, HOLDOUT).num_rows,
+        older_rows=rows_of(rows, OLDER).num_rows,
         sources=tuple(sources),
         first_timestamp=times["min"],
         last_timestamp=times["max"],
@@ -144,7 +145,7 @@ def read_dataset(
     columns
         The columns wanted, if not all, in the order of the file.
     split
-        ``train``, ``holdout`` or ``gap``, for the rows of one split.
+        ``train``, ``holdout``, ``gap`` or ``older``, for the rows of one split.
 
     Raises
     ------
@@ -210,6 +211,7 @@ def replace_rows(
             "rows": rows.num_rows,
             "train_rows": rows_of(rows, TRAIN).num_rows,
             "holdout_rows": rows_of(rows, HOLDOUT).num_rows,
+            "older_rows": rows_of(rows, OLDER).num_rows,
             "first_timestamp": times["min"] or manifest.first_timestamp,
             "last_timestamp": times["max"] or manifest.last_timestamp,
             "class_balance": _class_balance(definition, rows) if rows.num_rows else None,

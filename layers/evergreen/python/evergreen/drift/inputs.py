@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from evergreen.datasets.holdout_predictions import read_holdout_predictions
 from evergreen.datasets.manifest import read_manifest
 from evergreen.datasets.pace import window_rows_needed
-from evergreen.datasets.schema import KEY, to_columns
-from evergreen.datasets.splitting import HOLDOUT
+from evergreen.datasets.schema import KEY, SPLIT, to_columns
+from evergreen.datasets.splitting import HOLDOUT, without_older
 from evergreen.datasets.store import read_dataset
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT, ModelOutputs, model_outputs_of
 from evergreen.drift.sampling import RowSample
@@ -193,11 +193,12 @@ def count_labelled_rows(
 
 
 def _reference(definition: ModelDefinition, manifest: DatasetManifest, storage: Storage) -> Columns:
-    chosen = _chosen(manifest.rows)
+    chosen = _chosen(manifest.rows - manifest.older_rows)
     parts, first = [], 0
-    for rows in read_dataset(
-        storage, definition.name, manifest.dataset_id, columns=definition.features
+    for some in read_dataset(
+        storage, definition.name, manifest.dataset_id, columns=[*definition.features, SPLIT]
     ):
+        rows = without_older(some)
         here = chosen[(chosen >= first) & (chosen < first + rows.num_rows)]
         parts.append(rows.take(here - first))
         first += rows.num_rows

@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 
 from evergreen.bundle.content import VersionBundles
 from evergreen.datasets.schema import to_columns
-from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split
+from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split, without_older
 from evergreen.datasets.steps import rows_per_step
 from evergreen.evaluation.bootstrap import resample_numbers
 from evergreen.evaluation.evaluate import evaluate
@@ -86,7 +86,8 @@ def fit_bundles(
     held_out = rows_of(table, HOLDOUT)
     if not definition.evaluation.refit or not held_out.num_rows:
         return Fitted(VersionBundles(judged, judged), estimator)
-    everything = with_split(table, pa.repeat(pa.scalar(value=False), table.num_rows))
+    everything = without_older(table)
+    everything = with_split(everything, pa.repeat(pa.scalar(value=False), everything.num_rows))
     try:
         again, refit = _fit(definition, trainer, everything, version)
         doubt = why_not(definition, held_out, judged=judged, refit=refit)
@@ -96,7 +97,7 @@ def fit_bundles(
     if doubt:
         serves = f"the judged model serves, because {doubt}"
         return Fitted(VersionBundles(judged, judged, serves), estimator)
-    serves = f"the same recipe fitted on all {table.num_rows} rows serves"
+    serves = f"the same recipe fitted on all {everything.num_rows} rows serves"
     return Fitted(VersionBundles(refit, judged, serves), again)
 
 
