@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from evergreen.datasets.manifest import DatasetManifest
     from evergreen.drift.check import CheckResult
     from evergreen.evaluation.comparison import Comparison
+    from evergreen.events import Ground
     from evergreen.storage import Storage
     from tests.benchmarks.loop.workshop import Workshop
 
@@ -155,7 +156,7 @@ class Deployment:
         model = self.series.definition.name
         return load_dataset(self.storage, model, self.champion.dataset_id, split=TRAIN)
 
-    def compare(self, challenger: Version, because: Collection[str]) -> Comparison:
+    def compare(self, challenger: Version, because: Collection[Ground]) -> Comparison:
         """Compare it with the champion on the holdout of its data set.
 
         Parameters
