@@ -153,6 +153,7 @@ def conclude(
     skipped: bool = False,
     runs: bool = False,
     labelled: int | Callable[[datetime | None], int] = 1000,
+    aged: RowsNeeded | None = None,
     **policy: Any,
 ) -> DriftDecision:
     """Return the policy's decision; by default nothing has drifted.
@@ -169,7 +170,7 @@ def conclude(
         multivariate or jointly(),
         performance,
         estimate=estimate,
-        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count)),
+        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count), aged),
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

@@ -8,6 +8,7 @@ import pytest
 
 from evergreen.datasets.manifest import AgeEffect, Aging, DatasetManifest
 from evergreen.datasets.pace import (
+    aged_rows_needed,
     fewest_labelled_rows,
     labelled_rows_needed,
     window_rows_needed,
@@ -90,19 +91,13 @@ def test_the_reasons_say_where_the_numbers_come_from() -> None:
     assert many["new_rows"].why == "half of the champion's 2000"
 
 
-@pytest.mark.parametrize(
-    ("probability", "rows", "why"),
-    [
-        (0.95, 100, "newer models of such rows are better after 100"),
-        (0.94, 1000, "half of the champion's 2000"),
-    ],
-)
-def test_where_models_age_new_rows_wait_until_they_pay(
-    probability: float, rows: int, why: str
-) -> None:
-    aging = Aging(effects=(effect(50, 0.5), effect(100, probability)))
-    needed = labelled_rows_needed(definition(), champion(2000, aging))["new_rows"]
-    assert needed == (rows, why)
+def test_where_models_age_new_rows_wait_until_newer_ones_pay() -> None:
+    found = []
+    for probability in (0.94, 0.95):
+        aging = Aging(effects=(effect(50, 0.5), effect(100, probability)))
+        found.append(aged_rows_needed(definition(), champion(2000, aging)))
+    assert found == [None, (100, "newer models of such rows are better after 100")]
+    assert aged_rows_needed(definition(), champion(2000)) is None
 
 
 def test_a_setting_comes_first() -> None:
@@ -112,5 +107,6 @@ def test_a_setting_comes_first() -> None:
     assert needed["data_drift"] == needed["performance"] == as_set
     assert needed["new_rows"].rows == 4500
     assert labelled_rows_needed(model, champion(100))["new_rows"] == as_set
+    assert aged_rows_needed(model, champion(100, Aging(effects=(effect(40, 1.0),)))) == as_set
     assert fewest_labelled_rows(model) == 77
     assert window_rows_needed(model, champion(9000)) == 55

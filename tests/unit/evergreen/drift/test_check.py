@@ -452,10 +452,10 @@ def test_new_rows_are_waited_for_anew_when_a_challenger_has_lost(tmp_path: Path)
     first = model.check(end=END + timedelta(minutes=1)).decision
     assert (first.outcome, first.because) == ("retraining_starts", ("new_rows",))
     name, outputs = model.serve(1500, at=END + timedelta(hours=1))
-    model.label(name, outputs[:1499], at=END + timedelta(hours=2))
+    model.label(name, outputs[:749], at=END + timedelta(hours=2))
     second = model.check(end=END + timedelta(hours=3)).decision
     assert (second.outcome, second.lost) == ("nothing_moved", {"new_rows": 1})
-    assert "1499 of 1500 new labelled rows since the last challenger lost" in second.reason
+    assert "749 of 750 new labelled rows since the last challenger lost" in second.reason
     assert "and 1 challenger has lost" in second.reason
 
 

@@ -41,6 +41,8 @@ def labelled_rows_needed(
 ) -> dict[Ground, RowsNeeded]:
     """Return how many new labelled rows a retraining waits for on each ground, if none has lost.
 
+    ``new_rows`` waits until the data set has grown by a half, or for :func:`aged_rows_needed`.
+
     If ``evaluation.min_labelled_rows`` is set, a fall and drift wait for that many, and new rows
     for no fewer: with fewer there is no data set, so no retraining could follow.
 
@@ -56,8 +58,19 @@ def labelled_rows_needed(
         "data_drift": _after(AFTER_DRIFT, definition, champion),
         "performance": fallen,
         "estimated_performance": fallen,
-        "new_rows": _without_finding(definition, champion),
+        "new_rows": _at_least(
+            definition, RowsNeeded(round(champion.rows / GROWN), _part_of(champion, GROWN))
+        ),
     }
+
+
+def aged_rows_needed(definition: ModelDefinition, champion: DatasetManifest) -> RowsNeeded | None:
+    """Return after how many new labelled rows newer models are surely better; None if never."""
+    pays_after = champion.aging.pays_after if champion.aging else None
+    if pays_after is None:
+        return None
+    why = f"newer models of such rows are better after {pays_after}"
+    return _at_least(definition, RowsNeeded(pays_after, why))
 
 
 def fewest_labelled_rows(definition: ModelDefinition) -> int:
@@ -86,12 +99,7 @@ def _after(
     return RowsNeeded(share, _part_of(champion, part))
 
 
-def _without_finding(definition: ModelDefinition, champion: DatasetManifest) -> RowsNeeded:
-    """Return the rows after which a model has aged, or after which its data set has grown."""
-    needed = RowsNeeded(round(champion.rows / GROWN), _part_of(champion, GROWN))
-    pays_after = champion.aging.pays_after if champion.aging else None
-    if pays_after is not None and pays_after <= needed.rows:
-        needed = RowsNeeded(pays_after, f"newer models of such rows are better after {pays_after}")
+def _at_least(definition: ModelDefinition, needed: RowsNeeded) -> RowsNeeded:
     return max(needed, _fewest(definition), key=lambda each: each.rows)
 
 

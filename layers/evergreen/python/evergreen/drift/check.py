@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from evergreen.datasets.pace import fewest_labelled_rows, labelled_rows_needed
+from evergreen.datasets.pace import (
+    aged_rows_needed,
+    fewest_labelled_rows,
+    labelled_rows_needed,
+)
 from evergreen.drift.detectors.estimation import estimate_performance, why_no_estimate
 from evergreen.drift.detectors.localization import localize_drift, localize_loss
 from evergreen.drift.detectors.multivariate import compare_jointly
@@ -177,6 +181,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
             labelled=LabelledRows(
                 lambda since, enough: count(since or data_until, now, enough=enough)
             ),
+            aged=aged_rows_needed(definition, inputs.champion),
         ),
         retraining=definition.retraining,
         history=history,

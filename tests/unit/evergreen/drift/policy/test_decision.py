@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evergreen.datasets.pace import RowsNeeded
 from evergreen.drift.detectors.univariate import UnivariateResult
 from tests.support.drift_checks import (
     DAY,
@@ -160,8 +161,8 @@ def after_a_lost_one(
     """Conclude a check so many labelled rows after a retraining for a drift of ``a`` that lost."""
     lost = decided(
         NOON - DAY,
-        because,
         started=True,
+        because=because,
         drifted_features=("a",),
         lost=earlier or {},
         **known or {},
@@ -211,14 +212,15 @@ def test_more_rows_never_make_a_retraining_less_due(
     )
     assert set(first.because) <= set(second.because)
     assert first.start_retraining is bool(first.because)
-    forgotten: set[Ground] = {"performance", "estimated_performance"} if fallen else set()
     candidates: dict[Ground, bool] = {
         "data_drift": moved,
         "performance": fallen,
         "new_rows": True,
     }
     for ground, there in candidates.items():
-        doublings = 0 if ground in forgotten else lost.get(ground, 0)
+        doublings = lost.get(ground, 0)
+        if ground == "new_rows":  # the data set grows: after the first one as many rows again
+            doublings = max(doublings - 1, 0)
         enough = labelled >= NEEDED[ground].rows * 2**doublings
         assert (ground in first.because) is (there and enough)
 
@@ -269,19 +271,11 @@ def test_fewer_labelled_rows_will_do_after_a_fall(
         assert decision.because == ("performance",)
 
 
-@pytest.mark.parametrize("on", [("data_drift",), BOTH])
-def test_a_fall_forgets_what_was_lost_before_it(on: Any) -> None:
-    """Where the model does not retrain on performance, drift answers the fall."""
-    fallen = after_a_lost_one(
-        "a", rows=100, because=on, earlier={"data_drift": 3}, performance=FALLEN, on=on
-    )
-    assert (fallen.start_retraining, fallen.goal) == (True, 0.5)
-    assert fallen.because == (("data_drift",) if len(on) == 1 else ("performance",))
-    well = after_a_lost_one("a", rows=100, performance=measured(0.5, 0.5), on=on)
+def test_what_drift_has_lost_does_not_hold_up_the_answer_to_a_fall() -> None:
+    fallen = after_a_lost_one("a", rows=40, earlier={"data_drift": 3}, performance=FALLEN, on=BOTH)
+    assert (fallen.because, fallen.goal) == (("performance",), 0.5)
+    well = after_a_lost_one("a", rows=40, performance=measured(0.5, 0.5), on=BOTH)
     assert well.outcome == "backoff"
-    # The challenger after the fall has lost: the count goes on.
-    again = after_a_lost_one("a", rows=79, because=on, performance=FALLEN, on=on, known=GOAL)
-    assert again.outcome == "backoff"
 
 
 @pytest.mark.parametrize("rows", [4999, 5000])
@@ -303,6 +297,23 @@ def test_new_rows_alone_start_a_retraining(rows: int) -> None:
     imported = conclude(labelled=rows, by="import")
     assert (imported.outcome, imported.reason[-13:]) == ("nothing_moved", "nothing moved")
     assert conclude(labelled=rows, on=BOTH).outcome == "nothing_moved"
+
+
+def test_new_rows_of_a_model_that_ages_wait_for_fewer() -> None:
+    aged = RowsNeeded(170, "better after 170")
+    few, enough = (conclude(labelled=rows, aged=aged) for rows in (169, 170))
+    assert few.reason.endswith(
+        "; no retraining: nothing moved, and 169 of 170 new labelled rows (better after 170)"
+    )
+    assert enough.because == ("new_rows",)
+    assert enough.reason.endswith(
+        "170 new labelled rows are enough for new_rows (better after 170)"
+    )
+    again = after_a_lost_one(because=("new_rows",), rows=339, aged=aged)
+    assert again.reason.endswith(
+        "nothing moved, and 339 of 340 new labelled rows since the last challenger lost (better "
+        "after 170, and 1 challenger has lost)"
+    )
 
 
 def test_all_grounds_on_which_a_retraining_starts_are_named() -> None:

@@ -46,12 +46,6 @@ def test_a_skipped_retraining_and_a_check_that_starts_none_change_nothing() -> N
     assert at(decided(NOON - DAY, **STARTED, **KNOWN), skipped=True) == known
 
 
-def test_what_is_forgotten_of_some_grounds_leaves_the_others_and_the_moment() -> None:
-    lost = LostRetrainings({"performance": 2, "data_drift": 1}, NOON, frozenset("a"))
-    kept = LostRetrainings({"data_drift": 1}, NOON, frozenset("a"))
-    assert lost.without(("performance", "estimated_performance")) == kept
-
-
 def test_what_is_recorded_is_read_back() -> None:
     lost = LostRetrainings({"performance": 2}, NOON - DAY, frozenset("ab"))
     assert at(decided(NOON, **lost.to_record())) == lost

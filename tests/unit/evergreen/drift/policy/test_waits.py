@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.datasets.pace import RowsNeeded
-from evergreen.drift.policy.waits import GroundWait, LabelledRows
+from evergreen.drift.policy.memory import LostRetrainings
+from evergreen.drift.policy.waits import GroundWait, LabelledRows, wait_of, wait_of_growth
 from tests.support.drift_checks import NOON
 
 if TYPE_CHECKING:
@@ -19,8 +20,20 @@ TENTH = RowsNeeded(30, "a tenth")
 
 @given(st.integers(1, 100_000), st.integers(0, 20))
 def test_each_lost_challenger_doubles_what_is_waited_for(rows: int, lost: int) -> None:
-    fewer, more = (GroundWait("new_rows", RowsNeeded(rows, ""), each) for each in (lost, lost + 1))
-    assert more.rows == 2 * fewer.rows >= 2 * rows
+    needed = RowsNeeded(rows, "")
+    memories = [LostRetrainings({"new_rows": each}, NOON) for each in (lost, lost + 1)]
+    fewer, more = (wait_of("new_rows", needed, memory) for memory in memories)
+    assert (fewer.rows, more.rows) == (rows * 2**lost, 2 * fewer.rows)
+    assert fewer.since == more.since == NOON
+    grown, again = (wait_of_growth(needed, memory) for memory in memories)
+    assert again.rows == (2 * grown.rows if lost else grown.rows)
+
+
+def test_growth_counts_from_the_data_set_until_a_challenger_has_lost_after_it() -> None:
+    others = LostRetrainings({"data_drift": 2, "performance": 1}, NOON)
+    assert wait_of_growth(TENTH, others) == GroundWait("new_rows", TENTH)
+    lost = LostRetrainings({"new_rows": 1}, NOON)
+    assert wait_of_growth(TENTH, lost) == GroundWait("new_rows", TENTH, 1, NOON)
 
 
 def test_the_words_say_how_many_have_lost() -> None:
@@ -30,6 +43,12 @@ def test_the_words_say_how_many_have_lost() -> None:
         "a tenth, and 1 challenger has lost",
         "a tenth, and 2 challengers have lost",
     ]
+
+
+def test_the_nearest_ground_lacks_the_fewest_rows() -> None:
+    labelled = LabelledRows(lambda since, enough: min(90 if since else 10, enough))
+    near = GroundWait("new_rows", RowsNeeded(100, ""), since=NOON)
+    assert labelled.nearest([GroundWait("data_drift", TENTH), near]) is near
 
 
 @given(st.integers(0, 100), st.lists(st.integers(1, 100), min_size=1, max_size=6))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from evergreen.drift.detectors.univariate import UnivariateResult
     from evergreen.drift.policy.goal import GoalStatus
-    from evergreen.drift.policy.memory import LostRetrainings
     from evergreen.drift.policy.situation import LatestRetraining, RowLimits
     from evergreen.drift.policy.waits import GroundWait
     from evergreen.drift.records import (
@@ -78,7 +77,7 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
     budget = budget_at(context, retraining, last, last_was_skipped=skipped)
     goal = goal_at(context, performance, last, last_was_skipped=skipped)
     triggers = _triggers(univariate, multivariate, performance, estimate, goal)
-    lost = _forgiven(lost_retrainings_at(context, last, last_was_skipped=skipped), goal, retraining)
+    lost = lost_retrainings_at(context, last, last_was_skipped=skipped)
     situation = Situation(
         context=context,
         univariate=univariate,
@@ -136,8 +135,8 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
         yield "insufficient_data", f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
 
     if not now.triggers and not now.needs_no_finding:
-        wait = None if now.latest.runs else now.new_rows_wait
-        yield "nothing_moved", f"nothing moved{f', and {_missing(now, wait)}' if wait else ''}"
+        waits = [] if now.latest.runs else now.new_rows_waits
+        yield "nothing_moved", f"nothing moved{f', and {_missing(now, waits)}' if waits else ''}"
 
     if not now.enabled and not now.needs_no_finding:
         why = f"the model does not retrain on {' or '.join(now.triggers)}"
@@ -151,10 +150,8 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
 
     yield from _earlier_retrainings(now)
 
-    waits = now.waits
-    if not any(now.limits.labelled.suffice(wait) for wait in waits):
-        first = waits[0]
-        yield "backoff" if first.since else "too_few_labels", _missing(now, first)
+    if not _sufficient(now):
+        yield "backoff" if now.lost.at else "too_few_labels", _missing(now, now.waits)
 
     yield from _limits_of_budget(now)
 
@@ -184,38 +181,28 @@ def _limits_of_budget(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
         yield "budget_reserved", why
 
 
-def _missing(now: Situation, wait: GroundWait) -> str:
+def _missing(now: Situation, waits: Iterable[GroundWait]) -> str:
     """Say how many rows there are, how many are waited for, and why so many."""
+    wait = now.limits.labelled.nearest(waits)
     since = " since the last challenger lost" if wait.since else ""
-    found = now.limits.labelled.since(wait.since, wait.rows)
+    found = now.limits.labelled.found(wait)
     return f"{found} of {wait.rows} new labelled rows{since} ({wait.words})"
 
 
-def _sufficient(now: Situation) -> list[GroundWait]:
-    """Return the grounds on which a retraining starts, those that waited for most rows first."""
-    return [wait for wait in reversed(now.waits) if now.limits.labelled.suffice(wait)]
+def _sufficient(now: Situation) -> dict[Ground, GroundWait]:
+    """Return the grounds on which a retraining starts; of two waits of one the shorter counts."""
+    enough = filter(now.limits.labelled.suffice, reversed(now.waits))
+    return {wait.ground: wait for wait in enough}
 
 
 def _enough(now: Situation) -> Iterator[str]:
-    for wait in _sufficient(now):
-        yield f"{wait.rows} new labelled rows are enough for {wait.ground} ({wait.words})"
+    for ground, wait in _sufficient(now).items():
+        yield f"{wait.rows} new labelled rows are enough for {ground} ({wait.words})"
 
 
 def _grounds(now: Situation) -> tuple[Ground, ...]:
-    found = {wait.ground for wait in _sufficient(now)}
+    found = _sufficient(now)
     return tuple(ground for ground in get_args(Ground) if ground in found)
-
-
-def _forgiven(lost: LostRetrainings, goal: GoalStatus, retraining: Retraining) -> LostRetrainings:
-    """Forget what was lost before the metric fell: the next challenger meets a worse champion.
-
-    Where the model does not retrain on performance, drift answers a fall.
-    """
-    if goal.state != "below_goal":
-        return lost
-    if "performance" in retraining.on:
-        return lost.without(("performance", "estimated_performance"))
-    return lost.without(("data_drift", "estimated_performance"))
 
 
 def _triggers(

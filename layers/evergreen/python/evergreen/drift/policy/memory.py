@@ -10,11 +10,11 @@ promotion ends it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from evergreen.drift.records import CheckContext, DriftDecisionRecord
@@ -42,11 +42,6 @@ class LostRetrainings:
     def of(self, ground: Ground) -> int:
         """Return how many were started on a ground."""
         return self.by_ground.get(ground, 0)
-
-    def without(self, grounds: Collection[Ground]) -> LostRetrainings:
-        """Return the memory without what was lost on some grounds; the rows still count anew."""
-        kept = {each: lost for each, lost in self.by_ground.items() if each not in grounds}
-        return replace(self, by_ground=kept)
 
     def is_another(self, drifted: Sequence[str]) -> bool:
         """Return whether most of the drifted features had not drifted at any of them."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evergreen.drift.policy.consecutive import windows_in_a_row
 from evergreen.drift.policy.severity import drift_severity, performance_severity
-from evergreen.drift.policy.waits import GroundWait, wait_of
+from evergreen.drift.policy.waits import GroundWait, wait_of, wait_of_growth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,11 +58,14 @@ class RowLimits:
         The labelled rows that each ground waits for if no challenger has lost.
     labelled
         Counts the labelled rows.
+    aged
+        The rows after which newer models are surely better; None if they never are.
     """
 
     window: int
     needed: Mapping[Ground, RowsNeeded]
     labelled: LabelledRows
+    aged: RowsNeeded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +115,19 @@ class Situation:
         return regained and "performance" in self.retraining.on and self.retrains
 
     @property
-    def new_rows_wait(self) -> GroundWait | None:
-        """What new rows wait for; None where they are no ground."""
+    def new_rows_waits(self) -> list[GroundWait]:
+        """What new rows wait for: until models have aged, or until the data set has grown."""
         if "new_rows" not in self.retraining.on or not self.retrains:
-            return None
-        return wait_of("new_rows", self.limits.needed["new_rows"], self.lost)
-
-    @property
-    def new_rows_suffice(self) -> bool:
-        """Whether there are enough new rows for a retraining without any finding."""
-        wait = self.new_rows_wait
-        return wait is not None and self.limits.labelled.suffice(wait)
+            return []
+        waits = [wait_of_growth(self.limits.needed["new_rows"], self.lost)]
+        if self.limits.aged is not None:
+            waits.append(wait_of("new_rows", self.limits.aged, self.lost))
+        return waits
 
     @property
     def needs_no_finding(self) -> bool:
         """Whether a retraining may start although the check has found nothing."""
-        return self.goal_regained or self.new_rows_suffice
+        return self.goal_regained or any(map(self.limits.labelled.suffice, self.new_rows_waits))
 
     @property
     def waits(self) -> list[GroundWait]:
@@ -138,9 +138,7 @@ class Situation:
         grounds: list[Ground] = [*self.confirmed]
         if self.goal_regained and "performance" not in grounds:
             grounds.append("performance")
-        waits = [self._wait_of(ground) for ground in grounds]
-        if (new_rows := self.new_rows_wait) is not None:
-            waits.append(new_rows)
+        waits = [*map(self._wait_of, grounds), *self.new_rows_waits]
         return sorted(waits, key=lambda wait: wait.rows)
 
     def _wait_of(self, ground: Ground) -> GroundWait:

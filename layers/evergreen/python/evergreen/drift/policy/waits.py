@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from evergreen.datasets.pace import RowsNeeded
@@ -29,18 +29,20 @@ class GroundWait:
     since
         From when on rows count: the start of the last retraining that was lost; None for the
         champion's data set.
+    times
+        How many times as many rows it waits for.
     """
 
     ground: Ground
     needed: RowsNeeded
     lost: int = 0
     since: datetime | None = None
+    times: int = 1
 
     @property
     def rows(self) -> int:
-        """How many labelled rows it waits for: twice as many for each challenger that lost."""
-        rows: int = self.needed.rows * 2**self.lost
-        return rows
+        """How many labelled rows it waits for."""
+        return self.needed.rows * self.times
 
     @property
     def words(self) -> str:
@@ -51,9 +53,22 @@ class GroundWait:
         return f"{self.needed.why}, and {self.lost} {has} lost"
 
 
-def wait_of(ground: Ground, needed: RowsNeeded, lost: LostRetrainings) -> GroundWait:
-    """Return what a ground waits for, as the memory has it."""
-    return GroundWait(ground, needed, lost.of(ground), lost.at)
+def wait_of(ground: Ground, needed: RowsNeeded, memory: LostRetrainings) -> GroundWait:
+    """Return what a ground waits for: twice as many rows for each challenger that lost."""
+    lost = memory.of(ground)
+    return GroundWait(ground, needed, lost, memory.at, 2**lost)
+
+
+def wait_of_growth(needed: RowsNeeded, memory: LostRetrainings) -> GroundWait:
+    """Return what ``new_rows`` waits for where models do not age: for a larger data set.
+
+    Challengers of other grounds do not hold it up, because its rows go on counting. One that lost
+    after so many rows may win after as many again, and then after twice as many.
+    """
+    lost = memory.of("new_rows")
+    if not lost:
+        return GroundWait("new_rows", needed)
+    return GroundWait("new_rows", needed, lost, memory.at, 2 ** (lost - 1))
 
 
 class LabelledRows:
@@ -78,6 +93,14 @@ class LabelledRows:
             self._known[moment] = found, enough
         return found
 
+    def found(self, wait: GroundWait) -> int:
+        """Return how many rows there are of those that a ground waits for."""
+        return min(self.since(wait.since, wait.rows), wait.rows)
+
     def suffice(self, wait: GroundWait) -> bool:
         """Return whether a ground has waited long enough."""
-        return self.since(wait.since, wait.rows) >= wait.rows
+        return self.found(wait) >= wait.rows
+
+    def nearest(self, waits: Iterable[GroundWait]) -> GroundWait:
+        """Return which of some grounds lacks the fewest rows."""
+        return min(waits, key=lambda wait: wait.rows - self.found(wait))
