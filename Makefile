@@ -126,7 +126,7 @@ dashboards-preview: setup ## draw each dashboard with what the local stack answe
 bench-drift: setup ## compare the drift check with other tools (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
-bench-estimation: setup ## compare the estimates without ground truth with NannyML's (QUICK=1: under two minutes)
+bench-estimation: setup ## compare the estimates without ground truth with NannyML's (QUICK=1: under ten minutes)
 	@$(bin)/python -m tests.benchmarks.estimation $(if $(QUICK),--quick)
 
 bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes; LARGE=1: the rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
@@ -11,32 +12,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from local.settings import Paths
+from tests.benchmarks.estimation.worlds import ALPHA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _TEMPLATE = Path(__file__).with_name("report.md")
 
 
 def to_page(record: Mapping[str, Any]) -> str:
     """Return the page of a record that the benchmark has written."""
-    windows, costs = record["windows"], {cost["series"]: cost for cost in record["costs"]}
-    lines, ratios = [], []
-    for name, group in groupby(windows, key=lambda each: each["series"]):
-        found = [each for each in group if each["nannyml"] is not None]
-        if not found:
-            continue
-        ours, theirs, none = (
-            _median([abs(_guess(each, by) - each["true"]) for each in found])
-            for by in ("ours", "nannyml", "promoted")
-        )
-        ratios.append(ours / theirs)
+    windows = record["windows"]
+    costs = {(cost["series"], cost["metric"]): cost for cost in record["costs"]}
+    lines: list[str] = []
+    ratios: dict[str, list[float]] = {}
+    for (name, metric), group in groupby(
+        windows, key=lambda each: (each["series"], each["metric"])
+    ):
+        found = list(group)
+        both = [each for each in found if each["nannyml"] is not None]
+        ours, none = (_error(found, by) for by in ("ours", "promoted"))
+        theirs, ratio, seconds = "–", "–", "–"
+        if both:
+            found = both
+            ours, none, other = (_error(found, by) for by in ("ours", "promoted", "nannyml"))
+            ratios.setdefault(metric, []).append(ours / other)
+            theirs, ratio = f"{other:.4g}", f"{ours / other:.2f}"
+            seconds = f"{costs[name, metric]['nannyml']:.2f} s"
         inside = sum(each["low"] <= each["true"] <= each["high"] for each in found)
-        cost = costs[name]
         lines.append(
-            f"| {name} | {found[0]['metric']} | {len(found)} | {ours:.4g} | {theirs:.4g} "
-            f"| {none:.4g} | {ours / theirs:.2f} | {inside} of {len(found)} "
-            f"| {cost['ours']:.2f} s, {cost['nannyml']:.2f} s |"
+            f"| {name} | {metric} | {len(found)} | {ours:.4g} | {theirs} | {none:.4g} | {ratio} "
+            f"| {inside} of {len(found)} | {costs[name, metric]['ours']:.2f} s, {seconds} |"
         )
     nearer = sum(
         abs(each["ours"] - each["true"]) <= abs(each["nannyml"] - each["true"])
@@ -44,6 +50,8 @@ def to_page(record: Mapping[str, Any]) -> str:
         if each["nannyml"] is not None
     )
     compared = sum(each["nannyml"] is not None for each in windows)
+    every = [ratio for found in ratios.values() for ratio in found]
+    by_metric = ", ".join(f"{name} {_median(found):.2f}" for name, found in ratios.items())
     again = "QUICK=1 make bench-estimation" if record["quick"] else "make bench-estimation"
     parts = {
         "RUN": (
@@ -52,10 +60,13 @@ def to_page(record: Mapping[str, Any]) -> str:
         ),
         "TABLE": "\n".join(lines),
         "SUMMARY": (
-            f"Over {len(ratios)} series the median ratio of the errors is "
-            f"**{_median(ratios):.2f}**: below 1, ours are nearer to what came true. Of {compared} "
-            f"windows ours is at least as near in {nearer}."
+            f"Over {len(every)} pairs of a series and a metric the median ratio of the errors is "
+            f"**{_median(every):.2f}**: below 1, ours are nearer to what came true. Of {compared} "
+            f"windows ours is at least as near in {nearer}. By metric the median is {by_metric}."
         ),
+        "TOLD": "\n".join(_told(record["told"])),
+        "TRIALS": str(max(Counter(_key(each) for each in record["told"]).values(), default=0)),
+        "ALPHA": f"{ALPHA:.2%}".replace("%", " %"),
     }
     text = _TEMPLATE.read_text()
     for name, part in parts.items():
@@ -63,8 +74,28 @@ def to_page(record: Mapping[str, Any]) -> str:
     return text
 
 
-def _guess(window: Mapping[str, Any], by: str) -> float:
-    return float(window[by])
+def _told(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each metric, number of rows and kind of model, quiet beside harder."""
+    sides: dict[tuple[Any, ...], dict[bool, list[Mapping[str, Any]]]] = {}
+    for each in told:
+        metric, rows, refit, harder = _key(each)
+        sides.setdefault((rows, metric, refit), {}).setdefault(harder, []).append(each)
+    for (rows, metric, refit), found in sorted(sides.items()):
+        quiet, hard = found[False], found[True]
+        said = [f"{sum(each['worse'] for each in side)} of {len(side)}" for side in (quiet, hard)]
+        change = sum(each["change"] for each in hard) / len(hard)
+        yield (
+            f"| {', '.join(f'{count:,}' for count in rows)} | {metric} "
+            f"| {'refit' if refit else 'judged'} | {said[0]} | {said[1]} | {change:+.3f} |"
+        )
+
+
+def _key(told: Mapping[str, Any]) -> tuple[str, tuple[int, ...], bool, bool]:
+    return told["metric"], tuple(told["rows"]), told["refit"], told["harder"]
+
+
+def _error(windows: Sequence[Mapping[str, Any]], by: str) -> float:
+    return _median([abs(float(each[by]) - each["true"]) for each in windows])
 
 
 def _median(values: Sequence[float]) -> float:

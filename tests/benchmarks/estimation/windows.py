@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,17 @@ if TYPE_CHECKING:
 
 FEWEST, MOST = 100, 5_000
 """Rows of a window that is used, and rows that are drawn of a larger one."""
+OF_CLASSES = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier")
+"""The metrics of classes. Both estimate the first by the same formula; a default F1 differs in its
+average. NannyML has no log loss and no Brier score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Rows with features, and with ``label``, ``model_output``, ``confidence``, ``p0``, ``p1``…"""
+    """Rows with features, and with ``label``, ``model_output``, ``confidence``, ``p0``, ``p1``…
+
+    Of more than two classes ``probabilities`` has them as the request log does.
+    """
 
     features: Columns
     table: pa.Table
@@ -32,9 +39,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A series whose first champion serves every period: its holdout and its windows."""
+    """A series whose first champion serves every period: its holdout and its windows.
 
-    definition: ModelDefinition
+    One definition for each metric that is estimated.
+    """
+
+    definitions: list[ModelDefinition]
     classes: list[str]
     holdout: Answered
     windows: list[Answered]
@@ -43,10 +53,14 @@ class Watched:
 def watch(series: Series, most: int) -> Watched:
     """Train the first champion, and let it answer the first ``most`` periods that have rows."""
     definition = series.definition
-    # Both estimate this of classes by the same formula; a default F1 differs in its average.
-    metric = "accuracy" if definition.task == "classification" else definition.metric
-    evaluation = definition.evaluation.model_copy(update={"metric": metric})
-    definition = definition.model_copy(update={"evaluation": evaluation})
+    metrics = OF_CLASSES if definition.task == "classification" else (definition.metric,)
+    definitions = [
+        definition.model_copy(
+            update={"evaluation": definition.evaluation.model_copy(update={"metric": metric})}
+        )
+        for metric in metrics
+    ]
+    definition = definitions[0]
     rows = split_rows(definition, _table(definition, series.between(None, series.bounds[0])))
     held = rows_of(rows, HOLDOUT)
     model: Any = fit(definition, series.trainer, rows)
@@ -59,7 +73,7 @@ def watch(series: Series, most: int) -> Watched:
             windows.append(_answered(definition, model, classes, _table(definition, served)))
         if len(windows) == most:
             break
-    return Watched(definition, classes, _answered(definition, model, classes, held), windows)
+    return Watched(definitions, classes, _answered(definition, model, classes, held), windows)
 
 
 def _table(definition: ModelDefinition, rows: pd.DataFrame) -> pa.Table:
@@ -79,6 +93,9 @@ def _answered(
         columns |= {"label": target.astype(str), "model_output": outputs.astype(str)}
         columns |= {"confidence": scores.max(axis=1)}
         columns |= {f"p{place}": scores[:, place] for place in range(len(classes))}
+        if len(classes) > 2:
+            named = (dict(zip(classes, row, strict=True)) for row in scores.tolist())
+            columns["probabilities"] = [json.dumps(row) for row in named]
     else:
         columns |= {"label": target.astype(float), "model_output": outputs.astype(float)}
         columns["confidence"] = pa.nulls(rows.num_rows)

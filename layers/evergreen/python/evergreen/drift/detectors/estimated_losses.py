@@ -75,26 +75,28 @@ def estimate_losses(
     alike = rows_alike(losses, per_step) / per_step
     sizes = (holdout.num_rows, window.num_rows)
     blocks = [block_length(definition, size, per_step) * alike for size in sizes]
-    means, spread = _window_losses(then, now, losses, blocks)
-    by_chance = np.atleast_2d(np.cov(losses)) * blocks[0] / len(then)
-    return (
-        float(measure.of_means(means)),
-        _drawn(measure, means, spread, losses, (rng, draws)),
-        _drawn(measure, losses.mean(axis=1), by_chance, losses, (rng, draws)),
+    means, spread = _mean_losses(then, now, losses, blocks)
+    drawn = rng.multivariate_normal(means, spread, size=draws, check_valid="ignore").T
+    terms = len(losses)
+    estimated, promoted = (
+        np.asarray(measure.of_means(np.maximum(side, losses.min(axis=1, keepdims=True))))
+        for side in (drawn[:terms], drawn[terms:])  # no mean is below the least loss
     )
+    return float(measure.of_means(means[:terms])), estimated, promoted
 
 
-def _window_losses(
+def _mean_losses(
     then: NDArray[np.float32],
     now: NDArray[np.float32],
     losses: NDArray[np.float64],
     blocks: Sequence[float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of each loss in the window, shape (terms,), and their covariance.
+    """Return the mean of each loss in window and holdout, shape (2 terms,), and their covariance.
 
     Each tree of the forest has learnt on a sample of the holdout's rows of its own. So the trees
-    differ as much as the holdout could have been another one. The second forest learns how much a
-    row's loss differs from the expected one, which rows outside a tree's sample tell.
+    differ as much as the holdout could have been another one, and each has its mean loss on its
+    sample: what is chance in the holdout is the same in both means. The second forest learns how
+    much a row's loss differs from the expected one, which rows outside a tree's sample tell.
     """
     least = max(10, len(then) // 100)
     forest = RandomForestRegressor(
@@ -109,25 +111,15 @@ def _window_losses(
     with np.errstate(invalid="ignore", divide="ignore"):  # a term that does not vary
         alike = np.nan_to_num(np.atleast_2d(np.corrcoef(errors)))
     together = alike * np.outer(deviation, deviation)
-    learnt = np.atleast_2d(np.cov(by_tree.T))
-    return by_tree.mean(axis=0), learnt * blocks[0] + together * blocks[1] / len(now)
+    by_sample = np.array([losses[:, rows].mean(axis=1) for rows in forest.estimators_samples_])
+    spread = np.cov(np.column_stack([by_tree, by_sample]).T) * blocks[0]
+    terms = len(losses)
+    spread[:terms, :terms] += together * blocks[1] / len(now)
+    return np.concatenate([by_tree.mean(axis=0), losses.mean(axis=1)]), spread
 
 
 def _as_targets(terms: NDArray[np.float64]) -> NDArray[np.float64]:
     return terms[0] if len(terms) == 1 else terms.T
-
-
-def _drawn(
-    measure: Measure,
-    means: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    losses: NDArray[np.float64],
-    chance: tuple[np.random.Generator, int],
-) -> NDArray[np.float64]:
-    rng, draws = chance
-    drawn = rng.multivariate_normal(means, spread, size=draws, check_valid="ignore")
-    least = losses.min(axis=1, keepdims=True)  # no mean is below the least loss
-    return np.asarray(measure.of_means(np.maximum(drawn.T, least)), dtype=np.float64)
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

@@ -105,7 +105,7 @@ def estimate_performance(
         value, estimated, promoted = estimate_losses(
             definition, measure, window, holdout, sides, rng=rng, draws=DRAWS
         )
-    if is_of_another_fit(holdout):
+    if definition.task == "classification" and is_of_another_fit(holdout):
         # The model that serves is calibrated by answers of another fit, which may be surer or less
         # sure. So what is chance in the holdout is not counted as the same on both sides.
         promoted = rng.permutation(promoted)
