@@ -7,6 +7,7 @@ judged model, and as answers of the refit, whose holdout answers are those of th
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from evergreen.bundle.sharpness import sharpness_between
 from evergreen.drift.detectors.estimated_probabilities import score_of_holdout
 from evergreen.drift.detectors.estimation import estimate_performance
 from evergreen.evaluation.measure import measure_of
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from evergreen.bundle.sharpness import Sharpness
+
 ALPHA = 0.05 / 3
 """The share of the default alpha that the estimate has in a check."""
 SIZES = ((800, 200, 200), (2_000, 500, 500), (8_000, 2_000, 5_000))
 """Rows in training, holdout and window."""
-_METRICS = {"classes": ("f1", "roc_auc", "log_loss"), "numbers": ("rmse",)}
+_METRICS = {"classes": ("f1", "roc_auc"), "numbers": ("rmse",)}
 _COLUMNS = 5
 _ITERATIONS = 50
 _HARDER = 0.5  # of two classes, how much rarer a row becomes with its distance from the border
@@ -64,11 +68,15 @@ def _trial(kind: str, rows: tuple[int, int, int], rng: np.random.Generator) -> I
     judged = model(max_iter=_ITERATIONS).fit(*training)
     both = (np.concatenate(sides) for sides in zip(training, holdout, strict=True))
     serving = model(max_iter=_ITERATIONS).fit(*both)
+    sharpness = None
+    if kind == "classes":
+        old, new = (each.predict_proba(training[0]).max(axis=1) for each in (judged, serving))
+        sharpness = sharpness_between(old, new, 2)
     for harder in (False, True):
         window = draw(rows[2], rng, harder=harder)
         for refit, serves in ((False, judged), (True, serving)):
             held, told = _answers(judged, *holdout), _answers(serves, *window)
-            held = held.replace_schema_metadata({"refit": str(refit)})
+            held = _as_kept(held, refit, sharpness)
             for metric in _METRICS[kind]:
                 definition = _definition(kind, metric)
                 found = estimate_performance(
@@ -122,6 +130,13 @@ def _answers(model: Any, x: NDArray[Any], y: NDArray[Any]) -> pa.Table:
         return pa.table({"label": y, "model_output": said, "confidence": pa.nulls(len(y))})
     sure = model.predict_proba(x).max(axis=1)
     return pa.table({"label": y.astype(str), "model_output": said.astype(str), "confidence": sure})
+
+
+def _as_kept(holdout: pa.Table, refit: bool, sharpness: Sharpness | None) -> pa.Table:
+    about = {"refit": str(refit)}
+    if refit and sharpness is not None:
+        about["sharpness"] = json.dumps([sharpness.factor, sharpness.classes])
+    return holdout.replace_schema_metadata(about)
 
 
 def _named(x: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,7 @@ from evergreen.datasets.holdout_predictions import to_holdout_file
 from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split
 from evergreen.evaluation.evaluate import scores_of
-from evergreen.training.refit import fit_bundles
+from evergreen.training.refit import fit_bundles, sharpness_of_refit
 from evergreen.training.rolling_origins import RollingOrigins
 from evergreen.training.trainer import fit, to_features
 from evergreen.training.window import choose_window
@@ -82,7 +82,13 @@ class Workshop:
             training, held_out = (rows_of(rows, split) for split in (TRAIN, HOLDOUT))
             scores = scores_of(definition, bundles.judged, held_out, training=training)
             predictions = Predictor(bundles.judged).predict(to_columns(definition, held_out))
-            answers = to_holdout_file(definition, held_out, predictions, refit=bundles.is_refit)
+            answers = to_holdout_file(
+                definition,
+                held_out,
+                predictions,
+                refit=bundles.is_refit,
+                sharpness=sharpness_of_refit(definition, bundles, training),
+            )
             metric = scores[definition.metric]
             version = Version(dataset_id, bundles.serving, bundles.judged, metric, answers)
             self.versions[dataset_id] = version, time.process_time() - began

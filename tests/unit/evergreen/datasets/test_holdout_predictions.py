@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from evergreen.bundle.predictor import Predictions, Predictor
+from evergreen.bundle.sharpness import Sharpness
 from evergreen.bundle.store import delete_bundle, save_bundle
 from evergreen.datasets.holdout_predictions import (
     holdout_key,
     is_of_another_fit,
     read_holdout_predictions,
+    sharpness_of,
     to_holdout_file,
 )
 from evergreen.lake.records import read_prediction
@@ -124,3 +126,14 @@ def test_the_file_says_whether_another_fit_serves(refit: bool) -> None:
     kept = pq.read_table(io.BytesIO(file))
     assert is_of_another_fit(kept) is is_of_another_fit(kept.slice(0, 2)) is refit
     assert not is_of_another_fit(kept.replace_schema_metadata(None))
+
+
+def test_the_file_says_how_much_surer_the_fit_is_that_serves() -> None:
+    predictions = Predictor(bundle()).predict(first(training_columns(), 5))
+    late = pa.table({"timestamp": pa.array([NOW] * 5, TIMES), "late": ["late"] * 5})
+    surer = Sharpness(1.25, 2)
+    file = to_holdout_file(DEFINITION, late, predictions, refit=True, sharpness=surer)
+    assert sharpness_of(pq.read_table(io.BytesIO(file))) == surer
+    before = to_holdout_file(DEFINITION, late, predictions, refit=True)
+    assert sharpness_of(pq.read_table(io.BytesIO(before))) is None
+    assert sharpness_of(late) is None

@@ -19,7 +19,7 @@ from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, OLDER, TRAIN, rows_of, with_split
 from evergreen.errors import NotEnoughDataError
 from evergreen.model_definition import ModelDefinition, Task
-from evergreen.training.refit import Fitted, fit_bundles, with_label_range
+from evergreen.training.refit import Fitted, fit_bundles, sharpness_of_refit, with_label_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +98,26 @@ def test_the_recipe_is_fitted_again_on_all_rows(task: str) -> None:
     assert fitted.bundles.serves == "the same recipe fitted on all 400 rows serves"
     assert fitted.bundles.serving != fitted.bundles.judged
     assert {fitted.bundles.serving.version, fitted.bundles.judged.version} == {"7"}
+
+
+def test_how_much_surer_the_refit_is_shows_in_the_rows_that_both_have_learnt() -> None:
+    # The holdout says the opposite of the training rows, so who has learnt it is less sure.
+    model, table = definition("classification"), world("classification", newest=-1.0)
+    training = rows_of(table, TRAIN)
+    bundles = fit_bundles(model, line, table, "7").bundles
+    found = sharpness_of_refit(model, bundles, training)
+    assert found is not None
+    assert found.classes == 2
+    assert found.factor < 0.8
+    judged, refit = (
+        np.mean(Predictor(each).predict(to_columns(model, training)).confidences or [])
+        for each in (bundles.judged, bundles.serving)
+    )
+    assert refit < judged
+    one = fit_bundles(definition("classification", refit=False), line, table, "7").bundles
+    assert sharpness_of_refit(model, one, training) is None
+    numbers = fit_bundles(definition(), line, world(), "7").bundles
+    assert sharpness_of_refit(definition(), numbers, rows_of(world(), TRAIN)) is None
 
 
 def test_what_is_judged_has_not_seen_the_holdout() -> None:

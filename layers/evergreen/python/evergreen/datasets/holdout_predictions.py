@@ -6,7 +6,7 @@ right on rows that it has seen. The file is next to the version's bundle at
 ``timestamp``, ``label``, ``model_output`` and ``confidence``; of a model that gives probabilities
 of at most 20 classes, or whose metric scores them, ``probabilities``; and of a time series the
 features that tell series and steps ahead. All have the form of the request log and the ground
-truth, oldest row first.
+truth, oldest row first. Where another fit serves, the file says how much surer that one is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evergreen.bundle.sharpness import Sharpness
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.schema import TIMESTAMP
 from evergreen.lake.tables import TIMESTAMP_TYPE
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 HOLDOUT_FILE = "holdout_predictions.parquet"
 _REFIT = "refit"
+_SHARPNESS = "sharpness"
 _FEW_CLASSES = 20
 
 
@@ -39,7 +41,12 @@ def holdout_key(model: str, version: str) -> str:
 
 
 def to_holdout_file(
-    definition: ModelDefinition, rows: pa.Table, predictions: Predictions, *, refit: bool = False
+    definition: ModelDefinition,
+    rows: pa.Table,
+    predictions: Predictions,
+    *,
+    refit: bool = False,
+    sharpness: Sharpness | None = None,
 ) -> bytes:
     """Return the file of a version's predictions on its holdout.
 
@@ -53,6 +60,8 @@ def to_holdout_file(
         What the version's judged model predicts for them.
     refit
         Whether another fit of the recipe serves.
+    sharpness
+        How much surer that one is, where it gives probabilities.
     """
     classification = definition.task == "classification"
     label_type = pa.string() if classification else pa.float64()
@@ -73,7 +82,10 @@ def to_holdout_file(
         table = table.append_column(PROBABILITIES, pa.array(map(json.dumps, shares), pa.string()))
     for name in definition.step_features:
         table = table.append_column(name, rows[name])
-    table = table.replace_schema_metadata({_REFIT: str(refit)})
+    about = {_REFIT: str(refit)}
+    if sharpness is not None:
+        about[_SHARPNESS] = json.dumps([sharpness.factor, sharpness.classes])
+    table = table.replace_schema_metadata(about)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
@@ -89,3 +101,16 @@ def is_of_another_fit(holdout: pa.Table) -> bool:
     """Return whether the predictions are of a model that does not serve itself: of a refit."""
     known: dict[bytes, bytes] = holdout.schema.metadata or {}
     return known.get(_REFIT.encode()) == b"True"
+
+
+def sharpness_of(holdout: pa.Table) -> Sharpness | None:
+    """Return how much surer the fit is that serves; None if it is this one, or nothing says it.
+
+    Files of versions from before this was kept do not say it.
+    """
+    known: dict[bytes, bytes] = holdout.schema.metadata or {}
+    found = known.get(_SHARPNESS.encode())
+    if found is None:
+        return None
+    factor, classes = json.loads(found)
+    return Sharpness(float(factor), int(classes))

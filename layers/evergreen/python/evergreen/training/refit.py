@@ -29,6 +29,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.bundle.content import VersionBundles
+from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.sharpness import sharpness_between
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split, without_older
 from evergreen.datasets.steps import rows_per_step
@@ -46,11 +48,13 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from evergreen.bundle.content import Bundle
+    from evergreen.bundle.sharpness import Sharpness
     from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer
 
 _log = logging.getLogger(__name__)
+_MOST_SHARED = 5_000  # rows that tell how much surer the refit is
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,35 @@ def why_not(
                 f"the judged model's own error there, {_rms(own):.4g}"
             )
     return None
+
+
+def sharpness_of_refit(
+    definition: ModelDefinition, bundles: VersionBundles, training: pa.Table
+) -> Sharpness | None:
+    """Return how much surer the refit is, by rows that both fits have learnt.
+
+    Parameters
+    ----------
+    definition
+        The model.
+    bundles
+        Both fits.
+    training
+        The training rows, at least one, oldest first; the newest are taken.
+
+    Returns
+    -------
+    Sharpness | None
+        None if there is no refit, or the model gives no probabilities.
+    """
+    if not bundles.is_refit or definition.task != "classification":
+        return None
+    newest = to_columns(definition, training.slice(max(training.num_rows - _MOST_SHARED, 0)))
+    judged, refit = (Predictor(each).predict(newest) for each in (bundles.judged, bundles.serving))
+    if judged.confidences is None or refit.confidences is None:
+        return None
+    old, new = (np.array(each, np.float64) for each in (judged.confidences, refit.confidences))
+    return sharpness_between(old, new, len(judged.classes))
 
 
 def with_label_range(bundle: Bundle, labels: pa.ChunkedArray) -> Bundle:

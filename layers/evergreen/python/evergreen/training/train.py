@@ -23,7 +23,7 @@ from evergreen.registry.writer import MODEL_ARTIFACT
 from evergreen.training.conformal import conformal_interval, with_interval
 from evergreen.training.mlflow_model import save_mlflow_model
 from evergreen.training.recency import require_weights_taken
-from evergreen.training.refit import Fitted, fit_bundles
+from evergreen.training.refit import Fitted, fit_bundles, sharpness_of_refit
 from evergreen.training.trainer import load_trainer, require_recipe
 
 if TYPE_CHECKING:
@@ -112,7 +112,11 @@ def train(
         registry.log_metrics(run_id, metrics, clock())
         registry.log_dataset(run_id, manifest)
         holdout_file = to_holdout_file(
-            definition, held_out, predictions, refit=fitted.bundles.is_refit
+            definition,
+            held_out,
+            predictions,
+            refit=fitted.bundles.is_refit,
+            sharpness=sharpness_of_refit(definition, fitted.bundles, training),
         )
         _upload(fitted, definition, table, holdout_file, run_id, registry)
     except Exception:

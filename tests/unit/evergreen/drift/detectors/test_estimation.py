@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evergreen.bundle.sharpness import Sharpness
 from evergreen.drift.detectors.estimation import estimate_performance
 from evergreen.evaluation.measure import measure_of
 from evergreen.model_definition import Evaluation, Feature, GroundTruth, ModelDefinition
@@ -116,14 +117,34 @@ def test_it_says_worse_only_where_it_is() -> None:
     assert all(moved)
 
 
-def test_of_a_refit_what_is_chance_in_the_holdout_is_not_the_same_on_both_sides() -> None:
+def test_what_is_known_of_a_refit_lets_a_fall_be_seen() -> None:
+    """An older file does not say how much surer the refit is, so less is sure."""
     rng = np.random.default_rng(7)
     sides = [(two(400, rng), two(400, rng, -0.25)) for _ in range(8)]
-    refits = [(old.replace_schema_metadata({"refit": "True"}), new) for old, new in sides]
-    own, other = (
-        sum(estimate(classes(), *each).worse for each in side) for side in (sides, refits)
+    known = {"refit": "True", "sharpness": "[1.0, 2]"}
+    found = [
+        [estimate(classes(), old.replace_schema_metadata(about), new).worse for old, new in sides]
+        for about in (None, known, {"refit": "True"})
+    ]
+    assert found[0] == found[1]
+    assert sum(found[2]) < sum(found[1])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_a_refit_that_is_less_sure_is_not_worse(metric: Any) -> None:
+    rng = np.random.default_rng(8)
+    definition = classes(evaluation=Evaluation(metric=metric))
+    before, now = two(2000, rng), two(3000, rng)
+    less = Sharpness(0.6, 2)
+    place = now.column_names.index("confidence")
+    now = now.set_column(place, "confidence", pa.array(less.of(now["confidence"].to_numpy())))
+    unknown, known = (
+        estimate(definition, before.replace_schema_metadata(about), now)
+        for about in ({"refit": "True"}, {"refit": "True", "sharpness": "[0.6, 2]"})
     )
-    assert other < own
+    assert unknown.value < known.value
+    assert known.value == pytest.approx(known.threshold, abs=0.02)
+    assert not known.worse
 
 
 def test_several_classes_are_taken_for_each_other_as_on_the_holdout() -> None:

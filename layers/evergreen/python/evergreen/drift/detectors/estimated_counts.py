@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evergreen.datasets.holdout_predictions import sharpness_of
 from evergreen.drift.detectors.calibrated_answers import (
     CONFIDENCE_BINS,
     bins_of,
@@ -57,6 +58,8 @@ def estimate_counts(
     truth, said = _column(holdout, _LABEL), _column(holdout, MODEL_OUTPUT)
     answers = _column(window, MODEL_OUTPUT)
     sure_then, sure_now = (_column(side, CONFIDENCE) for side in (holdout, window))
+    if (sharpness := sharpness_of(holdout)) is not None:
+        sure_then = sharpness.of(sure_then)
     known = definition.ground_truth.classes or ()
     classes = sorted({*known, *truth, *said, *answers})
     count = len(classes)

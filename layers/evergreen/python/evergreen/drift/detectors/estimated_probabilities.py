@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
+from evergreen.datasets.holdout_predictions import sharpness_of
 from evergreen.drift.detectors.calibrated_answers import (
     CONFIDENCE_BINS,
     bins_of,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from evergreen.bundle.sharpness import Sharpness
     from evergreen.drift.detectors.estimated_losses import Estimated
     from evergreen.evaluation.measure import Measure
     from evergreen.model_definition import ModelDefinition
@@ -98,7 +100,8 @@ def estimate_probabilities(
     holdout, window = (_some(side, rng) for side in (holdout, window))
     truth = _columns(measure.truth(_texts(holdout, _LABEL), classes))
     then, now = (_scored(measure, side, classes) for side in (holdout, window))
-    calibration = _Calibration(truth, then, now)
+    sharpness = sharpness_of(holdout)
+    calibration = _Calibration(truth, _as_sure(then, sharpness), now)
     metric_then, metric_now = (_Metric(measure, scores) for scores in (then, now))
     size = len(then)
 
@@ -233,6 +236,14 @@ def _scored(measure: Measure, rows: pa.Table, classes: list[str]) -> NDArray[np.
         shares = shares_of_classes(logged_shares(rows), classes)
     sure: NDArray[Any] = rows[CONFIDENCE].cast("float64").to_numpy()
     return _columns(measure.answers(_texts(rows, MODEL_OUTPUT), sure, classes, shares))
+
+
+def _as_sure(scores: NDArray[np.float64], sharpness: Sharpness | None) -> NDArray[np.float64]:
+    if sharpness is None:
+        return scores
+    if scores.shape[1] > 1:
+        return sharpness.of_shares(scores)
+    return sharpness.of_shares(np.column_stack([1 - scores[:, 0], scores[:, 0]]))[:, 1:]
 
 
 def _columns(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evergreen.datasets.holdout_predictions import is_of_another_fit
+from evergreen.datasets.holdout_predictions import is_of_another_fit, sharpness_of
 from evergreen.drift.detectors.estimated_counts import estimate_counts
 from evergreen.drift.detectors.estimated_losses import estimate_losses
 from evergreen.drift.detectors.estimated_probabilities import (
@@ -89,6 +89,7 @@ def estimate_performance(
         return PerformanceEstimate(metric=definition.metric, rows=rows, reason=reason)
     measure = measure_of(definition)
     window, holdout = _scorable(definition, measure, window, holdout)
+    sharpness = sharpness_of(holdout)
     rng = np.random.default_rng(_SEED)
     if measure.takes_probabilities:
         value, estimated, promoted = estimate_probabilities(
@@ -105,9 +106,9 @@ def estimate_performance(
         value, estimated, promoted = estimate_losses(
             definition, measure, window, holdout, sides, rng=rng, draws=DRAWS
         )
-    if definition.task == "classification" and is_of_another_fit(holdout):
-        # The model that serves is calibrated by answers of another fit, which may be surer or less
-        # sure. So what is chance in the holdout is not counted as the same on both sides.
+    if definition.task == "classification" and is_of_another_fit(holdout) and sharpness is None:
+        # Nothing says how much surer the fit is that serves. So what is chance in the holdout is
+        # not counted as the same on both sides.
         promoted = rng.permutation(promoted)
     low, high = (float(end) for end in np.quantile(estimated, [0.025, 0.975]))
     gains = estimated - promoted if measure.more_is_better else promoted - estimated
