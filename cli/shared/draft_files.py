@@ -49,7 +49,6 @@ def definition_text(draft: ModelDraft) -> str:
         "",
         "[retraining]",
         'on = ["data_drift", "performance", "new_rows"]',
-        'cooldown = "6 hours"',
         "",
     ]
     return "\n".join(lines)

@@ -154,6 +154,7 @@ def conclude(
     runs: bool = False,
     labelled: int | Callable[[datetime | None], int] = 1000,
     aged: RowsNeeded | None = None,
+    every: timedelta = timedelta(),
     **policy: Any,
 ) -> DriftDecision:
     """Return the policy's decision; by default nothing has drifted.
@@ -174,4 +175,5 @@ def conclude(
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),
+        every=every,
     )

@@ -185,6 +185,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         ),
         retraining=definition.retraining,
         history=history,
+        every=min(schedule.every for schedule in definition.drift.schedules),
         latest=LatestRetraining(was_skipped=skipped, runs=retraining_runs),
     )
     segments: tuple[SegmentFinding, ...] = ()

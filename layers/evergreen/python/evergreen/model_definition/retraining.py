@@ -29,9 +29,11 @@ class Retraining(Strict):
     promotion; only while too few rows of the window have ground truth), and ``new_rows`` alone,
     where nothing has moved (so many that newer models are surely better, or half as many as the
     champion's data set has)."""
-    cooldown: Period = timedelta(hours=6)
-    """Time after the start of a retraining in which no verdict starts another. ``cooldown`` in
-    ``cdk.json`` replaces it."""
+    cooldown: Period | None = None
+    """Time after the start of a retraining in which no verdict starts another. Without it: six
+    hours, and for what a check has found at least one and a half periods of the most frequent
+    schedule, so that a check lies between two retrainings. ``cooldown`` in ``cdk.json`` replaces
+    it."""
     consecutive: int = Field(default=1, ge=1)
     """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
     If windows overlap, each check must raise it, but the overlapping ones do not count."""

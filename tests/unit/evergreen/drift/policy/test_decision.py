@@ -523,3 +523,28 @@ def test_an_estimate_obeys_the_rules_of_other_triggers() -> None:
     history = [decided(NOON - DAY, by_estimate, "no_drift", started=True)]
     lost = conclude(estimate=fell, history=history, labelled=79, **ON_ESTIMATE)
     assert (lost.outcome, lost.lost) == ("backoff", {"estimated_performance": 1})
+
+
+@pytest.mark.parametrize(
+    ("ago", "starts"), [(30 * DAY, False), (44.9 * DAY, False), (45 * DAY, True), (58 * DAY, True)]
+)
+def test_without_a_cooldown_a_check_lies_between_two_retrainings_for_a_finding(
+    ago: timedelta, starts: bool
+) -> None:
+    history = [decided(NOON - ago, started=True)]
+    decision = conclude(features("a"), history=history, every=30 * DAY)
+    assert decision.outcome == ("retraining_starts" if starts else "cooldown")
+    # A cooldown that is set holds as it is, and so does that of a model that is checked often.
+    assert conclude(
+        features("a"), history=history, every=30 * DAY, cooldown=29 * DAY
+    ).start_retraining
+    assert conclude(features("a"), history=history, every=HOUR).start_retraining
+
+
+def test_new_rows_keep_their_own_pace() -> None:
+    history = [decided(NOON - 30 * DAY, ("performance",), started=True)]
+    needed = conclude(features("a"), history=history, every=30 * DAY, labelled=10**6)
+    assert needed.outcome == "retraining_starts"
+    assert "new_rows" in needed.because
+    soon = [decided(NOON - 5 * HOUR, ("performance",), started=True)]
+    assert conclude(history=soon, every=HOUR, labelled=10**6).outcome == "cooldown"

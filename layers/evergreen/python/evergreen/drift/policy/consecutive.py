@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from evergreen.events import Trigger
     from evergreen.model_definition import Drift, Retraining
 
+SHORTEST_COOLDOWN = timedelta(hours=6)
+"""Time after the start of a retraining in which no other starts, where a model sets none."""
 OVERLAP = timedelta(minutes=15)
 """Two windows count as two if they share at most this much time, or a tenth of their length if
 that is less. Checks start a little early or late, so windows of "every hour, the last hour"
@@ -24,7 +26,9 @@ def history_needed(drift: Drift, retraining: Retraining, window: timedelta) -> t
     It needs the last check, the cooldown, and enough windows in a row. From one window to the next
     that shares no rows with it lies its length, and at most one period of the schedule.
     """
-    at_least = max(retraining.cooldown, 2 * max(each.every for each in drift.schedules))
+    at_least = max(
+        retraining.cooldown or SHORTEST_COOLDOWN, 2 * max(each.every for each in drift.schedules)
+    )
     if retraining.consecutive == 1:
         return at_least
     periods = [each.every for each in drift.schedules if each.window == window]

@@ -48,6 +48,7 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
     retraining: Retraining,
     history: Iterable[DriftDecisionRecord],
     latest: LatestRetraining,
+    every: timedelta = timedelta(),
 ) -> DriftDecision:
     """Conclude a check: the verdict, the triggers, and whether a retraining starts.
 
@@ -67,6 +68,8 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
         Decisions of earlier checks of the model, in any order.
     latest
         What came of the retraining that was started last.
+    every
+        Period of the model's most frequent schedule.
     """
     earlier = sorted(
         (item for item in history if item.timestamp < context.timestamp),
@@ -91,6 +94,7 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
         lost=lost,
         triggers=triggers,
         latest=latest,
+        every=every,
     )
     outcome, why = next(_rows(situation))
     if outcome == "insufficient_data":
@@ -163,7 +167,7 @@ def _earlier_retrainings(now: Situation) -> Iterator[tuple[DecisionOutcome, str]
     if now.latest.runs:
         yield "retraining_runs", "the model is being retrained"
 
-    cooldown, since = now.retraining.cooldown, now.since_last_start
+    cooldown, since = now.cooldown, now.since_last_start
     if since is not None and since < cooldown:
         why = f"one was started {_short(since)} ago, the cooldown is {_short(cooldown)}"
         yield "cooldown", why

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evergreen.drift.policy.consecutive import windows_in_a_row
+from evergreen.drift.policy.consecutive import SHORTEST_COOLDOWN, windows_in_a_row
 from evergreen.drift.policy.severity import drift_severity, performance_severity
 from evergreen.drift.policy.waits import GroundWait, wait_of, wait_of_growth
 
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     )
     from evergreen.events import Ground, Trigger
     from evergreen.model_definition import Retraining
+
+
+_PERIODS_BETWEEN = 1.5
+"""In periods of the schedule: the next check comes sooner, the one after it later, whatever the
+length of a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Situation:
     lost: LostRetrainings
     triggers: tuple[Trigger, ...]
     latest: LatestRetraining
+    every: timedelta
+    """Period of the model's most frequent schedule."""
 
     @property
     def retrains(self) -> bool:
@@ -152,6 +159,20 @@ class Situation:
     def drift_is_severe(self) -> bool:
         """Whether a feature has moved by so much that a model feels it."""
         return drift_severity(self.univariate.tests) == "critical"
+
+    @property
+    def cooldown(self) -> timedelta:
+        """How long after the start of a retraining no other starts.
+
+        What a check finds is in the next window too, so without a setting the next check is passed
+        over: a new version gets a whole period to show what it is worth. New rows have a pace of
+        their own.
+        """
+        if self.retraining.cooldown is not None:
+            return self.retraining.cooldown
+        if self.new_rows_suffice:
+            return SHORTEST_COOLDOWN
+        return max(SHORTEST_COOLDOWN, _PERIODS_BETWEEN * self.every)
 
     @property
     def since_last_start(self) -> timedelta | None:
