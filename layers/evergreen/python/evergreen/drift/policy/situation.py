@@ -134,7 +134,12 @@ class Situation:
     @property
     def needs_no_finding(self) -> bool:
         """Whether a retraining may start although the check has found nothing."""
-        return self.goal_regained or any(map(self.limits.labelled.suffice, self.new_rows_waits))
+        return self.goal_regained or self.new_rows_suffice
+
+    @property
+    def new_rows_suffice(self) -> bool:
+        """Whether there are enough new rows for a retraining without any finding."""
+        return any(map(self.limits.labelled.suffice, self.new_rows_waits))
 
     @property
     def waits(self) -> list[GroundWait]:
