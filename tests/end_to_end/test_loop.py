@@ -171,6 +171,19 @@ def test_the_state_machine_succeeded_and_promoted(once: Round, deployed: Target)
     assert statuses <= {"SUCCEEDED", "RUNNING"}
 
 
+def test_the_execution_knows_on_what_ground_it_was_started(once: Round, deployed: Target) -> None:
+    checks = read_drift_decisions(deployed.storage, MODEL, once.began, utc_now())
+    grounds = {check.because for check in checks if check.start_retraining}
+    assert grounds == {("data_drift",)}
+    (execution,) = (
+        item.execution
+        for item in read_decision_records(deployed.storage, MODEL)
+        if item.execution and item.challenger == once.summary.champion_after
+    )
+    ended = deployed.client("stepfunctions").describe_execution(executionArn=execution)
+    assert json.loads(ended["output"])["because"] == ["data_drift"]
+
+
 def test_a_challenger_that_beat_what_is_no_longer_there_is_not_promoted(
     once: Round, deployed: Target
 ) -> None:
