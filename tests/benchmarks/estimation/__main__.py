@@ -36,7 +36,7 @@ from evergreen.evaluation.measure import measure_of
 from local.environments import build_environment
 from tests.benchmarks.drift.environments import PATHS, PEERS, ROOT, variables
 from tests.benchmarks.estimation.report import to_page
-from tests.benchmarks.estimation.windows import FEWEST, watch
+from tests.benchmarks.estimation.windows import watch
 from tests.benchmarks.estimation.worlds import tell
 from tests.benchmarks.loop.public.packages import prepare
 from tests.benchmarks.loop.running import all_series, names_of
@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from tests.benchmarks.estimation.windows import Answered, Watched
 
 _QUICK, _ALL = 24, 10_000
-_TRIALS, _ALL_TRIALS = 100, 400
+_TRIALS, _ALL_TRIALS = 60, 400
 _ALPHA = 0.05
+_FEWEST_HELD_OUT = 50
 _OURS_ALONE = {"log_loss", "brier"}
 PAGE, RECORD = "docs/estimation.md", ".evergreen/bench/estimation.json"
 
@@ -95,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, name in enumerate(names, 1):
         console.print(f"{number} of {len(names)}: {name}")
         watched = watch(made[name](), _QUICK if quick else _ALL)
+        if watched.holdout.table.num_rows < _FEWEST_HELD_OUT or not watched.windows:
+            continue
         peers = _peers(watched)
         for definition in watched.definitions:
             found, cost = _estimate(name, watched, definition, peers.get(definition.metric))
@@ -133,7 +136,7 @@ def _estimate(
                 holdout_features=watched.holdout.features,
                 window_features=window.features,
                 alpha=_ALPHA,
-                min_rows=FEWEST,
+                min_rows=_FEWEST_HELD_OUT,
             )
             for window in watched.windows
         ]

@@ -32,8 +32,12 @@ def main() -> None:
         began = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            estimator = _estimator(about, _NAMES.get(metric, metric)).fit(reference)
-            values = [_value(estimator, window) for window in windows]
+            try:
+                estimator = _estimator(about, _NAMES.get(metric, metric)).fit(reference)
+                values = [_value(estimator, window) for window in windows]
+            except Exception as error:  # noqa: BLE001 - where it has no estimate, the page has none
+                sys.stderr.write(f"NannyML has no {metric}: {error}\n")
+                continue
         seconds = (time.process_time() - began) / max(len(windows), 1)
         found[metric] = {"values": values, "seconds": seconds}
     (folder / "peers.json").write_text(json.dumps(found))

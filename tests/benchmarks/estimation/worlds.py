@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from evergreen.bundle.sharpness import sharpness_between
+from evergreen.bundle.sharpness import share_on_new_rows, sharpness_between
 from evergreen.drift.detectors.estimated_probabilities import score_of_holdout
 from evergreen.drift.detectors.estimation import estimate_performance
 from evergreen.evaluation.measure import measure_of
@@ -71,7 +71,9 @@ def _trial(kind: str, rows: tuple[int, int, int], rng: np.random.Generator) -> I
     sharpness = None
     if kind == "classes":
         old, new = (each.predict_proba(training[0]).max(axis=1) for each in (judged, serving))
-        sharpness = sharpness_between(old, new, 2)
+        unseen = judged.predict_proba(holdout[0]).max(axis=1).mean()
+        share = share_on_new_rows(old.mean(), unseen, judged.score(*holdout))
+        sharpness = sharpness_between(old, new, 2, share=share)
     for harder in (False, True):
         window = draw(rows[2], rng, harder=harder)
         for refit, serves in ((False, judged), (True, serving)):

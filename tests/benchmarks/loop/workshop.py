@@ -87,7 +87,7 @@ class Workshop:
                 held_out,
                 predictions,
                 refit=bundles.is_refit,
-                sharpness=sharpness_of_refit(definition, bundles, training),
+                sharpness=sharpness_of_refit(definition, bundles, rows, predictions),
             )
             metric = scores[definition.metric]
             version = Version(dataset_id, bundles.serving, bundles.judged, metric, answers)

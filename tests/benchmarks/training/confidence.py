@@ -14,6 +14,7 @@ from scipy.stats import ks_2samp
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from evergreen.bundle.sharpness import share_on_new_rows, sharpness_between
 from tests.benchmarks.loop.tables import table
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def confidences(
 
 
 def draw(rows: int, window: int, seed: int) -> list[tuple[float, float]]:
-    """Return p-value and mean confidence on the window: of the judged model, and of the refit."""
+    """Return p-value and mean confidence on the window.
+
+    Of the judged model, of the refit, and of the refit with a reference that was made as sure.
+    """
     random = np.random.default_rng(seed)
     x, y = world(rows, random)
     newer, _ = world(window, random)
@@ -50,7 +54,19 @@ def draw(rows: int, window: int, seed: int) -> list[tuple[float, float]]:
     ]
     reference = confidences(fits[0], x[rows // 2 :])
     served = [confidences(model, newer) for model in fits]
-    return [(float(ks_2samp(reference, side).pvalue), float(side.mean())) for side in served]
+    learnt = [confidences(model, x[: rows // 2]) for model in fits]
+    accuracy = float(fits[0].score(x[rows // 2 :], y[rows // 2 :]))
+    share = share_on_new_rows(float(learnt[0].mean()), float(reference.mean()), accuracy)
+    old, new = (each.astype(np.float64) for each in learnt)
+    surer = sharpness_between(old, new, 2, share=share)
+    compared = (
+        (reference, served[0], served[0]),
+        (reference, served[1], served[1]),
+        (surer.of(reference.astype(np.float64)), served[1], surer.of(served[0].astype(np.float64))),
+    )
+    return [
+        (float(ks_2samp(then, now).pvalue), float(shown.mean())) for then, now, shown in compared
+    ]
 
 
 def main() -> None:
@@ -62,13 +78,17 @@ def main() -> None:
             alarms, means = (found[:, :, 0] < LEVEL).mean(axis=0), found[:, :, 1].mean(axis=0)
             lines.append(
                 [
-                    *(f"{rows:,}", f"{window:,}", f"{means[0]:.3f}, {means[1]:.3f}"),
+                    *(
+                        f"{rows:,}",
+                        f"{window:,}",
+                        f"{means[0]:.3f}, {means[1]:.3f}, {means[2]:.3f}",
+                    ),
                     *(f"{share:.0%}" for share in alarms),
                 ]
             )
     head = [
-        *("rows", "rows of the window", "mean confidence, judged and refit"),
-        *("false alarms, judged serves", "false alarms, refit serves"),
+        *("rows", "rows of the window", "mean confidence, judged, refit, judged made as sure"),
+        *("false alarms, judged serves", "false alarms, refit serves", "with holdout made as sure"),
     ]
     sys.stdout.write(f"{table(head, lines)}\n")
 

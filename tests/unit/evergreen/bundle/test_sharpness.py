@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.bundle.sharpness import Sharpness, sharpness_between
+from evergreen.bundle.sharpness import Sharpness, share_on_new_rows, sharpness_between
 
 
 @given(st.integers(2, 5), st.floats(0.3, 3))
@@ -37,3 +37,14 @@ def test_confidences_that_cannot_change_have_the_least() -> None:
     sure = np.ones(5)
     assert sharpness_between(sure, sure, 2).of(sure) == pytest.approx(sure)
     assert Sharpness(2.0, 2).of(np.array([0.0, 0.5, 1.0])) == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_of_what_is_learnt_by_heart_only_a_part_shows_on_new_rows() -> None:
+    assert share_on_new_rows(0.95, 0.8, 0.7) == pytest.approx(0.4)
+    assert share_on_new_rows(0.71, 0.7, 0.7) == 1  # nothing is learnt by heart
+    assert share_on_new_rows(0.9, 0.6, 0.7) == 0  # less sure than right
+    confidences, other = np.linspace(0.55, 0.95, 9), np.linspace(0.6, 0.97, 9)
+    whole, half = (
+        sharpness_between(confidences, other, 2, share=share).factor for share in (1.0, 0.5)
+    )
+    assert half == pytest.approx(whole**0.5)

@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 
 from evergreen.bundle.content import VersionBundles
 from evergreen.bundle.predictor import Predictor
-from evergreen.bundle.sharpness import sharpness_between
+from evergreen.bundle.sharpness import share_on_new_rows, sharpness_between
 from evergreen.datasets.schema import to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, with_split, without_older
 from evergreen.datasets.steps import rows_per_step
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from evergreen.bundle.content import Bundle
+    from evergreen.bundle.predictor import Predictions
     from evergreen.bundle.sharpness import Sharpness
     from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.model_definition import ModelDefinition
@@ -141,9 +142,9 @@ def why_not(
 
 
 def sharpness_of_refit(
-    definition: ModelDefinition, bundles: VersionBundles, training: pa.Table
+    definition: ModelDefinition, bundles: VersionBundles, table: pa.Table, held_out: Predictions
 ) -> Sharpness | None:
-    """Return how much surer the refit is, by rows that both fits have learnt.
+    """Return how much surer the refit is than the judged model, on new rows.
 
     Parameters
     ----------
@@ -151,22 +152,30 @@ def sharpness_of_refit(
         The model.
     bundles
         Both fits.
-    training
-        The training rows, at least one, oldest first; the newest are taken.
+    table
+        The data set. Of the training rows, oldest first, the newest are taken.
+    held_out
+        What the judged model says of the holdout.
 
     Returns
     -------
     Sharpness | None
         None if there is no refit, or the model gives no probabilities.
     """
-    if not bundles.is_refit or definition.task != "classification":
+    if not bundles.is_refit or held_out.confidences is None:
         return None
+    training = rows_of(table, TRAIN)
     newest = to_columns(definition, training.slice(max(training.num_rows - _MOST_SHARED, 0)))
     judged, refit = (Predictor(each).predict(newest) for each in (bundles.judged, bundles.serving))
     if judged.confidences is None or refit.confidences is None:
         return None
+    truth = rows_of(table, HOLDOUT)[definition.target].to_pylist()
+    right = [str(said) == known for said, known in zip(held_out.outputs, truth, strict=True)]
     old, new = (np.array(each, np.float64) for each in (judged.confidences, refit.confidences))
-    return sharpness_between(old, new, len(judged.classes))
+    share = share_on_new_rows(
+        float(old.mean()), float(np.mean(held_out.confidences)), float(np.mean(right))
+    )
+    return sharpness_between(old, new, len(judged.classes), share=share)
 
 
 def with_label_range(bundle: Bundle, labels: pa.ChunkedArray) -> Bundle:

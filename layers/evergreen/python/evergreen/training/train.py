@@ -116,7 +116,7 @@ def train(
             held_out,
             predictions,
             refit=fitted.bundles.is_refit,
-            sharpness=sharpness_of_refit(definition, fitted.bundles, training),
+            sharpness=sharpness_of_refit(definition, fitted.bundles, table, predictions),
         )
         _upload(fitted, definition, table, holdout_file, run_id, registry)
     except Exception:
