@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.estimation.windows import Answered, Watched
 
 _QUICK, _ALL = 24, 10_000
-_TRIALS, _ALL_TRIALS = 60, 400
+_TRIALS, _ALL_TRIALS = 50, 400
 _ALPHA = 0.05
 _FEWEST_HELD_OUT = 50
 _OURS_ALONE = {"log_loss", "brier"}
