@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks.evaluation.quiet_worlds`` writes the table of docs/promotion.md. The
 recipes are really fitted, and their aging is really measured. A champion learns all rows that there
 are; the retraining comes when its data set says that newer rows pay, else after 400 new rows, and
-holds out half of the new rows. On 20,000 more rows it shows which model is truly better. About
-three minutes on two cores.
+holds out half of the new rows. On 20,000 more rows it shows which model is truly better. Some
+minutes on two cores.
 """
 
 from __future__ import annotations

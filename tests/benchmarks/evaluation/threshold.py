@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MARKS = "<!-- threshold -->", "<!-- /threshold -->"
-FEATURES, WINDOW, HISTORY, NEW, BLOCK, ORIGINS = 4, 400, 800, 100, 40, 5
+FEATURES, WINDOW, HISTORY, NEW, BLOCK, ORIGINS = 4, 400, 800, 100, 40, 7
 DRAWS = 4000
 THRESHOLDS = (0.95, 0.5, 0.2)
 
