@@ -20,7 +20,8 @@ import pyarrow as pa
 from evergreen.bundle.store import bundle_key
 from evergreen.datasets.builder import build_dataset
 from evergreen.datasets.holdout_predictions import holdout_key, read_holdout_predictions
-from evergreen.datasets.manifest import read_manifest
+from evergreen.datasets.manifest import RowStudy, read_manifest
+from evergreen.datasets.schema import normalise
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.drift import check
@@ -28,7 +29,7 @@ from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.circumstances import circumstances_of
 from evergreen.evaluation.evaluate import compare
 from evergreen.production import ProductionPointer
-from evergreen.training.row_study import study_rows
+from evergreen.training.row_study import study_aging, study_rows
 from tests.benchmarks.loop.recorded_lake import RecordedLake, logged
 from tests.benchmarks.loop.workshop import Unjudged, Version
 
@@ -221,11 +222,13 @@ class Deployment:
         definition = self.series.definition
         rows = self.series.between(None, self.now - self.series.label_delay)
         table = split_rows(definition, pa.Table.from_pandas(rows, preserve_index=False))
+        normal = rows_of(normalise(definition, table), TRAIN)
         manifest = write_dataset(
             self.storage,
             definition,
             table,
             sources=["recorded"],
+            study=RowStudy(study_aging(definition, self.series.trainer, normal)),
             data_until=self.now,
             clock=lambda: self.now,
         )

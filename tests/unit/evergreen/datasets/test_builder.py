@@ -146,7 +146,7 @@ def newest(count: int) -> Callable[[pa.Table], RowStudy]:
         assert rows["timestamp"].to_pylist() == sorted(rows["timestamp"].to_pylist())
         assert set(rows["split"].to_pylist()) == {TRAIN}
         window = TrainingWindow(rows=count, of=rows.num_rows, reason="as asked")
-        return RowStudy(window, Aging(effects=()))
+        return RowStudy(Aging(effects=()), window)
 
     return choose
 

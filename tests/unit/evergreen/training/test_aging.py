@@ -86,6 +86,7 @@ def test_a_recipe_that_takes_too_long_is_studied_at_fewer_origins(
     monkeypatch.setattr(rolling_origins, "SECONDS_TO_FIT", -1)
     study = study_rows(definition(), newest_mean, rows)
     assert study.aging.effects == ()
+    assert study.window is not None
     assert study.window.rows == 800
 
 
@@ -111,6 +112,7 @@ def test_a_metric_that_some_draws_do_not_have_says_nothing() -> None:
 
 def test_what_is_known_of_the_rows_goes_into_the_manifest() -> None:
     study = study_rows(definition(), newest_mean, rows_of(800, trend=0.05))
+    assert study.window is not None
     assert study.window.of == 800
     assert Aging.model_validate_json(study.aging.model_dump_json()) == study.aging
 

@@ -110,7 +110,7 @@ def build_dataset(
     others = rows.filter(pc.invert(held_out)).sort_by(TIMESTAMP)
     kept = others.slice(max(others.num_rows - definition.retraining.training_window_rows, 0))
     found = study(rows_of(kept, TRAIN)) if study and recent else None
-    if found is not None:
+    if found is not None and found.window is not None:
         kept = _mark_older(kept, found.window.of - found.window.rows)
     return write_dataset(
         storage,

@@ -106,14 +106,14 @@ class RowStudy:
 
     Parameters
     ----------
-    window
-        How many of the newest to train on.
     aging
         How fast a model of them ages.
+    window
+        How many of the newest to train on; None where that was not asked.
     """
 
-    window: TrainingWindow
     aging: Aging
+    window: TrainingWindow | None = None
 
 
 class DatasetManifest(BaseModel):

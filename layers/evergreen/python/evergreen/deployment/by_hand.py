@@ -9,7 +9,8 @@ import pyarrow as pa
 from evergreen.bundle.predictor import Predictor
 from evergreen.bundle.store import load_bundles
 from evergreen.clock import utc_now
-from evergreen.datasets.schema import to_columns
+from evergreen.datasets.manifest import RowStudy
+from evergreen.datasets.schema import normalise, to_columns
 from evergreen.datasets.splitting import HOLDOUT, TRAIN, rows_of, split_rows
 from evergreen.datasets.store import load_dataset, write_dataset
 from evergreen.deployment.deployed_registry import registry_of
@@ -18,7 +19,9 @@ from evergreen.events import Events
 from evergreen.production import Production
 from evergreen.release.context import ReleaseContext
 from evergreen.release.promotion import candidate_pointer, promote, reject
+from evergreen.training.row_study import study_aging
 from evergreen.training.train import train_challenger
+from evergreen.training.trainer import load_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,8 +103,16 @@ def train_by_hand(
     context = release_context_of(target)
     say("writing the data set")
     table = split_rows(definition, pa.Table.from_pandas(data, preserve_index=False))
+    say("asking earlier moments how fast its models age")
+    normal = rows_of(normalise(definition, table), TRAIN)
     manifest = write_dataset(
-        context.storage, definition, table, sources=[source], data_until=utc_now(), clock=utc_now
+        context.storage,
+        definition,
+        table,
+        sources=[source],
+        data_until=utc_now(),
+        study=RowStudy(study_aging(definition, load_trainer(folder), normal)),
+        clock=utc_now,
     )
     say(f"training on {manifest.train_rows:,} rows")
     return train_challenger(

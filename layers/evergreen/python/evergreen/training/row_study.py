@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evergreen.datasets.manifest import RowStudy
+from evergreen.datasets.schema import TIMESTAMP
 from evergreen.training.aging import measure_aging
 from evergreen.training.rolling_origins import RollingOrigins
 from evergreen.training.window import choose_window
@@ -12,6 +13,7 @@ from evergreen.training.window import choose_window
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from evergreen.datasets.manifest import Aging
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer
 
@@ -29,4 +31,19 @@ def study_rows(definition: ModelDefinition, trainer: Trainer, rows: pa.Table) ->
         n rows to train on, with their ``timestamp`` and target, oldest first.
     """
     origins = RollingOrigins(definition, trainer, rows)
-    return RowStudy(choose_window(origins, rows), measure_aging(origins))
+    return RowStudy(window=choose_window(origins, rows), aging=measure_aging(origins))
+
+
+def study_aging(definition: ModelDefinition, trainer: Trainer, rows: pa.Table) -> Aging:
+    """Measure how fast a model ages whose rows somebody has chosen: those of a first champion.
+
+    Parameters
+    ----------
+    definition
+        The model.
+    trainer
+        Fits it: at most once for each of 8 origins.
+    rows
+        n rows to train on, with their ``timestamp`` and target, in any order.
+    """
+    return measure_aging(RollingOrigins(definition, trainer, rows.sort_by(TIMESTAMP)))

@@ -548,3 +548,15 @@ def test_new_rows_keep_their_own_pace() -> None:
     assert "new_rows" in needed.because
     soon = [decided(NOON - 5 * HOUR, ("performance",), started=True)]
     assert conclude(history=soon, every=HOUR, labelled=10**6).outcome == "cooldown"
+
+
+def test_new_rows_start_a_retraining_although_a_window_has_too_few_rows() -> None:
+    few = context(rows=MIN_ROWS - 1)
+    decision = conclude(features("a"), about=few, labelled=10**6)
+    assert (decision.verdict, decision.outcome) == ("insufficient_data", "retraining_starts")
+    # What so few rows seem to show is no finding.
+    assert (decision.because, decision.triggers) == (("new_rows",), ())
+    assert decision.drifted_features == ()
+    assert f"{MIN_ROWS - 1} rows in the window, {MIN_ROWS} needed; retraining" in decision.reason
+    waits = conclude(features("a"), about=few, labelled=10**6, on=("data_drift",))
+    assert waits.outcome == "insufficient_data"

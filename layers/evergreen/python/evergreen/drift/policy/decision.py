@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         PerformanceEstimate,
         PerformanceTest,
     )
-    from evergreen.events import Trigger
+    from evergreen.events import Trigger, Verdict
     from evergreen.model_definition import Retraining
 
 
@@ -79,7 +79,9 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
     skipped = latest.was_skipped
     budget = budget_at(context, retraining, last, last_was_skipped=skipped)
     goal = goal_at(context, performance, last, last_was_skipped=skipped)
-    triggers = _triggers(univariate, multivariate, performance, estimate, goal)
+    lacking = _lacking(context, multivariate, limits)
+    # So few rows may seem to have moved. New labelled rows count all the same.
+    triggers = () if lacking else _triggers(univariate, multivariate, performance, estimate, goal)
     lost = lost_retrainings_at(context, last, last_was_skipped=skipped)
     situation = Situation(
         context=context,
@@ -97,35 +99,41 @@ def decide(  # noqa: PLR0913 - each test of a check, the rules, and what came be
         every=every,
     )
     outcome, why = next(_rows(situation))
-    if outcome == "insufficient_data":
-        return DriftDecision(
-            verdict="insufficient_data",
-            outcome=outcome,
-            start_retraining=False,
-            budget_left=budget.left if budget else None,
-            **goal.to_record(),
-            **lost.to_record(),
-            reason=why,
-        )
     starts = outcome == "retraining_starts"
-    found = _describe(univariate, multivariate, performance, goal)
+    found = lacking or _describe(univariate, multivariate, performance, goal)
     if estimate is not None and "estimated_performance" in triggers:
         found += (
             f"; {estimate.metric} estimated at {estimate.value:.3f} against "
             f"{estimate.threshold:.3f}, and too few labels to measure it"
         )
+    verdict: Verdict = "drift" if "data_drift" in triggers else "no_drift"
+    if outcome == "insufficient_data":
+        reason = why
+    else:
+        reason = f"{found}; {why if starts else f'no retraining: {why}'}"
     return DriftDecision(
-        verdict="drift" if "data_drift" in triggers else "no_drift",
+        verdict="insufficient_data" if lacking else verdict,
         outcome=outcome,
         start_retraining=starts,
         triggers=triggers,
-        drifted_features=univariate.drifted_features,
+        drifted_features=() if lacking else univariate.drifted_features,
         because=_grounds(situation) if starts else (),
         budget_left=budget.after(started=starts) if budget else None,
         **goal.to_record(),
         **lost.to_record(),
-        reason=f"{found}; {why if starts else f'no retraining: {why}'}",
+        reason=reason,
     )
+
+
+def _lacking(
+    context: CheckContext, multivariate: MultivariateTest, limits: RowLimits
+) -> str | None:
+    """Return what there is too little of for a verdict, or None."""
+    if context.rows < limits.window:
+        return f"{context.rows} rows in the window, {limits.window} needed"
+    if (rows := multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
+        return f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
+    return None
 
 
 def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
@@ -133,10 +141,9 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
 
     The first one is the outcome: a condition may rely on all those above it not to hold.
     """
-    if (rows := now.context.rows) < now.limits.window:
-        yield "insufficient_data", f"{rows} rows in the window, {now.limits.window} needed"
-    if (rows := now.multivariate.rows_per_side) < MIN_ROWS_PER_SIDE:
-        yield "insufficient_data", f"{rows} rows in the reference, {MIN_ROWS_PER_SIDE} needed"
+    lacking = _lacking(now.context, now.multivariate, now.limits)
+    if lacking and not now.new_rows_suffice:
+        yield "insufficient_data", lacking
 
     if not now.triggers and not now.needs_no_finding:
         waits = [] if now.latest.runs else now.new_rows_waits
