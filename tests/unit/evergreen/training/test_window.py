@@ -141,19 +141,22 @@ def test_neither_judged_rows_nor_what_a_forecast_could_not_know_are_learnt_from(
         np.testing.assert_array_equal(given["water"], learnt)
 
 
-def test_no_window_is_shorter_than_a_year_where_the_rows_span_more() -> None:
-    rows = world(1600, 400)
-    days = [START + timedelta(days=row) for row in range(1600)]
-    yearly = rows.set_column(2, "timestamp", pa.array(days, pa.timestamp("us", tz="UTC")))
-    assert choose_window(definition(), Trainer(), yearly).rows == 400  # not 200 days
-    weeks = [START + timedelta(days=7 * row) for row in range(1600)]
-    weekly = rows.set_column(2, "timestamp", pa.array(weeks, pa.timestamp("us", tz="UTC")))
-    assert choose_window(definition(), Trainer(), weekly).rows in {200, 400}
-    rare = definition(retraining={"min_training_rows": 400})
-    fast = [START + timedelta(days=row / 3) for row in range(1600)]
-    short = rows.set_column(2, "timestamp", pa.array(fast, pa.timestamp("us", tz="UTC")))
-    chosen = choose_window(rare, Trainer(), short.slice(0, 1200))
-    assert chosen.reason == "all 1200 rows: every shorter window would miss part of the year"
+def test_a_window_of_less_than_a_year_must_win_at_every_origin() -> None:
+    # In the newest of three blocks of 40 rows the older law holds again. On all three together a
+    # short window is better all the same.
+    water, height = (world(1600, 400)[name].to_numpy().copy() for name in ("water", "height"))
+    height[-40:] = 0.5 * water[-40:]
+
+    def chosen(every: timedelta, heights: Any) -> int:
+        times = [START + row * every for row in range(1600)]
+        stamps = pa.array(times, pa.timestamp("us", tz="UTC"))
+        rows = pa.table({"water": water, "height": heights, "timestamp": stamps})
+        return choose_window(definition(), Trainer(), rows).rows
+
+    within_a_year, over_two_years = timedelta(hours=5), timedelta(hours=10)
+    assert chosen(within_a_year, height) < 1600
+    assert chosen(over_two_years, height) == 1600
+    assert chosen(over_two_years, world(1600, 400)["height"]) < 1600
 
 
 def test_of_very_many_rows_some_of_all_times_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

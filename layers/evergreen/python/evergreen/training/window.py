@@ -31,18 +31,19 @@ PARTS = (2, 4, 8)
 JUDGED_BLOCKS = 3
 """Number of the newest origins at which windows are compared."""
 SEASON = timedelta(days=365)
-"""Where the rows span more than this, no window is shorter: it would miss part of the year."""
+"""Where the rows span more than this, a window that is shorter must win at every single origin. It
+misses part of the year, so one good stretch may be the season it has seen last."""
 
 
 def choose_window(origins: RollingOrigins, rows: pa.Table) -> TrainingWindow:
     """Return how many of the newest rows to train on.
 
-    A shorter window is eligible if it keeps ``retraining.min_training_rows``, and a year where the
-    rows span more than one. It must win against all rows by the rule of a challenger
-    (``evaluation``: confidence, least improvement, protected segments), on the newest
-    :data:`JUDGED_BLOCKS` blocks. The best eligible window is chosen. If the trainer raises an error
-    on a part of the rows, that part is not chosen. If it raises one on all rows, training itself
-    reports it.
+    A shorter window is eligible if it keeps ``retraining.min_training_rows``. It must win against
+    all rows by the rule of a challenger (``evaluation``: confidence, least improvement, protected
+    segments), on the newest :data:`JUDGED_BLOCKS` blocks. A window of less than a year, of rows
+    that span more, must be better on each of them. The best eligible window is chosen. If the
+    trainer raises an error on a part of the rows, that part is not chosen. If it raises one on all
+    rows, training itself reports it.
 
     Parameters
     ----------
@@ -56,15 +57,16 @@ def choose_window(origins: RollingOrigins, rows: pa.Table) -> TrainingWindow:
     parts = [part for part in PARTS if count // part >= least]
     if not parts:
         return _all(count, f"fewer than {PARTS[0]} times the {least} that are always kept")
-    parts = [part for part in parts if not _misses_season(rows, count // part)]
-    if not parts:
-        return _all(count, "every shorter window would miss part of the year")
     blocks = [block for block in reversed(origins.blocks) if block <= JUDGED_BLOCKS]
     if not origins.pairs(((block, 1), (block, 1), block) for block in blocks):
         return _all(count, "no model of them could be made to compare others with")
     won: dict[int, tuple[float, str]] = {}
     for part in parts:
         pairs = origins.pairs(((block, 1), (block, part), block) for block in blocks)
+        if _misses_season(rows, count // part) and not all(
+            pair.is_other_better(origins.definition) for pair in pairs
+        ):
+            continue
         if len(pairs) == len(blocks):
             found = _won(origins, joined(pairs))
             if found is not None:
