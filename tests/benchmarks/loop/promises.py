@@ -41,11 +41,13 @@ def promises_of(replayed: Sequence[Replayed]) -> list[Promise]:
 def _as_good_as_the_strongest(replayed: Sequence[Replayed]) -> Promise:
     within = [one for one in replayed if one.ours_against(one.strongest).within_noise]
     worst = max(replayed, key=lambda one: one.loss)
+    surely = sum(one.sure_loss > WORST for one in replayed)
     return Promise(
         "Within noise of the better of `calendar` and `calendar, our window`, or better, on 9 of "
         "10 series, and nowhere worse by more than 2 % of the metric",
-        f"{len(within)} of {len(replayed)} series; the worst loss is {worst.loss:+.1%} "
-        f"(`{worst.series.name}`)",
+        f"{len(within)} of {len(replayed)} series; worse by more than 2 % on "
+        f"{sum(one.loss > WORST for one in replayed)}, beyond noise on {surely}; the worst loss is "
+        f"{worst.loss:+.1%} (`{worst.series.name}`)",
         len(within) >= WITHIN_NOISE * len(replayed) and worst.loss <= WORST,
     )
 

@@ -52,6 +52,11 @@ class Replayed:
         return -self.ours_against(self.strongest).value / self.outcomes[self.strongest].value
 
     @property
+    def sure_loss(self) -> float:
+        """The least loss that the noise leaves room for: the near end of its 95 % interval."""
+        return -self.ours_against(self.strongest).high / self.outcomes[self.strongest].value
+
+    @property
     def drifts_all_the_time(self) -> bool:
         """Whether two thirds of what the calendar deploys is better than what it replaces."""
         calendar = self.outcomes["calendar"]

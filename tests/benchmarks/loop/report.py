@@ -289,6 +289,13 @@ drawn three times each, because a rule may fit one draw by luck. Each example ha
 their lines show what is possible, not what another year would give. A check runs once a month on
 that month (for the daily series on its last 90 days). Where a share of the flights is used, limits
 in rows are the same share of those in `model.toml`.
+
+The settings of the examples did not become the defaults. They count days and rows of these data:
+90 days to earn a retraining, 1,000 or 90 labelled rows, four years to train on. A model of another
+pace would wait for ever, or retrain all the time. The defaults follow the rows of each model
+instead, and how fast it ages
+([how many rows are enough](retraining.md#how-many-rows-are-enough)). The examples keep theirs,
+because they show how a model that is known well is set.
 """
 
 _COSTS = """
