@@ -213,8 +213,9 @@ class RollingOrigins:
         try:
             estimator = fit(self.definition, self._trainer, learning)
             return self._predict(estimator, self._rows.slice(start))
-        except Exception:  # noqa: BLE001 - whatever a trainer raises on so few rows
-            _log.warning("no model of 1/%s of the rows", part, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever a trainer raises on so few rows
+            what = f"{type(error).__name__}: {error}"
+            _log.warning("no model of 1/%s of the rows before block %s: %s", part, origin, what)
             return None
 
     def _predict(self, estimator: BaseEstimator, rows: pa.Table) -> NDArray[Any]:
