@@ -127,7 +127,7 @@ bench-drift: setup ## compare the drift check with other tools (QUICK=1: under t
 	@$(bin)/python -m tests.benchmarks.drift $(if $(QUICK),--quick)
 
 bench-estimation: setup ## compare the estimates without ground truth with NannyML's (QUICK=1: under ten minutes)
-	@$(bin)/python -m tests.benchmarks.estimation $(if $(QUICK),--quick)
+	@OMP_NUM_THREADS=1 $(bin)/python -m tests.benchmarks.estimation $(if $(QUICK),--quick)
 
 bench-log: setup ## measure the request log beside DuckDB and Polars (QUICK=1: under 5 minutes; LARGE=1: the rest)
 	@$(bin)/python -m tests.benchmarks.log $(if $(QUICK),--quick,$(if $(LARGE),--large))

@@ -23,6 +23,7 @@ from evergreen.model_definition import Evaluation, Feature, ModelDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor, Future
 
     from numpy.typing import NDArray
 
@@ -50,13 +51,17 @@ class Told:
     change: float
 
 
-def tell(trials: int) -> Iterator[Told]:
-    """Yield what is said of every window of every trial."""
-    for rows in SIZES:
-        for kind in _METRICS:
-            rng = np.random.default_rng(20130101)
-            for _ in range(trials):
-                yield from _trial(kind, rows, rng)
+def tell(pool: Executor, trials: int) -> list[Future[list[Told]]]:
+    """Have every trial made: each number of rows, of classes and of numbers, is a task."""
+    return [
+        pool.submit(trials_of, kind, rows, trials) for rows in reversed(SIZES) for kind in _METRICS
+    ]
+
+
+def trials_of(kind: str, rows: tuple[int, int, int], trials: int) -> list[Told]:
+    """Return what is said of every window of some trials."""
+    rng = np.random.default_rng(20130101)
+    return [told for _ in range(trials) for told in _trial(kind, rows, rng)]
 
 
 def _trial(kind: str, rows: tuple[int, int, int], rng: np.random.Generator) -> Iterator[Told]:
