@@ -88,15 +88,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="12 periods of every fourth series")
-    quick = parser.parse_args(arguments).quick
+    parser.add_argument("--series", nargs="*", help="only these series")
+    parser.add_argument("--trials", type=int, help="trials of each made-up world")
+    options = parser.parse_args(arguments)
+    quick = options.quick
+    trials = options.trials or (_TRIALS if quick else _ALL_TRIALS)
     console = Console(stderr=True)
     build_environment(PATHS, PEERS, lambda name, what: console.print(f"{name}: {what}"))
     prepare(lambda name, what: console.print(f"{name}: {what}"))
     windows: list[Estimated] = []
     costs: list[Cost] = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        worlds = tell(pool, _TRIALS if quick else _ALL_TRIALS)
-        names = names_of("seen")[:: _QUICK_EACH if quick else 1]
+        worlds = tell(pool, trials)
+        names = options.series or names_of("seen")[:: _QUICK_EACH if quick else 1]
         made = all_series(quick=quick)
         for number, name in enumerate(names, 1):
             console.print(f"{number} of {len(names)}: {name}")
@@ -111,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("made-up worlds")
         told = [each for task in worlds for each in task.result()]
     record = {
-        "quick": quick,
+        "command": _command(options),
         "windows": [asdict(each) for each in windows],
         "costs": [asdict(each) for each in costs],
         "told": [asdict(each) for each in told],
@@ -121,6 +125,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (ROOT / PAGE).write_text(to_page(record))
     console.print(f"wrote {PAGE} and {RECORD}")
     return 0
+
+
+def _command(options: argparse.Namespace) -> str:
+    if options.series or options.trials:
+        quick = " --quick" if options.quick else ""
+        series = f" --series {' '.join(options.series)}" if options.series else ""
+        trials = f" --trials {options.trials}" if options.trials else ""
+        return f"python -m tests.benchmarks.estimation{quick}{series}{trials}"
+    return "QUICK=1 make bench-estimation" if options.quick else "make bench-estimation"
 
 
 def _estimate(

@@ -52,10 +52,9 @@ def to_page(record: Mapping[str, Any]) -> str:
     compared = sum(each["nannyml"] is not None for each in windows)
     every = [ratio for found in ratios.values() for ratio in found]
     by_metric = ", ".join(f"{name} {_median(found):.2f}" for name, found in ratios.items())
-    again = "QUICK=1 make bench-estimation" if record["quick"] else "make bench-estimation"
     parts = {
         "RUN": (
-            f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{again}`, with scikit-learn "
+            f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{record['command']}`, with scikit-learn "
             f"{version('scikit-learn')} and NannyML {_locked('nannyml')}."
         ),
         "TABLE": "\n".join(lines),

@@ -31,7 +31,7 @@ def told(*, worse: bool, harder: bool) -> dict[str, Any]:
 
 def test_errors_are_medians_and_their_ratio_is_of_the_same_windows() -> None:
     record = {
-        "quick": True,
+        "command": "QUICK=1 make bench-estimation",
         "windows": [
             window("a", 12, 12.5, 13),
             window("a", 12, 14, 16),
