@@ -102,9 +102,9 @@ def test_what_retraining_may_change(aws: Templates, role: str, action: str, keys
     assert keys_of(aws["Retraining"], role, action) == keys
 
 
-def test_the_evaluation_reads_what_it_compares_and_the_decisions_before(aws: Templates) -> None:
+def test_the_evaluation_reads_what_it_compares_and_no_decision(aws: Templates) -> None:
     keys = keys_of(aws["Retraining"], "EvaluateRole", "s3:GetObject")
-    assert keys == {"bundles/*", "datasets/*", "decisions/*", "registry/*"}
+    assert keys == {"bundles/*", "datasets/*", "registry/*"}
 
 
 def test_only_what_decides_writes_a_production_pointer(aws: Templates) -> None:

@@ -116,7 +116,7 @@ def _settings(one: Replayed) -> str:
     definition = one.series.definition
     retraining, evaluation = definition.retraining, definition.evaluation
     budget = (
-        "with a budget by its results"
+        "without a budget"
         if retraining.refill is None
         else f"one retraining earned per {retraining.refill.days} days, {retraining.burst} saved"
     )
