@@ -150,8 +150,9 @@ def test_an_episode_is_told_once_at_its_beginning_and_once_at_its_end(
         put(deployed, EventType.DRIFT_CLEARED, ended)
     receiver.wait_for(f"[info] {MODEL}: drift has cleared")
     put(deployed, EventType.DRIFT_CHECK_COMPLETED, detail(episode, "ongoing", episodes={}))
-    last = f"{MODEL}.data_drift.{uuid.uuid4().hex}"
-    put(deployed, EventType.PERFORMANCE_RECOVERED, ended | {"episode_id": last})
+    last = f"{MODEL}.performance.{uuid.uuid4().hex}"
+    recovered = ended | {"episode_id": last, "kind": "performance"}
+    put(deployed, EventType.PERFORMANCE_RECOVERED, recovered)
     titles = receiver.wait_for(f"[info] {MODEL}: performance has recovered")
     assert sorted(titles) == [
         f"[critical] {MODEL}: data drift detected",
