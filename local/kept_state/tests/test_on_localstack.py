@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.lambda_executor.tests.harness import launch
 
@@ -155,7 +155,7 @@ def test_a_kill_during_writes_loses_nothing_that_was_answered(world: World) -> N
             count = len(answered[number])
             try:
                 world.put(f"{number}/{count:06}", b"%d" % count * 1000)
-            except (ClientError, HTTPClientError):
+            except (ClientError, BotoCoreError):
                 return
             answered[number].append(count)
 
