@@ -11,6 +11,7 @@ from http import HTTPStatus
 from inspect import signature
 from typing import Any
 
+from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.exceptions import HTTPClientError
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -48,7 +49,7 @@ _STATUS: dict[type[EvergreenError], HTTPStatus] = {
     BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     LogDeliveryError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_UNREACHED = (HTTPClientError, OutOfTimeError)
+_UNREACHED = (AwsConnectionError, HTTPClientError, OutOfTimeError)
 """The errors of a call to AWS that got no answer, or for which no time was left."""
 # Mangum encodes every other type as base64, and API Gateway does not decode it for the caller.
 _TEXT = ["text/", "application/json", PROBLEM]  # "application/jsonlines" begins like the second
