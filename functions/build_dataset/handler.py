@@ -3,6 +3,9 @@
 Event: ``{"model": …}``, and with a query engine ``query``, which has read the log. The answer adds
 ``dataset_id``, ``champion`` (the version in production) and ``window``, a description of the
 training rows.
+
+An event with ``dataset_id`` names a data set that a person has uploaded. Then only its manifest is
+completed: how fast a model of these rows ages. The answer is the event.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from evergreen.errors import NoProductionModelError
 from evergreen.lake.query_output import QueryOutput
 from evergreen.lake.reader import Lake
 from evergreen.model_definition import find_definition
-from evergreen.training.row_study import study_rows
+from evergreen.training.row_study import study_rows, study_uploaded
 from evergreen.training.trainer import load_trainer, require_recipe
 from functions.shared import clients
 from functions.shared.finished_query import OptionalQuery
@@ -34,17 +37,18 @@ logger = create_logger()
 
 
 class Request(BaseModel):
-    """The request: the model, and the query that has read its log."""
+    """The request: the model, and the query that has read its log or the uploaded data set."""
 
     model_config = ConfigDict(frozen=True)
 
     model: str
     query: OptionalQuery = None
+    dataset_id: str | None = None
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Build the data set.
+    """Build the data set, or complete the uploaded one.
 
     Raises
     ------
@@ -57,6 +61,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """
     request = Request.model_validate(event)
     definition = find_definition(settings().models, request.model)
+    folder = settings().models / definition.name
+    require_recipe(definition, folder)
+    trainer = load_trainer(folder)
+    storage = clients.storage(settings().bucket, LONG)
+    if request.dataset_id is not None:
+        uploaded = study_uploaded(storage, definition, trainer, request.dataset_id)
+        logger.info("data set studied", extra=uploaded.model_dump(mode="json"))
+        return event
     pointer = clients.production(settings().stage, LONG).read(definition.name)
     if pointer is None:
         raise NoProductionModelError(
@@ -64,10 +76,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             where=definition.name,
             fix="Train and promote a first model by hand.",
         )
-    folder = settings().models / definition.name
-    require_recipe(definition, folder)
-    trainer = load_trainer(folder)
-    storage = clients.storage(settings().bucket, LONG)
     source: Lake | QueryOutput = (
         request.query.output(storage, pointer.reference_dataset_id)
         if request.query

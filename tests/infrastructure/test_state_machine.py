@@ -101,8 +101,11 @@ def test_the_functions_are_called_in_order(definition: dict[str, Any]) -> None:
             assert given == {
                 "Variable": "$.dataset_id",
                 "IsPresent": True,
-                "Next": "Train a challenger",
+                "Next": "Study the uploaded rows",
             }
+            study = definition["States"]["Study the uploaded rows"]
+            assert function_of(study) == "BuildDataset"
+            assert study["Next"] == study["Catch"][0]["Next"] == "Train a challenger"
             name = definition["States"][name]["Default"]
     assert called == [
         *("ValidateRequest", "TakeLock", "BuildDataset", "Train", "RegisterChallenger"),
@@ -158,7 +161,9 @@ def test_whatever_fails_under_the_lock_is_noted_and_releases_it(
     definition: dict[str, Any], folder: str
 ) -> None:
     ((name, task),) = (
-        (name, task) for name, task in tasks(definition).items() if function_of(task) == folder
+        (name, task)
+        for name, task in tasks(definition).items()
+        if function_of(task) == folder and name != "Study the uploaded rows"  # it goes on
     )
     catch = task["Catch"][-1]
     assert (catch["ErrorEquals"], catch["ResultPath"]) == (["States.ALL"], "$.error")

@@ -117,10 +117,13 @@ class TrainEvaluatePromote:
         self._caught(dataset, self._release)
         training = self._training(register)
         dataset.next(training)
-        # Data that a person has uploaded is a data set already.
+        # Data that a person has uploaded is a data set already. A model can be trained although
+        # nothing is known of how fast it ages.
+        study = self._states.call("Study the uploaded rows", "build_dataset")
+        study.add_catch(training, errors=[ALL], result_path=sfn.JsonPath.DISCARD)
         begin = (
             sfn.Choice(self._scope, "Is there a data set?")
-            .when(sfn.Condition.is_present("$.dataset_id"), training)
+            .when(sfn.Condition.is_present("$.dataset_id"), study.next(training))
             .otherwise(reading)
         )
         register.next(evaluate)

@@ -226,6 +226,26 @@ def replace_rows(
     return new
 
 
+def record_study(
+    storage: Storage, manifest: DatasetManifest, study: RowStudy
+) -> DatasetManifest:
+    """Write into a data set's manifest what was found about its training rows.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    manifest
+        That of the data set; its rows stay as they are.
+    study
+        What was found.
+    """
+    new = manifest.model_copy(update={"window": study.window, "aging": study.aging})
+    key = folder_key(manifest.model, manifest.dataset_id) + MANIFEST_FILE
+    storage.put(key, new.model_dump_json(indent=2).encode())
+    return new
+
+
 def delete_replaced(storage: Storage, manifest: DatasetManifest) -> None:
     """Delete the files of a data set that its manifest does not name."""
     folder = folder_key(manifest.model, manifest.dataset_id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evergreen.datasets.manifest import RowStudy
+from evergreen.datasets.manifest import RowStudy, read_manifest
 from evergreen.datasets.schema import TIMESTAMP
+from evergreen.datasets.splitting import TRAIN
+from evergreen.datasets.store import load_dataset, record_study
 from evergreen.training.aging import measure_aging
 from evergreen.training.rolling_origins import RollingOrigins
 from evergreen.training.window import choose_window
@@ -13,8 +15,9 @@ from evergreen.training.window import choose_window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evergreen.datasets.manifest import Aging
+    from evergreen.datasets.manifest import Aging, DatasetManifest
     from evergreen.model_definition import ModelDefinition
+    from evergreen.storage import Storage
     from evergreen.training.trainer import Trainer
 
 
@@ -47,3 +50,31 @@ def study_aging(definition: ModelDefinition, trainer: Trainer, rows: pa.Table) -
         n rows to train on, with their ``timestamp`` and target, in any order.
     """
     return measure_aging(RollingOrigins(definition, trainer, rows.sort_by(TIMESTAMP)))
+
+
+def study_uploaded(
+    storage: Storage, definition: ModelDefinition, trainer: Trainer, dataset_id: str
+) -> DatasetManifest:
+    """Measure how fast a model of an uploaded data set ages, and write it into the manifest.
+
+    What is known already is not measured again.
+
+    Parameters
+    ----------
+    storage
+        The data bucket.
+    definition, trainer
+        The model, and what fits it.
+    dataset_id
+        The data set, whose rows a person has chosen.
+
+    Raises
+    ------
+    EvergreenError
+        If there is no such data set.
+    """
+    manifest = read_manifest(storage, definition.name, dataset_id)
+    if manifest.aging is not None:
+        return manifest
+    rows = load_dataset(storage, definition.name, dataset_id, split=TRAIN)
+    return record_study(storage, manifest, RowStudy(study_aging(definition, trainer, rows)))
