@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from aws_cdk.cx_api import CloudAssembly
 
@@ -117,13 +117,17 @@ class Usage:
         )
 
 
-def check_quotas(assembly: CloudAssembly, granted: Mapping[str, int]) -> None:
+def check_quotas(
+    assembly: CloudAssembly, granted: Mapping[str, int], models: Collection[str]
+) -> None:
     """Check that a synthesised app keeps every limit.
 
     Parameters
     ----------
     granted
         What AWS has granted to the account, by the name of the setting.
+    models
+        The names of its models.
 
     Raises
     ------
@@ -141,8 +145,44 @@ def check_quotas(assembly: CloudAssembly, granted: Mapping[str, int]) -> None:
         if usage.used > granted.get(usage.limit.setting or "", usage.limit.most)
     ]
     if over:
-        listed = "\n".join(f"- {usage}" for usage in over)
+        lines = [*(f"- {usage}" for usage in over), *_fewer_models(templates, over, models)]
+        listed = "\n".join(lines)
         raise EvergreenError(f"the app is beyond limits of AWS:\n{listed}", where="models")
+
+
+def _fewer_models(
+    templates: Mapping[str, Template], over: Iterable[Usage], models: Collection[str]
+) -> Iterator[str]:
+    """Say how many models fit into a stage, if a stack has too many resources of models."""
+    fit = [
+        models_that_fit(templates[usage.place], models)
+        for usage in over
+        if usage.limit is RESOURCES
+    ]
+    if fit:
+        yield (
+            f"Of {len(models)} models about {min(fit)} fit into one stage of an emulator, whose "
+            "stacks hold the resources of all models. Move the folders of the others into a second "
+            "clone of the repository, and deploy that with another `stage`. On AWS each model has "
+            "nested stacks of its own, so a hundred models fit."
+        )
+
+
+def models_that_fit(template: Template, models: Collection[str]) -> int:
+    """Return with how many models like these a stack keeps the limit of its resources.
+
+    Parameters
+    ----------
+    template
+        Of the stack, with all of the models. The resources of a model have its name in theirs.
+    models
+        The names of the models, at least one.
+    """
+    names = ["".join(filter(str.isalnum, model)).lower() for model in models]
+    resources = template.get("Resources", {})
+    of_models = sum(any(name in resource.lower() for name in names) for resource in resources)
+    others = len(resources) - of_models
+    return int((RESOURCES.most - others) * len(names) // max(of_models, 1))
 
 
 def used_quotas(templates: Mapping[str, Template]) -> list[Usage]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app import build_app
 from cdk import quotas
-from cdk.quotas import Limit, Usage, used_quotas
+from cdk.quotas import Limit, Usage, check_quotas, used_quotas
+from evergreen.errors import EvergreenError
 from tests.infrastructure.conftest import parts_of, synthesise_parts
 from tests.support.templates import flat, resources
 
@@ -142,3 +146,25 @@ def test_a_resource_beyond_a_limit_is_found(limit: Limit, template: dict[str, An
 def test_permissions_of_different_functions_are_counted_apart() -> None:
     template = of("AWS::Lambda::Permission", *[permission(f"F{n}") for n in range(100)])
     assert not [each for each in used_quotas({"S": template}) if each.used > each.limit.most]
+
+
+def test_too_many_models_for_a_stack_are_told_how_many_fit(models: Path, tmp_path: Path) -> None:
+    # Otherwise CDK would stop the synthesis before, with a message that says nothing of models.
+    app = build_app({"emulator": "true"}, models, str(tmp_path / "app"))
+    assert app.node.get_context("@aws-cdk/core:stackResourceLimit") == 0
+    models_of_stage = [f"bus_stop_{number:02}" for number in range(20)]
+    of_models = [f"BusStop{number:02}Part{part}" for number in range(20) for part in range(33)]
+    others = [f"Other{number}" for number in range(60)]
+    assembly: Any = SimpleNamespace(directory=str(tmp_path))
+
+    def stack(names: list[str]) -> None:
+        body = {"Resources": {name: {"Type": "X"} for name in names}}
+        (tmp_path / "Serving.template.json").write_text(json.dumps(body))
+
+    stack([*others, *of_models])
+    with pytest.raises(EvergreenError, match="720 resources of a stack, AWS accepts 500") as no:
+        check_quotas(assembly, {}, models_of_stage)
+    assert "Of 20 models about 13 fit into one stage of an emulator" in str(no.value)
+    assert "another `stage`" in str(no.value)
+    stack([*others, *of_models[: 13 * 33]])
+    check_quotas(assembly, {}, models_of_stage[:13])
