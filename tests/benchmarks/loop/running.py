@@ -24,8 +24,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tests.benchmarks.loop import streams
 from tests.benchmarks.loop.kept import kept
 from tests.benchmarks.loop.policies import policies_of
-from tests.benchmarks.loop.public.catalogue import FEW, PUBLIC
-from tests.benchmarks.loop.public.cutting import series_of
+from tests.benchmarks.loop.public.catalogue import FEW, PUBLIC, load_public
 from tests.benchmarks.loop.public.halves import half_of
 from tests.benchmarks.loop.replay import replay
 from tests.benchmarks.loop.replayed import Replayed
@@ -82,7 +81,7 @@ def own_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
 
 def all_series(*, quick: bool) -> dict[str, Callable[[], Series]]:
     """Return what makes each series, by name."""
-    public = {name: partial(series_of, table, quick=quick) for name, table in PUBLIC.items()}
+    public = {name: partial(load_public, table, quick=quick) for name, table in PUBLIC.items()}
     return own_series(quick=quick) | public
 
 

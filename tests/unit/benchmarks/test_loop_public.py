@@ -21,9 +21,12 @@ from tests.benchmarks.loop.public.cutting import (
     window_of,
 )
 from tests.benchmarks.loop.public.drawn import draw_rows
+from tests.benchmarks.loop.public.drawn_large import shuffle_target
 from tests.benchmarks.loop.public.forecasts import past_of
 from tests.benchmarks.loop.public.halves import PUBLISHED, half_of
 from tests.benchmarks.loop.public.next_outcomes import form_before
+from tests.benchmarks.loop.public.places import before
+from tests.benchmarks.loop.public.reading import known_mean
 from tests.benchmarks.loop.public.slow_forecasts import by_month
 from tests.benchmarks.loop.running import names_of
 
@@ -39,9 +42,10 @@ def test_each_series_is_in_the_half_that_its_name_says() -> None:
     assert seen == set(names_of("seen"))
     # Written down before any was replayed.
     assert sorted(once) == [
-        *("amazon_level", "appliances_energy", "births_usa", "breaches_usa", "churn_quiet"),
-        *("clemson_temperature", "football_home", "parking_birmingham", "pets_seattle"),
-        *("pitches_2013", "rodents_portal", "stops_minneapolis"),
+        *("avocado_prices", "births_2000s", "chemistry_shuffled", "deadlifts", "dengue_brazil"),
+        *("diseases_usa", "drinkers_quiet", "earnings_quiet", "flights_on_time"),
+        *("houses_seattle", "incomes_usa", "pay_shuffled", "rain_england", "sea_maine"),
+        *("share_ranges", "tweets_shared", "wind_new_york"),
     ]
 
 
@@ -68,7 +72,7 @@ def test_a_half_has_forecasts_tables_and_a_world_in_which_nothing_drifts(half: s
 
 def test_what_was_not_run_yet_is_not_run_by_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["--series", "amazon_level"])
+        main(["--series", "deadlifts"])
     assert "say --part once" in capsys.readouterr().err
 
 
@@ -142,6 +146,40 @@ def test_drawn_rows_are_those_of_the_table_in_an_order_of_their_own() -> None:
     assert (rows["value"] != draw_rows(load, (1, 3), "2020-12-31", "D")["value"]).any()
 
 
+def test_shuffled_targets_are_the_same_ones_and_belong_to_no_row() -> None:
+    def load() -> pd.DataFrame:
+        return pd.DataFrame({"value": range(500), "target": range(500)})
+
+    rows = shuffle_target(load, "target", (1, 2))
+    assert list(rows["value"]) == list(range(500))
+    assert sorted(rows["target"]) == list(range(500))
+    assert abs(rows["value"].corr(rows["target"])) < 0.2
+
+
+def test_a_place_is_told_what_it_had_so_many_periods_before() -> None:
+    rows = pd.DataFrame(
+        {"place": ["b", "a", "a", "a"], "period": [3, 3, 1, 4], "value": [9.0, 3.0, 1.0, 4.0]},
+        index=[7, 5, 3, 1],
+    )
+    found = before(rows, "value", "place", "period", 2)
+    assert list(found.index) == [7, 5, 3, 1]
+    assert found[5] == 1.0
+    # There is no other place, and no earlier period.
+    assert found[[7, 3, 1]].isna().all()
+
+
+def test_of_earlier_outcomes_only_those_are_told_that_are_known() -> None:
+    moments = times("2020-01-01", "2020-01-05", "D")
+    values = pd.Series([1, 0, 0, 1, 1])
+    keys = pd.Series(["a", "b", "a", "a", "a"])
+    found = known_mean(values, moments, keys, timedelta(days=1))
+    assert list(found["known"]) == [0, 0, 1, 2, 3]
+    assert found["mean"].isna().tolist() == [True, True, False, False, False]
+    assert list(found["mean"][2:]) == [1.0, 0.5, pytest.approx(2 / 3)]
+    later = known_mean(values, moments, keys, timedelta(days=2))
+    assert list(later["known"]) == [0, 0, 1, 1, 2]
+
+
 def test_the_form_of_a_team_is_of_its_five_games_before() -> None:
     home = ["a", "b", "a", "b", "a", "b"]
     away = ["b", "a", "b", "a", "b", "c"]
@@ -163,7 +201,7 @@ def test_each_series_is_a_model_that_the_library_takes(name: str) -> None:
     definition = definition_of(public, 1, timedelta(days=7), timedelta(days=7))
     assert definition.name == name
     assert public.target not in definition.features
-    assert re.search(r"GPL-3|BSD-\d-Clause|CC BY|public domain", public.source)
+    assert re.search(r"GPL-3|BSD-\d-Clause|MIT|CC BY|public domain", public.source)
 
 
 def test_all_but_what_the_table_is_stays_at_its_default() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from tests.benchmarks.loop.public.packages import file_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 def from_r(package: str, item: str) -> pd.DataFrame:
@@ -34,3 +39,27 @@ def flag(values: pd.Series) -> pd.Series:
 def text(values: pd.Series) -> pd.Series:
     """Return categories as texts; a missing one is ``unknown``."""
     return values.astype(object).fillna("unknown").astype(str)
+
+
+def known_mean(
+    values: pd.Series, times: pd.Series, keys: pd.Series, delay: timedelta
+) -> pd.DataFrame:
+    """Return what is known of a key's earlier values when each row is predicted.
+
+    Parameters
+    ----------
+    values, times, keys
+        Of each row, oldest first; a value is known ``delay`` after its moment.
+
+    Returns
+    -------
+    DataFrame
+        ``known``, how many values there are, and ``mean``, missing where there is none.
+    """
+    rows = pd.DataFrame({"key": keys, "value": values.astype(float), "known": times + delay})
+    by_key = rows.groupby("key")["value"]
+    past = rows[["key", "known"]].assign(total=by_key.cumsum(), count=by_key.cumcount() + 1)
+    now = pd.DataFrame({"key": keys, "known": times})
+    found = pd.merge_asof(now, past, on="known", by="key")
+    count = found["count"].fillna(0).astype(np.int64)
+    return pd.DataFrame({"known": count, "mean": found["total"] / count.where(count > 0)})
