@@ -29,7 +29,7 @@ _PAST = (5, 20, 60)
 
 
 def _rain() -> pd.DataFrame:
-    """Return the days of ``ismev``'s rain: 1914 to 1961, without a gap."""
+    """Return days without a gap; which was the first is not said, here that of 1914."""
     amount = from_r("texmex", "rain")["dat"].astype(float)
     times = pd.Series(pd.date_range("1914-01-01", periods=len(amount), freq="D", tz="UTC"))
     wet = (amount > 0).astype(float)
