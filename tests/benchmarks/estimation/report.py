@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
+from evergreen.model_definition import more_is_better
 from local.settings import Paths
 from tests.benchmarks.estimation.worlds import ALPHA
 
@@ -51,7 +53,10 @@ def to_page(record: Mapping[str, Any]) -> str:
     )
     compared = sum(each["nannyml"] is not None for each in windows)
     every = [ratio for found in ratios.values() for ratio in found]
-    by_metric = ", ".join(f"{name} {_median(found):.2f}" for name, found in ratios.items())
+    by_metric = ", ".join(f"{name} {_mean_ratio(found)}" for name, found in sorted(ratios.items()))
+    calm = [each for each in record["told"] if not each["harder"]]
+    falls = [each for each in windows if each["worse"]]
+    true = sum(_is_worse(each) for each in falls)
     parts = {
         "RUN": (
             f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{record['command']}`, with scikit-learn "
@@ -59,9 +64,17 @@ def to_page(record: Mapping[str, Any]) -> str:
         ),
         "TABLE": "\n".join(lines),
         "SUMMARY": (
-            f"Over {len(every)} pairs of a series and a metric the median ratio of the errors is "
-            f"**{_median(every):.2f}**: below 1, ours are nearer to what came true. Of {compared} "
-            f"windows ours is at least as near in {nearer}. By metric the median is {by_metric}."
+            f"Over {len(every)} pairs of a series and a metric the mean ratio of the errors is "
+            f"**{_mean_ratio(every)}**: below 1, ours are nearer to what came true. Of {compared} "
+            f"windows ours is at least as near in {nearer}. By metric it is {by_metric}."
+        ),
+        "FALLS": (
+            f"Of the {len(windows)} estimates above {len(falls)} are surely worse than "
+            f"at promotion, and in {true} of these the metric that came true was worse."
+        ),
+        "FALSE": (
+            f"In {sum(each['worse'] for each in calm)} of {len(calm)} estimates of quiet windows "
+            "the metric is said to be worse."
         ),
         "TOLD": "\n".join(_told(record["told"])),
         "TRIALS": str(max(Counter(_key(each) for each in record["told"]).values(), default=0)),
@@ -81,16 +94,35 @@ def _told(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         sides.setdefault((rows, metric, refit), {}).setdefault(harder, []).append(each)
     for (rows, metric, refit), found in sorted(sides.items()):
         quiet, hard = found[False], found[True]
-        said = [f"{sum(each['worse'] for each in side)} of {len(side)}" for side in (quiet, hard)]
+        said, inside = (
+            [f"{sum(each[what] for each in side)} of {len(side)}" for side in (quiet, hard)]
+            for what in ("worse", "inside")
+        )
         change = sum(each["change"] for each in hard) / len(hard)
         yield (
             f"| {', '.join(f'{count:,}' for count in rows)} | {metric} "
-            f"| {'refit' if refit else 'judged'} | {said[0]} | {said[1]} | {change:+.3f} |"
+            f"| {'refit' if refit else 'judged'} | {said[0]} | {said[1]} | {change:+.3f} "
+            f"| {inside[0].split()[0]}, {inside[1]} |"
         )
 
 
 def _key(told: Mapping[str, Any]) -> tuple[str, tuple[int, ...], bool, bool]:
     return told["metric"], tuple(told["rows"]), told["refit"], told["harder"]
+
+
+def _is_worse(window: Mapping[str, Any]) -> bool:
+    gain = float(window["true"]) - float(window["promoted"])
+    return gain < 0 if more_is_better(window["metric"]) else gain > 0
+
+
+def _mean_ratio(ratios: Sequence[float]) -> str:
+    """Return the geometric mean, with its interval of 95 % by the differences between ratios."""
+    logs = np.log(ratios)
+    mean = float(np.exp(logs.mean()))
+    if len(logs) < 2:
+        return f"{mean:.2f}"
+    error = float(stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs)))
+    return f"{mean:.2f} [{mean * np.exp(-error):.2f}, {mean * np.exp(error):.2f}]"
 
 
 def _error(windows: Sequence[Mapping[str, Any]], by: str) -> float:

@@ -41,7 +41,10 @@ _HARDER = 0.5  # of two classes, how much rarer a row becomes with its distance 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One estimate: of which window, what was said, and by how much the metric changed."""
+    """One estimate: of which window, what was said, and by how much the metric changed.
+
+    ``inside`` says whether the interval had the metric that the ground truth gave.
+    """
 
     metric: str
     rows: tuple[int, int, int]
@@ -49,6 +52,7 @@ class Told:
     harder: bool
     worse: bool
     change: float
+    inside: bool
 
 
 def tell(pool: Executor, trials: int) -> list[Future[list[Told]]]:
@@ -95,8 +99,12 @@ def _trial(kind: str, rows: tuple[int, int, int], rng: np.random.Generator) -> I
                     alpha=ALPHA,
                     min_rows=30,
                 )
-                change = _score(definition, told) - _score(definition, held)
-                yield Told(metric, rows, refit, harder, found.worse, change)
+                true = _score(definition, told)
+                change = true - _score(definition, held)
+                assert found.interval_low is not None
+                assert found.interval_high is not None
+                inside = found.interval_low <= true <= found.interval_high
+                yield Told(metric, rows, refit, harder, found.worse, change, inside)
 
 
 def _definition(kind: str, metric: Any) -> ModelDefinition:

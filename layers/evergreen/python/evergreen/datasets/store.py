@@ -226,9 +226,7 @@ def replace_rows(
     return new
 
 
-def record_study(
-    storage: Storage, manifest: DatasetManifest, study: RowStudy
-) -> DatasetManifest:
+def record_study(storage: Storage, manifest: DatasetManifest, study: RowStudy) -> DatasetManifest:
     """Write into a data set's manifest what was found about its training rows.
 
     Parameters

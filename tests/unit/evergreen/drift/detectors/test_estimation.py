@@ -180,6 +180,17 @@ def test_a_quiet_window_of_numbers_is_not_worse() -> None:
     assert sum(found) <= 1
 
 
+def test_few_rows_tell_that_more_of_them_have_large_errors() -> None:
+    rng = np.random.default_rng(9)
+    sides = [
+        (numbers(250, rng), numbers(250, rng, share)) for share in (0.2, 0.5) for _ in range(6)
+    ]
+    found = [estimate_numbers(*each) for each in sides]
+    assert [sum(each.worse for each in part) for part in (found[:4], found[4:])] == [0, 4]
+    # An error is no number below zero, however little is known of it.
+    assert all(each.interval_low is not None and each.interval_low > 0.3 for each in found)
+
+
 def test_why_there_is_none() -> None:
     rng = np.random.default_rng(6)
     rows = two(100, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,12 +44,30 @@ def calibrated_shares(hits: NDArray[np.float64], rows: NDArray[np.float64]) -> N
     return np.clip(np.asarray(fitted, dtype=np.float64), 0, 1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RightAnswers:
+    """How many of a window's answers are right, in each draw; the first is no draw.
+
+    Parameters
+    ----------
+    drawn
+        How many will be, by their ground truth: shape (1 + draws,). The first is any draw.
+    rows, expected
+        Of rows like them, drawn anew, how many there are and how many are right on average: shape
+        (1 + draws,). The first are the rows as they are.
+    """
+
+    drawn: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    expected: NDArray[np.float64]
+
+
 def right_answers(
     hits: NDArray[np.float64],
     rows: NDArray[np.float64],
     now: NDArray[np.int64],
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
+) -> RightAnswers:
     """Return how many of the window's answers are right: as expected, and in each draw.
 
     Parameters
@@ -59,8 +78,13 @@ def right_answers(
     now
         How many of the window's answers are in each bin.
     rng
-        The randomness of the window's ground truth.
+        The randomness of the window's rows and of their ground truth.
     """
-    shares = [calibrated_shares(*each) for each in zip(hits, rows, strict=True)]
-    drawn = [rng.binomial(now, each).sum() for each in shares[1:]]
-    return np.array([float(now @ shares[0]), *drawn], dtype=np.float64)
+    shares = np.array([calibrated_shares(*each) for each in zip(hits, rows, strict=True)])
+    # Each row is there so often that on average it is there once.
+    again = np.vstack([now, rng.poisson(now, size=(len(shares) - 1, len(now)))]).astype(np.float64)
+    return RightAnswers(
+        drawn=rng.binomial(now, shares).sum(axis=1).astype(np.float64),
+        rows=again.sum(axis=1),
+        expected=(again * shares).sum(axis=1),
+    )

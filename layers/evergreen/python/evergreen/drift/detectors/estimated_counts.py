@@ -13,13 +13,13 @@ from evergreen.drift.detectors.calibrated_answers import (
     right_answers,
     score_edges,
 )
+from evergreen.drift.detectors.estimated import Estimated
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from evergreen.drift.detectors.estimated_losses import Estimated
     from evergreen.evaluation.measure import Measure
     from evergreen.model_definition import ModelDefinition
 
@@ -82,7 +82,7 @@ def estimate_counts(
     is_right = cells[:, 0] == cells[:, 1]
 
     # Shape (draws + 1, answer, ground truth); the first is the estimate itself.
-    tables = np.zeros((draws + 1, count, count))
+    tables, likely = (np.zeros((draws + 1, count, count)) for _ in range(2))
     for place, name in enumerate(classes):
         mine = sure_now[answers == name]
         if not mine.size:
@@ -91,29 +91,41 @@ def estimate_counts(
         kept = cells[:, 0] == place if by_itself else np.ones(len(cells), dtype=bool)
         into = np.eye(CONFIDENCE_BINS)[cells[kept, 2 if by_itself else 3]]
         now = bins_of(mine, edges[place])
-        hits = right_answers(
+        answered = right_answers(
             drawn[:, kept] @ (into * is_right[kept, np.newaxis]),
             drawn[:, kept] @ into,
             np.bincount(now, minlength=CONFIDENCE_BINS),
             rng,
         )
-        # An error that the holdout does not have is possible: each class counts as one part of one.
-        missed = np.bincount(cells[kept, 1], counts[kept] * ~is_right[kept], minlength=count)
-        missed += 1 / max(count - 1, 1)
-        missed[place] = 0
-        tables[:, place, place] = hits
+        tables[:, place, place] = answered.drawn
+        likely[:, place, place] = answered.expected
         if count > 1:
-            share = missed / missed.sum()
-            tables[0, place] += (mine.size - hits[0]) * share
-            wrong = (mine.size - hits[1:]).astype(np.int64)
-            tables[1:, place] += rng.multinomial(wrong, share)
+            share = _shares_of_errors(cells[kept, 1], counts[kept] * ~is_right[kept], count, place)
+            likely[:, place] += np.outer(answered.rows - answered.expected, share)
+            wrong = (mine.size - answered.drawn).astype(np.int64)
+            tables[:, place] += rng.multinomial(wrong, share)
     names = np.array(classes)
     predicted, true = (names[side.ravel()] for side in np.indices((count, count)))
-    found = measure.of_counts(true, predicted, tables.reshape(draws + 1, -1), classes)
+    drawn_now, expected = (
+        measure.of_counts(true, predicted, each.reshape(draws + 1, -1), classes)
+        for each in (tables, likely)
+    )
     pairs, first = np.unique(cells[:, 0] * count + cells[:, 1], return_index=True)
     before = np.add.reduceat(drawn[1:], first, axis=1)
     promoted = measure.of_counts(names[pairs % count], names[pairs // count], before, classes)
-    return float(found[0]), found[1:], promoted
+    return Estimated(float(expected[0]), drawn_now[1:], expected[1:], promoted)
+
+
+def _shares_of_errors(
+    true: NDArray[np.intp], errors: NDArray[np.int64], count: int, answer: int
+) -> NDArray[np.float64]:
+    """Return how the errors of an answer are divided among the classes, shape (count,).
+
+    An error that the holdout does not have is possible: each class counts as one part of one.
+    """
+    missed = np.bincount(true, errors, minlength=count) + 1 / (count - 1)
+    missed[answer] = 0
+    return missed / missed.sum()
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

@@ -25,6 +25,7 @@ from evergreen.drift.detectors.calibrated_answers import (
     calibrated_shares,
     score_edges,
 )
+from evergreen.drift.detectors.estimated import Estimated
 from evergreen.drift.model_outputs import CONFIDENCE, MODEL_OUTPUT
 from evergreen.evaluation.areas import mean_area_of_groups
 from evergreen.evaluation.class_probabilities import (
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.bundle.sharpness import Sharpness
-    from evergreen.drift.detectors.estimated_losses import Estimated
     from evergreen.evaluation.measure import Measure
     from evergreen.model_definition import ModelDefinition
 
@@ -105,21 +105,25 @@ def estimate_probabilities(
     metric_then, metric_now = (_Metric(measure, scores) for scores in (then, now))
     size = len(then)
 
-    def change(weights: NDArray[np.float64], of_now: NDArray[np.float64]) -> float:
-        before = metric_then.score(calibration.of_holdout(weights), weights)
-        return metric_now.score(of_now) - before
-
     once = np.ones(size)
-    value = metric_then.score(truth, once) + change(once, calibration.of_window(once))
-    estimated, promoted = np.empty(draws), np.empty(draws)
+    changed = metric_now.score(calibration.of_window(once)) - metric_then.score(
+        calibration.of_holdout(once)
+    )
+    value = metric_then.score(truth, once) + changed
+    drawn, expected, promoted = (np.empty(draws) for _ in range(3))
     for draw in range(draws):
-        weights = np.bincount(rng.integers(size, size=size), minlength=size).astype(np.float64)
+        weights, again = (
+            np.bincount(rng.integers(rows, size=rows), minlength=rows).astype(np.float64)
+            for rows in (size, len(now))
+        )
         shares = calibration.of_window(weights)
-        chance = metric_now.score(_outcomes(shares, rng)) - metric_now.score(shares)
         promoted[draw] = metric_then.score(truth, weights)
-        estimated[draw] = promoted[draw] + change(weights, shares) + chance
+        beside = promoted[draw] - metric_then.score(calibration.of_holdout(weights), weights)
+        drawn[draw] = beside + metric_now.score(_outcomes(shares, rng))
+        expected[draw] = beside + metric_now.score(shares, again)
     lowest, highest = measure.limits
-    return float(np.clip(value, lowest, highest)), np.clip(estimated, lowest, highest), promoted
+    drawn, expected = (np.clip(each, lowest, highest) for each in (drawn, expected))
+    return Estimated(float(np.clip(value, lowest, highest)), drawn, expected, promoted)
 
 
 def score_of_holdout(

@@ -15,7 +15,8 @@ not. So an estimate is marked as one, and no test of the labels is replaced by i
   features and the answer (direct loss estimation: NannyML's documentation, "How DLE works").
 
 The interval has both uncertainties: that of what was learnt on the holdout, and that of the ground
-truth of the window's rows.
+truth of the window's rows. Whether the metric is *worse* is asked of rows like those of the window,
+so chance in their ground truth takes no part, and chance in which rows there are does.
 """
 
 from __future__ import annotations
@@ -92,30 +93,27 @@ def estimate_performance(
     sharpness = sharpness_of(holdout)
     rng = np.random.default_rng(_SEED)
     if measure.takes_probabilities:
-        value, estimated, promoted = estimate_probabilities(
-            definition, measure, window, holdout, rng=rng, draws=DRAWS
-        )
+        found = estimate_probabilities(definition, measure, window, holdout, rng=rng, draws=DRAWS)
     elif measure.kind == "counts":
-        value, estimated, promoted = estimate_counts(
-            definition, measure, window, holdout, rng=rng, draws=DRAWS
-        )
+        found = estimate_counts(definition, measure, window, holdout, rng=rng, draws=DRAWS)
     else:
         assert holdout_features is not None
         assert window_features is not None
         sides = (holdout_features, window_features)
-        value, estimated, promoted = estimate_losses(
-            definition, measure, window, holdout, sides, rng=rng, draws=DRAWS
-        )
+        found = estimate_losses(definition, measure, window, holdout, sides, rng=rng, draws=DRAWS)
+    promoted = found.promoted
     if definition.task == "classification" and is_of_another_fit(holdout) and sharpness is None:
         # Nothing says how much surer the fit is that serves. So what is chance in the holdout is
         # not counted as the same on both sides.
         promoted = rng.permutation(promoted)
-    low, high = (float(end) for end in np.quantile(estimated, [0.025, 0.975]))
-    gains = estimated - promoted if measure.more_is_better else promoted - estimated
+    low, high = (float(end) for end in np.quantile(found.drawn, [0.025, 0.975]))
+    gains = found.expected - promoted
+    if not measure.more_is_better:
+        gains = -gains
     return PerformanceEstimate(
         metric=definition.metric,
-        worse=bool((1 + (gains >= 0).sum()) / (1 + DRAWS) <= alpha),
-        value=value,
+        worse=bool((1 + (~(gains < 0)).sum()) / (1 + DRAWS) <= alpha),
+        value=found.value,
         interval_low=low,
         interval_high=high,
         threshold=_on_holdout(definition, measure, window, holdout),
