@@ -82,9 +82,12 @@ def command(  # noqa: PLR0913 - the options of the command
         prepared = MODELS.parent / PREPARED / f"{name}.parquet"
         with steps.step("write", f"Write models/{name}"):
             _write(draft, folder, prepared)
-        with steps.step("check", "Train and check it here") as say:
-            from cli.shared.model_check import check_model  # imports scikit-learn
+        from cli.shared.model_check import check_model, classes_note  # imports scikit-learn
 
+        slow = classes_note(draft.classes)
+        if slow is not None:
+            steps.note(slow)
+        with steps.step("check", "Train and check it here") as say:
             try:
                 check = check_model(folder, draft.rows, say, drift=False)
             except EvergreenError:
@@ -102,7 +105,7 @@ def command(  # noqa: PLR0913 - the options of the command
                 "task": draft.task,
                 "features": {each.feature: each.role for each in draft.features},
                 "left_out": {each.name: each.why for each in draft.left_out},
-                "notes": list(draft.notes),
+                "notes": [*draft.notes, *([slow] if slow else [])],
                 "metric": check.metric,
                 "score": check.score,
                 "naive": check.naive,

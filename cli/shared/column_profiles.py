@@ -1,26 +1,30 @@
 """Columns of a stranger's file: what each holds, what becomes of it as a feature, and why.
 
-Every column is read as text by DuckDB, which takes files of any size, and is then judged by all of
-its values.
+A column is judged by all of its values.
 """
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-import duckdb
+from typing import Any, Literal
 
 from cli.shared.column_sql import finite_number, moment_in, text_of
-from cli.shared.text_tables import load_text_table
+from cli.shared.number_forms import (
+    COMMA,
+    DOTTED,
+    ENGLISH,
+    ENGLISH_FRACTION,
+    GROUPED,
+    NUMBER,
+    is_dated,
+    is_measured,
+    unit_in,
+    without_unit,
+)
+from cli.shared.strangers_tables import StrangersTable
 from evergreen.columns import MAX_WHOLE
-from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS
 from evergreen.model_definition.definition import UNFIT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_CATEGORIES = 1000
 """A text with more distinct values is taken as an identifier or as free text."""
@@ -33,9 +37,6 @@ MIN_PARSED = 0.95
 """Share of the values that must be numbers for a column to be one. The others count as missing."""
 _TRUE = ("true", "t", "yes", "y", "ja", "wahr", "on")
 _FALSE = ("false", "f", "no", "n", "nein", "falsch", "off")
-_NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
-_COMMA = r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?"
-_GROUPED = r"[+-]?\d{1,3}(,\d{3})+"
 _DAY = r"(19|20)\d{6}"
 _NESTED = ("LIST", "STRUCT", "MAP", "BLOB", "[]", "UNION")
 
@@ -86,86 +87,8 @@ class ColumnProfile:
         return f"{name}_value" if name in LOG_COLUMNS else name
 
 
-class StrangersFile:
-    """A CSV or Parquet file whose columns are not known yet.
-
-    Parameters
-    ----------
-    path
-        ``.csv``, ``.tsv`` or ``.txt``, also with ``.gz``, or ``.parquet``.
-
-    Raises
-    ------
-    EvergreenError
-        If it is of another kind, cannot be read, or has no rows.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._database = duckdb.connect()
-        self.columns = self._load()
-        (self.rows,) = self.one("SELECT count(*) FROM raw")
-        if not self.rows:
-            raise EvergreenError(
-                "it has no rows",
-                where=str(path),
-                fix="Bring a header line and labelled rows below it.",
-            )
-
-    def one(self, sql: str) -> tuple[Any, ...]:
-        """Return the first row that a query finds."""
-        return tuple(self._database.execute(sql).fetchall()[0])
-
-    def table(self, sql: str) -> Any:  # noqa: ANN401 - an Arrow table
-        """Return all rows that a query finds, as an Arrow table."""
-        return self._database.sql(sql).to_arrow_table()
-
-    def run(self, sql: str) -> None:
-        """Run a statement that returns nothing."""
-        self._database.execute(sql)
-
-    def rows_of(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return all rows that a query finds."""
-        return self._database.execute(sql).fetchall()
-
-    def require(self, name: str, option: str) -> None:
-        """Raise an EvergreenError that names the nearest columns, if there is none of this name."""
-        if name in self.columns:
-            return
-        near = difflib.get_close_matches(name, self.columns, 3, 0.5)
-        near += [other for other in self.columns if other not in near][: 10 - len(near)]
-        raise EvergreenError(
-            f"no column is called {name!r}",
-            where=str(self.path),
-            fix=f"Give {option} one of its columns: {', '.join(near)}.",
-        )
-
-    def _load(self) -> list[str]:
-        kinds = [suffix.lower() for suffix in self.path.suffixes[-2:]]
-        if not self.path.is_file():
-            raise EvergreenError("file not found", where=str(self.path))
-        try:
-            if kinds[-1:] == [".parquet"]:
-                self._database.execute(
-                    "CREATE TABLE raw AS SELECT * FROM read_parquet(?)", [str(self.path)]
-                )
-            elif {".csv", ".tsv", ".txt"} & set(kinds):
-                load_text_table(self._database, self.path)
-            else:
-                raise EvergreenError(
-                    "it is neither CSV nor Parquet",
-                    where=str(self.path),
-                    fix="Name it .csv, .csv.gz or .parquet.",
-                )
-        except duckdb.Error as error:
-            raise EvergreenError(
-                f"it cannot be read: {str(error).splitlines()[0]}",
-                where=str(self.path),
-                fix="Write it again as CSV with a header line, or as Parquet.",
-            ) from error
-        described = self._database.execute("DESCRIBE raw").fetchall()
-        self.types = {str(row[0]): str(row[1]) for row in described}
-        return list(self.types)
+class StrangersFile(StrangersTable):
+    """A CSV or Parquet file whose columns are not known yet."""
 
     def profile(self, name: str) -> ColumnProfile:
         """Return what becomes of one column."""
@@ -176,19 +99,23 @@ class StrangersFile:
         if counts["distinct"] < 2 and not (counts["distinct"] and found["missing"]):
             why = "constant" if counts["distinct"] else "no values"
             return ColumnProfile(name, "left out", why, "NULL", **found)
-        return self._judged(name, counts, found)
+        return self._judged(name, text_of(name), counts, found)
 
     def _counts(self, text: str) -> dict[str, int]:
         """Return how many values have which form."""
         words = ", ".join(repr(word) for word in (*_TRUE, *_FALSE))
         counts = self.one(
             f"""SELECT count(v), count(DISTINCT v),
-                count(*) FILTER (regexp_full_match(v, '{_NUMBER}')),
-                count(*) FILTER (regexp_full_match(v, '{_COMMA}')),
+                count(*) FILTER (regexp_full_match(v, '{NUMBER}')),
+                count(*) FILTER (regexp_full_match(v, '{COMMA}')),
                 count(*) FILTER (v LIKE '%,%'),
-                count(*) FILTER (regexp_full_match(v, '{_GROUPED}')),
+                count(*) FILTER (regexp_full_match(v, '{GROUPED}')),
+                count(*) FILTER (v LIKE '%.%'),
+                count(*) FILTER (regexp_full_match(v, '{DOTTED}')),
+                count(*) FILTER (regexp_full_match(v, '{ENGLISH}')),
+                count(*) FILTER (regexp_full_match(v, '{ENGLISH_FRACTION}')),
                 count(*) FILTER (lower(v) IN ({words})),
-                count({moment_in("v")}) FILTER (NOT regexp_full_match(v, '{_NUMBER}')),
+                count({moment_in("v")}) FILTER (NOT regexp_full_match(v, '{NUMBER}')),
                 count(try_strptime(v, '%Y%m%d')) FILTER (regexp_full_match(v, '{_DAY}'))
             FROM (SELECT {text} AS v FROM raw)"""  # noqa: S608 - names are quoted
         )
@@ -199,29 +126,65 @@ class StrangersFile:
             "commas",
             "marks",
             "grouped",
+            "points",
+            "dotted",
+            "english",
+            "english fractions",
             "truths",
             "moments",
             "days",
         ]
         return dict(zip(names, map(int, counts), strict=True))
 
-    def _judged(self, name: str, counts: dict[str, int], found: dict[str, Any]) -> ColumnProfile:
-        text, present = text_of(name), counts["present"]
+    def _judged(
+        self, name: str, text: str, counts: dict[str, int], found: dict[str, Any]
+    ) -> ColumnProfile:
+        present = counts["present"]
         most = MIN_PARSED * present
         if counts["truths"] == present:
             yes = ", ".join(repr(word) for word in _TRUE)
             return ColumnProfile(name, "boolean", "yes or no", f"lower({text}) IN ({yes})", **found)
         if max(counts["days"], counts["moments"]) >= most:  # 20261231, or written with marks
             return self._moments(name, text, found)
-        if counts["numbers"] >= most:
-            return self._number(name, finite_number(text), present, found)
+        if read := self._written_number(name, text, present, counts, found):
+            return read
+        (unit,) = self.one(f"SELECT mode({unit_in(text)}) FROM raw")  # noqa: S608 - quoted
+        if unit is not None:
+            bare = without_unit(text, unit)
+            counts_of_bare = self._counts(bare)
+            if counts_of_bare["present"] >= most and (
+                read := self._written_number(name, bare, present, counts_of_bare, found, unit)
+            ):
+                return read
+        return self._words(name, text, present, counts["numbers"], found)
+
+    def _written_number(
+        self,
+        name: str,
+        text: str,
+        present: int,
+        counts: dict[str, int],
+        found: dict[str, Any],
+        unit: str = "",
+    ) -> ColumnProfile | None:
+        """Return a column of numbers, one left out that has two readings, or None."""
+        most = MIN_PARSED * present
+        behind = f", without their {unit}" if unit else ""
+        # Money with three digits behind each point: 1.234 € is more often 1234 than 1.234.
+        two_readings = unit != "" and 0 < counts["points"] == counts["dotted"]
+        if counts["numbers"] >= most and not two_readings:
+            return self._number(name, finite_number(text), present, found, f"numbers{behind}")
+        if counts["english fractions"] and counts["english"] >= most:
+            value = finite_number(f"replace({text}, ',', '')")
+            return self._number(name, value, present, found, f"comma of thousands{behind}")
         if counts["marks"] and counts["commas"] >= most and counts["grouped"] < counts["marks"]:
             value = finite_number(f"replace(replace({text}, '.', ''), ',', '.')")
-            return self._number(name, value, present, found, "decimal comma")
-        if counts["marks"] and counts["commas"] >= most:
-            why = "1,234 may be 1234 or 1.234; write one of them"
-            return ColumnProfile(name, "left out", why, "NULL", **found)
-        return self._words(name, text, present, counts["numbers"], found)
+            return self._number(name, value, present, found, f"decimal comma{behind}")
+        if max(counts["commas"], counts["numbers"]) < most or not (counts["marks"] or two_readings):
+            return None
+        mark = "," if counts["marks"] else "."
+        why = f"1{mark}234 may be 1234 or 1.234; write one of them"
+        return ColumnProfile(name, "left out", why, "NULL", **found)
 
     def _number(
         self, name: str, value: str, present: int, found: dict[str, Any], form: str = "numbers"
@@ -259,16 +222,31 @@ class StrangersFile:
         self, name: str, text: str, present: int, numbers: int, found: dict[str, Any]
     ) -> ColumnProfile:
         distinct = found["distinct"]
+        hint = self._hint(text, present) if distinct > MAX_SMALL else None
         if distinct > MAX_CATEGORIES or (distinct > MAX_SMALL and distinct > present / 2):
             (words,) = self.one(
                 f"SELECT avg(len(string_split_regex({text}, '\\s+'))) FROM raw"  # noqa: S608 - quoted
             )
+            if hint:
+                return ColumnProfile(name, "left out", hint, "NULL", **found)
             if words >= MIN_WORDS:
                 why = f"{distinct:,} distinct texts of {words:.1f} words: free text"
                 return ColumnProfile(name, "text", why, text, **found)
             why = f"{distinct:,} distinct texts: an id or a name"
             return ColumnProfile(name, "left out", why, "NULL", **found)
-        warning = None
+        warning = hint
         if numbers:
             warning = f"numbers and words are mixed ({numbers / present:.0%} numbers)"
         return ColumnProfile(name, "category", f"{distinct} words", text, warning=warning, **found)
+
+    def _hint(self, text: str, present: int) -> str | None:
+        """Return how to write the values if they look like dates or numbers of another form."""
+        dated, measured = self.one(
+            f"""SELECT count(*) FILTER ({is_dated("v")}), count(*) FILTER ({is_measured("v")})
+            FROM (SELECT {text} AS v FROM raw)"""  # noqa: S608 - names are quoted
+        )
+        if dated >= MIN_PARSED * present:
+            return "dates of no form that is surely read; write them as 2026-12-31"
+        if measured >= MIN_PARSED * present:
+            return "numbers with words behind them; write the numbers alone to have numbers"
+        return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from cli.shared.cdk_context import read_trusted_types
 from cli.shared.data_warnings import find_leaks, find_unlisted
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from evergreen.bundle.content import Bundle
     from evergreen.model_definition import ModelDefinition
 
+MANY_CLASSES = 50
+"""From so many classes on boosted trees take minutes."""
 MAX_CHECKED_ROWS = 20_000
 """The newest rows that a check trains on."""
 _LOCKS = Path(__file__).resolve().parents[2] / "requirements"
@@ -117,7 +120,7 @@ def check_model(
     newest = rows.sort_by([("timestamp", "ascending")])[-MAX_CHECKED_ROWS:]
     table = normalise(definition, split_rows(definition, newest))
     training, holdout = rows_of(table, TRAIN), rows_of(table, HOLDOUT)
-    say(f"training on {training.num_rows:,} rows")
+    say(f"training on {training.num_rows:,} rows{_of_classes(definition, training)}")
     estimator = fit(definition, trainer, table)
     say("comparing what will serve with scikit-learn")
     bundle = export_bundle(estimator, definition, to_columns(definition, training), "check")
@@ -150,6 +153,22 @@ def check_model(
         warnings=tuple(warnings),
         notes=tuple(series_notes(definition, holdout, truth, scored.outputs)),
     )
+
+
+def classes_note(count: int) -> str | None:
+    """Return what to know before a model of so many classes is trained, if it takes long."""
+    if count < MANY_CLASSES:
+        return None
+    return (
+        f"the target has {count} classes, and boosted trees are fitted for each: that may take "
+        "minutes, here and in each retraining; max_iter=20 in training.py takes about a fifth of it"
+    )
+
+
+def _of_classes(definition: ModelDefinition, rows: pa.Table) -> str:
+    if definition.task != "classification":
+        return ""
+    return f" of {pc.count_distinct(rows[definition.target]).as_py()} classes"
 
 
 def require_packages(file: Path, *, of_metric: bool = False) -> None:

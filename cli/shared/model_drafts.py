@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cli.shared.column_profiles import UNIQUE, ColumnProfile, StrangersFile
 from cli.shared.column_sql import moment_of, quoted
@@ -64,6 +65,13 @@ class ModelDraft:
     rows: pa.Table
     notes: tuple[str, ...]
     forecast: DraftForecast | None = None
+
+    @property
+    def classes(self) -> int:
+        """How many classes the target has, 0 for numbers."""
+        if self.task != "classification":
+            return 0
+        return int(pc.count_distinct(self.rows[self.target]).as_py())
 
 
 def draft_model(

@@ -6,8 +6,10 @@ import codecs
 import csv
 import gzip
 import itertools
+import re
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +19,9 @@ from evergreen.errors import EvergreenError
 
 _READ = "CREATE OR REPLACE TABLE raw AS SELECT * FROM read_csv(?, all_varchar=true, header=true{})"
 _DELIMITERS = ",;\t|"
+_HEADER_LINES = 20
+"""Lines among which the header is looked for."""
+_NUMBERED = re.compile(r"_\d+$")
 _SEARCHED = 1_000_000
 """Lines in which one that does not fit the header is looked for."""
 
@@ -34,7 +39,8 @@ def load_text_table(database: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises
     ------
     EvergreenError
-        If its encoding is another, or its lines have different numbers of values.
+        If its encoding is another, its lines have different numbers of values, or two columns have
+        one name.
     duckdb.Error
         If it cannot be read for another reason.
     """
@@ -48,6 +54,7 @@ def load_text_table(database: duckdb.DuckDBPyConnection, path: Path) -> None:
     described = database.execute("DESCRIBE raw").fetchall()
     if len(described) == 1:
         _require_one_column(str(described[0][0]), path)
+    _require_own_names([str(column[0]) for column in described], path)
 
 
 def _load_western(database: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -89,6 +96,33 @@ def _require_one_column(name: str, path: Path) -> None:
                     fix=f"Give each row {fields} values, with quotes around one that has a "
                     f"{delimiter!r}.",
                 )
+
+
+def _require_own_names(columns: list[str], path: Path) -> None:
+    """Raise an EvergreenError if DuckDB has renamed columns because others are called alike."""
+    lowered = {column.lower() for column in columns}
+    if not any(
+        _NUMBERED.sub("", column).lower() in lowered - {column.lower()} for column in columns
+    ):
+        return
+    with _lines(path, "utf-8") as file:
+        for line in itertools.islice(file, _HEADER_LINES):
+            for delimiter in _DELIMITERS:
+                names = next(csv.reader([line.removeprefix("\ufeff")], delimiter=delimiter), [])
+                if len(names) == len(columns):
+                    _require_different(names, path)
+                    return
+
+
+def _require_different(names: list[str], path: Path) -> None:
+    counts = Counter(name.strip().lower() for name in names)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise EvergreenError(
+            f"several columns are called {', '.join(map(repr, twice))} (small and capital letters "
+            "are one)",
+            where=str(path),
+            fix="Give each column a name of its own in the header line.",
+        )
 
 
 def _lines(path: Path, encoding: str) -> IO[str]:

@@ -60,6 +60,13 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
         fix = _TIMES if "timestamp[" in str(error) else None
         raise EvergreenError(f"it cannot be read: {error}", where=str(file), fix=fix) from error
     there = set(table.column_names)
+    twice = sorted({name for name in wanted if table.column_names.count(name) > 1})
+    if twice:
+        raise EvergreenError(
+            f"several columns are called {', '.join(twice)}",
+            where=str(file),
+            fix="Give each column a name of its own.",
+        )
     moments = [name for name in definition.moments if name in there]
     # What is derived from a moment that the file has is computed where the rows are used.
     wanted = [

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from cli.shared import model_check
-from cli.shared.model_check import check_model
+from cli.shared.model_check import check_model, classes_note
 from evergreen.errors import BundleError, ModelDefinitionError
 
 if TYPE_CHECKING:
@@ -90,3 +90,8 @@ def test_the_drift_check_must_be_able_to_import_the_function(tmp_path: Path) -> 
     rule = 'metric = "training:gain"\ngreater_is_better = true'
     with pytest.raises(ModelDefinitionError, match="imports lightgbm, which the image of the dri"):
         check(tmp_path, rule, "import lightgbm\n" + TRAINING)
+
+
+def test_many_classes_are_told_before_the_training_takes_minutes() -> None:
+    assert classes_note(49) is None
+    assert "the target has 150 classes" in str(classes_note(150))

@@ -100,3 +100,11 @@ def test_a_number_that_32_bits_do_not_hold_is_named(tmp_path: Path, value: str) 
     file.write_text(lines().replace(",0.3,", f",{value},", 1))
     with pytest.raises(EvergreenError, match=r"wind: row 4 has .*, which no model can take"):
         read_training_file(DEFINITION, file)
+
+
+def test_columns_of_one_name_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    first, *rest = lines().splitlines()
+    file.write_text("\n".join([first + ",wind", *(row + ",1" for row in rest)]))
+    with pytest.raises(EvergreenError, match="several columns are called wind"):
+        read_training_file(DEFINITION, file)
