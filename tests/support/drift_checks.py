@@ -75,6 +75,15 @@ def features(*drifted: str) -> UnivariateResult:
     return UnivariateResult(tests, None)
 
 
+def in_doubt(found: UnivariateResult) -> UnivariateResult:
+    """Return the same tests with p-values that chance may have made."""
+    tests = tuple(
+        test.model_copy(update={"p_value": 0.004, "p_value_corrected": 0.012}) if test.drifted else test
+        for test in found.tests
+    )
+    return UnivariateResult(tests, found.evidently)
+
+
 def jointly(*, drifted: bool = False, rows_per_side: int = 500) -> MultivariateTest:
     """Return the multivariate test."""
     return MultivariateTest(
@@ -99,6 +108,7 @@ def measured(
         interval_high=value + 0.05,
         threshold=promoted,
         labelled_rows=500,
+        p_value=0.0 if worse else 0.5,
     )
 
 
@@ -154,6 +164,7 @@ def conclude(
     runs: bool = False,
     labelled: int | Callable[[datetime | None], int] = 1000,
     aged: RowsNeeded | None = None,
+    ages_fast: bool = False,
     every: timedelta = timedelta(),
     **policy: Any,
 ) -> DriftDecision:
@@ -171,7 +182,7 @@ def conclude(
         multivariate or jointly(),
         performance,
         estimate=estimate,
-        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count), aged),
+        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count), aged, ages_fast),
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

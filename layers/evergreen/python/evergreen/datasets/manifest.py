@@ -18,6 +18,8 @@ DATA_FILE = "data.parquet"
 MANIFEST_FILE = "manifest.json"
 SURELY = 0.95
 """Probability with which older models must be worse before newer rows are said to pay."""
+BEYOND_DOUBT = 0.99
+"""Probability at which a model is said to age fast: retrained at each check, if rows allow it."""
 MOSTLY = 2 / 3
 """Share of the origins at which they must be worse: one bad stretch is no pace."""
 MOST_STANDARD_ERRORS = 4.0
@@ -79,6 +81,14 @@ class Aging(BaseModel):
 
     effects: tuple[AgeEffect, ...]
     """One for each age that could be looked at, the youngest first."""
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether older models of some age were worse beyond doubt, and at most origins."""
+        return any(
+            effect.probability_worse >= BEYOND_DOUBT and effect.share_worse >= MOSTLY
+            for effect in self.effects
+        )
 
     @property
     def pays_after(self) -> int | None:

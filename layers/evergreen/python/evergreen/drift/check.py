@@ -182,6 +182,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
                 lambda since, enough: count(since or data_until, now, enough=enough)
             ),
             aged=aged_rows_needed(definition, inputs.champion),
+            ages_fast=inputs.champion.aging is not None and inputs.champion.aging.is_fast,
         ),
         retraining=definition.retraining,
         history=history,

@@ -31,12 +31,13 @@ class Retraining(Strict):
     champion's data set has)."""
     cooldown: Period | None = None
     """Time after the start of a retraining in which no verdict starts another. Without it: six
-    hours, and for what a check has found at least one and a half periods of the most frequent
-    schedule, so that a check lies between two retrainings. ``cooldown`` in ``cdk.json`` replaces
-    it."""
-    consecutive: int = Field(default=1, ge=1)
+    hours, and at least one and a half periods of the most frequent schedule, so that a check lies
+    between two retrainings. A data set that has grown by a half, and new rows of a model that ages
+    beyond doubt, wait for six hours alone. ``cooldown`` in ``cdk.json`` replaces it."""
+    consecutive: int | None = Field(default=None, ge=1)
     """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
-    If windows overlap, each check must raise it, but the overlapping ones do not count."""
+    If windows overlap, each check must raise it, but the overlapping ones do not count. Without it:
+    one, and two for a finding that is in doubt (no p-value is at most 0.001)."""
     refill: Period | None = None
     """Time in which the budget of retrainings grows by one. Without it there is no budget: how
     often a model is retrained follows from its rows and from what came of earlier retrainings."""

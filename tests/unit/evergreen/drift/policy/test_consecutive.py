@@ -112,6 +112,7 @@ def test_history_reaches_over_the_slowest_schedule_and_the_windows_of_this_one()
         schedules=(Schedule(every=HOUR, window=HOUR), Schedule(every=5 * DAY, window=7 * DAY))
     )
     assert history_needed(both, Retraining(), HOUR) == 10 * DAY
+    assert history_needed(both, Retraining(), 7 * DAY) == 2 * 12 * DAY  # what is in doubt
     assert history_needed(both, Retraining(consecutive=200), HOUR) == 200 * 2 * HOUR
     assert history_needed(both, Retraining(consecutive=2), 7 * DAY) == 2 * 12 * DAY
     assert history_needed(both, Retraining(consecutive=4), 3 * DAY) == 4 * 3 * DAY
@@ -124,7 +125,7 @@ def test_history_reaches_over_the_slowest_schedule_and_the_windows_of_this_one()
 def test_history_reaches_over_cooldown_and_windows() -> None:
     hourly = Drift(schedules=(Schedule(every=HOUR, window=DAY),))
     monthly = Drift(schedules=(Schedule(every=30 * DAY, window=DAY),))
-    assert history_needed(monthly, Retraining(), DAY) == 60 * DAY  # the check before
+    assert history_needed(monthly, Retraining(consecutive=1), DAY) == 60 * DAY  # the check before
     assert history_needed(hourly, Retraining(cooldown=30 * DAY), DAY) == 30 * DAY
     assert history_needed(hourly, Retraining(consecutive=3), DAY) == 3 * (DAY + HOUR)
     rarely = Drift(schedules=(Schedule(every=7 * DAY, window=HOUR),))

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.drift_checks import DAY, HOUR, NOON, conclude, decided, features, measured
+from tests.support.drift_checks import (
+    DAY,
+    HOUR,
+    NOON,
+    conclude,
+    decided,
+    features,
+    in_doubt,
+    measured,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -37,6 +46,16 @@ def test_any_one_enabled_trigger_confirms() -> None:
         features("a"), performance=FALLEN, history=history, consecutive=2, on=("data_drift",)
     )
     assert decision.outcome == "not_confirmed"
+
+
+def test_what_is_in_doubt_takes_two_windows() -> None:
+    doubtful = in_doubt(features("a"))
+    alone = conclude(doubtful)
+    assert (alone.outcome, alone.verdict) == ("not_confirmed", "drift")
+    assert alone.reason.endswith("no retraining: 1 of 2 windows in a row (the finding is in doubt)")
+    assert conclude(doubtful, history=[decided(NOON - DAY)]).start_retraining
+    assert conclude(doubtful, consecutive=1).start_retraining
+    assert conclude(features("a")).start_retraining
 
 
 def test_no_second_retraining_is_asked_for_while_one_runs() -> None:

@@ -220,6 +220,20 @@ def test_new_rows_keep_their_own_pace() -> None:
     assert conclude(history=soon, every=HOUR, labelled=10**6).outcome == "cooldown"
 
 
+def test_new_rows_of_a_model_that_ages_beyond_doubt_wait_for_no_period() -> None:
+    aged = RowsNeeded(170, "better after 170")
+    history = [decided(NOON - 30 * DAY, ("performance",), started=True)]
+    slow, fast = (
+        conclude(history=history, every=30 * DAY, labelled=170, aged=aged, ages_fast=fast)
+        for fast in (False, True)
+    )
+    assert slow.outcome == "cooldown"
+    assert fast.because == ("new_rows",)
+    # A drift alone waits all the same: it is no news about how fast the model ages.
+    drift = conclude(features("a"), history=history, every=30 * DAY, ages_fast=True)
+    assert drift.outcome == "cooldown"
+
+
 def test_new_rows_start_a_retraining_although_a_window_has_too_few_rows() -> None:
     few = context(rows=MIN_ROWS - 1)
     decision = conclude(features("a"), about=few, labelled=10**6)

@@ -29,11 +29,13 @@ def history_needed(drift: Drift, retraining: Retraining, window: timedelta) -> t
     at_least = max(
         retraining.cooldown or SHORTEST_COOLDOWN, 2 * max(each.every for each in drift.schedules)
     )
-    if retraining.consecutive == 1:
+    # Without a setting, what is in doubt takes two.
+    windows = 2 if retraining.consecutive is None else retraining.consecutive
+    if windows == 1:
         return at_least
     periods = [each.every for each in drift.schedules if each.window == window]
     step = window + max(periods, default=timedelta())
-    return max(at_least, step * retraining.consecutive)
+    return max(at_least, step * windows)
 
 
 def windows_in_a_row(

@@ -156,8 +156,7 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
         yield "trigger_not_enabled", why
 
     if not now.confirmed and not now.needs_no_finding:
-        in_a_row = max((now.windows_in_a_row(each) for each in now.enabled), default=0)
-        yield "not_confirmed", f"{in_a_row} of {now.retraining.consecutive} windows in a row"
+        yield "not_confirmed", _unconfirmed(now)
 
     yield from _earlier_retrainings(now)
 
@@ -167,6 +166,16 @@ def _rows(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:
     yield from _limits_of_budget(now)
 
     yield "retraining_starts", f"retraining starts: {' and '.join(_enough(now))}"
+
+
+def _unconfirmed(now: Situation) -> str:
+    """Say in how many windows in a row the trigger that has come furthest was found."""
+    needed, found = min(
+        ((now.windows_needed(each), now.windows_in_a_row(each)) for each in now.enabled),
+        key=lambda counts: counts[0] - counts[1],
+    )
+    doubt = " (the finding is in doubt)" if now.retraining.consecutive is None else ""
+    return f"{found} of {needed} windows in a row{doubt}"
 
 
 def _earlier_retrainings(now: Situation) -> Iterator[tuple[DecisionOutcome, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evergreen.drift.policy.certainty import is_beyond_doubt
 from evergreen.drift.policy.consecutive import SHORTEST_COOLDOWN, windows_in_a_row
 from evergreen.drift.policy.severity import drift_severity, performance_severity
 from evergreen.drift.policy.waits import GroundWait, wait_of, wait_of_growth
@@ -65,12 +66,15 @@ class RowLimits:
         Counts the labelled rows.
     aged
         The rows after which newer models are surely better; None if they never are.
+    ages_fast
+        Whether that is beyond doubt, so that each check may start the next retraining.
     """
 
     window: int
     needed: Mapping[Ground, RowsNeeded]
     labelled: LabelledRows
     aged: RowsNeeded | None = None
+    ages_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,19 @@ class Situation:
         """In how many windows in a row a trigger has been found."""
         return windows_in_a_row(self.context, trigger, self.earlier)
 
+    def windows_needed(self, trigger: Trigger) -> int:
+        """In how many windows in a row a trigger must be found: two if it is in doubt."""
+        if self.retraining.consecutive is not None:
+            return self.retraining.consecutive
+        sure = is_beyond_doubt(trigger, self.univariate, self.multivariate, self.performance)
+        return 1 if sure else 2
+
     @property
     def confirmed(self) -> tuple[Trigger, ...]:
         """Those of them that enough windows in a row have shown."""
-        enough = self.retraining.consecutive
-        return tuple(each for each in self.enabled if self.windows_in_a_row(each) >= enough)
+        return tuple(
+            each for each in self.enabled if self.windows_in_a_row(each) >= self.windows_needed(each)
+        )
 
     @property
     def goal_regained(self) -> bool:
@@ -126,10 +138,16 @@ class Situation:
         """What new rows wait for: until models have aged, or until the data set has grown."""
         if "new_rows" not in self.retraining.on or not self.retrains:
             return []
-        waits = [wait_of_growth(self.limits.needed["new_rows"], self.lost)]
-        if self.limits.aged is not None:
-            waits.append(wait_of("new_rows", self.limits.aged, self.lost))
-        return waits
+        return [*self._growth_waits, *self._aged_waits]
+
+    @property
+    def _growth_waits(self) -> list[GroundWait]:
+        return [wait_of_growth(self.limits.needed["new_rows"], self.lost)]
+
+    @property
+    def _aged_waits(self) -> list[GroundWait]:
+        aged = self.limits.aged
+        return [] if aged is None else [wait_of("new_rows", aged, self.lost)]
 
     @property
     def needs_no_finding(self) -> bool:
@@ -170,14 +188,21 @@ class Situation:
         """How long after the start of a retraining no other starts.
 
         What a check finds is in the next window too, so without a setting the next check is passed
-        over: a new version gets a whole period to show what it is worth. New rows have a pace of
-        their own.
+        over: a new version gets a whole period to show what it is worth. A data set that has grown
+        by a half does not wait for that, nor does a model of which it is beyond doubt that it ages.
         """
         if self.retraining.cooldown is not None:
             return self.retraining.cooldown
-        if self.new_rows_suffice:
+        if self._may_start_next_check:
             return SHORTEST_COOLDOWN
         return max(SHORTEST_COOLDOWN, _PERIODS_BETWEEN * self.every)
+
+    @property
+    def _may_start_next_check(self) -> bool:
+        if not self.new_rows_waits:
+            return False
+        waits = [*self._growth_waits, *(self._aged_waits if self.limits.ages_fast else ())]
+        return any(map(self.limits.labelled.suffice, waits))
 
     @property
     def since_last_start(self) -> timedelta | None:
