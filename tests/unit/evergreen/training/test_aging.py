@@ -128,6 +128,12 @@ def test_a_retraining_pays_after_the_youngest_age_that_is_surely_and_mostly_wors
     assert Aging(effects=(doubtful, chance)).pays_after is None
 
 
+def test_a_model_ages_fast_where_one_age_leaves_no_doubt() -> None:
+    sure, chance = effect(40, probability_worse=0.98), effect(80, share_worse=0.6)
+    assert not Aging(effects=(sure, chance)).is_fast
+    assert Aging(effects=(sure, chance, effect(160))).is_fast
+
+
 def test_the_nearest_age_is_nearest_in_proportion() -> None:
     aging = Aging(effects=(effect(40), effect(80), effect(160)))
     nearest = {rows: found.rows for rows in (0, 20, 55, 58, 1000) if (found := aging.at(rows))}
