@@ -77,9 +77,9 @@ def features(*drifted: str) -> UnivariateResult:
 
 def in_doubt(found: UnivariateResult) -> UnivariateResult:
     """Return the same tests with p-values that chance may have made."""
+    by_chance = {"p_value": 0.004, "p_value_corrected": 0.012}
     tests = tuple(
-        test.model_copy(update={"p_value": 0.004, "p_value_corrected": 0.012}) if test.drifted else test
-        for test in found.tests
+        test.model_copy(update=by_chance) if test.drifted else test for test in found.tests
     )
     return UnivariateResult(tests, found.evidently)
 

@@ -123,9 +123,8 @@ class Situation:
     @property
     def confirmed(self) -> tuple[Trigger, ...]:
         """Those of them that enough windows in a row have shown."""
-        return tuple(
-            each for each in self.enabled if self.windows_in_a_row(each) >= self.windows_needed(each)
-        )
+        in_a_row, needed = self.windows_in_a_row, self.windows_needed
+        return tuple(each for each in self.enabled if in_a_row(each) >= needed(each))
 
     @property
     def goal_regained(self) -> bool:
