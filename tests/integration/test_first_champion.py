@@ -14,6 +14,7 @@ from cli.shared.examples import find_example
 from cli.shared.loop_observation import Loop
 from cli.shared.target import Target
 from cli.shared.traffic import Api
+from evergreen.datasets.manifest import read_manifest
 from evergreen.production import Production
 from evergreen.release.decision_log import decision_key, read_decision_records
 
@@ -50,6 +51,8 @@ def test_a_file_is_trained_on_and_judged_by_the_deployed_state_machine(
     record = read_decision_records(deployed.storage, MODEL)[-1]
     assert record.execution == result["execution"]
     assert record.dataset_id == result["output"]["dataset_id"]
+    # Its rows were not studied on this side.
+    assert read_manifest(deployed.storage, MODEL, record.dataset_id).aging is not None
     if before is None:
         serving = production.read(MODEL)
         assert serving is not None

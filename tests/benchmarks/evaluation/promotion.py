@@ -29,6 +29,7 @@ from evergreen.evaluation.decision import fall_level, judge
 from evergreen.evaluation.degradation import has_surely_fallen
 from evergreen.evaluation.metrics import rmse
 from evergreen.model_definition import Feature, ModelDefinition
+from evergreen.training import rolling_origins
 from tests.benchmarks.loop.tables import table
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ STATES: dict[str, tuple[float, float]] = {
 """What the champion has lost since its promotion: recall, and the factor of its errors. That the
 world is moving is known; that the champion has fallen must be found out."""
 DRIFT = "the data drifted"
-ORIGINS, BLOCK = 5, 40
+ORIGINS, BLOCK = rolling_origins.ORIGINS - 1, rolling_origins.FEWEST_BLOCK_ROWS
 """The rolling origins that models one block older can be tried at, and the rows of a block."""
 ROWS: dict[Metric, tuple[int, ...]] = {"f1": (20, 100, 500), "rmse": (20, 100)}
 GAINS: dict[Metric, tuple[float, ...]] = {
