@@ -54,8 +54,10 @@ def always(deployment: Deployment, _period: int, *, all_rows: bool = True) -> St
     return Step(trained=True, promoted=deployment.train(manifest), reason="always")
 
 
-def calendar(deployment: Deployment, period: int, *, choose: bool = False) -> Step:
-    """Retrain every period on all labelled rows, holding nothing out, and deploy it unjudged."""
+def calendar(deployment: Deployment, period: int, *, choose: bool = False, every: int = 1) -> Step:
+    """Retrain every so many periods on all labelled rows, hold nothing out, and deploy unjudged."""
+    if (period + 1) % every:
+        return Step(reason="not its turn")
     start = deployment.series.periods[period][0]
     delay = deployment.series.label_delay
     if deployment.series.between(start - delay, deployment.now - delay).empty:
@@ -120,6 +122,7 @@ REPLAYED: dict[str, Policy] = {
     "never": never,
     "calendar": calendar,
     "calendar, our window": partial(calendar, choose=True),
+    "calendar, every second": partial(calendar, every=2),
     "always": always,
     "always, our window": partial(always, all_rows=False),
     "naive": naive,
