@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,30 @@ def _quiet(replayed: Sequence[Replayed]) -> Promise:
         counts or "no quiet series",
         not broken if quiet else None,
     )
+
+
+def by_the_first_promise(replayed: Sequence[Replayed]) -> list[list[str]]:
+    """Return what every policy comes to by the measure of the first promise, a row for each.
+
+    A policy that was not replayed on each series is left out, because it has another task.
+    """
+    rows = []
+    for policy in replayed[0].outcomes:
+        if not all(policy in one.outcomes for one in replayed):
+            continue
+        compared = [one.compare(policy, one.strongest) for one in replayed]
+        losses = [one.loss_of(policy) + 0.0 for one in replayed]  # no minus before a zero
+        surely = sum(one.sure_loss_of(policy) > WORST for one in replayed)
+        rows.append(
+            [
+                f"**{policy}**" if policy == "ours" else f"`{policy}`",
+                f"{sum(each.within_noise for each in compared)} of {len(compared)}",
+                f"{sum(loss > WORST for loss in losses)}, {surely}",
+                f"{statistics.median(losses):+.1%}",
+                str(sum(one.outcomes[policy].retrainings for one in replayed)),
+            ]
+        )
+    return rows
 
 
 def _but(count: int, broken: Sequence[Replayed], what: str) -> str:

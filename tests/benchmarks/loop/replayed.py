@@ -23,20 +23,26 @@ class Replayed:
 
     series: Series
     outcomes: Mapping[str, Outcome]
-    _differences: dict[str, Difference] = field(default_factory=dict, init=False, repr=False)
+    _differences: dict[tuple[str, str], Difference] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def ours_against(self, policy: str) -> Difference:
         """Return by how much ours is better than another policy."""
-        if policy not in self._differences:
-            self._differences[policy] = self._against(policy)
-        return self._differences[policy]
+        return self.compare("ours", policy)
 
-    def _against(self, policy: str) -> Difference:
-        series, ours = self.series, self.outcomes["ours"]
+    def compare(self, policy: str, other: str) -> Difference:
+        """Return by how much a policy is better than another one."""
+        if (policy, other) not in self._differences:
+            self._differences[policy, other] = self._compare(policy, other)
+        return self._differences[policy, other]
+
+    def _compare(self, policy: str, other: str) -> Difference:
+        series, one = self.series, self.outcomes[policy]
         rows = series.between(series.bounds[0], series.bounds[-1])
         since = (rows["timestamp"] - series.bounds[0]).dt.total_seconds().to_numpy()
         blocks = (since // series.block.total_seconds()).astype(np.int64)
-        return difference(ours.metric, ours.sums, self.outcomes[policy].sums, blocks)
+        return difference(one.metric, one.sums, self.outcomes[other].sums, blocks)
 
     @property
     def strongest(self) -> str:
@@ -49,12 +55,20 @@ class Replayed:
     @property
     def loss(self) -> float:
         """By which share of its metric ours is worse than the strongest; negative if better."""
-        return -self.ours_against(self.strongest).value / self.outcomes[self.strongest].value
+        return self.loss_of("ours")
 
     @property
     def sure_loss(self) -> float:
         """The least loss that the noise leaves room for: the near end of its 95 % interval."""
-        return -self.ours_against(self.strongest).high / self.outcomes[self.strongest].value
+        return self.sure_loss_of("ours")
+
+    def loss_of(self, policy: str) -> float:
+        """Return by which share of its metric a policy is worse than the strongest."""
+        return -self.compare(policy, self.strongest).value / self.outcomes[self.strongest].value
+
+    def sure_loss_of(self, policy: str) -> float:
+        """Return the least loss of a policy that the noise leaves room for."""
+        return -self.compare(policy, self.strongest).high / self.outcomes[self.strongest].value
 
     @property
     def drifts_all_the_time(self) -> bool:

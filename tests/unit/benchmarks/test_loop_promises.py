@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.model_definition import ModelDefinition
-from tests.benchmarks.loop.promises import promises_of
+from tests.benchmarks.loop.promises import by_the_first_promise, promises_of
 from tests.benchmarks.loop.public.recipe import regress
 from tests.benchmarks.loop.replay import Outcome, Period
 from tests.benchmarks.loop.replayed import Replayed
@@ -119,3 +119,15 @@ def test_a_quiet_world_is_left_alone() -> None:
     assert holds(restless)[4:] == [False, False]
     loud = replace(restless, series=replace(restless.series, quiet=False))
     assert holds(loud)[4:] == [None, None]
+
+
+def test_every_policy_is_measured_alike() -> None:
+    alike = [
+        given(errors=GOOD | {"ours": ours, "adwin": 1.5}, ours="p" * 5) for ours in (1.0, 1.05)
+    ]
+    alone = given(errors=GOOD | {"oracle": 0.5}, ours="p" * 5)
+    rows = {row[0]: row[1:] for row in by_the_first_promise([*alike, alone])}
+    assert rows["`never`"] == ["0 of 3", "3, 3", "+100.0%", "0"]
+    assert rows["`calendar, our window`"] == ["3 of 3", "0, 0", "+0.0%", "69"]
+    assert rows["**ours**"] == ["2 of 3", "1, 1", "+0.0%", "15"]
+    assert {"`oracle`", "`adwin`"}.isdisjoint(rows)  # not of every series

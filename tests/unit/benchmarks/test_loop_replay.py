@@ -113,7 +113,8 @@ def test_ours_finds_the_turn_and_ends_above_what_never_retrained(replayed: Repla
     ours, never = replayed.outcomes["ours"], replayed.outcomes["never"]
     assert "against" in ours.periods[1].reason
     promoted = [period for period in ours.periods if period.promoted]
-    assert [period.wrong for period in promoted] == [False]
+    assert promoted[0] is ours.periods[1]
+    assert not any(period.wrong for period in promoted)
     assert ours.periods[-1].value > 0.8 > never.periods[-1].value
     assert promises_of_own(replayed)["not worse than never"]
 
