@@ -37,7 +37,7 @@ class Retraining(Strict):
     consecutive: int | None = Field(default=None, ge=1)
     """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
     If windows overlap, each check must raise it, but the overlapping ones do not count. Without it:
-    one, and two for a finding that is in doubt (no p-value is at most 0.001)."""
+    one, and two for a drift that is in doubt (no p-value is at most 0.001)."""
     refill: Period | None = None
     """Time in which the budget of retrainings grows by one. Without it there is no budget: how
     often a model is retrained follows from its rows and from what came of earlier retrainings."""

@@ -52,10 +52,12 @@ def test_what_is_in_doubt_takes_two_windows() -> None:
     doubtful = in_doubt(features("a"))
     alone = conclude(doubtful)
     assert (alone.outcome, alone.verdict) == ("not_confirmed", "drift")
-    assert alone.reason.endswith("no retraining: 1 of 2 windows in a row (the finding is in doubt)")
+    assert alone.reason.endswith("no retraining: 1 of 2 windows in a row (the drift is in doubt)")
     assert conclude(doubtful, history=[decided(NOON - DAY)]).start_retraining
     assert conclude(doubtful, consecutive=1).start_retraining
     assert conclude(features("a")).start_retraining
+    # A fallen metric does harm while it waits.
+    assert conclude(doubtful, performance=FALLEN).because == ("performance",)
 
 
 def test_no_second_retraining_is_asked_for_while_one_runs() -> None:

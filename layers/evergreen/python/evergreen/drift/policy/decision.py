@@ -174,7 +174,7 @@ def _unconfirmed(now: Situation) -> str:
         ((now.windows_needed(each), now.windows_in_a_row(each)) for each in now.enabled),
         key=lambda counts: counts[0] - counts[1],
     )
-    doubt = " (the finding is in doubt)" if now.retraining.consecutive is None else ""
+    doubt = " (the drift is in doubt)" if now.retraining.consecutive is None else ""
     return f"{found} of {needed} windows in a row{doubt}"
 
 

@@ -114,11 +114,13 @@ class Situation:
         return windows_in_a_row(self.context, trigger, self.earlier)
 
     def windows_needed(self, trigger: Trigger) -> int:
-        """In how many windows in a row a trigger must be found: two if it is in doubt."""
+        """In how many windows in a row a trigger must be found: two for a drift in doubt."""
         if self.retraining.consecutive is not None:
             return self.retraining.consecutive
-        sure = is_beyond_doubt(trigger, self.univariate, self.multivariate, self.performance)
-        return 1 if sure else 2
+        in_doubt = trigger == "data_drift" and not is_beyond_doubt(
+            self.univariate, self.multivariate
+        )
+        return 2 if in_doubt else 1
 
     @property
     def confirmed(self) -> tuple[Trigger, ...]:
