@@ -62,6 +62,10 @@ def test_rows_must_be_in_most_periods_and_before_the_first() -> None:
     thinner = pd.concat([rows.iloc[:10], some], ignore_index=True)
     lacks = shortcomings(series_of(made_of(public, thinner), quick=False))
     assert lacks[:2] == ["5 periods with rows, of 22", "10 rows for the first champion, of 300"]
+    late = rows.assign(other=np.where(rows["timestamp"].dt.year > 2020, 1.0, np.nan))
+    assert shortcomings(series_of(made_of(public, late), quick=False)) == [
+        "no other for the first champion"
+    ]
 
 
 def test_only_series_that_came_later_are_held_to_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ the new series was replayed, each serves in its first
   deviations from the mean; an amount that has such a tail is predicted as its logarithm.
 
 There are at least :data:`PERIODS` periods, and most of them have rows. The first champion knows at
-least :data:`KNOWN` rows.
+least :data:`KNOWN` rows, and each feature has a value in some of them.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ def shortcomings(series: Series) -> list[str]:
     served = series.between(bounds[0], bounds[-1])
     known = series.between(None, bounds[0])
     filled = sum(not series.between(*period).empty for period in series.periods[:QUICK_PERIODS])
-    values = served[series.definition.target]
+    values, features = served[series.definition.target], series.definition.features
     found = [
         (len(bounds) - 1 >= PERIODS, f"{len(bounds) - 1} periods, of {PERIODS}"),
         (filled * 2 > len(bounds) - 1, f"{filled} periods with rows, of {len(bounds) - 1}"),
         (len(known) >= KNOWN, f"{len(known)} rows for the first champion, of {KNOWN}"),
+        *(
+            (bool(known[name].notna().any()), f"no {name} for the first champion")
+            for name in features
+        ),
     ]
     if series.definition.task == "classification":
         found += _classified(values)

@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 _ROOMS = ("bedrooms", "waterfront", "view", "condition", "grade", "yr_built")
 _SIZES = ("floors", "bathrooms", "sqft_living", "sqft_lot", "lat", "long")
 _HOUSE = {**dict.fromkeys(_ROOMS, "integer"), **dict.fromkeys(_SIZES, "float")}
-_WEEKS = (1, 2, 4, 52)
+_WEEKS = (1, 2, 4)
 _WORK = ("occrecode", "wrkstat", "gender", "educcat", "maritalcat")
 
 

@@ -96,6 +96,21 @@ def test_what_cannot_be_trained_on_is_said(ripe: list[str], split: list[str], me
         fit(CLASSIFICATION, train, table_of(ripe, split))
 
 
+def test_a_feature_without_any_value_is_named_where_the_trainer_fails() -> None:
+    rows = table_of(["1", "0", "1", "0"])
+    empty = rows.set_column(1, "size", pa.nulls(4, pa.float64()))
+
+    def train(features: pd.DataFrame, target: pd.Series) -> Any:
+        if features["size"].isna().all():
+            raise ValueError("no bins")
+        raise TypeError("of the trainer's own")
+
+    with pytest.raises(NotEnoughDataError, match=r"size has no value in any of the 4 .* no bins"):
+        fit(CLASSIFICATION, train, empty)
+    with pytest.raises(TypeError, match="of the trainer's own"):
+        fit(CLASSIFICATION, train, rows)
+
+
 def test_a_trainer_is_loaded_by_path(tmp_path: Path) -> None:
     (tmp_path / "training.py").write_text("def train(features, target): return 'fitted'")
     assert load_trainer(tmp_path)(pd.DataFrame(), pd.Series()) == "fitted"

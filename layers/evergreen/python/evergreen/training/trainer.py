@@ -96,7 +96,8 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
     Raises
     ------
     NotEnoughDataError
-        If there is no training row, or all rows of a classification have one class.
+        If there is no training row, or all rows of a classification have one class, or the trainer
+        fails where a feature has no value in any row.
     ModelDefinitionError
         If the definition asks for recency weights and the trainer takes no weights, or for a
         threshold that the estimator cannot have.
@@ -117,13 +118,29 @@ def fit(definition: ModelDefinition, trainer: Trainer, table: pa.Table) -> BaseE
 
     def fit_some(part: slice) -> BaseEstimator:
         some = features.iloc[part], target.iloc[part]
-        if weights is None:
-            return trainer(*some)
         weighted: Any = trainer
-        fitted: BaseEstimator = weighted(*some, **{WEIGHTS: weights[part]})
+        extra = {} if weights is None else {WEIGHTS: weights[part]}
+        try:
+            fitted: BaseEstimator = weighted(*some, **extra)
+        except Exception as error:
+            # Few estimators say which column they cannot do with.
+            if empty := [str(name) for name in some[0] if some[0][name].isna().all()]:
+                raise _without_values(definition, empty, len(some[0]), error) from error
+            raise
         return fitted
 
     return fit_with_threshold(definition, fit_some, features, target)
+
+
+def _without_values(
+    definition: ModelDefinition, empty: list[str], rows: int, error: Exception
+) -> NotEnoughDataError:
+    return NotEnoughDataError(
+        f"{', '.join(empty)} {'has' if len(empty) == 1 else 'have'} no value in any of the {rows} "
+        f"rows to train on, and train fails: {type(error).__name__}: {error}",
+        where=definition.name,
+        fix="Train on more rows, or leave out of model.toml what has no values yet.",
+    )
 
 
 def to_features(definition: ModelDefinition, table: pa.Table) -> pd.DataFrame:
