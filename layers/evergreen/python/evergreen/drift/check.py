@@ -27,6 +27,7 @@ from evergreen.drift.inputs import (
     read_holdout_features,
 )
 from evergreen.drift.log import read_drift_decisions, write_records
+from evergreen.drift.model_outputs import beside_features
 from evergreen.drift.policy.consecutive import history_needed
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits
@@ -287,4 +288,4 @@ def _compare_inputs(
     multivariate = compare_jointly(
         definition.features, reference, window, alpha=alpha, unlogged=unlogged
     )
-    return univariate, multivariate
+    return beside_features(definition, outputs, univariate, multivariate), multivariate

@@ -3,13 +3,15 @@
 The reference is the predictions of this version on its own holdout, never on its training rows,
 because a model is more confident on rows that it has seen. After a refit the holdout's predictions
 are those of the judged model. The model that serves has learnt from more rows, so it is surer or
-less sure in any case, and its confidence is not tested. Its outputs are: two fits of one recipe
-give them alike.
+less sure in any case, and its confidence is not tested. Its outputs are tested, but they lie a
+little elsewhere in any case, too: a fit of more rows follows chance less. So they count only beside
+a feature that has moved. If none has, nor all features jointly, the same rows come in, and what
+comes out has moved because another fit answers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.columns import Columns
+    from evergreen.drift.detectors.univariate import UnivariateResult
+    from evergreen.drift.records import MultivariateTest
     from evergreen.model_definition import ModelDefinition
 
 MODEL_OUTPUT = "model_output"
@@ -31,6 +35,7 @@ CONFIDENCE = "confidence"
 _OF_ANOTHER_FIT = (
     "the model that serves has learnt from its holdout, so nothing tells how sure it was"
 )
+_MOVED_ALONE = "no feature has moved, and the reference is of another fit of the recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class ModelOutputs:
     reference: Columns
     window: Columns
     untestable: dict[str, str]
+    of_another_fit: bool = False
+    """Whether the reference is of the judged model, and a refit serves."""
 
 
 def model_outputs_of(
@@ -78,7 +85,37 @@ def model_outputs_of(
         reference={} if holdout is None else {name: _column(holdout, name) for name in testable},
         window={name: _column(window, name) for name in testable},
         untestable=untestable,
+        of_another_fit=holdout is not None and is_of_another_fit(holdout),
     )
+
+
+def beside_features(
+    definition: ModelDefinition,
+    outputs: ModelOutputs,
+    univariate: UnivariateResult,
+    multivariate: MultivariateTest,
+) -> UnivariateResult:
+    """Return the tests, without a drift of outputs that another fit explains.
+
+    Parameters
+    ----------
+    definition
+        The model's. Where features are left out of the request log, they may have moved unseen, so
+        the outputs count.
+    outputs
+        What was tested beside the features.
+    univariate, multivariate
+        The tests of a check.
+    """
+    moved = set(univariate.drifted_features)
+    alone = moved and moved <= set(outputs.features) and not multivariate.drifted
+    if not alone or not outputs.of_another_fit or definition.request_log.redact:
+        return univariate
+    explained = {"drifted": False, "reason": _MOVED_ALONE}
+    tests = (
+        test.model_copy(update=explained) if test.drifted else test for test in univariate.tests
+    )
+    return replace(univariate, tests=tuple(tests))
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

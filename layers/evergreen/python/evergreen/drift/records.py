@@ -87,7 +87,7 @@ class UnivariateTest(_Frozen):
     effect_threshold: float
     """What ``effect_size`` has to reach."""
     reason: str | None = None
-    """Why there is no p-value."""
+    """Why there is no p-value, or why a change does not count."""
 
 
 class FeatureImportance(_Frozen):

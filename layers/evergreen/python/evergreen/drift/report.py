@@ -169,7 +169,7 @@ def _features(tests: tuple[UnivariateTest, ...]) -> str:
         (
             test.feature_name,
             test.method,
-            "drifted" if test.drifted else "–" if test.reason else "stable",
+            "drifted" if test.drifted else "–" if test.p_value is None else "stable",
             test.reason or "",
             test.p_value_corrected,
             test.effect_size,
