@@ -245,8 +245,8 @@ can be seen on it, was written down before any was replayed
 (`tests/benchmarks/loop/public/criterion.py`).
 
 The half that was run once showed a fault, which is mended since: after a refit the outputs of the
-model alone raised a drift. Of `chemistry_shuffled`, in which nothing moves, 18 of 23 checks did, and
-5 of `earnings_quiet`. The numbers of both halves are from before.
+model alone raised a drift. Of `chemistry_shuffled`, in which nothing moves, 18 of 23 checks did,
+and 5 of `earnings_quiet`. The numbers of both halves are from before.
 """
 
 _HOW = """
