@@ -14,6 +14,7 @@ from evergreen.datasets.pace import (
 from evergreen.drift.detectors.estimation import estimate_performance, why_no_estimate
 from evergreen.drift.detectors.localization import localize_drift, localize_loss
 from evergreen.drift.detectors.multivariate import compare_jointly
+from evergreen.drift.detectors.outputs_alone import beside_features
 from evergreen.drift.detectors.performance import compare_performance, why_untestable
 from evergreen.drift.detectors.univariate import UnivariateResult, compare_features
 from evergreen.drift.distributions import (
@@ -27,7 +28,6 @@ from evergreen.drift.inputs import (
     read_holdout_features,
 )
 from evergreen.drift.log import read_drift_decisions, write_records
-from evergreen.drift.model_outputs import beside_features
 from evergreen.drift.policy.consecutive import history_needed
 from evergreen.drift.policy.decision import decide
 from evergreen.drift.policy.situation import LatestRetraining, RowLimits

@@ -11,7 +11,7 @@ comes out has moved because another fit answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.columns import Columns
-    from evergreen.drift.detectors.univariate import UnivariateResult
-    from evergreen.drift.records import MultivariateTest
     from evergreen.model_definition import ModelDefinition
 
 MODEL_OUTPUT = "model_output"
@@ -35,7 +33,6 @@ CONFIDENCE = "confidence"
 _OF_ANOTHER_FIT = (
     "the model that serves has learnt from its holdout, so nothing tells how sure it was"
 )
-_MOVED_ALONE = "no feature has moved, and the reference is of another fit of the recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +84,6 @@ def model_outputs_of(
         untestable=untestable,
         of_another_fit=holdout is not None and is_of_another_fit(holdout),
     )
-
-
-def beside_features(
-    definition: ModelDefinition,
-    outputs: ModelOutputs,
-    univariate: UnivariateResult,
-    multivariate: MultivariateTest,
-) -> UnivariateResult:
-    """Return the tests, without a drift of outputs that another fit explains.
-
-    Parameters
-    ----------
-    definition
-        The model's. Where features are left out of the request log, they may have moved unseen, so
-        the outputs count.
-    outputs
-        What was tested beside the features.
-    univariate, multivariate
-        The tests of a check.
-    """
-    moved = set(univariate.drifted_features)
-    alone = moved and moved <= set(outputs.features) and not multivariate.drifted
-    if not alone or not outputs.of_another_fit or definition.request_log.redact:
-        return univariate
-    explained = {"drifted": False, "reason": _MOVED_ALONE}
-    tests = (
-        test.model_copy(update=explained) if test.drifted else test for test in univariate.tests
-    )
-    return replace(univariate, tests=tuple(tests))
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

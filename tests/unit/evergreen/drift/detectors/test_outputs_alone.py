@@ -11,8 +11,9 @@ import pytest
 
 from evergreen.bundle.predictor import Predictions
 from evergreen.datasets.holdout_predictions import to_holdout_file
+from evergreen.drift.detectors.outputs_alone import beside_features
 from evergreen.drift.detectors.univariate import UnivariateResult
-from evergreen.drift.model_outputs import MODEL_OUTPUT, beside_features, model_outputs_of
+from evergreen.drift.model_outputs import MODEL_OUTPUT, model_outputs_of
 from evergreen.model_definition import Feature, ModelDefinition, RequestLog
 from tests.support.drift_checks import features, jointly
 
