@@ -12,7 +12,11 @@ the new series was replayed, each serves in its first
   deviations from the mean; an amount that has such a tail is predicted as its logarithm.
 
 There are at least :data:`PERIODS` periods, and most of them have rows. The first champion knows at
-least :data:`KNOWN` rows, and each feature has a value in some of them.
+least :data:`KNOWN` rows.
+
+One clause came later: each feature has a value in some of these rows. One series had none for a
+feature, so its first champion could not be trained. That was seen before the series had any result;
+the feature was left out of it.
 """
 
 from __future__ import annotations
