@@ -112,6 +112,11 @@ def measured(
     )
 
 
+BOTH = ("data_drift", "performance")
+FALLEN = measured(0.3, 0.5, worse=True)
+"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
+
+
 def estimated(
     value: float, promoted: float, *, worse: bool = True, enabled: bool = True
 ) -> PerformanceEstimate:

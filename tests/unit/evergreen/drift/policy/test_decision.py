@@ -8,7 +8,9 @@ import pytest
 
 from evergreen.drift.detectors.univariate import UnivariateResult
 from tests.support.drift_checks import (
+    BOTH,
     DAY,
+    FALLEN,
     MIN_ROWS,
     NOON,
     conclude,
@@ -16,12 +18,8 @@ from tests.support.drift_checks import (
     decided,
     features,
     jointly,
-    measured,
 )
 
-BOTH = ("data_drift", "performance")
-FALLEN = measured(0.3, 0.5, worse=True)
-"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
 FALL = NOON - 4 * DAY
 GOAL: dict[str, Any] = {"goal": 0.5, "goal_version": "1", "goal_since": FALL}
 TRIED: dict[str, Any] = GOAL | {"goal_tried": NOON - 2 * DAY}

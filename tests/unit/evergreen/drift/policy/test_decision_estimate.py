@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.drift_checks import DAY, HOUR, NOON, conclude, decided, estimated, measured
+from tests.support.drift_checks import (
+    DAY,
+    FALLEN,
+    HOUR,
+    NOON,
+    conclude,
+    decided,
+    estimated,
+    measured,
+)
 
-FALLEN = measured(0.3, 0.5, worse=True)
-"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
 ON_ESTIMATE: dict[str, Any] = {"on": ("estimated_performance",)}
 
 

@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.drift_checks import DAY, HOUR, NOON, conclude, context, decided, measured
+from tests.support.drift_checks import (
+    BOTH,
+    DAY,
+    FALLEN,
+    HOUR,
+    NOON,
+    conclude,
+    context,
+    decided,
+    measured,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.drift.records import DriftDecision
 
-BOTH = ("data_drift", "performance")
 LIMITED: dict[str, Any] = {"on": BOTH, "refill": 10 * DAY, "burst": 2}
-FALLEN = measured(0.3, 0.5, worse=True)
-"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
 FALL = NOON - 4 * DAY
 GOAL: dict[str, Any] = {"goal": 0.5, "goal_version": "1", "goal_since": FALL}
 TRIED: dict[str, Any] = GOAL | {"goal_tried": NOON - 2 * DAY}

@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.drift_checks import (
+    BOTH,
     DAY,
+    FALLEN,
     HOUR,
     NOON,
     conclude,
     decided,
     features,
     in_doubt,
-    measured,
 )
 
 if TYPE_CHECKING:
     from datetime import timedelta
-
-
-BOTH = ("data_drift", "performance")
-FALLEN = measured(0.3, 0.5, worse=True)
-"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
 
 
 def test_not_confirmed_says_how_many_windows_are_in_a_row() -> None:

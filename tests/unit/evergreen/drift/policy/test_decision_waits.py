@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from evergreen.datasets.pace import RowsNeeded
 from evergreen.drift.detectors.univariate import UnivariateResult
 from tests.support.drift_checks import (
+    BOTH,
     DAY,
+    FALLEN,
     HOUR,
     MIN_ROWS,
     NEEDED,
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
     from evergreen.drift.records import DriftDecision, UnivariateTest
     from evergreen.events import Ground
 
-BOTH = ("data_drift", "performance")
-FALLEN = measured(0.3, 0.5, worse=True)
-"""Surely worse by more than a tenth: 0.35 at best, against 0.50."""
 FALL = NOON - 4 * DAY
 GOAL: dict[str, Any] = {"goal": 0.5, "goal_version": "1", "goal_since": FALL}
 
