@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,8 +10,13 @@ import pandas as pd
 import pytest
 
 from tests.benchmarks.loop.public import catalogue
-from tests.benchmarks.loop.public.catalogue import MEASURED_BY_CRITERION, PUBLIC, load_public
-from tests.benchmarks.loop.public.criterion import shortcomings
+from tests.benchmarks.loop.public.catalogue import (
+    MEASURED_BY_CRITERION,
+    MEASURED_WHERE_QUIET,
+    PUBLIC,
+    load_public,
+)
+from tests.benchmarks.loop.public.criterion import KNOWN, shortcomings
 from tests.benchmarks.loop.public.cutting import Public, series_of
 from tests.benchmarks.loop.running import names_of
 
@@ -76,8 +82,22 @@ def test_only_series_that_came_later_are_held_to_it(monkeypatch: pytest.MonkeyPa
         load_public(small, quick=True)
 
 
+def test_where_nothing_drifts_the_first_champion_knows_5000_rows() -> None:
+    few, many = (made("regression", [0, 5, 1], every) for every in ("2h", "30min"))
+    assert shortcomings(series_of(few, quick=False)) == []
+    quiet = [series_of(replace(public, quiet=True), quick=False) for public in (few, many)]
+    lacks = shortcomings(quiet[0])
+    assert len(lacks) == 1
+    assert lacks[0].endswith("rows for the first champion, of 5000")
+    assert shortcomings(quiet[1]) == []
+    # Older series are not held to it.
+    assert shortcomings(quiet[0], known_where_quiet=KNOWN) == []
+
+
 def test_what_is_to_be_run_once_is_held_to_it() -> None:
-    assert set(names_of("once")) <= MEASURED_BY_CRITERION < set(PUBLIC)
+    once = set(names_of("once"))
+    assert once <= MEASURED_WHERE_QUIET < MEASURED_BY_CRITERION < set(PUBLIC)
+    assert sum(PUBLIC[name].quiet for name in once) == 2
 
 
 def made_of(public: Public, rows: pd.DataFrame) -> Public:

@@ -12,6 +12,7 @@ import pytest
 from tests.benchmarks.loop.__main__ import main
 from tests.benchmarks.loop.public import cutting, halves
 from tests.benchmarks.loop.public.catalogue import PUBLIC
+from tests.benchmarks.loop.public.choices import days_between
 from tests.benchmarks.loop.public.cutting import (
     Public,
     bounds_of,
@@ -42,10 +43,11 @@ def test_each_series_is_in_the_half_that_its_name_says() -> None:
     assert seen == set(names_of("seen"))
     # Written down before any was replayed.
     assert sorted(once) == [
-        *("avocado_prices", "births_2000s", "chemistry_shuffled", "deadlifts", "dengue_brazil"),
-        *("diseases_usa", "drinkers_quiet", "earnings_quiet", "flights_on_time"),
-        *("houses_seattle", "incomes_usa", "pay_shuffled", "rain_england", "sea_maine"),
-        *("share_ranges", "tweets_shared", "wind_new_york"),
+        *("customers_return", "dengue_children", "emissions_countries", "encyclopedia_views"),
+        *("euro_range", "films_good", "freeway_occupancy", "gold_price", "infant_deaths"),
+        *("lectures_shuffled", "length_of_day", "meals_quiet", "names_rise", "nitrogen_dioxide"),
+        *("pitchers_strikeouts", "planes_taxi", "pole_of_earth", "shots_made", "sterling_rate"),
+        "vocabulary_usa",
     ]
 
 
@@ -72,7 +74,7 @@ def test_a_half_has_forecasts_tables_and_a_world_in_which_nothing_drifts(half: s
 
 def test_what_was_not_run_yet_is_not_run_by_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["--series", "deadlifts"])
+        main(["--series", "shots_made"])
     assert "say --part once" in capsys.readouterr().err
 
 
@@ -178,6 +180,23 @@ def test_of_earlier_outcomes_only_those_are_told_that_are_known() -> None:
     assert list(found["mean"][2:]) == [1.0, 0.5, pytest.approx(2 / 3)]
     later = known_mean(values, moments, keys, timedelta(days=2))
     assert list(later["known"]) == [0, 0, 1, 1, 2]
+
+
+def test_of_a_customer_only_other_days_count_as_a_return() -> None:
+    rows = pd.DataFrame(
+        {
+            "customer": ["a", "b", "a", "a", "b"],
+            "timestamp": times("2020-01-01", "2020-01-05", "D").iloc[[0, 0, 2, 2, 4]].to_numpy(),
+        },
+        index=[9, 8, 7, 6, 5],
+    )
+    found = days_between(rows, "customer")
+    assert list(found.index) == [9, 8, 7, 6, 5]
+    assert list(found["after"][:2]) == [2.0, 4.0]
+    assert list(found["before"][2:]) == [2.0, 2.0, 4.0]
+    # The two orders of one day are one visit: neither follows the other.
+    assert found["before"][:2].isna().all()
+    assert found["after"][2:].isna().all()
 
 
 def test_the_form_of_a_team_is_of_its_five_games_before() -> None:
