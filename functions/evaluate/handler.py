@@ -64,11 +64,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     at = utc_now()
     trusted = settings().trusted_types
     challenger = load_bundles(storage, candidate_pointer(registered, promoted_at=at), trusted)
+    production = load_bundles(storage, pointer, trusted) if pointer else None
     evaluation = evaluate(
         definition,
         rows_of(rows, HOLDOUT),
         training=rows_of(rows, TRAIN),
-        champion=load_bundles(storage, pointer, trusted).judged if pointer else None,
+        champion=production.judged if production else None,
+        serving=production.serving if production else None,
         champion_training=_trained_on(storage, pointer, definition.name),
         challenger=challenger.judged,
         champion_holdout=(

@@ -175,6 +175,7 @@ class Deployment:
                 rows_of(rows, HOLDOUT),
                 training=rows_of(rows, TRAIN),
                 champion=self.champion.judged,
+                serving=self.champion.bundle,
                 challenger=challenger.judged,
                 champion_holdout=self._holdout(),
                 circumstances=circumstances_of(

@@ -55,6 +55,7 @@ def judge(  # noqa: PLR0913 - the numbers, and what is known of the champion
     segments: tuple[SegmentResult, ...] = (),
     fall: Degradation | None = None,
     circumstances: Circumstances = _QUIET,
+    why_serving: str | None = None,
 ) -> Comparison:
     """Turn both metrics, the resampled improvements and the segments into a decision.
 
@@ -76,6 +77,9 @@ def judge(  # noqa: PLR0913 - the numbers, and what is known of the champion
         By how much the champion has surely got worse since its promotion, if it has.
     circumstances
         What is known beside the rows.
+    why_serving
+        Why the champion's numbers are those of what serves, in words; None if they are those of
+        its judged model.
     """
     rule = definition.evaluation
     aging = circumstances.aging
@@ -89,7 +93,7 @@ def judge(  # noqa: PLR0913 - the numbers, and what is known of the champion
     )
     tail = (1 - rule.confidence) / 2
     low, high = np.quantile(improvements, [tail, 1 - tail])
-    moves = fall is not None or circumstances.moved is not None
+    moves = fall is not None or circumstances.moved is not None or why_serving is not None
     required = probability_required(definition, moves=moves)
     better = probability >= required
     refusing = [segment for segment in segments if segment.refused]
@@ -99,6 +103,8 @@ def judge(  # noqa: PLR0913 - the numbers, and what is known of the champion
         f"{_which_rows(*seen)}: better{margin} with probability {probability:.3f}"
         f"{_which_evidence(alone, aging)}, {'which reaches' if better else 'short of'} {required:g}"
     )
+    if why_serving is not None:
+        reason += f"; {why_serving}"
     if fall is not None:
         reason += (
             f"; the champion has surely got worse ({definition.metric} {fall.newer:.4g} against "

@@ -10,21 +10,18 @@ into the decision.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from evergreen.datasets.overlap import rows_in_common
-from evergreen.datasets.steps import rows_per_step
-from evergreen.evaluation.bootstrap import RESAMPLES, resample
+from evergreen.evaluation.bootstrap import RESAMPLES
+from evergreen.evaluation.champion import answers_of, improvements_over, why_serving_counts
 from evergreen.evaluation.circumstances import Circumstances
 from evergreen.evaluation.comparison import Comparison, SegmentResult
 from evergreen.evaluation.decision import fall_level, judge
 from evergreen.evaluation.degradation import has_surely_fallen
 from evergreen.evaluation.measure import measure_of
-from evergreen.evaluation.metrics import block_length
 from evergreen.evaluation.rolling_origin import RollingOriginWindow, evaluate_rolling_origin
 from evergreen.evaluation.scoring import (
     ScoredPredictions,
@@ -34,10 +31,10 @@ from evergreen.evaluation.scoring import (
     why_unscorable,
 )
 from evergreen.evaluation.segments import judge_segments
-from evergreen.model_definition.definition import PROBABILITIES
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from evergreen.bundle.content import Bundle
@@ -67,6 +64,7 @@ def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
     *,
     champion: Bundle | None,
     challenger: Bundle,
+    serving: Bundle | None = None,
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
     champion_holdout: pa.Table | None = None,
@@ -80,6 +78,7 @@ def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
         holdout,
         champion=champion,
         challenger=challenger,
+        serving=serving,
         training=training,
         champion_training=champion_training,
         champion_holdout=champion_holdout,
@@ -95,6 +94,7 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     *,
     champion: Bundle | None,
     challenger: Bundle,
+    serving: Bundle | None = None,
     training: pa.Table | None = None,
     champion_training: pa.Table | None = None,
     champion_holdout: pa.Table | None = None,
@@ -124,6 +124,9 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
         holdout, and the challenger's judged bundle has not: so both are compared without it.
     challenger
         The judged bundle of the version that may replace it.
+    serving
+        The bundle that serves now, where it is another one than ``champion``: the challenger meets
+        it if it is surely worse on these rows (:mod:`evergreen.evaluation.champion`).
     training, champion_training
         The rows each was trained on, if known: they tell whether the holdout was among them, and
         the challenger's give a time series' MASE its scale.
@@ -171,9 +174,21 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
             definition, comparison, holdout, ground_truth, None, new, None, (), origins
         )
     old = score_predictions(definition, compared, holdout, ground_truth, classes, training)
-    improvements = _improvements(
-        definition, holdout, ground_truth, old, new, classes, seed, resamples
+    draw = partial(
+        improvements_over,
+        definition,
+        holdout,
+        ground_truth,
+        classes=classes,
+        seed=seed,
+        resamples=resamples,
     )
+    why_serving = None
+    if serving is not None and serving != compared:
+        served = score_predictions(definition, serving, holdout, ground_truth, classes, training)
+        why_serving = why_serving_counts(definition, served, old, draw((served, old)))
+        old = served if why_serving else old
+    improvements = draw((old, new))
     segments = judge_segments(
         definition,
         holdout,
@@ -194,11 +209,12 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
         segments=segments,
         fall=has_surely_fallen(
             definition,
-            _answers(definition, holdout, ground_truth, old),
+            answers_of(definition, holdout, ground_truth, old),
             champion_holdout,
             alpha=fall_level(definition),
         ),
         circumstances=circumstances or Circumstances(),
+        why_serving=why_serving,
     )
     beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
     return EvaluationResult(
@@ -239,24 +255,6 @@ def scores_of(
     return {**alone.beside, definition.metric: alone.metric}
 
 
-def _answers(
-    definition: ModelDefinition,
-    holdout: pa.Table,
-    ground_truth: NDArray[Any],
-    champion: ScoredPredictions,
-) -> pa.Table:
-    """Return the champion's answers as its kept holdout has them."""
-    kind = pa.string() if definition.task == "classification" else pa.float64()
-    sides = {"label": ground_truth, "model_output": champion.outputs}
-    found = {name: pa.array(values.tolist(), kind) for name, values in sides.items()}
-    found |= {name: holdout[name] for name in definition.step_features}
-    if champion.confidences is not None:
-        found["confidence"] = pa.array(champion.confidences)
-    if champion.shares is not None:
-        found[PROBABILITIES] = pa.array(map(json.dumps, champion.shares), pa.string())
-    return pa.table(found)
-
-
 def _uncompared(champion: Bundle | None, why: str | None) -> str:
     if champion is None:
         return "nothing was in production to compare with"
@@ -264,29 +262,3 @@ def _uncompared(champion: Bundle | None, why: str | None) -> str:
         f"version {champion.version} cannot be compared with on these rows: {why}. Callers must "
         "send other rows after a promotion, so only a person promotes"
     )
-
-
-def _improvements(
-    definition: ModelDefinition,
-    holdout: pa.Table,
-    ground_truth: NDArray[Any],
-    champion: ScoredPredictions,
-    challenger: ScoredPredictions,
-    classes: list[str],
-    seed: int,
-    resamples: int,
-) -> NDArray[np.float64]:
-    measure = measure_of(definition)
-    per_step = rows_per_step(definition, holdout)
-    old, new = resample(
-        measure,
-        measure.truth(ground_truth, classes),
-        champion.measured,
-        challenger.measured,
-        classes,
-        block=block_length(definition, len(ground_truth), per_step),
-        seed=seed,
-        resamples=resamples,
-    )
-    improvements: NDArray[np.float64] = new - old if measure.more_is_better else old - new
-    return improvements
