@@ -284,8 +284,9 @@ of the next one: each is a sample of the same world, and one alone says little a
 are nearly alike. The value is the metric over all served rows together: a
 larger F1 is better, a smaller RMSE is better. A paired bootstrap over blocks of time with 2,000
 draws estimates the noise. Ours is within noise of another policy if it is better, or if the 95 %
-interval of the difference contains zero. Drift is called continuous where two thirds of what the
-calendar deploys is better than what it replaces.
+interval of the difference contains zero. Drift is called continuous where `calendar, every second`
+is worse than `calendar` beyond noise, so that half of the work is surely too little, or where two
+thirds of what the calendar deploys is better than what it replaces.
 
 `make bench-loop` writes this page, its pictures and `.evergreen/bench/loop.json` again
 (`QUICK=1`: the series that may be looked at, their first 24 periods, under `never`, `calendar` and
