@@ -2,9 +2,9 @@
 
 ``python -m tests.benchmarks.evaluation.quiet_worlds`` writes the table of docs/promotion.md. The
 recipes are really fitted, and their aging is really measured. A champion learns all rows that there
-are; the retraining comes when its data set says that newer rows pay, else after 400 new rows, and
-holds out half of the new rows. On 20,000 more rows it shows which model is truly better. Some
-minutes on two cores.
+are. The retraining is one that somebody starts: when its data set says that newer rows pay, else
+after 400 new rows. It holds out half of the new rows. On 20,000 more rows it shows which model is
+truly better. Some minutes on two cores.
 """
 
 from __future__ import annotations

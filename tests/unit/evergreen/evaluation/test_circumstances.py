@@ -39,7 +39,7 @@ def manifest(*effects: AgeEffect, new: int = 0) -> DatasetManifest:
     )
 
 
-SOON, LATER = effect(40, probability_worse=0.6), effect(160, probability_worse=0.99)
+SOON, LATER = effect(40, probability_worse=0.6), effect(160, probability_worse=0.98)
 
 
 def test_the_age_that_counts_is_the_number_of_rows_that_the_challenger_learns() -> None:
@@ -55,6 +55,11 @@ def test_the_world_moves_if_the_champion_ages_or_if_drift_started_the_retraining
     assert circumstances_of(aged, quiet).moved is None
     found = circumstances_of(quiet, aged).moved
     assert found == "models of the champion's rows are surely better with 160 newer rows"
+    # On few new rows a check retrains only where something moves, on more in any case.
+    few, many = manifest(SOON, new=149), manifest(SOON, new=150)
+    assert circumstances_of(few, aged, ["new_rows"]).moved == found
+    assert circumstances_of(many, aged, ["new_rows"]).moved is None
+    assert circumstances_of(many, aged).moved == found
     found = circumstances_of(quiet, aged, ["data_drift", "performance"]).moved
     assert found == "the retraining was started because the metric got worse"
     found = circumstances_of(quiet, None, ["estimated_performance"]).moved

@@ -122,16 +122,53 @@ def effect(rows: int, **changes: float) -> AgeEffect:
     return AgeEffect.model_validate({"rows": rows, **values, **changes})
 
 
-def test_a_retraining_pays_after_the_youngest_age_that_is_surely_and_mostly_worse() -> None:
-    doubtful, chance = effect(40, probability_worse=0.94), effect(80, share_worse=0.6)
-    assert Aging(effects=(doubtful, chance, effect(160))).pays_after == 160
+def test_a_retraining_pays_after_the_youngest_age_that_is_surely_and_often_worse() -> None:
+    doubtful, chance = effect(40, probability_worse=0.94), effect(80, share_worse=0.4)
+    sure = effect(160, probability_worse=0.95)
+    assert Aging(effects=(doubtful, chance, sure)).pays_after == 160
     assert Aging(effects=(doubtful, chance)).pays_after is None
 
 
-def test_a_model_ages_fast_where_one_age_leaves_no_doubt() -> None:
-    sure, chance = effect(40, probability_worse=0.98), effect(80, share_worse=0.6)
-    assert not Aging(effects=(sure, chance)).is_fast
-    assert Aging(effects=(sure, chance, effect(160))).is_fast
+def test_beyond_doubt_the_youngest_age_that_is_probably_worse_counts() -> None:
+    probably, doubtful = effect(40, probability_worse=0.8), effect(40, probability_worse=0.79)
+    for age, sure in ((80, 0.98), (160, 0.98)):
+        assert Aging(effects=(probably, effect(age, probability_worse=sure))).pays_after == age
+    beyond_doubt = effect(160, probability_worse=0.99)
+    assert Aging(effects=(probably, effect(80), beyond_doubt)).pays_after == 40
+    assert Aging(effects=(probably, effect(80), beyond_doubt)).is_fast
+    assert Aging(effects=(doubtful, effect(80), beyond_doubt)).pays_after == 80
+    # Where a few bad stretches make the loss, that age is worse at few origins.
+    seldom = effect(40, share_worse=0.4)
+    assert Aging(effects=(seldom, effect(80))).pays_after == 40
+
+
+def test_a_model_ages_fast_where_it_is_worse_after_the_rows_of_one_check() -> None:
+    doubtful, seldom = effect(40, probability_worse=0.94), effect(40, share_worse=0.4)
+    for youngest in (doubtful, seldom):
+        assert not Aging(effects=(youngest, effect(80, probability_worse=0.98))).is_fast
+    assert Aging(effects=(effect(40, probability_worse=0.95, share_worse=0.5),)).is_fast
+    assert not Aging(effects=()).is_fast
+
+
+@pytest.mark.parametrize(
+    ("every", "rows"), [("3 days", 72), ("1 hour", 40), ("30 days", 100)], ids=str
+)
+def test_a_block_has_the_rows_of_a_check_within_bounds(every: str, rows: int) -> None:
+    schedules = [{"every": every, "window": every}]
+    wanted = definition(drift={"schedules": schedules})
+    origins = RollingOrigins(wanted, newest_mean, rows_of(800, trend=0.05))
+    assert origins.block_rows == rows
+    assert measure_aging(origins).effects[0].rows == rows
+
+
+def test_the_newest_periods_say_how_many_rows_a_check_brings() -> None:
+    # A row an hour for a month, and before that one a day.
+    slow = [START + timedelta(days=day) for day in range(400)]
+    fast = [slow[-1] + timedelta(hours=hour) for hour in range(1, 721)]
+    moments = pa.array([*slow, *fast], pa.timestamp("us", tz="UTC"))
+    rows = rows_of(len(moments), trend=0).set_column(2, "timestamp", moments)
+    weekly = definition(drift={"schedules": [{"every": "4 days", "window": "4 days"}]})
+    assert RollingOrigins(weekly, linear, rows).block_rows == 96
 
 
 def test_the_nearest_age_is_nearest_in_proportion() -> None:

@@ -19,9 +19,11 @@ MANIFEST_FILE = "manifest.json"
 SURELY = 0.95
 """Probability with which older models must be worse before newer rows are said to pay."""
 BEYOND_DOUBT = 0.99
-"""Probability at which a model is said to age fast: retrained at each check, if rows allow it."""
-MOSTLY = 2 / 3
-"""Share of the origins at which they must be worse: one bad stretch is no pace."""
+"""Probability with which models of some age must be worse before younger ones are taken to be."""
+PROBABLY = 0.8
+"""Probability with which these younger ones must be worse then."""
+OFTEN = 1 / 2
+"""Least share of the origins at which they must be worse: one bad stretch is no pace."""
 MOST_STANDARD_ERRORS = 4.0
 """What one piece of evidence counts at most, so that it cannot outvote any other."""
 
@@ -66,6 +68,10 @@ class AgeEffect(BaseModel):
     probability_worse: float
     """Share of the bootstrap draws in which the older models were worse."""
 
+    def is_worse(self, probability: float) -> bool:
+        """Return whether the older models were worse with a probability, and at enough origins."""
+        return self.probability_worse >= probability and self.share_worse >= OFTEN
+
     @property
     def standardized(self) -> float:
         """The loss in standard errors, between -4 and 4: more than that no comparison deserves."""
@@ -84,24 +90,21 @@ class Aging(BaseModel):
 
     @property
     def is_fast(self) -> bool:
-        """Whether older models of some age were worse beyond doubt, and at most origins."""
-        return any(
-            effect.probability_worse >= BEYOND_DOUBT and effect.share_worse >= MOSTLY
-            for effect in self.effects
-        )
+        """Whether newer rows pay already at the youngest age: that of one check without them."""
+        return bool(self.effects) and self.pays_after == self.effects[0].rows
 
     @property
     def pays_after(self) -> int | None:
         """After how many new rows a new model is surely better; None: after no age that was seen.
 
-        The youngest age at which the older models were surely worse, and at most origins.
+        The youngest age at which the older models were surely worse, and at half of the origins.
+        Models age little by little: where an age is worse beyond doubt, the youngest one that is
+        probably worse is taken. Chance hides the small loss of a young model first.
         """
-        surely = (
-            effect.rows
-            for effect in self.effects
-            if effect.probability_worse >= SURELY and effect.share_worse >= MOSTLY
-        )
-        return next(surely, None)
+        surely = [each for each in self.effects if each.is_worse(SURELY)]
+        if any(each.is_worse(BEYOND_DOUBT) for each in surely):
+            surely = [each for each in self.effects if each.probability_worse >= PROBABLY]
+        return surely[0].rows if surely else None
 
     def at(self, rows: int) -> AgeEffect | None:
         """Return the effect of the age that is nearest to so many rows, on a logarithmic scale."""

@@ -23,6 +23,9 @@ AFTER_DRIFT = (10, 100)
 """The same where its inputs have moved, which not every model feels."""
 GROWN = 2
 """The part of the champion's rows with which a data set has grown enough, drift or none."""
+NEARLY = 0.75
+"""The part of the rows after which newer models are better that is waited for. A month brings fewer
+rows than another one, and the rows that lack must not cost a whole period."""
 WINDOW_PART, WINDOW_ROWS = 20, (30, 200)
 """The part of the champion's rows that a window needs, and the fewest and most rows. Every test is
 exact, or its false alarms were measured, from the first number on."""
@@ -70,7 +73,7 @@ def aged_rows_needed(definition: ModelDefinition, champion: DatasetManifest) -> 
     if pays_after is None:
         return None
     why = f"newer models of such rows are better after {pays_after}"
-    return _at_least(definition, RowsNeeded(pays_after, why))
+    return _at_least(definition, RowsNeeded(round(pays_after * NEARLY), why))
 
 
 def fewest_labelled_rows(definition: ModelDefinition) -> int:

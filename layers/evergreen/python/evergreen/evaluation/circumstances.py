@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evergreen.datasets.pace import GROWN
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -50,8 +52,17 @@ def circumstances_of(
     pays_after = champion.aging.pays_after if champion and champion.aging else None
     if grounds:
         return Circumstances(aging, grounds[0])
-    if pays_after is not None:
+    if pays_after is not None and not (because and _has_grown(challenger, champion)):
         return Circumstances(
             aging, f"models of the champion's rows are surely better with {pays_after} newer rows"
         )
     return Circumstances(aging)
+
+
+def _has_grown(challenger: DatasetManifest, champion: DatasetManifest | None) -> bool:
+    """Return whether there are so many new rows that a check needs no finding to retrain on them.
+
+    On fewer rows a check starts a retraining only where something moves.
+    """
+    new = challenger.new_train_rows + challenger.holdout_rows
+    return champion is not None and new >= champion.rows // GROWN

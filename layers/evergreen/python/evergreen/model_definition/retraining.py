@@ -27,13 +27,14 @@ class Retraining(Strict):
     moved), ``performance`` (the metric on ground truth is worse than at promotion),
     ``estimated_performance`` (the metric as estimated without ground truth is worse than at
     promotion; only while too few rows of the window have ground truth), and ``new_rows`` alone,
-    where nothing has moved (so many that newer models are surely better, or half as many as the
-    champion's data set has)."""
+    (half as many as the champion's data set has, or where something has moved three quarters of
+    those that make newer models surely better)."""
     cooldown: Period | None = None
     """Time after the start of a retraining in which no verdict starts another. Without it: six
     hours, and at least one and a half periods of the most frequent schedule, so that a check lies
-    between two retrainings. A data set that has grown by a half, and new rows of a model that ages
-    beyond doubt, wait for six hours alone. ``cooldown`` in ``cdk.json`` replaces it."""
+    between two retrainings. A data set that has grown by a half, and new rows of a model that is
+    surely worse after a single check, wait for six hours alone. ``cooldown`` in ``cdk.json``
+    replaces it."""
     consecutive: int | None = Field(default=None, ge=1)
     """Windows in a row, without common rows, that must raise the alarm before a retraining starts.
     If windows overlap, each check must raise it, but the overlapping ones do not count. Without it:

@@ -4,7 +4,8 @@ A champion grows older from its promotion on. Whether that does harm differs fro
 some a model is as good after a year, in others it is worse after a week. The training rows tell.
 At each of several origins (:mod:`evergreen.training.rolling_origins`) a fresh model and models that
 lack the last one, two or four blocks before the origin answer the block after it. Over all origins
-a paired bootstrap says how sure it is that the older models are worse.
+a paired bootstrap says how sure it is that the older models are worse. A block is what one check
+brings, so the youngest age is that of a model that one check has passed over.
 
 The drift check waits for as many new rows as this says to be worth a retraining
 (``docs/retraining.md``). The comparison of champion and challenger counts it as evidence of earlier

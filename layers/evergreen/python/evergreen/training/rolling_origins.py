@@ -3,9 +3,10 @@
 What a recipe would have done in the past says what it is worth: how far back it should look
 (:mod:`evergreen.training.window`), and how fast its models age (:mod:`evergreen.training.aging`).
 The newest rows are cut into blocks. A model is fitted on the rows before a block, and answers the
-rows from there on. Several origins say more than one, because one may be a good or a bad stretch
-(L. Tashman, "Out-of-sample tests of forecasting accuracy: an analysis and review", *International
-Journal of Forecasting* 16, 2000).
+rows from there on. A block is what comes from one check to the next: in smaller ones the cost of a
+missed retraining is lost in chance. Several origins say more than one, because one may be a good or
+a bad stretch (L. Tashman, "Out-of-sample tests of forecasting accuracy: an analysis and review",
+*International Journal of Forecasting* 16, 2000).
 
 What is compared are recipes, so the fitted estimators answer themselves. Only what may serve is
 exported.
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
 
 ORIGINS = 8
 """Number of blocks. Each has a model of the rows before it."""
-BLOCK_SHARE = 1 / 40
-"""Rows of a block, as a share of all rows: the blocks are the newest fifth."""
+BLOCK_PERIODS = 4
+"""A block has as many rows as a check brings, on average over so many of the newest periods."""
+BLOCK_SHARES = 1 / 40, 1 / 8
+"""Fewest and most rows of a block, as a share of all rows."""
 FEWEST_BLOCK_ROWS = 40
 """With fewer rows in a block its score is chance."""
 FEWEST_TRAINING_ROWS = 100
@@ -124,7 +127,7 @@ class RollingOrigins:
         self._step: int = max(-(-rows.num_rows // ROLLING_ORIGIN_ROW_CAP), 1)
         self._rows = self._thinned(rows)
         self._count = int(self._rows.num_rows)
-        self._block: int = max(round(self._count * BLOCK_SHARE), FEWEST_BLOCK_ROWS)
+        self._block = self._rows_of_a_block()
         self._starts = self._starts_of_blocks()
         self._answers: dict[tuple[int, int], NDArray[Any] | None] = {}
         truth = ground_truth_of(definition, self._rows) if self._count else np.array([])
@@ -174,6 +177,21 @@ class RollingOrigins:
         left = steps_to_end(track_of(self.definition, rows))
         thinned = rows.filter(pa.array(left % self._step == 0))
         return with_split(thinned, pa.repeat(pa.scalar(value=False), thinned.num_rows))
+
+    def _rows_of_a_block(self) -> int:
+        """Return how many rows come from one check to the next, within bounds.
+
+        A model can be retrained at a check and not in between, so what a block costs is what a
+        check without a retraining costs.
+        """
+        if not self._count:
+            return FEWEST_BLOCK_ROWS
+        times = self._rows[TIMESTAMP].to_numpy()
+        period = min(schedule.every for schedule in self.definition.drift.schedules)
+        began = times[-1] - BLOCK_PERIODS * np.timedelta64(period)
+        newest = self._count - int(np.searchsorted(times, began, side="right"))
+        least, most = (round(share * self._count) for share in BLOCK_SHARES)
+        return max(min(max(newest // BLOCK_PERIODS, least), most), FEWEST_BLOCK_ROWS)
 
     def _starts_of_blocks(self) -> list[int]:
         """Return where each block starts, the newest first, after the end of all rows."""

@@ -193,21 +193,45 @@ def test_new_rows_alone_start_a_retraining(rows: int) -> None:
     assert conclude(labelled=rows, on=BOTH).outcome == "nothing_moved"
 
 
-def test_new_rows_of_a_model_that_ages_wait_for_fewer() -> None:
-    aged = RowsNeeded(170, "better after 170")
-    few, enough = (conclude(labelled=rows, aged=aged) for rows in (169, 170))
-    assert few.reason.endswith(
-        "; no retraining: nothing moved, and 169 of 170 new labelled rows (better after 170)"
-    )
+AGED = RowsNeeded(80, "better after 80")
+
+
+def test_new_rows_of_a_model_that_ages_wait_for_fewer_where_something_moved() -> None:
+    few, enough = (conclude(features("a"), labelled=rows, aged=AGED) for rows in (79, 80))
+    assert few.reason.endswith("; no retraining: 79 of 80 new labelled rows (better after 80)")
     assert enough.because == ("new_rows",)
-    assert enough.reason.endswith(
-        "170 new labelled rows are enough for new_rows (better after 170)"
-    )
-    again = after_a_lost_one(because=("new_rows",), rows=339, aged=aged)
+    assert enough.reason.endswith("80 new labelled rows are enough for new_rows (better after 80)")
+    again = after_a_lost_one("a", because=("data_drift", "new_rows"), rows=159, aged=AGED)
     assert again.reason.endswith(
-        "nothing moved, and 339 of 340 new labelled rows since the last challenger lost (better "
-        "after 170, and 1 challenger has lost)"
+        "159 of 160 new labelled rows since the last challenger lost (better after 80, and 1 "
+        "challenger has lost)"
     )
+
+
+def test_where_nothing_moved_only_growth_counts() -> None:
+    quiet = conclude(labelled=4999, aged=AGED, ages_fast=True)
+    assert quiet.reason.endswith(
+        "; no retraining: nothing moved, and 4999 of 5000 new labelled rows (half)"
+    )
+    # One window in doubt is not enough, as for a drift itself.
+    doubtful = conclude(features("a"), labelled=4999, aged=AGED, consecutive=2)
+    assert doubtful.outcome == "not_confirmed"
+    # It counts whether or not the model retrains on what moved.
+    other = conclude(features("a"), labelled=80, aged=AGED, on=("new_rows",))
+    assert other.because == ("new_rows",)
+
+
+@pytest.mark.parametrize(
+    ("before", "starts"), [(("data_drift",), True), ((), False), (None, False)], ids=str
+)
+def test_with_too_few_rows_for_a_verdict_the_last_one_counts(before: Any, *, starts: bool) -> None:
+    few = context(rows=MIN_ROWS - 1)
+    unknown = decided(NOON - 20 * DAY, (), "insufficient_data")
+    verdicts = [] if before is None else [decided(NOON - 40 * DAY, before)]
+    history = [*verdicts, unknown]
+    decision = conclude(about=few, history=history, labelled=80, aged=AGED, ages_fast=True)
+    assert decision.verdict == "insufficient_data"
+    assert decision.start_retraining == starts
 
 
 def test_new_rows_keep_their_own_pace() -> None:
@@ -219,11 +243,12 @@ def test_new_rows_keep_their_own_pace() -> None:
     assert conclude(history=soon, every=HOUR, labelled=10**6).outcome == "cooldown"
 
 
-def test_new_rows_of_a_model_that_ages_beyond_doubt_wait_for_no_period() -> None:
-    aged = RowsNeeded(170, "better after 170")
+def test_new_rows_of_a_model_that_ages_fast_wait_for_no_period() -> None:
     history = [decided(NOON - 30 * DAY, ("performance",), started=True)]
     slow, fast = (
-        conclude(history=history, every=30 * DAY, labelled=170, aged=aged, ages_fast=fast)
+        conclude(
+            features("a"), history=history, every=30 * DAY, labelled=80, aged=AGED, ages_fast=fast
+        )
         for fast in (False, True)
     )
     assert slow.outcome == "cooldown"

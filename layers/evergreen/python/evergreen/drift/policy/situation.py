@@ -67,7 +67,7 @@ class RowLimits:
     aged
         The rows after which newer models are surely better; None if they never are.
     ages_fast
-        Whether that is beyond doubt, so that each check may start the next retraining.
+        Whether these are the rows of a single check, so that each may start the next retraining.
     """
 
     window: int
@@ -123,10 +123,23 @@ class Situation:
         return 2 if in_doubt else 1
 
     @property
-    def confirmed(self) -> tuple[Trigger, ...]:
-        """Those of them that enough windows in a row have shown."""
+    def moved(self) -> tuple[Trigger, ...]:
+        """The triggers that enough windows in a row have shown, whether or not they are enabled."""
         in_a_row, needed = self.windows_in_a_row, self.windows_needed
-        return tuple(each for each in self.enabled if in_a_row(each) >= needed(each))
+        return tuple(each for each in self.triggers if in_a_row(each) >= needed(each))
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether something has moved: in this check, or in the last one that had enough rows."""
+        if self.context.rows >= self.limits.window:
+            return bool(self.moved)
+        judged = [item for item in self.earlier if item.verdict != "insufficient_data"]
+        return bool(judged) and bool(judged[-1].triggers)
+
+    @property
+    def confirmed(self) -> tuple[Trigger, ...]:
+        """Those of them that the model retrains on."""
+        return tuple(each for each in self.enabled if each in self.moved)
 
     @property
     def goal_regained(self) -> bool:
@@ -147,8 +160,12 @@ class Situation:
 
     @property
     def _aged_waits(self) -> list[GroundWait]:
+        """What a model waits for that ages; nothing where nothing moves.
+
+        There newer rows pay because there are more of them, and growth waits for that.
+        """
         aged = self.limits.aged
-        return [] if aged is None else [wait_of("new_rows", aged, self.lost)]
+        return [] if aged is None or not self.is_moving else [wait_of("new_rows", aged, self.lost)]
 
     @property
     def needs_no_finding(self) -> bool:
@@ -190,7 +207,7 @@ class Situation:
 
         What a check finds is in the next window too, so without a setting the next check is passed
         over: a new version gets a whole period to show what it is worth. A data set that has grown
-        by a half does not wait for that, nor does a model of which it is beyond doubt that it ages.
+        by a half does not wait for that. Nor does a model that ages fast, in a world that moves.
         """
         if self.retraining.cooldown is not None:
             return self.retraining.cooldown
