@@ -46,6 +46,7 @@ def to_overview(replayed: Sequence[Replayed]) -> str:
             for one in reversed(replayed)
         ]
         panel.set_yticks(range(len(names)), names)
+        panel.margins(y=0.5 / len(names))  # half a line, however many there are
         panel.axvline(0, color="black", linewidth=0.8)
         panel.axvline(-2, color="black", linewidth=0.8, linestyle=":")
         panel.set_xscale("symlog", linthresh=5)
