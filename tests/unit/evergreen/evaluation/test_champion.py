@@ -9,7 +9,15 @@ from evergreen.evaluation.champion import answers_of, improvements_over, why_ser
 from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.scoring import score_predictions
 from tests.support.trained_models import signal
-from tests.unit.evergreen.evaluation.test_evaluate import REGRESSION, regressor, table
+from tests.unit.evergreen.evaluation.test_evaluate import (
+    CLASSIFICATION,
+    EARLY,
+    REGRESSION,
+    classifier,
+    kinds,
+    regressor,
+    table,
+)
 
 GOOD, FAIR, BAD = (
     regressor(version, alpha) for version, alpha in (("1", 1.0), ("2", 1e3), ("3", 1e6))
@@ -43,6 +51,19 @@ def test_where_what_serves_is_no_worse_the_judged_model_is_met() -> None:
             REGRESSION, rows, champion=FAIR, serving=serving, challenger=GOOD, resamples=400
         )
         assert found.comparison == alone.comparison
+
+
+@pytest.mark.parametrize("metric", ["f1", "log_loss"])
+def test_what_serves_may_know_a_class_that_its_judged_model_does_not(metric: str) -> None:
+    rule = CLASSIFICATION.evaluation.model_copy(update={"metric": metric, "segments": ()})
+    definition = CLASSIFICATION.model_copy(update={"evaluation": rule})
+    rows = table(kinds(0.3))
+    judged, serving = classifier("1", 3, 0.3), classifier("1", 3, 0.3, 0.5)
+    found = evaluate(definition, rows, champion=judged, serving=serving, challenger=judged)
+    assert found.champion is not None
+    assert EARLY in set(found.champion.outputs.tolist())
+    assert "so the challenger meets what serves" in found.comparison.reason
+    assert found.comparison.decision == "promote"
 
 
 def test_chance_alone_is_not_enough() -> None:

@@ -150,7 +150,8 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     ground_truth = ground_truth_of(definition, holdout)
     unscorable = None if champion is None else why_unscorable(definition, champion)
     compared = None if unscorable else champion
-    classes = classes_of(ground_truth, challenger, compared)
+    # A refit has learnt the champion's holdout too, so it may know a class that is rare.
+    classes = classes_of(ground_truth, challenger, compared, serving if compared else None)
     new = score_predictions(definition, challenger, holdout, ground_truth, classes, training)
     seen_by_challenger = rows_in_common(definition, holdout, training)
     if compared is None:
