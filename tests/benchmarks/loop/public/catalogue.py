@@ -6,13 +6,16 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.loop.public.amounts import AMOUNTS
+from tests.benchmarks.loop.public.causes import CAUSES
 from tests.benchmarks.loop.public.choices import CHOICES
 from tests.benchmarks.loop.public.criterion import KNOWN, KNOWN_WHERE_QUIET, shortcomings
 from tests.benchmarks.loop.public.cutting import series_of
 from tests.benchmarks.loop.public.drawn import DRAWN
+from tests.benchmarks.loop.public.drawn_again import DRAWN_AGAIN
 from tests.benchmarks.loop.public.drawn_large import DRAWN_LARGE
 from tests.benchmarks.loop.public.drawn_longer import DRAWN_LONGER
 from tests.benchmarks.loop.public.events import EVENTS
+from tests.benchmarks.loop.public.far_forecasts import FAR_FORECASTS
 from tests.benchmarks.loop.public.forecasts import FORECASTS
 from tests.benchmarks.loop.public.long_forecasts import LONG_FORECASTS
 from tests.benchmarks.loop.public.next_outcomes import NEXT_OUTCOMES
@@ -21,6 +24,7 @@ from tests.benchmarks.loop.public.places import PLACES
 from tests.benchmarks.loop.public.prices import PRICES
 from tests.benchmarks.loop.public.quantities import QUANTITIES
 from tests.benchmarks.loop.public.quick_forecasts import QUICK_FORECASTS
+from tests.benchmarks.loop.public.relations import RELATIONS
 from tests.benchmarks.loop.public.slow_forecasts import SLOW_FORECASTS
 from tests.benchmarks.loop.public.tables import TABLES
 
@@ -30,7 +34,10 @@ if TYPE_CHECKING:
 
 _EARLIER = (TABLES, OUTCOMES, NEXT_OUTCOMES, AMOUNTS, DRAWN, FORECASTS, SLOW_FORECASTS)
 _LATER = (EVENTS, PLACES, PRICES, QUICK_FORECASTS, DRAWN_LARGE)
-_LATEST = (CHOICES, QUANTITIES, LONG_FORECASTS, DRAWN_LONGER)
+_LATEST = (
+    *(CHOICES, QUANTITIES, LONG_FORECASTS, DRAWN_LONGER),
+    *(CAUSES, RELATIONS, FAR_FORECASTS, DRAWN_AGAIN),
+)
 MEASURED_BY_CRITERION = frozenset(public.name for public in chain(*_LATER, *_LATEST))
 """Series that came after the criterion was written down. The others are older, and some of them are
 too small to say much."""
