@@ -170,6 +170,7 @@ def conclude(
     labelled: int | Callable[[datetime | None], int] = 1000,
     aged: RowsNeeded | None = None,
     ages_fast: bool = False,
+    world_moves: bool = False,
     every: timedelta = timedelta(),
     **policy: Any,
 ) -> DriftDecision:
@@ -187,7 +188,7 @@ def conclude(
         multivariate or jointly(),
         performance,
         estimate=estimate,
-        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count), aged, ages_fast),
+        limits=RowLimits(MIN_ROWS, NEEDED, LabelledRows(count), aged, ages_fast, world_moves),
         retraining=Retraining(**policy),
         history=history,
         latest=LatestRetraining(was_skipped=skipped, runs=runs),

@@ -99,6 +99,9 @@ def test_where_models_age_new_rows_wait_until_newer_ones_pay() -> None:
     # Three quarters of them: a short month must not cost a whole period.
     assert found == [None, (75, "newer models of such rows are better after 100")]
     assert aged_rows_needed(definition(), champion(2000)) is None
+    moving = Aging(effects=(effect(100, 1.0),), newer_alone=effect(100, 1.0))
+    needed = aged_rows_needed(definition(), champion(2000, moving))
+    assert needed == (75, "models of as many but newer rows are better after 100")
 
 
 def test_a_setting_comes_first() -> None:

@@ -60,6 +60,10 @@ def test_the_world_moves_if_the_champion_ages_or_if_drift_started_the_retraining
     assert circumstances_of(few, aged, ["new_rows"]).moved == found
     assert circumstances_of(many, aged, ["new_rows"]).moved is None
     assert circumstances_of(many, aged).moved == found
+    moving = aged.model_copy(
+        update={"aging": Aging(effects=(LATER,), newer_alone=effect(160, probability_worse=1))}
+    )
+    assert circumstances_of(many, moving, ["new_rows"]).moved == found
     found = circumstances_of(quiet, aged, ["data_drift", "performance"]).moved
     assert found == "the retraining was started because the metric got worse"
     found = circumstances_of(quiet, None, ["estimated_performance"]).moved

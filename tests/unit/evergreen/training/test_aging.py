@@ -58,6 +58,11 @@ def linear(features: Any, target: Any) -> LinearRegression:
     return LinearRegression().fit(features, target)
 
 
+def better_with_more(features: Any, target: Any) -> DummyRegressor:
+    """Fit what is nearer to the truth, which is zero, the more rows it learns from."""
+    return DummyRegressor(strategy="constant", constant=1000 / len(target)).fit(features, target)
+
+
 def test_where_the_world_moves_on_newer_rows_pay_at_once() -> None:
     aging = measure_aging(RollingOrigins(definition(), newest_mean, rows_of(800, trend=0.05)))
     assert [effect.rows for effect in aging.effects] == [40, 80, 160]
@@ -66,6 +71,37 @@ def test_where_the_world_moves_on_newer_rows_pay_at_once() -> None:
     losses = [effect.loss for effect in aging.effects]
     assert losses == sorted(losses)
     assert all(effect.share_worse == 1 for effect in aging.effects)
+
+
+def test_a_world_moves_where_newer_rows_pay_and_not_only_more_of_them() -> None:
+    moving = measure_aging(RollingOrigins(definition(), newest_mean, rows_of(800, trend=0.05)))
+    assert moving.newer_alone is not None
+    assert (moving.newer_alone.rows, moving.newer_alone.origins) == (40, 7)
+    assert moving.world_moves
+    growing = measure_aging(RollingOrigins(definition(), better_with_more, rows_of(800, trend=0)))
+    assert growing.pays_after is not None
+    assert growing.newer_alone is not None
+    assert (growing.newer_alone.rows, growing.newer_alone.loss) == (growing.pays_after, 0)
+    assert not growing.world_moves
+
+
+def test_what_is_newer_learns_from_as_many_rows() -> None:
+    learnt: list[list[float]] = []
+
+    def noting(features: Any, target: Any) -> DummyRegressor:
+        learnt.append(features["water"].tolist())
+        return newest_mean(features, target)
+
+    rows = rows_of(800, trend=0.05)
+    place = pa.array(np.arange(800, dtype=np.float32))
+    measure_aging(RollingOrigins(definition(), noting, rows.set_column(0, "water", place)))
+    # Models before each of eight blocks of 40 rows, and seven that lack 40 random ones.
+    fresh, newer = learnt[:8], learnt[8:]
+    assert sorted(map(len, fresh)) == [480 + 40 * block for block in range(8)]
+    assert sorted(map(len, newer)) == [480 + 40 * block for block in range(7)]
+    for each in newer:
+        assert each == sorted(each)
+        assert max(each) >= len(each)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -169,6 +205,16 @@ def test_the_newest_periods_say_how_many_rows_a_check_brings() -> None:
     rows = rows_of(len(moments), trend=0).set_column(2, "timestamp", moments)
     weekly = definition(drift={"schedules": [{"every": "4 days", "window": "4 days"}]})
     assert RollingOrigins(weekly, linear, rows).block_rows == 96
+
+
+def test_a_world_moves_beyond_doubt_and_at_half_of_the_origins() -> None:
+    for newer_alone, moves in (
+        (effect(40, probability_worse=0.99, share_worse=0.5), True),
+        (effect(40, probability_worse=0.989), False),
+        (effect(40, share_worse=0.4), False),
+        (None, False),
+    ):
+        assert Aging(effects=(effect(40),), newer_alone=newer_alone).world_moves == moves
 
 
 def test_the_nearest_age_is_nearest_in_proportion() -> None:

@@ -87,6 +87,15 @@ class Aging(BaseModel):
 
     effects: tuple[AgeEffect, ...]
     """One for each age that could be looked at, the youngest first."""
+    newer_alone: AgeEffect | None = None
+    """What models of the age ``pays_after`` lost to models that learnt from as many rows, but from
+    newer ones too; None where newer rows do not pay, and in manifests from before it was measured.
+    """
+
+    @property
+    def world_moves(self) -> bool:
+        """Whether newer rows pay beyond doubt for being newer, and not for being more."""
+        return self.newer_alone is not None and self.newer_alone.is_worse(BEYOND_DOUBT)
 
     @property
     def is_fast(self) -> bool:

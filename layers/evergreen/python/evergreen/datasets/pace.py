@@ -69,11 +69,12 @@ def labelled_rows_needed(
 
 def aged_rows_needed(definition: ModelDefinition, champion: DatasetManifest) -> RowsNeeded | None:
     """Return after how many new labelled rows newer models are surely better; None if never."""
-    pays_after = champion.aging.pays_after if champion.aging else None
-    if pays_after is None:
+    aging = champion.aging
+    if aging is None or aging.pays_after is None:
         return None
-    why = f"newer models of such rows are better after {pays_after}"
-    return _at_least(definition, RowsNeeded(round(pays_after * NEARLY), why))
+    newer = "models of as many but newer" if aging.world_moves else "newer models of such"
+    why = f"{newer} rows are better after {aging.pays_after}"
+    return _at_least(definition, RowsNeeded(round(aging.pays_after * NEARLY), why))
 
 
 def fewest_labelled_rows(definition: ModelDefinition) -> int:

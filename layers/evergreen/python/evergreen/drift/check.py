@@ -170,6 +170,7 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         and last.model_version == pointer.version
         and count(data_until, last.timestamp, enough=fewest) < fewest
     )
+    aging = inputs.champion.aging
     decision = decide(
         context,
         univariate,
@@ -183,7 +184,8 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
                 lambda since, enough: count(since or data_until, now, enough=enough)
             ),
             aged=aged_rows_needed(definition, inputs.champion),
-            ages_fast=inputs.champion.aging is not None and inputs.champion.aging.is_fast,
+            ages_fast=aging is not None and aging.is_fast,
+            world_moves=aging is not None and aging.world_moves,
         ),
         retraining=definition.retraining,
         history=history,

@@ -49,10 +49,12 @@ def circumstances_of(
     """
     aging = challenger.aging.at(challenger.new_train_rows) if challenger.aging else None
     grounds = [said for ground, said in _GROUNDS_OF_CHANGE.items() if ground in because]
-    pays_after = champion.aging.pays_after if champion and champion.aging else None
+    champions = champion.aging if champion else None
+    pays_after = champions.pays_after if champions else None
     if grounds:
         return Circumstances(aging, grounds[0])
-    if pays_after is not None and not (because and _has_grown(challenger, champion)):
+    moves = champions is not None and champions.world_moves
+    if pays_after is not None and (moves or not (because and _has_grown(challenger, champion))):
         return Circumstances(
             aging, f"models of the champion's rows are surely better with {pays_after} newer rows"
         )

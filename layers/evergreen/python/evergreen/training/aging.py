@@ -7,6 +7,10 @@ lack the last one, two or four blocks before the origin answer the block after i
 a paired bootstrap says how sure it is that the older models are worse. A block is what one check
 brings, so the youngest age is that of a model that one check has passed over.
 
+Older models also learnt from fewer rows, so they are worse in a world in which nothing moves, too.
+Where they are worse, they are compared once more: with models that lack as many rows, but random
+ones. What is left of the loss is what it costs to be old.
+
 The drift check waits for as many new rows as this says to be worth a retraining
 (``docs/retraining.md``). The comparison of champion and challenger counts it as evidence of earlier
 holdouts (``docs/promotion.md``). The holdout takes no part, so both are independent.
@@ -14,14 +18,17 @@ holdouts (``docs/promotion.md``). The holdout takes no part, so both are indepen
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evergreen.datasets.manifest import AgeEffect, Aging
-from evergreen.training.rolling_origins import joined
+from evergreen.training.rolling_origins import PastModel, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evergreen.training.rolling_origins import RollingOrigins
 
 AGES = (1, 2, 4)
@@ -32,13 +39,21 @@ FEWEST_PAIRS = 2
 
 def measure_aging(origins: RollingOrigins) -> Aging:
     """Compare models of several ages with fresh ones, over all origins that there are."""
-    effects = (_effect(origins, age) for age in AGES)
-    return Aging(effects=tuple(effect for effect in effects if effect is not None))
+    found = {age: _effect(origins, age, PastModel) for age in AGES}
+    aging = Aging(effects=tuple(effect for effect in found.values() if effect is not None))
+    paying = [age for age, effect in found.items() if effect and effect.rows == aging.pays_after]
+    if not paying:
+        return aging
+    as_many = partial(PastModel, lacks=paying[0])
+    return aging.model_copy(update={"newer_alone": _effect(origins, paying[0], as_many)})
 
 
-def _effect(origins: RollingOrigins, age: int) -> AgeEffect | None:
+def _effect(
+    origins: RollingOrigins, age: int, other: Callable[[int], PastModel]
+) -> AgeEffect | None:
+    """Compare models of an age with other ones, which are made for the block that both answer."""
     pairs = origins.pairs(
-        ((block + age, 1), (block, 1), block)
+        (PastModel(block + age), other(block), block)
         for block in reversed(origins.blocks)
         if block + age in origins.blocks
     )

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +58,25 @@ ROLLING_ORIGIN_ROW_CAP = 20_000
 """With more rows than this, the models use every second, third, ... row."""
 
 _log = logging.getLogger(__name__)
+
+
+class PastModel(NamedTuple):
+    """What a model of the past learnt from.
+
+    Parameters
+    ----------
+    before
+        The number of the block before which it was fitted.
+    part
+        The part of the rows: 1 for all before that block, 2 for the newest half, and so on.
+    lacks
+        How many blocks of rows it lacks: as many as the newest so many have, drawn at random from
+        all before the block.
+    """
+
+    before: int
+    part: int = 1
+    lacks: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +148,7 @@ class RollingOrigins:
         self._count = int(self._rows.num_rows)
         self._block = self._rows_of_a_block()
         self._starts = self._starts_of_blocks()
-        self._answers: dict[tuple[int, int], NDArray[Any] | None] = {}
+        self._answers: dict[PastModel, NDArray[Any] | None] = {}
         truth = ground_truth_of(definition, self._rows) if self._count else np.array([])
         self._classes = sorted(set(truth)) if definition.task == "classification" else []
         self._truth = measure_of(definition).truth(truth, self._classes)
@@ -144,21 +163,18 @@ class RollingOrigins:
         """About how many rows a block has, counted before any were left out."""
         return self._block * self._step
 
-    def pairs(
-        self, models: Iterable[tuple[tuple[int, int], tuple[int, int], int]]
-    ) -> list[PairedAnswers]:
+    def pairs(self, models: Iterable[tuple[PastModel, PastModel, int]]) -> list[PairedAnswers]:
         """Return the answers of pairs of models to a block each, without those that cannot be had.
 
         Parameters
         ----------
         models
-            For each pair the one model, the other one, and the number of the block. A model is the
-            number of the block before which it was fitted, and the part of the rows: 1 for all of
-            them, 2 for the newest half, and so on.
+            For each pair the one model, the other one, and the number of the block that both
+            answer.
         """
         found = []
         for one, other, block in models:
-            sides = [self._answered(*model, block) for model in (one, other)]
+            sides = [self._answered(model, block) for model in (one, other)]
             start, end = self._starts[block], self._starts[block - 1]
             if sides[0] is not None and sides[1] is not None and end > start:
                 found.append(
@@ -204,21 +220,30 @@ class RollingOrigins:
             starts.append(int(np.searchsorted(times, times[start])))
         return starts
 
-    def _answered(self, origin: int, part: int, block: int) -> NDArray[Any] | None:
-        if (origin, part) not in self._answers:
-            self._answers[origin, part] = self._answers_after(origin, part)
-        answers = self._answers[origin, part]
+    def _answered(self, model: PastModel, block: int) -> NDArray[Any] | None:
+        if model not in self._answers:
+            self._answers[model] = self._answers_after(model)
+        answers = self._answers[model]
         if answers is None:
             return None
-        first = self._starts[origin]
+        first = self._starts[model.before]
         return answers[self._starts[block] - first : self._starts[block - 1] - first]
 
-    def _answers_after(self, origin: int, part: int) -> NDArray[Any] | None:
-        """Return what a model answers to all rows from its origin on; None if it cannot be had."""
+    def _answers_after(self, model: PastModel) -> NDArray[Any] | None:
+        """Return what a model answers to all rows from its block on; None if it cannot be had."""
         if time.monotonic() - self._began > SECONDS_TO_FIT:
-            _log.warning("no time for another model before block %s", origin)
+            _log.warning("no time for the model %s", model)
             return None
-        start = self._starts[origin]
+        start = self._starts[model.before]
+        try:
+            estimator = fit(self.definition, self._trainer, self._learnt_by(model))
+            return self._predict(estimator, self._rows.slice(start))
+        except Exception as error:  # noqa: BLE001 - whatever a trainer raises on so few rows
+            _log.warning("%s cannot be had: %s: %s", model, type(error).__name__, error)
+            return None
+
+    def _learnt_by(self, model: PastModel) -> pa.Table:
+        start = self._starts[model.before]
         learning = self._rows.slice(0, start)
         if self.definition.forecast is not None:
             unknown = unknown_before(self.definition, learning, np.arange(start))
@@ -226,15 +251,13 @@ class RollingOrigins:
             known[unknown] = False
             learning = learning.filter(pa.array(known))
         # As many rows as the part of all rows up to now would have.
-        if part > 1:
-            learning = learning.slice(max(learning.num_rows - self._count // part, 0))
-        try:
-            estimator = fit(self.definition, self._trainer, learning)
-            return self._predict(estimator, self._rows.slice(start))
-        except Exception as error:  # noqa: BLE001 - whatever a trainer raises on so few rows
-            what = f"{type(error).__name__}: {error}"
-            _log.warning("no model of 1/%s of the rows before block %s: %s", part, origin, what)
-            return None
+        if model.part > 1:
+            learning = learning.slice(max(learning.num_rows - self._count // model.part, 0))
+        if model.lacks:
+            fewer = start - self._starts[model.before + model.lacks]
+            left = np.random.default_rng(start).permutation(learning.num_rows)[fewer:]
+            learning = learning.take(np.sort(left))
+        return learning
 
     def _predict(self, estimator: BaseEstimator, rows: pa.Table) -> NDArray[Any]:
         features = to_features(self.definition, rows)

@@ -19,7 +19,7 @@ from evergreen.datasets.manifest import TrainingWindow
 from evergreen.datasets.schema import TIMESTAMP
 from evergreen.evaluation.measure import measure_of
 from evergreen.evaluation.segments import judge_segments
-from evergreen.training.rolling_origins import joined
+from evergreen.training.rolling_origins import PastModel, joined
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,11 +58,11 @@ def choose_window(origins: RollingOrigins, rows: pa.Table) -> TrainingWindow:
     if not parts:
         return _all(count, f"fewer than {PARTS[0]} times the {least} that are always kept")
     blocks = [block for block in reversed(origins.blocks) if block <= JUDGED_BLOCKS]
-    if not origins.pairs(((block, 1), (block, 1), block) for block in blocks):
+    if not origins.pairs((PastModel(block), PastModel(block), block) for block in blocks):
         return _all(count, "no model of them could be made to compare others with")
     won: dict[int, tuple[float, str]] = {}
     for part in parts:
-        pairs = origins.pairs(((block, 1), (block, part), block) for block in blocks)
+        pairs = origins.pairs((PastModel(block), PastModel(block, part), block) for block in blocks)
         if _misses_season(rows, count // part) and not all(
             pair.is_other_better(origins.definition) for pair in pairs
         ):

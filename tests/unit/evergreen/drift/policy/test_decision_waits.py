@@ -221,6 +221,13 @@ def test_where_nothing_moved_only_growth_counts() -> None:
     assert other.because == ("new_rows",)
 
 
+def test_what_moves_in_the_champions_own_rows_needs_no_finding() -> None:
+    few, enough = (conclude(labelled=rows, aged=AGED, world_moves=True) for rows in (79, 80))
+    assert few.reason.endswith("nothing moved, and 79 of 80 new labelled rows (better after 80)")
+    assert enough.because == ("new_rows",)
+    assert enough.verdict == "no_drift"
+
+
 @pytest.mark.parametrize(
     ("before", "starts"), [(("data_drift",), True), ((), False), (None, False)], ids=str
 )

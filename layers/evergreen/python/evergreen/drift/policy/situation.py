@@ -68,6 +68,9 @@ class RowLimits:
         The rows after which newer models are surely better; None if they never are.
     ages_fast
         Whether these are the rows of a single check, so that each may start the next retraining.
+    world_moves
+        Whether newer models of the champion's rows are better for being newer, and not only for
+        having learnt from more rows.
     """
 
     window: int
@@ -75,6 +78,7 @@ class RowLimits:
     labelled: LabelledRows
     aged: RowsNeeded | None = None
     ages_fast: bool = False
+    world_moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,13 @@ class Situation:
 
     @property
     def is_moving(self) -> bool:
-        """Whether something has moved: in this check, or in the last one that had enough rows."""
+        """Whether something has moved: in this check, or in the last one that had enough rows.
+
+        Or in the champion's own rows. The relation of target and features may move while both look
+        as before, and no check of a window finds that.
+        """
+        if self.limits.world_moves:
+            return True
         if self.context.rows >= self.limits.window:
             return bool(self.moved)
         judged = [item for item in self.earlier if item.verdict != "insufficient_data"]
