@@ -46,7 +46,13 @@ _THEIRS = (
 )
 """What a policy depends on that asks neither the drift check nor the comparison."""
 _FOLLOWS = {
-    **dict.fromkeys(("never", "calendar", "calendar, every second", "naive", "adwin"), _THEIRS),
+    **dict.fromkeys(
+        (
+            *("never", "calendar", "calendar, every second", "calendar, odd periods"),
+            *("naive", "adwin"),
+        ),
+        _THEIRS,
+    ),
     "calendar, our window": (
         *_THEIRS,
         "evaluation",

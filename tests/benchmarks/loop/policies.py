@@ -54,9 +54,14 @@ def always(deployment: Deployment, _period: int, *, all_rows: bool = True) -> St
     return Step(trained=True, promoted=deployment.train(manifest), reason="always")
 
 
-def calendar(deployment: Deployment, period: int, *, choose: bool = False, every: int = 1) -> Step:
-    """Retrain every so many periods on all labelled rows, hold nothing out, and deploy unjudged."""
-    if (period + 1) % every:
+def calendar(
+    deployment: Deployment, period: int, *, choose: bool = False, every: int = 1, earlier: int = 0
+) -> Step:
+    """Retrain every so many periods on all labelled rows, hold nothing out, and deploy unjudged.
+
+    The first time is after ``every`` periods, or so many earlier.
+    """
+    if (period + 1 + earlier) % every:
         return Step(reason="not its turn")
     start = deployment.series.periods[period][0]
     delay = deployment.series.label_delay
@@ -123,6 +128,7 @@ REPLAYED: dict[str, Policy] = {
     "calendar": calendar,
     "calendar, our window": partial(calendar, choose=True),
     "calendar, every second": partial(calendar, every=2),
+    "calendar, odd periods": partial(calendar, every=2, earlier=1),
     "always": always,
     "always, our window": partial(always, all_rows=False),
     "naive": naive,

@@ -15,6 +15,9 @@ WITHIN_NOISE, WORST = 0.9, 0.02
 REFUSED, FALSE = 1 / 3, 0.05
 IN_TWO_YEARS = 4
 TWO_YEARS = 2 * 365.25
+EVERY_SECOND = ("calendar, every second", "calendar, odd periods")
+"""They do the same work: one retrains after the second period, the fourth, ..., the other after the
+first, the third, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,20 @@ def by_the_first_promise(replayed: Sequence[Replayed]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def decided_by_chance(replayed: Sequence[Replayed]) -> int | None:
+    """Return on how many series one of two calendars is within noise that do the same work.
+
+    Both retrain every second period, and differ in which. None if one of them was not replayed.
+    """
+    if not all(set(EVERY_SECOND) <= set(one.outcomes) for one in replayed):
+        return None
+    within = [
+        [one.compare(policy, one.strongest).within_noise for policy in EVERY_SECOND]
+        for one in replayed
+    ]
+    return sum(one != other for one, other in within)
 
 
 def _but(count: int, broken: Sequence[Replayed], what: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.loop.own import section, verdicts
 from tests.benchmarks.loop.policies import BEATEN, REPLAYED
-from tests.benchmarks.loop.promises import by_the_first_promise, promises_of
+from tests.benchmarks.loop.promises import by_the_first_promise, decided_by_chance, promises_of
 from tests.benchmarks.loop.public.catalogue import PUBLIC
 from tests.benchmarks.loop.public.halves import half_of
 from tests.benchmarks.loop.records import MEMORY_GB
@@ -135,6 +135,19 @@ def every_policy(replayed: Sequence[Replayed]) -> str:
         "The same measure for every policy says how much of a loss is the choice of a policy, and "
         "how much is chance. One of the two calendars is the better one itself:",
         table(head, by_the_first_promise(replayed)),
+        _chance(replayed),
+    )
+
+
+def _chance(replayed: Sequence[Replayed]) -> str:
+    """Return how often chance decides the first promise, in words; nothing if that is not known."""
+    decided = decided_by_chance(replayed)
+    if decided is None:
+        return ""
+    return (
+        "`calendar, every second` and `calendar, odd periods` do the same work, a period apart. On "
+        f"{decided} of {len(replayed)} series one of them is within noise of the better calendar, "
+        "and the other is not."
     )
 
 
@@ -260,7 +273,8 @@ _HOW = """
   deploys the new model without a comparison. `calendar, our window` does the same with the training
   window that the shipped library chooses. These two are the strongest that can be had without a
   comparison. Nobody knows beforehand which of them will be better. `calendar, every second` does as
-  `calendar` at the end of every second period: it says what half of the work is worth.
+  `calendar` at the end of every second period: it says what half of the work is worth. `calendar,
+  odd periods` does the same work at the end of the other periods: it says what chance does.
 - `naive` does as `calendar` whenever Evidently's default flag is up (half of the columns drifted,
   with its own choice of tests). A window with fewer than 20 rows raises no flag.
 - `adwin` does as `calendar` whenever river's ADWIN, with its defaults, finds that the errors of the

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.model_definition import ModelDefinition
-from tests.benchmarks.loop.promises import by_the_first_promise, promises_of
+from tests.benchmarks.loop.promises import by_the_first_promise, decided_by_chance, promises_of
 from tests.benchmarks.loop.public.recipe import regress
 from tests.benchmarks.loop.replay import Outcome, Period
 from tests.benchmarks.loop.replayed import Replayed
@@ -131,3 +131,15 @@ def test_every_policy_is_measured_alike() -> None:
     assert rows["`calendar, our window`"] == ["3 of 3", "0, 0", "+0.0%", "69"]
     assert rows["**ours**"] == ["2 of 3", "1, 1", "+0.0%", "15"]
     assert {"`oracle`", "`adwin`"}.isdisjoint(rows)  # not of every series
+
+
+def test_chance_decides_where_one_of_two_calendars_is_behind_that_do_the_same_work() -> None:
+    both = [
+        given(
+            errors=GOOD | {"calendar, every second": one, "calendar, odd periods": other},
+            ours="p" * 5,
+        )
+        for one, other in ((1.0, 1.05), (1.05, 1.0), (1.05, 1.05), (1.0, 1.0))
+    ]
+    assert decided_by_chance(both) == 2
+    assert decided_by_chance([*both, given(errors=GOOD, ours="p" * 5)]) is None

@@ -193,6 +193,15 @@ def test_the_calendar_learns_from_every_row_whose_outcome_is_known_and_holds_not
     assert set(answers) <= {"0", "1"}
 
 
+def test_two_calendars_share_the_periods(replayed: Replayed) -> None:
+    whole, even, odd = (
+        [period.trained for period in replayed.outcomes[name].periods]
+        for name in ("calendar", "calendar, every second", "calendar, odd periods")
+    )
+    assert odd[:4] == [True, False, True, False]
+    assert [one != other for one, other in zip(even, odd, strict=True)] == whole
+
+
 def test_where_no_outcome_came_in_the_calendar_trains_nothing(tmp_path: Path) -> None:
     deployment = Deployment(Workshop(with_a_gap()), Folder(tmp_path))
     deployment.serve(0)
