@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from evergreen.datasets.manifest import AgeEffect
 from evergreen.evaluation.decision import SHOWN_SEGMENTS
-from evergreen.evaluation.evaluate import EvaluationResult, evaluate
+from evergreen.evaluation.evaluate import evaluate
 from evergreen.evaluation.report import (
     REPORT_DATA,
     REPORT_PAGE,
@@ -30,6 +30,9 @@ from evergreen.evaluation.report import (
 from evergreen.model_definition import ModelDefinition
 from evergreen.training.onnx_export import export_bundle
 from tests.support.trained_models import DEFINITION, bundle, frame, signal, training_columns
+
+if TYPE_CHECKING:
+    from evergreen.evaluation.side_by_side import EvaluationResult
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CONTEXT = EvaluationContext(run_id="run", challenger="2", champion="1", dataset_id="ds-1", at=START)

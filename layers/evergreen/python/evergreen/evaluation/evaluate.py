@@ -10,52 +10,33 @@ into the decision.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from evergreen.datasets.overlap import rows_in_common
+import pyarrow as pa
+
+from evergreen.errors import PredictionError
+from evergreen.evaluation.answered import AnsweredRows, answered_rows
 from evergreen.evaluation.bootstrap import RESAMPLES
-from evergreen.evaluation.champion import answers_of, improvements_over, why_serving_counts
 from evergreen.evaluation.circumstances import Circumstances
-from evergreen.evaluation.comparison import Comparison, SegmentResult
-from evergreen.evaluation.decision import fall_level, judge
-from evergreen.evaluation.degradation import has_surely_fallen
-from evergreen.evaluation.measure import measure_of
-from evergreen.evaluation.rolling_origin import RollingOriginWindow, evaluate_rolling_origin
 from evergreen.evaluation.scoring import (
-    ScoredPredictions,
     classes_of,
     ground_truth_of,
     score_predictions,
     why_unscorable,
 )
-from evergreen.evaluation.segments import judge_segments
+from evergreen.evaluation.side_by_side import EvaluationResult, side_by_side
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from evergreen.bundle.content import Bundle
+    from evergreen.evaluation.comparison import Comparison
     from evergreen.model_definition import ModelDefinition
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EvaluationResult:
-    """An evaluation: the comparison, and row by row what it was computed from."""
-
-    definition: ModelDefinition
-    comparison: Comparison
-    holdout: pa.Table
-    ground_truth: NDArray[Any]
-    champion: ScoredPredictions | None
-    challenger: ScoredPredictions
-    improvements: NDArray[np.float64] | None
-    """By how much the challenger is better in each resample; positive is better."""
-    segments: tuple[SegmentResult, ...]
-    origins: tuple[RollingOriginWindow, ...]
-    """The rolling origins of a time series; see :mod:`evergreen.evaluation.rolling_origin`."""
+FEWEST_COMPARED = 20
+"""With fewer rows that both models answer there is nothing to compare."""
 
 
 def compare(  # noqa: PLR0913 - two models, what each has seen, and the draws
@@ -110,7 +91,9 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     (:mod:`evergreen.evaluation.decision`). Where
     nothing is in production, the challenger is promoted. A champion that cannot predict the
     holdout, because ``model.toml`` no longer has its features, stays until a person promotes the
-    challenger: callers must send other rows then.
+    challenger: callers must send other rows then. Where one of them has no answer to a row, both
+    are compared on the others, and who answers fewer rows has that counted against it
+    (:mod:`evergreen.evaluation.answered`).
 
     Parameters
     ----------
@@ -144,93 +127,58 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     ------
     NotEnoughDataError
         If the holdout is empty.
-    BundleError
-        If a bundle's predictions are not finite numbers where numbers are asked for.
+    PredictionError
+        If the challenger has no answer to a row, and nothing is in production to compare with.
     """
-    ground_truth = ground_truth_of(definition, holdout)
-    unscorable = None if champion is None else why_unscorable(definition, champion)
-    compared = None if unscorable else champion
-    # A refit has learnt the champion's holdout too, so it may know a class that is rare.
-    classes = classes_of(ground_truth, challenger, compared, serving if compared else None)
-    new = score_predictions(definition, challenger, holdout, ground_truth, classes, training)
-    seen_by_challenger = rows_in_common(definition, holdout, training)
-    if compared is None:
-        comparison = Comparison(
-            decision="reject" if champion else "promote",
-            metric=definition.metric,
-            metric_champion=None,
-            metric_challenger=new.metric,
-            probability_better=None,
-            interval=None,
-            rows=holdout.num_rows,
-            reason=_uncompared(champion, unscorable),
-            champion=champion.version if champion else None,
-            beside_challenger=new.beside,
-            seen_by_challenger=seen_by_challenger,
-        )
-        origins = evaluate_rolling_origin(
-            definition, holdout, ground_truth, champion=None, challenger=new.outputs
-        )
-        return EvaluationResult(
-            definition, comparison, holdout, ground_truth, None, new, None, (), origins
-        )
-    old = score_predictions(definition, compared, holdout, ground_truth, classes, training)
-    draw = partial(
-        improvements_over,
+    run = partial(
+        side_by_side,
         definition,
-        holdout,
-        ground_truth,
-        classes=classes,
+        challenger=challenger,
+        serving=serving,
+        training=training,
+        champion_training=champion_training,
+        champion_holdout=champion_holdout,
         seed=seed,
         resamples=resamples,
     )
-    why_serving = None
-    if serving is not None and serving != compared:
-        served = score_predictions(definition, serving, holdout, ground_truth, classes, training)
-        why_serving = why_serving_counts(definition, served, old, draw((served, old)))
-        old = served if why_serving else old
-    improvements = draw((old, new))
-    segments = judge_segments(
-        definition,
-        holdout,
-        measure_of(definition).truth(ground_truth, classes),
-        old.measured,
-        new.measured,
-        classes,
-        seed=seed,
-        resamples=resamples,
-    )
-    judged = judge(
-        definition,
-        old.metric,
-        new.metric,
-        improvements,
-        rows=holdout.num_rows,
-        seen=(rows_in_common(definition, holdout, champion_training), seen_by_challenger),
-        segments=segments,
-        fall=has_surely_fallen(
-            definition,
-            answers_of(definition, holdout, ground_truth, old),
-            champion_holdout,
-            alpha=fall_level(definition),
-        ),
-        circumstances=circumstances or Circumstances(),
-        why_serving=why_serving,
-    )
-    beside = {"beside_champion": old.beside, "beside_challenger": new.beside}
-    return EvaluationResult(
-        definition,
-        judged.model_copy(update={**beside, "champion": compared.version}),
-        holdout,
-        ground_truth,
-        old,
-        new,
-        improvements,
-        segments,
-        evaluate_rolling_origin(
-            definition, holdout, ground_truth, champion=old.outputs, challenger=new.outputs
-        ),
-    )
+    known = circumstances or Circumstances()
+    try:
+        return run(holdout, champion=champion, circumstances=known)
+    except PredictionError:
+        if champion is None or why_unscorable(definition, champion):
+            raise
+        found = answered_rows(
+            definition, holdout, [champion, *([serving] if serving else [])], challenger
+        )
+        return _on_what_is_answered(run, holdout, champion, found, known)
+
+
+def _on_what_is_answered(
+    run: Callable[..., EvaluationResult],
+    holdout: pa.Table,
+    champion: Bundle,
+    found: AnsweredRows,
+    circumstances: Circumstances,
+) -> EvaluationResult:
+    """Compare on the rows that both models answer, and count against each what it does not."""
+    both = holdout.filter(pa.array(found.both))
+    if found.champion_lacks_more and both.num_rows < FEWEST_COMPARED:
+        alone = run(
+            holdout.filter(pa.array(found.challenger)), champion=None, circumstances=circumstances
+        )
+        said = {
+            "reason": f"{found}, so nothing is left to compare on",
+            "champion": champion.version,
+        }
+        return replace(alone, comparison=alone.comparison.model_copy(update=said))
+    if found.champion_lacks_more:
+        circumstances = replace(circumstances, moved=str(found))
+    compared = run(both, champion=champion, circumstances=circumstances)
+    if not found.challenger_lacks_more:
+        return compared
+    reason = f"{compared.comparison.reason}; {found}, so the champion stays"
+    refused = compared.comparison.model_copy(update={"decision": "reject", "reason": reason})
+    return replace(compared, comparison=refused)
 
 
 def scores_of(
@@ -246,20 +194,11 @@ def scores_of(
     ------
     NotEnoughDataError
         If there is no row.
-    BundleError
-        If the bundle's predictions are not finite numbers where numbers are asked for.
+    PredictionError
+        If the bundle has no answer to a row, or one that is no finite number.
     """
     ground_truth = ground_truth_of(definition, table)
     alone = score_predictions(
         definition, bundle, table, ground_truth, classes_of(ground_truth, bundle), training
     )
     return {**alone.beside, definition.metric: alone.metric}
-
-
-def _uncompared(champion: Bundle | None, why: str | None) -> str:
-    if champion is None:
-        return "nothing was in production to compare with"
-    return (
-        f"version {champion.version} cannot be compared with on these rows: {why}. Callers must "
-        "send other rows after a promotion, so only a person promotes"
-    )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.scoring import ScoredPredictions
+    from evergreen.evaluation.side_by_side import EvaluationResult
 
 # Told apart by colour-blind eyes too (P. Tol, "Colour Schemes", SRON technical note, 2021).
 _CHAMPION, _CHALLENGER, _GROUND_TRUTH = "#4477AA", "#EE6677", "#222222"

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.scoring import ScoredPredictions
     from evergreen.evaluation.series_scores import SeriesScore
+    from evergreen.evaluation.side_by_side import EvaluationResult
 
 ARTIFACT = "evaluation"
 REPORT_PAGE, REPORT_DATA = "report.html", "report.json"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evergreen.bundle.predictor import Predictor
+from evergreen.bundle.predictor import Predictor, require_finite
 from evergreen.bundle.served import served_definition
 from evergreen.datasets.schema import to_columns
-from evergreen.errors import BundleError, NotEnoughDataError
+from evergreen.errors import NotEnoughDataError
 from evergreen.evaluation.class_probabilities import as_columns
 from evergreen.evaluation.measure import F1, RMSE, Measure, measure_of
 from evergreen.evaluation.probability_metrics import classification_scores
@@ -85,14 +85,15 @@ def score_predictions(
 
     Raises
     ------
-    BundleError
-        If the answers are not finite numbers where numbers are asked for.
+    PredictionError
+        If it has no answer to a row, or one that is no finite number.
     ModelDefinitionError
         If the metric scores a probability that the bundle does not give.
     """
     predictor = Predictor(bundle)
     columns = to_columns(served_definition(definition, bundle.signature), table)
     answered = predictor.predict(columns)
+    require_finite(answered, bundle.version)
     outputs, confidences = answered.outputs, answered.confidences
     known = tuple(predictor.signature.classes or ())
     measure = measure_of(definition)
@@ -120,8 +121,6 @@ def score_predictions(
             beside=beside,
         )
     numbers = np.array(outputs, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise BundleError("answers that are not finite numbers", where=definition.name)
     others = (each for each in (RMSE, Measure("mae")) if each.name != measure.name)
     beside = {each.name: each.score(ground_truth, numbers) for each in others}
     if definition.forecast is not None:

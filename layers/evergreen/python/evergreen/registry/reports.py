@@ -10,8 +10,8 @@ from evergreen.evaluation.report import ARTIFACT, REPORT_PAGE, report_files
 
 if TYPE_CHECKING:
     from evergreen.evaluation.comparison import Comparison
-    from evergreen.evaluation.evaluate import EvaluationResult
     from evergreen.evaluation.report import EvaluationContext
+    from evergreen.evaluation.side_by_side import EvaluationResult
     from evergreen.registry.writer import Registry
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evergreen.bundle.predictor import require_finite
 from evergreen.capture.request_log import new_request_id
 from evergreen.clock import Clock, utc_now
-from evergreen.errors import PredictionError
 from evergreen.metrics.catalog import Metric
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class PredictionService:
         started = self._seconds()
         predictions = champion.predictor.predict(request.columns)
         milliseconds = (self._seconds() - started) * 1000
-        _require_finite(predictions, champion.pointer.version)
+        require_finite(predictions, champion.pointer.version)
         found = champion.quality.count(request.columns)
         answer = Answer(
             new_request_id(),  # not the caller's id, because two requests may have the same one
@@ -167,27 +166,6 @@ class PredictionService:
         self._record(Metric.UNSEEN_CATEGORIES, findings.unseen_categories)
         if predictions.confidences is not None:
             self._record(Metric.CONFIDENCE, sum(predictions.confidences) / rows)
-
-
-def _require_finite(predictions: Predictions, version: str) -> None:
-    outputs = predictions.outputs
-    numbers: Any = outputs if isinstance(outputs[0], float) else ()
-    for values in (numbers, predictions.confidences or ()):
-        if not all(map(math.isfinite, values)):
-            row, value = next(each for each in enumerate(values) if not math.isfinite(each[1]))
-            raise PredictionError(
-                f"row {row} got {value}, which is no finite number", where=version
-            )
-    found = predictions.probabilities
-    if found is None:
-        return
-    # Of one row this takes a tenth of the time.
-    one = len(found) == 1
-    if not (all(map(math.isfinite, found[0])) if one else np.isfinite(found).all()):
-        row = int(np.flatnonzero(~np.isfinite(np.asarray(found)).all(axis=1))[0])
-        raise PredictionError(
-            f"row {row} got a probability that is no finite number", where=version
-        )
 
 
 def _logged_shares(predictions: Predictions) -> list[dict[str, float]] | None:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from evergreen.bundle.content import Bundle
     from evergreen.bundle.predictor import Predictions
     from evergreen.bundle.sharpness import Sharpness
-    from evergreen.evaluation.evaluate import EvaluationResult
+    from evergreen.evaluation.side_by_side import EvaluationResult
     from evergreen.model_definition import ModelDefinition
     from evergreen.training.trainer import Trainer
 
