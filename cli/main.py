@@ -44,6 +44,8 @@ from cli.commands import (
     up,
 )
 from cli.shared import console
+from cli.shared.examples import MODELS
+from cli.shared.own_code import explain_own_error
 from evergreen.errors import EvergreenError
 
 _UNDEPLOYED = (
@@ -128,10 +130,17 @@ def main() -> None:
     try:
         app()  # exits with 130 after Ctrl-C
     except EvergreenError as error:
-        console.failure(str(error))
+        console.failure(explain_own_error(error, MODELS) or str(error))
         sys.exit(1)
     except (ClientError, BotoCoreError) as error:
         console.failure(f"AWS: {error}. {_UNDEPLOYED}")
+        sys.exit(1)
+    except Exception as error:
+        # An error of the user's own training.py or data.py is one of theirs. Any other is ours.
+        said = explain_own_error(error, MODELS)
+        if said is None:
+            raise
+        console.failure(said)
         sys.exit(1)
 
 

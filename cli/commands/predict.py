@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.target import choose
 from cli.shared.traffic import Api
 from evergreen.model_definition import find_definition
+from evergreen.strict_json import parse_strict_json
 
 
 def command(
@@ -96,6 +96,6 @@ def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
 
 def _parsed(text: str | bytes, option: str) -> object:
     try:
-        return json_.loads(text)
+        return parse_strict_json(text)
     except ValueError as error:
         raise typer.BadParameter(f"not JSON: {error}", param_hint=option) from error

@@ -66,6 +66,8 @@ def test_a_model_without_recorded_data_needs_a_row(
     ("arguments", "says"),
     [
         (["--row", "{"], "not JSON"),
+        (["--row", '{"größe": NaN}'], "größe: NaN is not JSON, send null"),
+        (["--row", '{"weight": 1e999}'], "weight: Infinity is not JSON, send null"),
         (["--row", "[1]"], "a row is a JSON object"),
         (["--file", "/nowhere/rows.json"], "does not exist"),
     ],

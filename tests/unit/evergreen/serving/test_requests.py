@@ -458,6 +458,12 @@ def test_what_is_not_json_is_400(body: Any) -> None:
     assert caught.value.what.startswith("the body is not valid JSON: ")
 
 
+def test_a_bare_nan_is_told_with_its_field() -> None:
+    with pytest.raises(RequestError) as caught:
+        RequestReader(DEFINITION).read(b'{"instances": [{"weight": NaN}]}')
+    assert "instances[0].weight: NaN is not JSON, send null" in caught.value.what
+
+
 def test_an_infinite_number_is_named() -> None:
     body = json.dumps({"instances": [GOOD]}).replace("1.5", "1e999").encode()
     with pytest.raises(RequestError) as caught:

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 
 from evergreen.capture.ground_truth import RepeatedKeys, parse_labels
 from evergreen.errors import EvergreenError
+from evergreen.strict_json import nan_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -252,7 +253,7 @@ def _document(line: bytes) -> dict[str, Any] | str:
         from_json(line, allow_inf_nan=False)
         fields = parse_labels(line)
     except (ValueError, RecursionError) as error:
-        return f"not JSON: {error}"
+        return f"not JSON: {nan_fault(line) or error}"
     if isinstance(fields, RepeatedKeys):
         return f"{fields.repeated[: _SHOWN * 8]}: is given more than once"
     return (

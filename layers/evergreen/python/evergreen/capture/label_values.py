@@ -20,6 +20,7 @@ from evergreen.capture.ground_truth import label_record
 from evergreen.capture.request_log import is_request_id
 from evergreen.clock import to_text
 from evergreen.errors import FieldError
+from evergreen.strict_json import nan_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -190,7 +191,8 @@ def _values(data: object) -> list[object]:
         try:
             data = from_json(data, allow_inf_nan=False)
         except ValueError as error:
-            raise ValueError(f"groundTruthData.data: not JSON: {error}") from None
+            why = nan_fault(data) or error
+            raise ValueError(f"groundTruthData.data: not JSON: {why}") from None
     return list(data) if isinstance(data, list) else [data]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from evergreen.errors import FieldError, RequestError
+from evergreen.strict_json import nan_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,8 @@ def read_json(body: bytes, *, nan: bool = False) -> Any:  # noqa: ANN401 - any J
     try:
         return from_json(_within_limit(body), allow_inf_nan=nan)
     except ValueError as error:
-        raise RequestError(400, f"the body is not valid JSON: {error}") from None
+        why = nan_fault(body) or error
+        raise RequestError(400, f"the body is not valid JSON: {why}") from None
 
 
 def read_text(body: bytes) -> str:
