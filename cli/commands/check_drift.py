@@ -12,6 +12,7 @@ import typer
 from botocore.config import Config
 
 from cli.shared import console
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS
 from cli.shared.executions import run_execution
 from cli.shared.invocation import call
@@ -84,6 +85,7 @@ def command(
     period = _period(window) if window else _scheduled(definition)
     until = _moment(end) if end else None
     target = choose(aws=aws, stage=stage)
+    require_deployed(target, model)
     with Steps() as steps:
         with steps.step("check", f"Check {model}, the last {window or _in_words(period)}") as say:
             say("the drift function runs;")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared import console
-from cli.shared.examples import MODELS
+from cli.shared.examples import MODELS, labelled_rows_of
 from cli.shared.extra_packages import ready_packages
 from cli.shared.options import Json, ModelArgument
 from cli.shared.progress import Steps
@@ -43,7 +43,7 @@ def command(
     Next: `evergreen deploy`, then `evergreen train MODEL --data FILE`.
     """
     definition = find_definition(MODELS, model)
-    file = data or MODELS.parent / ".evergreen" / "data" / f"{model}.parquet"
+    file = data or labelled_rows_of(model)
     if data is None and not file.exists():
         raise EvergreenError(
             "there are no labelled rows to check the model with",

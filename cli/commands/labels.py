@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared import console
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
@@ -82,9 +83,11 @@ def import_command(
     from cli.shared.label_imports import import_file
     from evergreen.capture.label_files import LabelFile
 
+    target = choose(aws=aws, stage=stage)
+    require_deployed(target, model)
     with Steps() as steps, TemporaryDirectory(prefix="evergreen-") as scratch:
         imported = import_file(
-            choose(aws=aws, stage=stage),
+            target,
             find_definition(MODELS, model),
             LabelFile(file, columns),
             report=report or file.with_name(f"{file.name}.refused.csv"),

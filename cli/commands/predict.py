@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cli.shared import console
-from cli.shared.examples import MODELS, NoExampleError
+from cli.shared.deployed_models import require_deployed
+from cli.shared.examples import MODELS, NoExampleError, has_recorded_data
 from cli.shared.options import Aws, Json, ModelArgument, Stage
+from cli.shared.progress import Steps
 from cli.shared.target import choose
 from cli.shared.traffic import Api
 from evergreen.model_definition import find_definition
@@ -46,9 +49,15 @@ def command(
     if row is not None and file is not None:
         raise typer.BadParameter("give either --row or --file", param_hint="--row")
     find_definition(MODELS, model)
-    body = _body(model, row, file)
-    with Api.of(choose(aws=aws, stage=stage)) as api:
+    body = _given(row, file)
+    target = choose(aws=aws, stage=stage)
+    require_deployed(target, model)
+    if body is None:
+        body = _recorded(model)
+    with Api.of(target) as api:
         answer = api.predict(model, body)
+    for warning in answer.get("warnings", ()):
+        console.progress("warning", escape(warning))
     if json:
         console.document(answer)
         return
@@ -66,7 +75,8 @@ def command(
     )
 
 
-def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
+def _given(row: str | None, file: Path | None) -> dict[str, Any] | None:
+    """Return the request body that the options name; None if they name none."""
     if row is not None:
         given = _parsed(row, "--row")
         if not isinstance(given, dict):
@@ -83,15 +93,23 @@ def _body(model: str, row: str | None, file: Path | None) -> dict[str, Any]:
         # The values of a row are numbers and strings. A request body holds lists or objects.
         is_body = any(isinstance(value, list | dict) for value in given.values())
         return given if is_body else {"instances": [given]}
-    from cli.shared.demo_steps import example_row  # imports pandas, which takes seconds
+    return None
 
-    try:
-        return {"instances": [example_row(model)]}
-    except NoExampleError as error:
-        raise NoExampleError(
-            f"{model} has no recorded data to take a row from",
-            fix="Give a row of yours by --row or --file.",
-        ) from error
+
+def _recorded(model: str) -> dict[str, Any]:
+    """Return a request body with one row of the model's recorded data."""
+    fix = "Give a row of yours by --row or --file."
+    missing = f"{model} has no recorded data to take a row from"
+    # Without the file there is nothing to take; pandas, which reads it, takes seconds to import.
+    if not has_recorded_data(model):
+        raise NoExampleError(missing, fix=fix)
+    with Steps() as steps, steps.step("row", f"Take a row of {model}'s recorded data"):
+        from cli.shared.demo_steps import example_row
+
+        try:
+            return {"instances": [example_row(model)]}
+        except NoExampleError as error:
+            raise NoExampleError(f"{missing}: {error.what}", where=error.where, fix=fix) from error
 
 
 def _parsed(text: str | bytes, option: str) -> object:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared import console
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
@@ -85,6 +86,7 @@ def command(  # noqa: PLR0913 - each is an option
 
     pace = Pace(parse_speed(speed), delay, batch_rows)
     target = choose(aws=aws, stage=stage)
+    require_deployed(target, model)
     path = journal_path(MODELS.parent / JOURNALS, model, file, target.api_url)
     with Steps() as steps, ReplayJournal(path, again=again) as journal:
         with steps.step("read", f"Read {file.name}"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared import console, executions
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.progress import Steps
@@ -47,6 +48,7 @@ def command(
     """
     require_retrained(find_definition(MODELS, model))
     target = choose(aws=aws, stage=stage)
+    require_deployed(target, model)
     execution = executions.start_execution(target, model)
     if wait:
         result = follow(target, execution)

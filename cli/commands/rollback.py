@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.shared import console
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS
 from cli.shared.invocation import call
 from cli.shared.options import Aws, Json, ModelArgument, Stage
@@ -45,6 +46,7 @@ def command(
     """
     find_definition(MODELS, model)
     target = choose(aws=aws, stage=stage)
+    require_deployed(target, model)
     with Steps() as steps, steps.step("rollback", f"Roll {model} back"):
         # The deployed function does it: it counts the rollback everywhere.
         answer = call(target, "RollBackFunctionName", {"model": model, "reason": reason, "to": to})

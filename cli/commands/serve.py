@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.shared import console
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS
 from cli.shared.options import Aws, Json, ModelArgument, Stage
 from cli.shared.served_locally import (
@@ -72,7 +73,9 @@ def command(
         raise typer.BadParameter("--live serves what is in production", param_hint="--version")
     log = SERVED / model / "log"
     if live:
-        variables = deployment_variables(choose(aws=aws, stage=stage), model)
+        target = choose(aws=aws, stage=stage)
+        require_deployed(target, model)
+        variables = deployment_variables(target, model)
     else:
         folder = bundle or copy_bundle(
             choose(aws=aws, stage=stage), model, version, SERVED / model / "bundles"

@@ -15,6 +15,7 @@ from cli.commands.retrain import (
 )
 from cli.shared import console, executions
 from cli.shared.cdk_context import read_trusted_types
+from cli.shared.deployed_models import require_deployed
 from cli.shared.examples import MODELS, find_example
 from cli.shared.extra_packages import ready_packages
 from cli.shared.options import Aws, Json, ModelArgument, Stage
@@ -64,6 +65,7 @@ def command(
     require_retrained(find_definition(MODELS, model))
     target = choose(aws=aws, stage=stage)
     if data or aws:
+        require_deployed(target, model)
         _train_deployed(target, model, data, fraction, json=json)
         return
     example = find_example(model)

@@ -65,6 +65,16 @@ class Example:
         return MODELS / self.definition.name
 
 
+def has_recorded_data(model: str) -> bool:
+    """Return whether the model's folder has a ``data.py``."""
+    return (MODELS / model / "data.py").is_file()
+
+
+def labelled_rows_of(model: str) -> Path:
+    """Return where `evergreen new-model` puts the labelled rows that it made the model of."""
+    return MODELS.parent / ".evergreen" / "data" / f"{model}.parquet"
+
+
 def find_example(model: str) -> Example:
     """Return an example by its model's name.
 
@@ -76,6 +86,13 @@ def find_example(model: str) -> Example:
         If the model has no recorded data.
     """
     definition = find_definition(MODELS, model)
+    if not has_recorded_data(model):
+        made = labelled_rows_of(model)
+        named = f".evergreen/data/{made.name}" if made.is_file() else "FILE"
+        raise NoExampleError(
+            f"{model} has no recorded data",
+            fix=f"Name a file of labelled rows: `evergreen train {model} --data {named}`.",
+        )
     try:
         data = importlib.import_module(f"models.{model}.data")
         return Example(
@@ -88,7 +105,7 @@ def find_example(model: str) -> Example:
             fraction=data.FRACTION,
             batch_rows=data.BATCH_ROWS,
         )
-    except (ModuleNotFoundError, AttributeError) as error:
+    except AttributeError as error:
         raise NoExampleError(
             f"the model has no recorded data: {error}",
             where=f"models/{model}/data.py",

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cdk.naming import camel_case
 from cli.shared.target import Target
 from tests.support.lake_tables import catalog_in
 from tests.support.release_bench import BUS
+from tests.support.trained_models import DEFINITION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,4 +43,9 @@ class TargetInProcess(Target):
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """The outputs that commands need which call no function."""
-        return {"BucketName": "data", "EventBusName": BUS, "Tracking": "none"}
+        return {
+            "BucketName": "data",
+            "EventBusName": BUS,
+            "Tracking": "none",
+            f"PredictFunctionName{camel_case(DEFINITION.name)}": "predict",
+        }

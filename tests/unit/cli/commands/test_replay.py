@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -246,6 +247,7 @@ def test_what_is_no_speed_is_refused(text: str) -> None:
 
 class _Target:
     api_url = "http://function"
+    outputs = MappingProxyType({"PredictFunctionNameLateBus": "predict"})
 
 
 def test_the_command(

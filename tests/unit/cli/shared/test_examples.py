@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from cli.shared.demo_steps import Story, example_row
-from cli.shared.examples import MODELS, NoExampleError, find_example
+from cli.shared.examples import MODELS, NoExampleError, find_example, labelled_rows_of
 from evergreen.errors import UnknownModelError
 from evergreen.model_definition import load_definitions
+from tests.support.trained_models import TOML
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("model", sorted(load_definitions(MODELS)))
@@ -38,6 +44,22 @@ def test_a_share_of_a_time_series_is_refused() -> None:
     assert Story("daily_ridership", fraction=1.0).example().fraction == 1
     with pytest.raises(NoExampleError, match="cannot be sampled"):
         Story("daily_ridership", fraction=0.5).example()
+
+
+def test_a_model_made_from_a_file_is_trained_on_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    (models / "late_bus").mkdir(parents=True)
+    (models / "late_bus" / "model.toml").write_text(TOML)
+    monkeypatch.setattr("cli.shared.examples.MODELS", models)
+    with pytest.raises(NoExampleError, match="`evergreen train late_bus --data FILE`"):
+        find_example("late_bus")
+    rows = labelled_rows_of("late_bus")
+    rows.parent.mkdir(parents=True)
+    rows.touch()
+    with pytest.raises(NoExampleError, match=r"--data \.evergreen/data/late_bus\.parquet`"):
+        find_example("late_bus")
 
 
 def test_a_model_that_does_not_exist_is_named() -> None:

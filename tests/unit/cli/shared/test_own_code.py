@@ -24,7 +24,9 @@ def folder(models: Path, **files: str) -> Path:
 
 
 def test_an_error_of_train_is_told_with_its_line_and_who_called_it(tmp_path: Path) -> None:
-    code = "def other():\n    raise ValueError('boom')\n\ndef train(features, target):\n    other()\n"
+    code = (
+        "def other():\n    raise ValueError('boom')\n\ndef train(features, target):\n    other()\n"
+    )
     trainer = load_trainer(folder(tmp_path / "models", training=code))
     with pytest.raises(ValueError, match="boom") as caught:
         trainer(None, None)  # type: ignore[arg-type]
