@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
@@ -18,7 +18,7 @@ from local.stack import StackNotRunningError, running_stack
 from local.status import Health, ServiceStatus, status, unwritten_bytes
 
 if TYPE_CHECKING:
-    from evergreen.reporting.shown import Status
+    from cli.shared.model_states import ModelStates
 
 _COLOURS = {
     Health.RUNNING: "green",
@@ -49,7 +49,8 @@ def command(*, aws: Aws = False, stage: Stage = None, json: Json = False) -> Non
         console.document(
             {
                 "services": [asdict(service) for service in services],
-                "models": models.model_dump(mode="json")["models"] if models else [],
+                "models": _documents(models) if models else [],
+                "faults": dict(models.faults) if models else {},
             }
         )
     elif models:
@@ -63,7 +64,14 @@ def command(*, aws: Aws = False, stage: Stage = None, json: Json = False) -> Non
         raise typer.Exit(1)
 
 
-def _models(*, aws: bool, stage: str | None, running: bool) -> Status | None:
+def _documents(states: ModelStates) -> list[dict[str, Any]]:
+    return [
+        {**model.model_dump(mode="json"), "deployed": model.name not in states.undeployed}
+        for model in states.status.models
+    ]
+
+
+def _models(*, aws: bool, stage: str | None, running: bool) -> ModelStates | None:
     """Return the state of the models; None if the local stack is down, or nothing is deployed."""
     if aws:
         return read_model_states(choose(aws=True, stage=stage))

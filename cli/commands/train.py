@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.retrain import (
-    RetrainingFailedError,
-    describe_result,
-    follow,
-    require_retrained,
-)
+from cli.commands.retrain import finish, require_retrained
 from cli.shared import console, executions
 from cli.shared.cdk_context import read_trusted_types
 from cli.shared.deployed_models import require_deployed
@@ -51,7 +46,9 @@ def command(
     With --data the command uploads the rows as a data set and starts the state machine, on the
     local stack and on AWS alike. The newest rows become the holdout. If nothing is in production,
     the trained version is promoted. Otherwise it must be better than the champion there. The
-    command follows the execution; Ctrl-C ends the command only.
+    command follows the execution, and Ctrl-C ends the command only: `evergreen retrain MODEL
+    --stop` ends the execution. The exit status is that of `evergreen retrain MODEL --wait`: 3 if
+    nothing was trained.
 
     Without --data it trains on the data that the model's data.py records. With --aws that goes
     through the state machine too. On the local stack the version is only registered, and
@@ -127,12 +124,4 @@ def _train_deployed(
             clock=utc_now,
         )
     execution = executions.start_execution(target, model, manifest.dataset_id)
-    result = follow(target, execution)
-    if json:
-        console.document(result)
-    else:
-        console.out.print(f"\n{describe_result(model, result)}", soft_wrap=True, markup=False)
-    if result["status"] != "SUCCEEDED":
-        raise RetrainingFailedError(
-            f"{result['status'].lower()}: {result['error']}: {result['cause']}", where=execution
-        )
+    finish(target, model, execution, "train", json=json)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk.naming import camel_case
+from cli.shared.target import options_of
 from evergreen.deployment.connection import NotDeployedError
 
 if TYPE_CHECKING:
     from cli.shared.target import Target
 
 
-def is_deployed(target: Target, model: str) -> bool:
+def is_model_deployed(target: Target, model: str) -> bool:
     """Return whether the deployment serves a model, or would if a version was promoted.
 
     Raises
@@ -30,7 +31,7 @@ def require_deployed(target: Target, model: str) -> None:
     NotDeployedError
         If the model, or the whole stage, is not deployed.
     """
-    if not is_deployed(target, model):
+    if not is_model_deployed(target, model):
         raise NotDeployedError(
             f"{model} is not deployed yet", fix=f"Run `{deploy_command(target)}`."
         )
@@ -38,4 +39,4 @@ def require_deployed(target: Target, model: str) -> None:
 
 def deploy_command(target: Target) -> str:
     """Return the command that deploys to the target."""
-    return "evergreen deploy" if target.is_emulator else "evergreen deploy --aws"
+    return f"evergreen deploy{options_of(target)}"

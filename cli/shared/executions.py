@@ -7,11 +7,15 @@ import time
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from cli.shared.target import options_of
 from evergreen.errors import EvergreenError
 from evergreen.release import executions
+from evergreen.release.retraining_lock import release_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mypy_boto3_stepfunctions import SFNClient
 
     from cli.shared.target import Target
 
@@ -106,8 +110,41 @@ def execution_result(target: Target, execution: str) -> dict[str, Any]:
     }
 
 
-def stop_command(target: Target, execution: str) -> str:
-    """Return the AWS CLI command that stops an execution."""
-    endpoint = target.environment.get("AWS_ENDPOINT_URL")
-    where = f"--endpoint-url {endpoint} " if endpoint else ""
-    return f"aws {where}stepfunctions stop-execution --execution-arn {execution}"
+def running_of(target: Target, model: str) -> list[str]:
+    """Return the ARNs of the running retrainings and trainings of a model."""
+    client = target.client("stepfunctions")
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=target.output("StateMachineArn"), statusFilter="RUNNING"
+    )
+    running = [str(each["executionArn"]) for page in pages for each in page["executions"]]
+    return [each for each in running if _model_of(client, each) == model]
+
+
+def stop_executions(target: Target, model: str) -> list[str]:
+    """End what runs of a model, release its lock, and return the ARNs of what was ended.
+
+    A function of an execution that is at work finishes its work. `evergreen doctor` finds what it
+    leaves.
+    """
+    client = target.client("stepfunctions")
+    stopped = running_of(target, model)
+    for execution in stopped:
+        client.stop_execution(executionArn=execution, cause="stopped by evergreen retrain --stop")
+    while any(is_execution_running(target, execution) for execution in stopped):
+        time.sleep(EXECUTION_POLL_SECONDS)
+    release_stale(target.storage, model, lambda owner: is_execution_running(target, owner))
+    return stopped
+
+
+def stop_command(target: Target, model: str) -> str:
+    """Return the command that stops what runs of a model."""
+    return f"evergreen retrain {model} --stop{options_of(target)}"
+
+
+def _model_of(client: SFNClient, execution: str) -> object:
+    """Return the model of an execution; None if its input names none."""
+    try:
+        given = json.loads(client.describe_execution(executionArn=execution)["input"])
+    except ValueError:
+        return None
+    return given.get("model") if isinstance(given, dict) else None

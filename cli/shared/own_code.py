@@ -41,8 +41,9 @@ def explain_own_error(error: BaseException, models: Path) -> str | None:
 
 
 def _frames(error: BaseException, models: Path) -> list[str]:
-    """Return the places below ``models`` that an error went through, the one that raised it last."""
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    """Return the places below ``models`` that an error went through, its origin last."""
+    trace = traceback.extract_tb(error.__traceback__)
+    places = [(frame.filename, frame.lineno) for frame in trace]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))  # the file that could not be read
     return [

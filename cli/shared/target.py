@@ -113,3 +113,10 @@ def choose(*, aws: bool, stage: str | None) -> Target:
         If the options name the local stack and it does not run.
     """
     return Target.aws(stage) if aws else Target.local(running_stack(read_settings()), stage)
+
+
+def options_of(target: Target) -> str:
+    """Return the options, after a space, with which a command chooses this deployment."""
+    if not target.is_emulator:
+        return f" --aws --stage {target.stage}"
+    return f" --stage {target.stage}" if target.stage != _LOCAL_STAGE else ""

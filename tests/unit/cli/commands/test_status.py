@@ -98,3 +98,24 @@ def test_a_retraining_that_waits_for_mlflow_is_said_with_the_server(
     said = " ".join(CliRunner().invoke(app, ["status", "--aws"]).stdout.split())
     assert f'{NAME}: a retraining runs since {since:%Y-%m-%d %H:%M:%S}, now "Train a chal' in said
     assert f"waits since {since:%H:%M:%S}: MLflow at http://m does not answer." in said
+
+
+def test_what_is_not_deployed_or_not_valid_stops_no_other_model(
+    target: TargetInProcess, tmp_path: Path
+) -> None:
+    promote(target.storage, target.account.production(), "3")
+    for name, more in (("shop", ""), ("typo", "[evaluation]\nmetrik = 'f1'\n")):
+        (tmp_path / name).mkdir()
+        toml = TOML.replace(f'name = "{NAME}"', f'name = "{name}"')
+        (tmp_path / name / "model.toml").write_text(toml + more)
+    said = CliRunner().invoke(app, ["status", "--aws"])
+    assert said.exit_code == 0, said.output
+    rows = {line.split()[0]: line for line in said.stdout.splitlines() if line.strip()}
+    assert "3 since" in rows[NAME]
+    assert "not deployed" in rows["shop"]
+    text = " ".join(said.stdout.split())
+    assert "Not deployed: shop. Run `evergreen deploy --aws --stage dev`." in text
+    assert "metrik is no key of [evaluation]; did you mean metric?" in text
+    document = json.loads(CliRunner().invoke(app, ["status", "--aws", "--json"]).stdout)
+    assert [model["deployed"] for model in document["models"]] == [True, False]
+    assert list(document["faults"]) == ["typo"]

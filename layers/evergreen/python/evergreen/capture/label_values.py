@@ -188,10 +188,11 @@ def _column(data: object) -> list[object]:
 def _values(data: object) -> list[object]:
     """Return a JSON value, or the values of a JSON list; the value may be written as text."""
     if isinstance(data, str):
+        text = data
         try:
-            data = from_json(data, allow_inf_nan=False)
+            data = from_json(text, allow_inf_nan=False)
         except ValueError as error:
-            why = nan_fault(data) or error
+            why = nan_fault(text) or error
             raise ValueError(f"groundTruthData.data: not JSON: {why}") from None
     return list(data) if isinstance(data, list) else [data]
 

@@ -20,6 +20,7 @@ from evergreen.model_definition.loading import (
     find_definition,
     load_definition,
     load_definitions,
+    load_valid_definitions,
 )
 from evergreen.model_definition.moments import Derivation
 from evergreen.model_definition.request_log import RequestLog
@@ -51,5 +52,6 @@ __all__ = [
     "find_definition",
     "load_definition",
     "load_definitions",
+    "load_valid_definitions",
     "more_is_better",
 ]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from evergreen.errors import ModelDefinitionError, UnknownModelError
 from evergreen.model_definition.definition import ModelDefinition
+from evergreen.model_definition.faults import explain_faults
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def load_definition(folder: Path) -> ModelDefinition:
     try:
         definition = ModelDefinition.model_validate(content)
     except ValidationError as error:
-        raise ModelDefinitionError(_explain(error), where=str(file)) from error
+        raise ModelDefinitionError(explain_faults(error), where=str(file)) from error
     if definition.name != folder.name:
         raise ModelDefinitionError(
             f"name is {definition.name!r} but the folder is {folder.name!r}",
@@ -56,6 +57,17 @@ def load_definitions(models: Path) -> dict[str, ModelDefinition]:
     return {folder.name: load_definition(folder) for folder in folders}
 
 
+def load_valid_definitions(models: Path) -> tuple[dict[str, ModelDefinition], dict[str, str]]:
+    """Read what can be read: the definitions by name, and what is wrong with each other one."""
+    found, faults = {}, {}
+    for file in sorted(models.glob(f"*/{DEFINITION_FILE}")):
+        try:
+            found[file.parent.name] = load_definition(file.parent)
+        except ModelDefinitionError as error:
+            faults[file.parent.name] = str(error)
+    return found, faults
+
+
 def find_definition(models: Path, name: str) -> ModelDefinition:
     """Read one model's definition; ``name`` is matched, never used as a path.
 
@@ -63,25 +75,18 @@ def find_definition(models: Path, name: str) -> ModelDefinition:
     ------
     UnknownModelError
         If there is no such model; the message lists those there are, the nearest first.
+    ModelDefinitionError
+        If its definition is not valid.
     """
-    definitions = load_definitions(models)
-    if name not in definitions:
+    folders = {file.parent.name: file.parent for file in models.glob(f"*/{DEFINITION_FILE}")}
+    if name not in folders:
         from difflib import get_close_matches  # noqa: PLC0415 - only after a wrong name
 
-        near = get_close_matches(name, definitions, n=1)
+        near = get_close_matches(name, sorted(folders), n=1)
         raise UnknownModelError(
             f"no model is called {name!r}",
             fix=(f"Did you mean {near[0]!r}? " if near else "")
-            + f"Known models: {', '.join(definitions) or 'none'}.",
+            + f"Known models: {', '.join(sorted(folders)) or 'none'}.",
         )
-    return definitions[name]
-
-
-def _explain(error: ValidationError) -> str:
-    problems = []
-    for detail in error.errors(include_url=False):
-        key = ".".join(str(part) for part in detail["loc"]) or "(file)"
-        allowed = detail.get("ctx", {}).get("expected")
-        hint = f" (allowed: {allowed})" if allowed and allowed not in detail["msg"] else ""
-        problems.append(f"{key}: {detail['msg']}{hint}")
-    return "; ".join(problems)
+    # The others are not read: a fault in one must not stop what is asked of another.
+    return load_definition(folders[name])
