@@ -140,14 +140,16 @@ def tell(storage: Storage, events: Events, episodes: Episodes) -> None:
 def publish_metrics(result: CheckResult, episodes: Episodes) -> None:
     """Write the findings of a check as metrics.
 
-    A check without a finding writes only its number of rows: CloudWatch bills a metric for each
-    hour with a value.
+    A check without a verdict writes only its number of rows: so few may seem to have moved, and an
+    alarm would tell people so. CloudWatch bills a metric for each hour with a value, too.
     """
     recorder = Recorder(result.context.model)
     recorder.record(Metric.WINDOW_ROWS, result.context.rows)
     starts = result.decision.start_retraining
-    if result.features_tested or episodes.open or starts:
-        _record_findings(recorder, result)
+    judged = result.decision.verdict != "insufficient_data"
+    if judged or episodes.open or starts:
+        if judged:
+            _record_findings(recorder, result)
         recorder.record(Metric.OPEN_EPISODES, len(episodes.open))
         recorder.record(Metric.DRIFT_RETRAININGS, int(starts))
     recorder.flush()

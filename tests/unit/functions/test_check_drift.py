@@ -306,14 +306,21 @@ def test_every_metric_of_a_check_is_written(
     }
 
 
-def test_a_check_without_rows_writes_only_their_number(capsys: pytest.CaptureFixture[str]) -> None:
-    """CloudWatch bills a metric for each hour with a value; this one says that the check ran."""
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_check_without_a_verdict_writes_only_its_number_of_rows(
+    moved: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CloudWatch bills a metric for each hour with a value; this one says that the check ran.
+
+    Of seven rows nearly each feature may seem to have moved: no alarm may come of that.
+    """
     idle = result("insufficient_data", (), starts=False)
     idle = dataclasses.replace(
         idle,
-        univariate=UnivariateResult((), None),
-        multivariate=idle.multivariate.model_copy(update={"model_accuracy": None}),
+        univariate=UnivariateResult((univariate("a", 0.9, drifted=True),) if moved else (), None),
+        performance=measured(0.5, drifted=True) if moved else None,
     )
+    assert bool(idle.univariate.drifted_features) == moved
     publish_metrics(idle, Episodes(model="m"))
     (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert {name for name in line if name in set(Metric)} == {Metric.WINDOW_ROWS}
