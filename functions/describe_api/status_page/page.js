@@ -344,7 +344,8 @@
     part.moved.hidden = !checked;
     if (!checked) return;
     const drifted = checked.features.filter((each) => each.drifted), chosen = checked.features.slice(0, drifted.length ? Math.min(drifted.length, MOST) : 3);
-    say(part["moved-name"], drifted.length ? "Features that moved" : "No feature moved");
+    const none = checked.verdict === "drift" ? "No feature moved alone, but all together did" : "No feature moved";
+    say(part["moved-name"], checked.verdict === "insufficient_data" ? "Too few rows to say what moved" : drifted.length ? "Features that moved" : none);
     fill(part["moved-of"], ...when((drifted.length ? drifted.length + " of " + checked.tested + " drifted" + (drifted.length > MOST ? ", the " + MOST + " furthest" : "") : checked.tested + " tested, the furthest three")
       + ", " + rows(checked.rows) + ", ", checked.checked_at, "."));
     part.report.hidden = !checked.report_url;

@@ -309,3 +309,18 @@ def test_the_probabilities_of_three_classes_and_of_two_are_compared() -> None:
     assert both.champion.measured.shape == (alone.ground_truth.size, 3)
     assert both.comparison.metric_challenger == pytest.approx(found.metric)
     assert both.comparison.probability_better is not None
+
+
+def test_a_champion_of_other_classes_is_not_compared() -> None:
+    said = {"0 on time": "no", "1 late": "yes"}
+    renamed = np.array([said[label] for label in kinds(0.3)], dtype=object)
+    challenger = fitted(DecisionTreeClassifier(max_depth=3), renamed, CLASSIFICATION, "2")
+    found = compare(
+        CLASSIFICATION, table(renamed), champion=classifier("1", 3, 0.3), challenger=challenger
+    )
+    assert (found.decision, found.metric_champion) == ("reject", None)
+    assert (
+        "version 1 cannot be compared with on these rows: it answers 0 on time, 1 late, and the "
+        "labels are no, yes. Callers must send or expect something else"
+    ) in found.reason
+    assert scores_of(CLASSIFICATION, challenger, table(renamed))["f1"] > 0.5

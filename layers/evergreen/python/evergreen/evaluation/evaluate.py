@@ -88,11 +88,13 @@ def evaluate(  # noqa: PLR0913 - two models, what each has seen, and the draws
     It does if it is better by more than ``evaluation.min_improvement`` with a probability that
     reaches ``evaluation.confidence``, and no protected segment refuses it. If the champion has
     surely got worse since its promotion, or the world moves for another reason, less is enough
-    (:mod:`evergreen.evaluation.decision`). Where
-    nothing is in production, the challenger is promoted. A champion that cannot predict the
-    holdout, because ``model.toml`` no longer has its features, stays until a person promotes the
-    challenger: callers must send other rows then. Where one of them has no answer to a row, both
-    are compared on the others, and who answers fewer rows has that counted against it
+    (:mod:`evergreen.evaluation.decision`). Where nothing is in production, the challenger is
+    promoted.
+
+    A champion that cannot predict the holdout, because ``model.toml`` no longer has its features,
+    or that knows none of its classes, stays until a person promotes the challenger: callers must
+    send or expect something else then. Where one of them has no answer to a row, both are compared
+    on the others, and who answers fewer rows has that counted against it
     (:mod:`evergreen.evaluation.answered`).
 
     Parameters

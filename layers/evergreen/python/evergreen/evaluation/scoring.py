@@ -164,6 +164,19 @@ def why_unscorable(definition: ModelDefinition, bundle: Bundle) -> str | None:
     return f"it takes {', '.join(strange)}, which model.toml no longer has" if strange else None
 
 
+def why_other_classes(bundle: Bundle, ground_truth: NDArray[Any]) -> str | None:
+    """Return why a bundle cannot be scored on labels of which it knows none, or None if it can.
+
+    Labels that are written in another way are other classes. Whoever wrote them so must say that
+    callers shall get them.
+    """
+    known, occurring = classes_of(ground_truth[:0], bundle), classes_of(ground_truth)
+    if not known or set(known) & set(occurring):
+        return None
+    one, other = (", ".join(each[:5]) for each in (known, occurring))
+    return f"it answers {one}, and the labels are {other}"
+
+
 def classes_of(ground_truth: NDArray[Any], *bundles: Bundle | None) -> list[str]:
     """Return every class that occurs or that a model can predict; empty for numbers.
 

@@ -22,6 +22,7 @@ from evergreen.evaluation.scoring import (
     classes_of,
     ground_truth_of,
     score_predictions,
+    why_other_classes,
     why_unscorable,
 )
 from evergreen.evaluation.segments import judge_segments
@@ -79,7 +80,11 @@ def side_by_side(  # noqa: PLR0913 - what `evaluate` is told
         If a model has no answer to a row.
     """
     ground_truth = ground_truth_of(definition, holdout)
-    unscorable = None if champion is None else why_unscorable(definition, champion)
+    unscorable = None
+    if champion is not None:
+        unscorable = why_unscorable(definition, champion) or why_other_classes(
+            champion, ground_truth
+        )
     compared = None if unscorable else champion
     # A refit has learnt the champion's holdout too, so it may know a class that is rare.
     classes = classes_of(ground_truth, challenger, compared, serving if compared else None)
@@ -169,5 +174,5 @@ def _uncompared(champion: Bundle | None, why: str | None) -> str:
         return "nothing was in production to compare with"
     return (
         f"version {champion.version} cannot be compared with on these rows: {why}. Callers must "
-        "send other rows after a promotion, so only a person promotes"
+        "send or expect something else after a promotion, so only a person promotes"
     )
