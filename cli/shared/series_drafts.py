@@ -130,10 +130,13 @@ def _time_column(file: StrangersFile, target: str, time: str | None) -> str:
 
 
 def _load(file: StrangersFile, goal: ColumnProfile, time: str, series: str) -> None:
-    """Make the table ``known``: series, moment and value; and see that none comes twice."""
+    """Make the table ``known``: series, moment and value; and see that none comes twice.
+
+    ``w`` is the moment as the file writes it: days and months are those of its own zone.
+    """
     file.run(
         f"""CREATE TABLE known AS SELECT * FROM (SELECT {series} AS s, {moment_of(time)} AS t,
-        {goal.value} AS v, rowid AS place FROM raw)
+        {moment_of(time, as_written=True)} AS w, {goal.value} AS v, rowid AS place FROM raw)
         WHERE s IS NOT NULL AND t IS NOT NULL AND v IS NOT NULL"""  # noqa: S608 - names are quoted
     )
     _refuse_twice(file, "known", "t")
@@ -184,7 +187,7 @@ def _number_steps(file: StrangersFile, step: SeriesStep, static: list[ColumnProf
     more = "".join(f", {each.value} AS {quoted(each.feature)}" for each in static)
     kept = "".join(f", {quoted(each.feature)}" for each in static)
     file.run(
-        f"""CREATE TABLE steps AS SELECT s, t, v, CAST(round({step.number}) AS BIGINT) AS i{kept}
+        f"""CREATE TABLE steps AS SELECT s, t, w, v, CAST(round({step.number}) AS BIGINT) AS i{kept}
         FROM known JOIN (SELECT rowid AS place{more} FROM raw) USING (place)
         WHERE {step.is_whole}"""  # noqa: S608 - names are quoted
     )
@@ -211,7 +214,7 @@ def _forecasts(
         # The value a season before is one of the newest, unless the horizons differ.
         columns += [_lag(goal.feature, each) for each in lags if several or each != back]
         columns.append(f"{_at(-back)} AS {quoted(_naive_name(goal.feature))}")
-        moment = _at(ahead, "t")
+        moment = _at(ahead, "w")
         columns += [f"strftime({moment}, '{_CALENDAR[each]}') AS {each}" for each in step.calendar]
         columns += [f"{_at(ahead)} AS {quoted(goal.feature)}", "t AS timestamp"]
         parts.append(f"SELECT {', '.join(columns)} FROM steps")  # noqa: S608 - names are quoted

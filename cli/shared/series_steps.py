@@ -10,7 +10,8 @@ from evergreen.errors import EvergreenError
 if TYPE_CHECKING:
     from cli.shared.column_profiles import StrangersFile
 
-_DAY = 86_400
+_HOUR = 3_600
+_DAY = 24 * _HOUR
 _REGULAR = 0.95
 """Share of the values whose time must be a whole number of steps after the first one's."""
 
@@ -24,7 +25,8 @@ class SeriesStep:
     name
         In words.
     number
-        The SQL of a step's number, of the column ``t``.
+        The SQL of a step's number, of the moment ``t``, or of ``w``, the time as the file writes
+        it, for steps of a day and more: a day of its zone may have 23 hours.
     season
         How many steps a season usually has.
     calendar
@@ -43,7 +45,7 @@ class SeriesStep:
 
 
 def step_between(file: StrangersFile, series: str | None) -> SeriesStep:
-    """Return the step of the table ``known`` of a file, with the columns ``s`` and ``t``.
+    """Return the step of the table ``known`` of a file, with the columns ``s``, ``t`` and ``w``.
 
     Raises
     ------
@@ -61,7 +63,8 @@ def step_between(file: StrangersFile, series: str | None) -> SeriesStep:
             where=str(file.path),
             fix="Bring more rows, or give --series another column.",
         )
-    step = _of(float(seconds))
+    days = round(seconds / _DAY)
+    step = _of(float(days * _DAY if days and abs(seconds - days * _DAY) <= _HOUR else seconds))
     (regular,) = file.one(
         f"SELECT avg(CAST({step.is_whole} AS INT)) FROM known"  # noqa: S608 - our own text
     )
@@ -83,10 +86,10 @@ def _of(seconds: float) -> SeriesStep:
         (365, 366, "a year", 12, 1),
     ):
         if low <= day <= high:
-            number = f"date_diff('month', DATE '1970-01-01', CAST(t AS DATE)) / {months}"
+            number = f"date_diff('month', DATE '1970-01-01', CAST(w AS DATE)) / {months}"
             calendar = ("month",) if season > 1 else ()
             return SeriesStep(name, number, season, calendar)
-    number = f"epoch(t) / {seconds}"
+    number = f"epoch({'w' if day >= 1 else 't'}) / {seconds}"
     if day >= 1:
         words = {1: "a day", 7: "a week"}.get(int(day), f"{day:g} days")
         season = {1: 7, 7: 52}.get(int(day), 1)

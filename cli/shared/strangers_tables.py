@@ -34,6 +34,8 @@ class StrangersTable:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._database = duckdb.connect()
+        # A timestamp without a zone is in UTC, whatever the zone of this machine is.
+        self._database.execute("SET TimeZone = 'UTC'")
         self.columns = self._load()
         (self.rows,) = self.one("SELECT count(*) FROM raw")
         if not self.rows:

@@ -346,8 +346,14 @@ def test_several_series_and_horizons(models: Path, tmp_path: Path, horizon: str)
         (pd.bdate_range("2020-01-01", periods=240), "a day", 7),
         (pd.date_range("2024-01-01", periods=240, freq="h"), "an hour", 24),
         (pd.date_range("2024-01-01", periods=240, freq="15min"), "15 minutes", 96),
+        (pd.date_range("2000-01-01", periods=240, freq="MS", tz="Europe/London"), "a month", 12),
+        (pd.date_range("2025-01-01", periods=240, tz="Europe/London"), "a day", 7),
+        (pd.date_range("2025-10-20", periods=240, freq="h", tz="Europe/London"), "an hour", 24),
     ],
-    ids=["month", "end of month", "quarter", "week", "working day", "hour", "quarter of an hour"],
+    ids=[
+        *("month", "end of month", "quarter", "week", "working day", "hour", "quarter of an hour"),
+        *("month of London", "day of London", "hour of London"),
+    ],
 )
 def test_the_step_is_told_by_the_times(
     tmp_path: Path, times: pd.Index[Any], step: str, season: int
@@ -358,6 +364,9 @@ def test_the_step_is_told_by_the_times(
     assert f"a step is {step}, a season {season} steps" in draft.notes[0]
     rows = draft.rows.to_pandas()
     assert (rows["sales"] - rows["sales_newest"]).abs().max() == 1
+    if step == "a day":  # of the zone that the file writes, where UTC may have the day before
+        written = rows["timestamp"].dt.tz_convert(getattr(times, "tz", None) or "UTC")
+        assert (rows["weekday"] == (written + pd.DateOffset(days=1)).dt.day_name()).all()
 
 
 @pytest.mark.parametrize(
