@@ -22,6 +22,7 @@ from cli.shared.number_forms import (
     without_unit,
 )
 from cli.shared.strangers_tables import StrangersTable
+from cli.shared.truth_words import FALSE_WORDS, TRUE_WORDS
 from evergreen.columns import MAX_WHOLE
 from evergreen.model_definition import LOG_COLUMNS
 from evergreen.model_definition.definition import UNFIT
@@ -35,8 +36,6 @@ MAX_SMALL = 20
 UNIQUE = "every row has another: an id"
 MIN_PARSED = 0.95
 """Share of the values that must be numbers for a column to be one. The others count as missing."""
-_TRUE = ("true", "t", "yes", "y", "ja", "wahr", "on")
-_FALSE = ("false", "f", "no", "n", "nein", "falsch", "off")
 _DAY = r"(19|20)\d{6}"
 _NESTED = ("LIST", "STRUCT", "MAP", "BLOB", "[]", "UNION")
 
@@ -103,7 +102,7 @@ class StrangersFile(StrangersTable):
 
     def _counts(self, text: str) -> dict[str, int]:
         """Return how many values have which form."""
-        words = ", ".join(repr(word) for word in (*_TRUE, *_FALSE))
+        words = ", ".join(repr(word) for word in (*TRUE_WORDS, *FALSE_WORDS))
         counts = self.one(
             f"""SELECT count(v), count(DISTINCT v),
                 count(*) FILTER (regexp_full_match(v, '{NUMBER}')),
@@ -142,7 +141,7 @@ class StrangersFile(StrangersTable):
         present = counts["present"]
         most = MIN_PARSED * present
         if counts["truths"] == present:
-            yes = ", ".join(repr(word) for word in _TRUE)
+            yes = ", ".join(repr(word) for word in TRUE_WORDS)
             return ColumnProfile(name, "boolean", "yes or no", f"lower({text}) IN ({yes})", **found)
         if max(counts["days"], counts["moments"]) >= most:  # 20261231, or written with marks
             return self._moments(name, text, found)

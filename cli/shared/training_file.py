@@ -9,8 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from cli.shared.examples import MODELS, labelled_rows_of
+from cli.shared.text_columns import TIMES, as_moments, as_numbers, as_truths
 from evergreen.datasets.schema import SPLIT, TIMESTAMP, normalise
 from evergreen.errors import EvergreenError
+from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,20 +22,9 @@ if TYPE_CHECKING:
 
     from evergreen.model_definition import ModelDefinition
 
-_MOMENT = pa.timestamp("us", tz="UTC")
-_TIMES = f"Each row needs a {TIMESTAMP} with its zone, such as 2026-03-01T12:00:00Z."
-_TRUE = ["true", "True", "TRUE", "1", "1.0"]
-_FALSE = ["false", "False", "FALSE", "0", "0.0"]
-"""Pandas writes booleans beside missing values as numbers."""
 _LARGEST = 3.4028234e38
 """A model sees numbers in 32 bits."""
-_CSV_TYPES = {
-    "float": pa.float64(),
-    "integer": pa.float64(),
-    "boolean": pa.bool_(),
-    "category": pa.string(),
-    "text": pa.string(),
-}
+_EMPTY = "Empty CSV file"
 
 
 def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
@@ -54,19 +46,8 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
         If the file is missing or of another kind, lacks a column, or a value does not fit.
     """
     wanted = [*definition.features, definition.target, TIMESTAMP]
-    try:
-        table = _read(definition, file)
-    except (OSError, pa.ArrowInvalid) as error:
-        fix = _TIMES if "timestamp[" in str(error) else None
-        raise EvergreenError(f"it cannot be read: {error}", where=str(file), fix=fix) from error
+    table = _read(definition, file)
     there = set(table.column_names)
-    twice = sorted({name for name in wanted if table.column_names.count(name) > 1})
-    if twice:
-        raise EvergreenError(
-            f"several columns are called {', '.join(twice)}",
-            where=str(file),
-            fix="Give each column a name of its own.",
-        )
     moments = [name for name in definition.moments if name in there]
     # What is derived from a moment that the file has is computed where the rows are used.
     wanted = [
@@ -81,8 +62,10 @@ def read_training_file(definition: ModelDefinition, file: Path) -> pa.Table:
         raise EvergreenError(
             f"columns are missing: {', '.join(missing)}",
             where=str(file),
-            fix=f"It must have {', '.join(wanted)}; {TIMESTAMP} is the time of the row.",
+            fix=_how_to_have(definition, missing, wanted),
         )
+    if not table.num_rows:
+        raise _without_rows(file)
     timed = table.select([*moments, *wanted])
     _require_finite(definition, timed, file)
     return timed.set_column(timed.num_columns - 1, TIMESTAMP, _moments(table, file))
@@ -129,22 +112,78 @@ def read_rows_in_order(definition: ModelDefinition, file: Path) -> pd.DataFrame:
 
 
 def _read(definition: ModelDefinition, file: Path) -> pa.Table:
-    if file.name.endswith((".csv", ".csv.gz")):
-        types = {name: _CSV_TYPES[each.type] for name, each in definition.features.items()}
-        if definition.task == "classification":
-            types[definition.target] = pa.string()
-        types |= dict.fromkeys(definition.moments, pa.string())
-        options = pyarrow.csv.ConvertOptions(
-            column_types={**types, TIMESTAMP: _MOMENT},
-            strings_can_be_null=True,
-            true_values=_TRUE,
-            false_values=_FALSE,
+    """Return every column of a file, those of the model with their types."""
+    is_text = file.name.endswith((".csv", ".csv.gz"))
+    if not is_text and file.suffix != ".parquet":
+        raise EvergreenError(
+            "it is neither CSV nor Parquet",
+            where=str(file),
+            fix="Name it .csv, .csv.gz or .parquet.",
         )
-        return pyarrow.csv.read_csv(file, convert_options=options)
-    if file.suffix == ".parquet":
-        return pq.read_table(file)
-    raise EvergreenError(
-        "it is neither CSV nor Parquet", where=str(file), fix="Name it .csv, .csv.gz or .parquet."
+    if not file.is_file():
+        raise EvergreenError("file not found", where=str(file))
+    ours = [*definition.features, *definition.moments, definition.target, TIMESTAMP]
+    try:
+        table = _read_texts(ours, file) if is_text else pq.read_table(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        if _EMPTY in str(error):
+            raise _without_rows(file) from error
+        of_utf8 = "invalid UTF8" in str(error)
+        raise EvergreenError(
+            "it is not in UTF-8" if of_utf8 else f"it cannot be read: {error}",
+            where=str(file),
+            fix="Write it as CSV in UTF-8, with a header line and as many values in each row, or "
+            "as Parquet.",
+        ) from error
+    twice = sorted({name for name in ours if table.column_names.count(name) > 1})
+    if twice:
+        raise EvergreenError(
+            f"several columns are called {', '.join(twice)}",
+            where=str(file),
+            fix="Give each column a name of its own.",
+        )
+    return _typed(definition, table, file) if is_text else table
+
+
+def _read_texts(names: list[str], file: Path) -> pa.Table:
+    options = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
+    )
+    return pyarrow.csv.read_csv(file, convert_options=options)
+
+
+def _typed(definition: ModelDefinition, table: pa.Table, file: Path) -> pa.Table:
+    """Return what a CSV file holds with the types of the definition."""
+    kinds = {name: feature.type for name, feature in definition.features.items()}
+    if definition.task != "classification":
+        kinds[definition.target] = "float"
+    for place, name in enumerate(table.column_names):
+        texts = table[name]
+        if name == TIMESTAMP:
+            typed = as_moments(texts, name, file)
+        elif kinds.get(name) in {"float", "integer"}:
+            typed = as_numbers(texts, name, file)
+        elif kinds.get(name) == "boolean":
+            typed = as_truths(texts, name, file)
+        else:
+            continue
+        table = table.set_column(place, name, typed)
+    return table
+
+
+def _how_to_have(definition: ModelDefinition, missing: list[str], wanted: list[str]) -> str:
+    fix = f"It must have {', '.join(wanted)}."
+    if TIMESTAMP in missing:
+        fix += f" Call the column with the time of the row {TIMESTAMP}"
+        prepared = labelled_rows_of(definition.name)
+        named = prepared.relative_to(MODELS.parent)
+        fix += f", or take {named}, which new-model wrote." if prepared.is_file() else "."
+    return fix
+
+
+def _without_rows(file: Path) -> EvergreenError:
+    return EvergreenError(
+        "it has no rows", where=str(file), fix="Bring a header line and labelled rows below it."
     )
 
 
@@ -166,10 +205,19 @@ def _require_finite(definition: ModelDefinition, table: pa.Table, file: Path) ->
 
 def _moments(table: pa.Table, file: Path) -> pa.ChunkedArray:
     values = table[TIMESTAMP]
-    if not (pa.types.is_timestamp(values.type) and values.type.tz) or values.null_count:
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = as_moments(values.cast(pa.string()), TIMESTAMP, file)
+    if not pa.types.is_timestamp(values.type) or not values.type.tz:
         raise EvergreenError(
-            f"{TIMESTAMP} has the type {values.type} and {values.null_count} missing values",
+            f"{TIMESTAMP} has the type {values.type}, which names no zone",
             where=str(file),
-            fix=_TIMES,
+            fix=TIMES,
         )
-    return values.cast(_MOMENT)
+    if values.null_count:
+        row = pc.index(values.is_null(), value=True).as_py() + 1
+        raise EvergreenError(
+            f"{TIMESTAMP}: row {row} has none, one of {values.null_count} missing values",
+            where=str(file),
+            fix=TIMES,
+        )
+    return values.cast(TIMESTAMP_TYPE)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evergreen.datasets.splitting import GAP, HOLDOUT, TRAIN, rows_of, split_rows
+from evergreen.errors import NotEnoughDataError
 from evergreen.model_definition import Evaluation, Forecast
 from tests.support.fruit_rows import START, definition, table_of
 
@@ -26,6 +28,11 @@ def test_a_recent_holdout_is_the_newest_share_and_splits_no_moment(
     wanted = max(round(len(minutes) * fraction), 1)
     first = min(holdout)
     assert wanted <= len(holdout) < wanted + holdout.count(first)
+
+
+def test_no_rows_are_refused() -> None:
+    with pytest.raises(NotEnoughDataError, match="no row to split"):
+        split_rows(definition(), table_of([(1.0, True, "red", 1, 0)]).slice(1))
 
 
 def test_however_long_nothing_was_promoted_what_is_held_out_stays_recent() -> None:

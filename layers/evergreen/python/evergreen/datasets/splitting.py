@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from evergreen.datasets.schema import KEY, SPLIT, TIMESTAMP
 from evergreen.datasets.steps import unknown_before
+from evergreen.errors import NotEnoughDataError
 from evergreen.lake.tables import TIMESTAMP_TYPE
 
 if TYPE_CHECKING:
@@ -59,9 +60,16 @@ def split_rows(
     of
         The number of rows of which these are the newest, if they are not all. The fraction is of
         this number.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is no row.
     """
     evaluation = definition.evaluation
     count = table.num_rows
+    if not count:
+        raise NotEnoughDataError("there is no row to split", where=definition.name)
     share = round((of or count) * evaluation.holdout_fraction)
     wanted = min(max(share, 1), evaluation.max_holdout_rows)
     if evaluation.holdout == "random":
