@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,12 @@ import typer
 from cdk.emulator import COOLDOWN, DRIFT_PERIOD, FLUSH_SECONDS
 from cli.shared import console
 from cli.shared.cdk_deployment import assembly_folder, deploy, emulator_context
+from cli.shared.deployed_models import deploy_command
 from cli.shared.examples import MODELS
 from cli.shared.leftovers import orphaned_stacks, stale_pointers
 from cli.shared.options import Json, Stage
 from cli.shared.progress import Steps
-from cli.shared.target import Target
+from cli.shared.target import Target, options_of
 from evergreen.clock import parse_period
 from evergreen.deployment.connection import NotDeployedError
 from evergreen.model_definition import load_definitions
@@ -25,6 +27,8 @@ from local.settings import read_settings
 from local.stack import running_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from cli.shared.leftovers import Leftover
@@ -89,7 +93,11 @@ def command(
         else emulator_context(target, period=period, cooldown=cooldown, flush_seconds=flush_seconds)
     )
     log = settings.paths.logs / "deploy.log"
-    with Steps() as steps, steps.step("deploy", f"Deploy stage {target.stage}") as say:
+    with (
+        saying_how_to_go_on(target),
+        Steps() as steps,
+        steps.step("deploy", f"Deploy stage {target.stage}") as say,
+    ):
         say("locking the packages that models bring")
         lock_packages(MODELS, settings.paths.requirements)
         if target.is_emulator:
@@ -101,6 +109,21 @@ def command(
         steps.note("nothing has changed since the last deployment")
     stacks = orphaned_stacks(target, assembly_folder(log)) if aws else []
     _show(target, [*stacks, *stale_pointers(target, load_definitions(MODELS))], json=json)
+
+
+@contextmanager
+def saying_how_to_go_on(target: Target) -> Iterator[None]:
+    """After Ctrl-C, say what is left to do before the interruption goes on its way."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.progress(
+            "deploy",
+            "interrupted, so a part of the stacks may be missing. "
+            f"`{deploy_command(target)}` goes on where this ended; `evergreen status"
+            f"{options_of(target)}` shows which models are deployed.",
+        )
+        raise
 
 
 def _show(target: Target, left: list[Leftover], *, json: bool) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _MONITORING = {"prometheus": "metrics and alert rules", "alertmanager": "alerts that fire"}
 
 
+_WITH_KEY = ("status", "api")
+
+
 class NoSuchPlaceError(EvergreenError):
     """The deployment has no page of that name."""
 
@@ -45,15 +48,15 @@ def command(
 ) -> None:
     """List the web pages of a deployment, or open one of them in your browser.
 
-    The status page asks for the API key once. `--json` prints the key. LocalStack has no console,
-    so the list has no page of executions there.
+    The status page asks for the API key once. `--json` prints the key and opens nothing. LocalStack
+    has no console, so the list has no page of executions there.
 
     Next: `evergreen open status`.
     """
     target = choose(aws=aws, stage=stage)
     places = places_of(target)
     if place is not None:
-        _open(places, place)
+        _open(target, places, place, json=json)
     elif json:
         console.document(
             {
@@ -103,12 +106,18 @@ def _local(target: Target) -> dict[str, Place]:
     return found
 
 
-def _open(places: dict[str, Place], name: str) -> None:
+def _open(target: Target, places: dict[str, Place], name: str, *, json: bool) -> None:
     if name not in places:
         raise NoSuchPlaceError(
             f"there is no page {name!r}", fix=f"Known pages: {', '.join(places)}"
         )
     url = places[name].url
+    if json:  # for a script, which opens it itself
+        key = {"api_key": target.api_key} if name in _WITH_KEY else {}
+        console.document({"url": url, "what": places[name].what, **key})
+        return
+    if name in _WITH_KEY:
+        console.progress("key", f"the page takes it: `evergreen open {name} --json` prints it")
     if webbrowser.open(url):
         console.out.print(f"Opened {url}", soft_wrap=True, markup=False)
     else:

@@ -57,6 +57,16 @@ def test_a_counter_is_summed_a_gauge_is_the_newest_and_a_distribution_has_its_me
     assert values("--span", "7d")["Predictions", None] == 142
 
 
+def test_a_gauge_is_the_newest_within_an_hour_and_a_name_has_its_letters(account: Account) -> None:
+    hour = utc_now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    for minutes, largest in ((10, 5), (41, 3), (43, 1)):
+        at = hour + timedelta(minutes=minutes)
+        account.put_metric("EffectSize", at, largest, model="late", feature="gr\\xf6\\xdfe")
+    shown = {each["by"]: each for each in json.loads(run("late", "--json"))}["größe"]
+    assert (shown["value"], shown["largest"]) == (1, 5)
+    assert shown["newest_at"].endswith(":43:00.000000Z")
+
+
 def test_the_table_has_one_line_for_each_metric_and_fits_80_columns() -> None:
     lines = run("late").splitlines()
     assert max(map(len, lines)) <= 80

@@ -114,6 +114,7 @@ def test_only_a_list_will_do(body: object) -> None:
     with pytest.raises(RequestError) as caught:
         _read(body)
     assert caught.value.status == 422
+    assert caught.value.fields[0].message.startswith("must be a list of at least one object")
 
 
 def test_text_is_no_number() -> None:

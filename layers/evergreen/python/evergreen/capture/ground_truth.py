@@ -83,8 +83,8 @@ def label_records(
         422 naming each field at fault, 413 for too many labels.
     """
     if not isinstance(body, list) or not body:
-        expected = "a list of objects with request_id, row, label, observed_at"
-        raise RequestError(422, f"ground truth must be {expected}", (FieldError("$", expected),))
+        what = "must be a list of at least one object with request_id, row, label, observed_at"
+        raise RequestError(422, f"ground truth {what}", (FieldError("$", what),))
     if len(body) > MAX_LABELS:
         raise RequestError(413, f"{len(body)} labels; send at most {MAX_LABELS} at a time")
     faults: list[FieldError] = []

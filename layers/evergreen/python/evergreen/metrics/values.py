@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from evergreen.metrics.catalog import Metric, MetricSpec
 from evergreen.metrics.cloudwatch import SeriesStatistic, Window, find_series, read_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -23,9 +24,14 @@ METRIC_SPANS = {"1h": (12, timedelta(minutes=5)), "24h": (24, timedelta(hours=1)
     "7d": (7, timedelta(days=1))
 }
 """Periods and their length by the name of the span; few, because an emulator computes each."""
+_NARROWER = (timedelta(hours=1), timedelta(minutes=5), timedelta(minutes=1))
+"""Periods in which the newest value of a gauge is looked for, one inside the other."""
 _STATISTICS = {"counter": ("Sum",), "gauge": ("Maximum",)} | {
     "distribution": ("Sum", "SampleCount", "Maximum")
 }
+
+
+_CODE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
 
 class MetricValue(BaseModel):
@@ -40,7 +46,7 @@ class MetricValue(BaseModel):
     unit: str
     kind: str
     value: float
-    """Counters: the sum. Gauges: the newest value. Distributions: the mean."""
+    """Counters: the sum. Gauges: the newest value, to the minute. Distributions: the mean."""
     largest: float
     newest_at: Moment
     """Beginning of the newest period with a value."""
@@ -59,17 +65,60 @@ def read_metric_values(
     found: dict[Series, dict[str, dict[datetime, float]]] = {}
     for sample, moment, value in read_values(client, wanted, Window.back(now, *METRIC_SPANS[span])):
         found.setdefault(sample.series, {}).setdefault(sample.statistic, {})[moment] = value
+    gauges = {
+        each: max(by["Maximum"].items()) for each, by in found.items() if each.spec.kind == "gauge"
+    }
+    for each, (moment, value) in _newest_values(client, gauges, METRIC_SPANS[span][1]).items():
+        # The period that it was found in has one value: the newest, not the largest.
+        found[each] = {"Maximum": found[each]["Maximum"], "Newest": {moment: value}}
     values = [_value(each, by_statistic) for each, by_statistic in found.items()]
     return sorted(values, key=lambda each: (each.model, each.metric, each.by or ""))
 
 
+def _newest_values(
+    client: CloudWatchClient,
+    gauges: Mapping[Series, tuple[datetime, float]],
+    period: timedelta,
+) -> dict[Series, tuple[datetime, float]]:
+    """Return the newest value of each gauge, to the minute, and when it was written.
+
+    CloudWatch has no statistic for the newest value of a period. So the newest period is cut into
+    shorter ones, again and again: that asks for fewer values than all minutes at once.
+
+    Parameters
+    ----------
+    gauges
+        The beginning of the newest period with a value, and its largest value.
+    period
+        The length of that period.
+    """
+    newest = dict(gauges)
+    for step in _NARROWER:
+        if step >= period:
+            continue
+        begun: dict[datetime, list[SeriesStatistic]] = {}
+        for each, (moment, _) in newest.items():
+            begun.setdefault(moment, []).append(SeriesStatistic(each, "Maximum"))
+        for start, wanted in begun.items():
+            within: dict[Series, tuple[datetime, float]] = {}
+            for sample, moment, value in read_values(
+                client, wanted, Window(start, start + period, step)
+            ):
+                within[sample.series] = max(
+                    (moment, value), within.get(sample.series, (moment, value))
+                )
+            newest |= within
+        period = step
+    return newest
+
+
 def _value(series: Series, found: dict[str, dict[datetime, float]]) -> MetricValue:
     periods = found["Maximum" if series.spec.kind != "counter" else "Sum"]
-    newest = max(periods)
+    newest = max(found.get("Newest", periods))
     return MetricValue(
         model=series.values[0],
         metric=series.spec.metric,
-        by=series.values[1] if len(series.values) > 1 else None,
+        by=_as_written(series.values[1]) if len(series.values) > 1 else None,
         unit=series.spec.unit,
         kind=series.spec.kind,
         value=_one(series.spec, found, newest),
@@ -82,8 +131,13 @@ def _one(spec: MetricSpec, found: dict[str, dict[datetime, float]], newest: date
     if spec.kind == "counter":
         return sum(found["Sum"].values())
     if spec.kind == "gauge":
-        return found["Maximum"][newest]
+        return found["Newest"][newest]
     return sum(found["Sum"].values()) / sum(found["SampleCount"].values())
+
+
+def _as_written(value: str) -> str:
+    """Return a dimension's value with its characters: CloudWatch takes ASCII, so it has codes."""
+    return _CODE.sub(lambda code: chr(int(code[code.lastindex or 0], 16)), value)
 
 
 def together(values: Iterable[MetricValue]) -> list[MetricValue]:
