@@ -22,7 +22,8 @@ This page is generated: `make docs` writes it from what each command says with `
 `evergreen --version` says which version this is. `evergreen --install-completion` lets the shell
 complete commands, options and models; `evergreen --show-completion` only prints what it would
 install. Progress goes to stderr, so with `--json` stdout has the document alone. A command exits
-with 1 after an error and with 130 after Ctrl-C.
+with 1 after an error, with 2 after a wrong option, with 3 if a retraining was skipped and nothing
+was trained, and with 130 after Ctrl-C.
 """
 
 

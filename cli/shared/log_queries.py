@@ -96,8 +96,14 @@ class LogDatabase:
                     raise
                 found = self._run(sql, every, "all")
         except duckdb.Error as error:
+            said = str(error).strip()
+            if said.startswith("Catalog Error: Table "):
+                said = said.partition("\n")[0]  # then it proposes DuckDB's own tables
+            views = ", ".join((*VIEWS.values(), "labelled"))
             raise LogQueryError(
-                str(error).strip(), where="--sql", fix="See --help for the views and columns."
+                said.rstrip("!?."),
+                where="--sql",
+                fix=f"The views are {views}; --help lists their columns.",
             ) from error
         return found.to_arrow_reader(_ROWS_AT_A_TIME)
 

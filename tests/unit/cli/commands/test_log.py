@@ -140,7 +140,10 @@ def test_a_query_prints_a_table_or_csv() -> None:
     [
         ("select nothing from request_log", "nothing"),
         ("select from from", "syntax error"),
-        ("select * from elsewhere", "elsewhere"),
+        (
+            "select * from log",
+            "Table with name log does not exist. The views are request_log, labels, labelled;",
+        ),
         ("select cast(request_id as integer) from request_log", "Could not convert"),
     ],
 )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tests.support.aws_in_process import Account
 
 KEY = "k" * 40
-CREDENTIALS = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:retrain"
 
 
@@ -27,7 +26,9 @@ MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:retrain"
 def target(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     found = TargetInProcess.of(aws)
     # moto's API Gateway needs a package that nothing else does.
-    client = boto3.client("apigateway", "eu-central-1", **CREDENTIALS)
+    client = boto3.client(
+        "apigateway", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
     stub = Stubber(client)
     asked = {"apiKey": "callers", "includeValue": True}
     stub.add_response("get_api_key", {"id": "callers", "value": KEY}, asked)

@@ -84,8 +84,10 @@ def test_versions_are_numbered_without_a_gap_and_in_order(registry: Registry) ->
     assert registry.with_alias(MODEL, CHALLENGER) == "5"
     assert registry.versions("cake") == []
     assert registry.with_alias("cake", CHALLENGER) is None
-    with pytest.raises(RegistryError, match="no such entry"):
+    with pytest.raises(RegistryError, match=r"no such version\. Versions there are: 1, 2, 3, "):
         registry.find(MODEL, "12")
+    with pytest.raises(RegistryError, match=r"no such version\. Versions there are: none"):
+        registry.find("cake", "first")
 
 
 def test_two_that_register_at_once_get_two_versions(storage: Storage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from mlflow.environment_variables import (
     MLFLOW_HTTP_REQUEST_BACKOFF_JITTER,
 )
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.request_header import registry
 
 from evergreen.errors import RegistryError, RegistryUnavailableError
 from evergreen.registry import client as module
@@ -52,6 +54,22 @@ def test_a_request_ends_within_the_time_of_a_worker() -> None:
     jitter = MLFLOW_HTTP_REQUEST_BACKOFF_JITTER.get()  # type: ignore[no-untyped-call]
     pauses = [factor * 2**number + jitter for number in range(1, MLFLOW_RETRIES)]
     assert (1 + MLFLOW_RETRIES) * MLFLOW_TIMEOUT_SECONDS + sum(pauses) == 254 < WORKER_SECONDS / 2
+
+
+def test_the_plugin_for_sagemaker_says_nothing_of_another_server(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TIMEOUT", "MAX_RETRIES"):
+        monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", "")  # so that it is as before afterwards
+    mlflow_client("http://127.0.0.1:1")
+    logger = logging.getLogger(registry.__name__)  # MLflow's loggers do not propagate
+    logger.addHandler(caplog.handler)
+    try:
+        headers = registry.resolve_request_headers()  # type: ignore[no-untyped-call]
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "X-MLflow-Client-Version" in headers
+    assert caplog.messages == []
 
 
 def closed_port() -> str:

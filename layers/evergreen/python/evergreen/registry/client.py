@@ -10,7 +10,8 @@ from mlflow.environment_variables import (
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
 )
-from mlflow.tracking import MlflowClient, set_tracking_uri
+from mlflow.tracking import MlflowClient, get_tracking_uri, set_tracking_uri
+from mlflow.tracking.request_header.registry import _request_header_provider_registry
 
 from evergreen.errors import RegistryUnavailableError
 
@@ -88,4 +89,16 @@ def mlflow_client(uri: str) -> MlflowClient:
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     if uri.startswith("arn:"):
         set_tracking_uri(uri)  # the plugin signs for the server of the process, not of the client
+    _quieten_plugin()
     return MlflowClient(uri)
+
+
+def _quieten_plugin() -> None:
+    """Let SageMaker's plugin add headers only for a server of SageMaker.
+
+    It takes every server for one, fails to read the ARN in its address, and MLflow logs that as a
+    warning at each request.
+    """
+    for provider in _request_header_provider_registry:
+        if type(provider).__module__.startswith("sagemaker_mlflow."):
+            provider.in_context = lambda: get_tracking_uri().startswith("arn:")

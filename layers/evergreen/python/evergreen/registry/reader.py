@@ -87,7 +87,16 @@ class RegistryReader:
             If there is no such version, or it has no bundle.
         """
         with explained(f"{model} {version}"):
-            found = self._client.get_model_version(model, version)
+            if not version.isdecimal():
+                raise self._unknown(model, version)
+            try:
+                found = self._client.get_model_version(model, version)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise self._unknown(model, version) from error
+            except RegistryError as error:  # the registry in the bucket has no such entry
+                raise self._unknown(model, version) from error
         run_id = found.run_id
         if run_id is None:
             raise RegistryError("the version has no run", where=f"{model} {version}")
@@ -105,6 +114,14 @@ class RegistryReader:
             dataset_id=found.tags[DATASET_ID],
             bundle_uri=found.tags[BUNDLE_URI],
             bundle_sha256=found.tags[BUNDLE_SHA256],
+        )
+
+    def _unknown(self, model: str, version: str) -> RegistryError:
+        known = ", ".join(each.version for each in self.versions(model)) or "none"
+        return RegistryError(
+            "there is no such version",
+            where=f"{model} {version}",
+            fix=f"Versions there are: {known}.",
         )
 
     def versions(self, model: str) -> list[VersionEntry]:
