@@ -68,8 +68,9 @@ def command(  # noqa: PLR0913 - each is an option
     and, with --speed, the pace. The request log has the time at which a row was sent. Every row has
     `{"replay": "NAME OF THE FILE"}` in its metadata there.
 
-    A row that the API refuses is left out and counted, and so is a label; the first one is shown
-    with its reason. Then the command exits with 1.
+    All labels are checked before the first row is sent: if the API would refuse one, nothing is
+    sent. A row that the API refuses is left out and counted, and the first one is shown with its
+    reason. Then the command exits with 1.
 
     After Ctrl-C, or an error, run the command again: it goes on where it stopped. After a kill it
     may send one request a second time.
@@ -79,6 +80,7 @@ def command(  # noqa: PLR0913 - each is an option
     definition = find_definition(MODELS, model)
     delay = _delay(label_delay)
     # These import pandas, which takes seconds.
+    from cli.shared.champion_classes import champion_signature, known_classes, require_labels
     from cli.shared.replay_journal import ReplayJournal, journal_path
     from cli.shared.replaying import Pace, parse_speed, replay
     from cli.shared.traffic import Api
@@ -90,7 +92,9 @@ def command(  # noqa: PLR0913 - each is an option
     path = journal_path(MODELS.parent / JOURNALS, model, file, target.api_url)
     with Steps() as steps, ReplayJournal(path, again=again) as journal:
         with steps.step("read", f"Read {file.name}"):
-            data = read_rows_in_order(definition, file)
+            signature = champion_signature(target, definition)
+            data = read_rows_in_order(definition, file, known_classes(target, definition))
+            require_labels(definition, signature, data, file)
         before = journal.read()
         already = before.next_row >= len(data) and not before.waiting
         if before.next_row and not already:

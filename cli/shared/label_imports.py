@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from cli.shared.champion_classes import champion_signature
 from evergreen.bundle.served import with_known_labels
-from evergreen.bundle.store import load_bundle
 from evergreen.capture.refusals import Refusals
 from evergreen.clock import utc_now
-from evergreen.errors import NoProductionModelError
 from evergreen.lake.caller_ids import CallerIds
 from evergreen.lake.import_outcome import find_outcome
 from evergreen.lake.label_import import LabelImport
 from evergreen.lake.reader import CLOCK_SKEW
-from evergreen.production import Production
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     from cli.shared.progress import Steps
     from cli.shared.target import Target
-    from evergreen.bundle.content import Signature
     from evergreen.capture.label_files import LabelFile
     from evergreen.lake.import_outcome import ImportOutcome
     from evergreen.lake.label_import import ImportProgress
@@ -65,7 +62,7 @@ def import_file(
     """
     storage = target.storage
     lake = target.lake
-    signature = _signature(target, definition)
+    signature = champion_signature(target, definition)
 
     with (
         CallerIds(scratch / "ids.sqlite") as ids,
@@ -112,13 +109,3 @@ def _lookup(ids: CallerIds, lake: Lake, definition: ModelDefinition) -> Callable
         return ids.request_id(caller_id)
 
     return request_id
-
-
-def _signature(target: Target, definition: ModelDefinition) -> Signature:
-    pointer = Production(target.stage, target.client("ssm")).read(definition.name)
-    if pointer is None:
-        raise NoProductionModelError(
-            f"no version of {definition.name!r} is in production, so there is nothing to label",
-            fix="Train and promote one first.",
-        )
-    return load_bundle(target.storage, pointer).signature

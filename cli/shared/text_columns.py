@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMES = "Each row needs a time with its zone, such as 2026-03-01T12:00:00Z."
-_TRUTHS: dict[str, bool] = {
+TRUTHS: dict[str, bool] = {
     **dict.fromkeys((*TRUE_WORDS, "1", "1.0"), True),
     **dict.fromkeys((*FALSE_WORDS, "0", "0.0"), False),
 }
@@ -56,9 +56,7 @@ def as_truths(texts: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     Parameters and errors are those of :func:`as_numbers`.
     """
     bare = pc.utf8_lower(_without_missing(texts))
-    return _one_by_one(
-        bare, _TRUTHS.__getitem__, pa.bool_(), (name, "neither true nor false"), file
-    )
+    return _one_by_one(bare, TRUTHS.__getitem__, pa.bool_(), (name, "neither true nor false"), file)
 
 
 def as_moments(texts: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:

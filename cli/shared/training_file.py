@@ -10,6 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from cli.shared.examples import MODELS, labelled_rows_of
+from cli.shared.file_classes import with_classes
 from cli.shared.text_columns import TIMES, as_moments, as_numbers, as_truths
 from evergreen.datasets.schema import SPLIT, TIMESTAMP, normalise
 from evergreen.errors import EvergreenError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cli.shared.file_classes import KnownClasses
     from evergreen.model_definition import ModelDefinition
 
 _LARGEST = 3.4028234e38
@@ -90,8 +92,17 @@ def read_column(definition: ModelDefinition, file: Path, name: str) -> list[obje
     return values
 
 
-def read_rows_in_order(definition: ModelDefinition, file: Path) -> pd.DataFrame:
+def read_rows_in_order(
+    definition: ModelDefinition, file: Path, known: KnownClasses | None = None
+) -> pd.DataFrame:
     """Read the rows of a file as a data set holds them, oldest first, for a replay.
+
+    Parameters
+    ----------
+    definition, file
+        As in :func:`read_training_file`.
+    known
+        The classes that the labels are of.
 
     Returns
     -------
@@ -101,9 +112,10 @@ def read_rows_in_order(definition: ModelDefinition, file: Path) -> pd.DataFrame:
     Raises
     ------
     EvergreenError
-        As :func:`read_training_file`, and if a target is missing.
+        As :func:`read_training_file`, if a target is missing, and if a label is of another type
+        than the known classes.
     """
-    table = read_training_file(definition, file)
+    table, _ = with_classes(definition, read_training_file(definition, file), known, file)
     # A data set says of each row what it is for. These rows are for no training.
     table = table.append_column(SPLIT, pa.nulls(table.num_rows, pa.string()))
     rows: pd.DataFrame = normalise(definition, table).to_pandas()

@@ -97,9 +97,15 @@ def bundle(version: str = "1") -> Bundle:
 
 
 def promote(
-    storage: Storage, production: Production, version: str = "1", **changes: Any
+    storage: Storage,
+    production: Production,
+    version: str = "1",
+    *,
+    of: Pipeline | None = None,
+    **changes: Any,
 ) -> ProductionPointer:
-    uri, sha256 = save_bundle(storage, DEFINITION.name, bundle(version))
+    own = of and export_bundle(of, DEFINITION, training_columns(), version)
+    uri, sha256 = save_bundle(storage, DEFINITION.name, own or bundle(version))
     pointer = ProductionPointer(
         version=version,
         bundle_uri=uri,

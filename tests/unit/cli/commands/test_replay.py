@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from sklearn.base import clone
 from typer.testing import CliRunner
 
 from cli.commands import replay as command
@@ -22,10 +24,17 @@ from cli.shared.traffic import Api, ApiError
 from cli.shared.training_file import read_rows_in_order
 from evergreen.errors import EvergreenError
 from tests.support.predict_function import ToFunction, predict_function
-from tests.support.trained_models import DEFINITION, promote
+from tests.support.target_in_process import TargetInProcess
+from tests.support.trained_models import (
+    DEFINITION,
+    frame,
+    pipeline,
+    promote,
+    training_columns,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tests.support.aws_in_process import Account
@@ -245,18 +254,62 @@ def test_what_is_no_speed_is_refused(text: str) -> None:
         parse_speed(text)
 
 
-class _Target:
+@dataclass(frozen=True)
+class _Target(TargetInProcess):
     api_url = "http://function"
-    outputs = MappingProxyType({"PredictFunctionNameLateBus": "predict"})
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs, among them the function of the model."""
+        return {"PredictFunctionNameLateBus": "predict", "BucketName": "data"}
 
 
-def test_the_command(
-    aws: Account, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def wired(aws: Account, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command talk to the function."""
     monkeypatch.setattr(command, "MODELS", tmp_path)
     monkeypatch.setattr(command, "JOURNALS", tmp_path / "journals")
-    monkeypatch.setattr(command, "choose", lambda **_: _Target)
+    monkeypatch.setattr(command, "choose", lambda **_: _Target("dev", {}, aws))
     monkeypatch.setattr(Api, "of", lambda _: Api("http://function", "key", transport=wire))
+
+
+@pytest.mark.usefixtures("wired")
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("Yes", "no")])
+def test_labels_are_read_as_the_models_classes_and_all_before_the_first_row(
+    aws: Account, tmp_path: Path, yes: str, no: str
+) -> None:
+    estimator = clone(pipeline(1)).fit(frame(training_columns()), training_columns()["stops"] > 20)
+    promote(aws.storage(), aws.production(), "2", of=estimator)
+
+    def written(n: int, line: str) -> str:
+        return line.replace(",late", f",{yes}").replace(",on time", f",{no}")
+
+    arguments = ["replay", "late_bus", str(rows_file(tmp_path, written))]
+    rows_file(tmp_path, lambda n, line: written(n, line.replace(",late", ",perhaps", int(n == 7))))
+    refused = CliRunner().invoke(app, arguments)
+    assert (
+        "late has perhaps (1 row), and version 2 in production has the classes False, True"
+        in str(refused.exception)
+    )
+    assert not aws.delivered("requests")
+    rows_file(tmp_path, written)
+    done = CliRunner().invoke(app, arguments)
+    assert (done.exit_code, len(served(aws))) == (0, ROWS), done.output
+    assert labelled(aws) == {n: str(bool(n % 3)) for n in range(ROWS)}
+
+
+@pytest.mark.usefixtures("wired")
+def test_a_label_that_the_api_would_refuse_keeps_every_row_back(
+    aws: Account, tmp_path: Path
+) -> None:
+    file = rows_file(tmp_path, lambda n, line: line.replace(",late", ",maybe") if n == 7 else line)
+    done = CliRunner().invoke(app, ["replay", "late_bus", str(file)])
+    assert "1 labels, and no row was sent. The first is 'maybe'" in str(done.exception)
+    assert not aws.delivered("requests")
+
+
+@pytest.mark.usefixtures("wired")
+def test_the_command(aws: Account, tmp_path: Path) -> None:
     file = rows_file(tmp_path, lambda n, line: line.replace(",5,", ",,") if n == 5 else line)
 
     def run(*options: str) -> dict[str, Any]:
