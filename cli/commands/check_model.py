@@ -53,10 +53,12 @@ def command(
     with Steps() as steps, steps.step("check", f"Check {model}") as say:
         say("locking the packages that models bring")
         ready_packages()
+        from cli.shared.file_classes import with_classes
         from cli.shared.model_check import check_model  # imports scikit-learn
         from cli.shared.training_file import read_training_file
 
-        check = check_model(MODELS / model, read_training_file(definition, file), say)
+        rows, _ = with_classes(definition, read_training_file(definition, file), None, file)
+        check = check_model(MODELS / model, rows, say)
     if json:
         console.document(asdict(check))
     else:

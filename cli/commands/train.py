@@ -50,6 +50,10 @@ def command(
     --stop` ends the execution. The exit status is that of `evergreen retrain MODEL --wait`: 3 if
     nothing was trained.
 
+    Labels are read as the classes of the version in production: true and yes are the same. A file
+    of other classes is refused before anything is uploaded, and a new class or one of few rows is
+    named.
+
     Without --data it trains on the data that the model's data.py records. With --aws that goes
     through the state machine too. On the local stack the version is only registered, and
     `evergreen promote MODEL VERSION` puts it into production.
@@ -98,16 +102,20 @@ def _train_deployed(
     target: Target, model: str, data: Path | None, fraction: float | None, *, json: bool
 ) -> None:
     definition = find_definition(MODELS, model)
+    notes: list[str] = []
     with Steps() as steps, steps.step("upload", f"Upload the rows of {model}") as say:
         import pyarrow as pa
 
+        from cli.shared.champion_classes import known_classes
+        from cli.shared.file_classes import with_classes
         from cli.shared.training_file import read_training_file
         from evergreen.clock import utc_now
         from evergreen.datasets.splitting import split_rows
         from evergreen.datasets.store import write_dataset
 
         if data is not None:
-            rows, source = read_training_file(definition, data), data.name
+            read, source = read_training_file(definition, data), data.name
+            rows, notes = with_classes(definition, read, known_classes(target, definition), data)
         else:
             example = find_example(model)
             share = example.fraction if fraction is None else fraction
@@ -123,5 +131,7 @@ def _train_deployed(
             data_until=utc_now(),
             clock=utc_now,
         )
+    for note in notes:
+        steps.note(note)
     execution = executions.start_execution(target, model, manifest.dataset_id)
     finish(target, model, execution, "train", json=json)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from cli.shared.file_classes import FEW_ROWS
 from evergreen.columns import MISSING_CATEGORY
 from evergreen.datasets.schema import to_columns
 from evergreen.training.trainer import to_features, to_target
@@ -22,6 +23,7 @@ LEAK = 0.98
 _MORE_THAN_NAIVE = 0.8
 """Share of what the naive forecast leaves open from which a feature is suspected."""
 _LEAK_ROWS = 5_000
+_SHOWN = 10
 
 
 def find_leaks(definition: ModelDefinition, rows: pa.Table) -> list[str]:
@@ -50,6 +52,16 @@ def find_leaks(definition: ModelDefinition, rows: pa.Table) -> list[str]:
                 "prediction is asked for?"
             )
     return found
+
+
+def find_rare_classes(definition: ModelDefinition, rows: pa.Table) -> list[str]:
+    """Return a warning of the classes that have so few rows that they may be a mistake."""
+    if definition.task != "classification":
+        return []
+    counted = rows[definition.target].value_counts().to_pylist()
+    few = sorted((each["values"], each["counts"]) for each in counted if each["counts"] < FEW_ROWS)
+    told = ", ".join(f"{name} ({count})" for name, count in few[:_SHOWN])
+    return [f"classes with fewer than {FEW_ROWS} rows: {told}; are they meant?"] if few else []
 
 
 def find_unlisted(definition: ModelDefinition, rows: pa.Table) -> list[str]:

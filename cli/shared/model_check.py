@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from cli.shared.cdk_context import read_trusted_types
-from cli.shared.data_warnings import find_leaks, find_unlisted
+from cli.shared.data_warnings import find_leaks, find_rare_classes, find_unlisted
 from cli.shared.naive_answers import naive_score
 from cli.shared.series_check import find_series_faults, series_notes
 from evergreen.bundle.predictor import Predictor
@@ -135,7 +135,7 @@ def check_model(
     scored = score_predictions(definition, bundle, holdout, truth, classes, training)
     naive, answer = naive_score(definition, training, truth, classes, holdout)
     warnings = [*find_leaks(definition, training), *find_unlisted(definition, training)]
-    warnings += find_series_faults(definition, table)
+    warnings += [*find_rare_classes(definition, table), *find_series_faults(definition, table)]
     if drift:
         say("testing the data for drift against themselves")
         warnings += _drift_on_itself(definition, training)
