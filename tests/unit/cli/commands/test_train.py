@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli.commands import train
 from cli.main import app
+from cli.shared import executions
 from evergreen.datasets.store import load_dataset
 from evergreen.errors import EvergreenError
 from tests.support.target_in_process import TargetInProcess
@@ -57,7 +58,7 @@ def uploaded(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> l
 
     monkeypatch.setattr(train, "MODELS", folder.parent)
     monkeypatch.setattr(train, "choose", lambda **_: _Target("dev", {}, aws))
-    monkeypatch.setattr(train.executions, "start_execution", start)
+    monkeypatch.setattr(executions, "start_execution", start)
     monkeypatch.setattr(train, "finish", lambda *_, **__: None)
     return found
 
