@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,8 @@ from evergreen.errors import EvergreenError
 from evergreen.model_definition import DEFINITION_FILE, load_definition
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cli.shared.model_drafts import ModelDraft
 
 PREPARED = Path(".evergreen") / "data"
@@ -57,10 +60,11 @@ def command(  # noqa: PLR0913 - the options of the command
     """Make a model of a data file: its definition, its training and a first score.
 
     The command reads every value of the file. It decides the type of each column, its range, its
-    categories and whether it may be missing, and says why. It leaves out ids, constants and free
-    text. It writes `models/NAME/model.toml` and `models/NAME/training.py` for you to edit, trains
-    them here, and compares the score with an answer that knows no feature. The rows that training
-    needs are written to `.evergreen/data/NAME.parquet`.
+    categories and whether it may be missing, and says why. It leaves out ids and constants; free
+    text becomes a `text` feature. It writes `models/NAME/model.toml` and `models/NAME/training.py`
+    for you to edit, trains them here, and compares the score with an answer that knows no feature.
+    The rows that training needs are written to `.evergreen/data/NAME.parquet`. After Ctrl-C nothing
+    of it is left.
 
     Of a time series the file has one value for each step, and with --series for each step and
     series. The command makes the lags, the value one season before and the calendar; a row is one
@@ -80,16 +84,17 @@ def command(  # noqa: PLR0913 - the options of the command
         with steps.step("read", f"Read {file.name}"):
             draft = _draft(name, file, target, time, task, horizon, series, season)
         prepared = MODELS.parent / PREPARED / f"{name}.parquet"
-        with steps.step("write", f"Write models/{name}"):
-            _write(draft, folder, prepared)
         from cli.shared.model_check import check_model, classes_note  # imports scikit-learn
 
         slow = classes_note(draft.classes)
-        if slow is not None:
-            steps.note(slow)
-        with steps.step("check", "Train and check it here") as say:
+        with _gone_if_interrupted(folder, prepared):
+            with steps.step("write", f"Write models/{name}"):
+                _write(draft, folder, prepared)
+            if slow is not None:
+                steps.note(slow)
             try:
-                check = check_model(folder, draft.rows, say, drift=False)
+                with steps.step("check", "Train and check it here") as say:
+                    check = check_model(folder, draft.rows, say, drift=False)
             except EvergreenError:
                 console.err.print(
                     f"models/{name} is written. Edit it and run `evergreen check-model {name}`, "
@@ -123,6 +128,17 @@ def command(  # noqa: PLR0913 - the options of the command
         markup=False,
         soft_wrap=True,
     )
+
+
+@contextmanager
+def _gone_if_interrupted(folder: Path, prepared: Path) -> Iterator[None]:
+    """Remove what was written if Ctrl-C ends the command, so that it can run again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        prepared.unlink(missing_ok=True)
+        raise
 
 
 def _require_name(name: str) -> None:

@@ -33,6 +33,7 @@ MIN_WORDS = 3
 """With fewer words on average, many distinct texts are names or ids."""
 MAX_SMALL = 20
 """With more distinct values, a column in which nearly every row has its own is an identifier."""
+CONSTANT = "constant"
 UNIQUE = "every row has another: an id"
 MIN_PARSED = 0.95
 """Share of the values that must be numbers for a column to be one. The others count as missing."""
@@ -96,9 +97,17 @@ class StrangersFile(StrangersTable):
         counts = self._counts(text_of(name))
         found = {"missing": 1 - counts["present"] / self.rows, "distinct": counts["distinct"]}
         if counts["distinct"] < 2 and not (counts["distinct"] and found["missing"]):
-            why = "constant" if counts["distinct"] else "no values"
+            why = CONSTANT if counts["distinct"] else "no values"
             return ColumnProfile(name, "left out", why, "NULL", **found)
         return self._judged(name, text_of(name), counts, found)
+
+    def has_moments(self, name: str) -> bool:
+        """Return whether every value of a column is a moment, and there is one."""
+        text = text_of(name)
+        present, moments = self.one(
+            f"SELECT count({text}), count({moment_in(text)}) FROM raw"  # noqa: S608 - quoted
+        )
+        return 0 < present == moments
 
     def _counts(self, text: str) -> dict[str, int]:
         """Return how many values have which form."""

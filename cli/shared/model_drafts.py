@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cli.shared.column_profiles import UNIQUE, ColumnProfile, StrangersFile
+from cli.shared.column_profiles import CONSTANT, UNIQUE, ColumnProfile, StrangersFile
 from cli.shared.column_sql import moment_of, quoted
 from evergreen.errors import EvergreenError
 from evergreen.model_definition import LOG_COLUMNS
@@ -108,6 +108,11 @@ def draft_model(
         time = moments[0] if len(moments) == 1 and moments[0] != target else None
         if time:
             notes.append(f"time of a row: {time}, the only column of timestamps")
+        notes += [
+            f"{each.name} has the same time in every row, so it cannot order them"
+            for each in profiles.values()
+            if each.why == CONSTANT and file.has_moments(each.name)
+        ]
     goal, task, label = _target(profiles[target], file, task, notes)
     others = [profile for column, profile in profiles.items() if column not in {target, time}]
     features = tuple(each for each in others if each.role != "left out")
@@ -202,7 +207,16 @@ def _prepared(
         )
     found = found.take(pa.array(range(found.num_rows - 1, -1, -1)))
     if time is None:
-        notes.append("no column gives the time of a row: the holdout is a random half")
+        notes.append(
+            "no column gives the time of a row: the holdout is a random half, and the rows are "
+            "given times a minute apart, from 2000-01-01, that mean nothing"
+        )
+    elif len(found["timestamp"].unique()) == 1:
+        raise EvergreenError(
+            f"all {found.num_rows:,} rows have the same time, so none is newer than the others",
+            where=f"{file.path}: {time}",
+            fix="Give --time another column, or leave it out: the holdout is then a random half.",
+        )
     return as_utc(found)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 
 from cli.commands import check_model, new_model
 from cli.main import app
+from cli.shared import model_check
 from cli.shared.series_drafts import draft_series
 from cli.shared.series_options import SeriesOptions
 from evergreen.errors import EvergreenError, ModelDefinitionError
@@ -214,6 +217,34 @@ def test_a_first_training_that_fails_says_what_is_left(models: Path, tmp_path: P
     assert "the same class" in str(result.exception)
     assert "models/fruit is written. Edit it and run `evergreen check-model fruit`" in result.stderr
     assert (models / "fruit" / "training.py").is_file()
+
+
+def test_an_interruption_leaves_nothing(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def press(*_: Any) -> None:
+        seen.append((models / "fruit").is_dir())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(model_check, "fit", press)
+    file = as_csv(frame(), tmp_path / "fruit.csv")
+    result = CliRunner().invoke(
+        app, ["new-model", "fruit", "--from", str(file), "--target", "ripe"]
+    )
+    assert (result.exit_code != 0, seen) == (True, [True])
+    assert not [*models.iterdir()]
+    assert not [*(tmp_path / ".evergreen" / "data").iterdir()]
+
+
+def test_times_that_are_all_the_same_are_told(models: Path, tmp_path: Path) -> None:
+    file = as_csv(frame(when="2026-03-01T00:00:00Z"), tmp_path / "fruit.csv")
+    with pytest.raises(EvergreenError, match=r"all 240 rows have the same time.* leave it out"):
+        make(models, file, "--target", "ripe", "--time", "when")
+    made, _ = make(models, file, "--target", "ripe")
+    assert "when has the same time in every row, so it cannot order them" in made["notes"]
+    assert made["notes"][-1].endswith("a minute apart, from 2000-01-01, that mean nothing")
 
 
 def test_a_byte_order_mark(models: Path, tmp_path: Path) -> None:
