@@ -107,7 +107,7 @@ class StrangersFile(StrangersTable):
         present, moments = self.one(
             f"SELECT count({text}), count({moment_in(text)}) FROM raw"  # noqa: S608 - quoted
         )
-        return 0 < present == moments
+        return bool(0 < present == moments)
 
     def _counts(self, text: str) -> dict[str, int]:
         """Return how many values have which form."""

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from cli.shared.column_profiles import ColumnProfile
     from cli.shared.model_drafts import ModelDraft
 
 _FEW_CATEGORIES = 30
+_SHOWN, _SHOWN_LENGTH = 10, 40
+"""Categories that a comment has, and the characters of each."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -28,7 +32,7 @@ def definition_text(draft: ModelDraft) -> str:
         "",
         *_forecast_lines(draft),
         "[features] # in the order in which the model takes them",
-        *(_feature_line(each) for each in draft.features),
+        *(_feature_line(each, draft.rows) for each in draft.features),
     ]
     if draft.left_out:
         lines += ["", "# Left out:"]
@@ -68,7 +72,7 @@ def _forecast_lines(draft: ModelDraft) -> list[str]:
     ]
 
 
-def _feature_line(profile: ColumnProfile) -> str:
+def _feature_line(profile: ColumnProfile, rows: pa.Table) -> str:
     kind = "timestamp" if profile.role == "moment" else profile.role
     parts = [f"type = {_text(kind)}"]
     if profile.derive:
@@ -82,9 +86,20 @@ def _feature_line(profile: ColumnProfile) -> str:
         about.append(f"{profile.missing:.1%} missing")
     if profile.warning:
         about.append(profile.warning)
+    if profile.role == "category":
+        about.append(_categories(rows[profile.feature]))
     bare = _BARE_KEY.fullmatch(profile.feature)
     key = profile.feature if bare else _text(profile.feature)
     return f"{key} = {{ {', '.join(parts)} }} # {_comment(', '.join(about))}"
+
+
+def _categories(values: pa.ChunkedArray) -> str:
+    """Return some categories as a request writes them."""
+    found = sorted(each for each in values.unique().to_pylist() if each is not None)
+    # TOML has no delete character in a comment, and JSON leaves it as it is.
+    told = [_text(each[:_SHOWN_LENGTH]).replace("\x7f", "") for each in found[:_SHOWN]]
+    more = len(found) - len(told)
+    return f"values {', '.join(told)}" + (f" and {more:,} more" if more else "")
 
 
 def training_text(draft: ModelDraft) -> str:
