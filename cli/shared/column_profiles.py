@@ -22,7 +22,7 @@ from cli.shared.number_forms import (
     without_unit,
 )
 from cli.shared.strangers_tables import StrangersTable
-from cli.shared.truth_words import FALSE_WORDS, TRUE_WORDS
+from evergreen.capture.truth_words import FALSE_WORDS, TRUE_WORDS
 from evergreen.columns import MAX_WHOLE
 from evergreen.model_definition import LOG_COLUMNS
 from evergreen.model_definition.definition import UNFIT

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cli.shared.column_sql import MISSING_WORDS
-from cli.shared.truth_words import FALSE_WORDS, TRUE_WORDS
+from evergreen.capture.truth_words import FALSE_WORDS, TRUE_WORDS
 from evergreen.errors import EvergreenError
 from evergreen.lake.tables import TIMESTAMP_TYPE
 from evergreen.model_definition.moments import read_moment

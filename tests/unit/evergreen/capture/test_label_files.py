@@ -99,6 +99,8 @@ def test_csv_parquet_and_json_lines_give_the_same(tmp_path: Path) -> None:
         (INTEGERS, "late", None),
         (BOOLEANS, "true", True),
         (BOOLEANS, "False", False),
+        (BOOLEANS, "Yes", True),
+        (BOOLEANS, "nein", False),
         (BOOLEANS, "1", None),
         (STRINGS, "late", "late"),
         (STRINGS, "7", "7"),

@@ -18,6 +18,7 @@ from pydantic_core import from_json
 
 from evergreen.capture.ground_truth import label_record
 from evergreen.capture.request_log import is_request_id
+from evergreen.capture.truth_words import FALSE_WORDS, TRUE_WORDS
 from evergreen.clock import to_text
 from evergreen.errors import FieldError
 from evergreen.strict_json import nan_fault
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 SAGEMAKER = "groundTruthData"
 _WHOLE = re.compile(r"[+-]?\d{1,400}(\.0*)?", re.ASCII)
-_TRUTH = {"true": True, "false": False}
+_TRUTH = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
 
 
 class LabelLines:
