@@ -43,7 +43,7 @@ def command(
     Next: `evergreen deploy`, then `evergreen train MODEL --data FILE`.
     """
     definition = find_definition(MODELS, model)
-    file = data or labelled_rows_of(model)
+    file = data or labelled_rows_of(MODELS, model)
     if data is None and not file.exists():
         raise EvergreenError(
             "there are no labelled rows to check the model with",

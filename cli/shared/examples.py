@@ -70,9 +70,9 @@ def has_recorded_data(model: str) -> bool:
     return (MODELS / model / "data.py").is_file()
 
 
-def labelled_rows_of(model: str) -> Path:
+def labelled_rows_of(models: Path, model: str) -> Path:
     """Return where `evergreen new-model` puts the labelled rows that it made the model of."""
-    return MODELS.parent / ".evergreen" / "data" / f"{model}.parquet"
+    return models.parent / ".evergreen" / "data" / f"{model}.parquet"
 
 
 def find_example(model: str) -> Example:
@@ -87,7 +87,7 @@ def find_example(model: str) -> Example:
     """
     definition = find_definition(MODELS, model)
     if not has_recorded_data(model):
-        made = labelled_rows_of(model)
+        made = labelled_rows_of(MODELS, model)
         named = f".evergreen/data/{made.name}" if made.is_file() else "FILE"
         raise NoExampleError(
             f"{model} has no recorded data",

@@ -113,9 +113,20 @@ def test_what_is_not_deployed_or_not_valid_stops_no_other_model(
     rows = {line.split()[0]: line for line in said.stdout.splitlines() if line.strip()}
     assert "3 since" in rows[NAME]
     assert "not deployed" in rows["shop"]
+    assert "was promoted" not in rows["shop"]
     text = " ".join(said.stdout.split())
     assert "Not deployed: shop. Run `evergreen deploy --aws --stage dev`." in text
     assert "metrik is no key of [evaluation]; did you mean metric?" in text
     document = json.loads(CliRunner().invoke(app, ["status", "--aws", "--json"]).stdout)
     assert [model["deployed"] for model in document["models"]] == [True, False]
     assert list(document["faults"]) == ["typo"]
+
+
+def test_a_version_that_an_interrupted_deployment_left_is_not_said_to_serve(
+    target: TargetInProcess,
+) -> None:
+    promote(target.storage, target.account.production(), "6")
+    target.__dict__["outputs"] = {"BucketName": "data"}
+    said = CliRunner().invoke(app, ["status", "--aws"])
+    row = next(line for line in said.stdout.splitlines() if line.split()[:1] == [NAME])
+    assert "not deployed; 6 was promoted" in row

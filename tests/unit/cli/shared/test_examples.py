@@ -55,7 +55,7 @@ def test_a_model_made_from_a_file_is_trained_on_that_file(
     monkeypatch.setattr("cli.shared.examples.MODELS", models)
     with pytest.raises(NoExampleError, match="`evergreen train late_bus --data FILE`"):
         find_example("late_bus")
-    rows = labelled_rows_of("late_bus")
+    rows = labelled_rows_of(models, "late_bus")
     rows.parent.mkdir(parents=True)
     rows.touch()
     with pytest.raises(NoExampleError, match=r"--data \.evergreen/data/late_bus\.parquet`"):

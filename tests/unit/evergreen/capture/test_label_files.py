@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -242,6 +243,13 @@ def _event(data: object, encoding: str, event: object = ONE) -> dict[str, Any]:
         "eventMetadata": {"eventId": event},
         "eventVersion": "0",
     }
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """As of `evergreen labels import MODEL <(command)`: reading could not go on in its middle."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LabelFileError, match=r"is no file on disk\. Write it to one first"):
+        LabelFile(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,8 @@ class _Lines:
 
 def _format(path: Path) -> FileFormat:
     """Tell the format of a file by its first bytes."""
+    if not path.is_file():  # a pipe, which can be read only once and not from the middle
+        raise LabelFileError("is no file on disk", where=str(path), fix="Write it to one first.")
     with path.open("rb") as body:
         first = body.read(64)
     if first.startswith(b"PAR1"):
