@@ -187,7 +187,7 @@ def _how_to_have(definition: ModelDefinition, missing: list[str], wanted: list[s
     fix = f"It must have {', '.join(wanted)}."
     if TIMESTAMP in missing:
         fix += f" Call the column with the time of the row {TIMESTAMP}"
-        prepared = labelled_rows_of(definition.name)
+        prepared = labelled_rows_of(MODELS, definition.name)
         named = prepared.relative_to(MODELS.parent)
         fix += f", or take {named}, which new-model wrote." if prepared.is_file() else "."
     return fix
