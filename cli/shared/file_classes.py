@@ -68,7 +68,7 @@ def with_classes(
     classes = {key(name): name for name in names}
     read = {text: classes.get(key(text), text) for text in counts}
     if known is not None:
-        _require_same(definition, read, counts, known, file)
+        _require_same(definition, read, texts, known, file)
     labels = pa.array([None if text is None else read[text] for text in texts], pa.string())
     table = table.set_column(column, definition.target, labels)
     return table, [*_rewritten(read, known), *_odd(read, counts, known)]
@@ -96,12 +96,13 @@ def _whole(text: str) -> object:
 def _require_same(
     definition: ModelDefinition,
     read: dict[str, str],
-    counts: Counter[str],
+    texts: Sequence[str | None],
     known: KnownClasses,
     file: Path,
 ) -> None:
     """Raise an EvergreenError if labels are of another type, or none is a known class."""
     names = set(known.names)
+    counts = Counter(text for text in texts if text is not None)
     strange = [text for text in counts if read[text] not in names]
     if names <= _BOOLEAN:
         faulty, how = strange, "true or false; yes and no are read as these"
@@ -113,8 +114,9 @@ def _require_same(
         how = f"{_listed(known.names)}, or name all classes in [ground_truth] of model.toml"
     if faulty:
         raise EvergreenError(
-            f"{definition.target} has {_counted(faulty, counts)}, and {known.whose} has the "
-            f"classes {_listed(known.names)}",
+            f"{definition.target} has {_counted(faulty, counts)}, first in row "
+            f"{texts.index(faulty[0]) + 1}, and {known.whose} has the classes "
+            f"{_listed(known.names)}",
             where=str(file),
             fix=f"Write the labels as {how}.",
         )

@@ -287,10 +287,10 @@ def test_labels_are_read_as_the_models_classes_and_all_before_the_first_row(
     arguments = ["replay", "late_bus", str(rows_file(tmp_path, written))]
     rows_file(tmp_path, lambda n, line: written(n, line.replace(",late", ",perhaps", int(n == 7))))
     refused = CliRunner().invoke(app, arguments)
-    assert (
-        "late has perhaps (1 row), and version 2 in production has the classes False, True"
-        in str(refused.exception)
+    said = (
+        "perhaps (1 row), first in row 33, and version 2 in production has the classes False, True"
     )
+    assert said in str(refused.exception)
     assert not aws.delivered("requests")
     rows_file(tmp_path, written)
     done = CliRunner().invoke(app, arguments)

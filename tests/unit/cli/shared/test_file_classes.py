@@ -52,7 +52,11 @@ def test_labels_become_the_classes_of_the_model(
 @pytest.mark.parametrize(
     ("labels", "known", "says"),
     [
-        (["yes", "perhaps"], ("False", "True"), r"late has perhaps \(5 rows\), and version 1 has"),
+        (
+            ["yes", "perhaps"],
+            ("False", "True"),
+            r"late has perhaps \(5 rows\), first in row 2, and version 1 has",
+        ),
         (["red", "blue"], ("late", "on time"), r"blue.* the classes late, on time\. Write .* late"),
         (["1", "one"], ("1", "2"), r"late has one .* Write the labels as whole numbers"),
     ],
