@@ -27,14 +27,16 @@ def evidently_share(
 ) -> tuple[float, float]:
     """Return the share of drifted columns that Evidently finds, and from which on it raises a flag.
 
-    All is left to its defaults.
+    All is left to its defaults. A column without any value on one side is left out, because
+    Evidently takes none.
     """
+    sides = [to_features(definition, rows) for rows in (window, reference)]
+    names = [
+        name for name in definition.features if all(side[name].notna().any() for side in sides)
+    ]
+    current, earlier = (side[names] for side in sides)
     with warnings.catch_warnings(action="ignore"):
-        found = (
-            Report([DataDriftPreset()])
-            .run(to_features(definition, window), to_features(definition, reference))
-            .dict()["metrics"][0]
-        )
+        found = Report([DataDriftPreset()]).run(current, earlier).dict()["metrics"][0]
     return float(found["value"]["share"]), float(found["config"]["drift_share"])
 
 

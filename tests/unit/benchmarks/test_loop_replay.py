@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from sklearn.compose import ColumnTransformer
@@ -26,6 +27,7 @@ from tests.benchmarks.loop.records import to_json
 from tests.benchmarks.loop.replay import replay
 from tests.benchmarks.loop.replayed import Replayed
 from tests.benchmarks.loop.report import to_page
+from tests.benchmarks.loop.rivals import evidently_share
 from tests.benchmarks.loop.series import Series, month_starts
 from tests.benchmarks.loop.workshop import Workshop
 from tests.support.folder_bucket import Folder
@@ -217,6 +219,17 @@ def test_nobody_fails_on_a_month_without_rows(tmp_path: Path) -> None:
     assert naive(deployment, 1) == Step(reason="0 rows")
     outcome = replay(Workshop(with_a_gap()), "ours", lambda: None)
     assert [period.rows > 0 for period in outcome.periods] == [True, False, True, True]
+
+
+def test_evidentlys_flag_leaves_out_a_column_without_a_value(tmp_path: Path) -> None:
+    deployment = Deployment(Workshop(tiny_series()), Folder(tmp_path))
+    rows, definition = deployment.training_rows(), deployment.series.definition
+    first = next(iter(definition.features))
+    kind = rows.schema.field(first).type
+    emptied = rows.set_column(rows.column_names.index(first), first, pa.nulls(rows.num_rows, kind))
+    for sides in ((emptied, rows), (rows, emptied)):
+        share, limit = evidently_share(definition, *sides)
+        assert share == 0 < limit
 
 
 def with_a_gap() -> Series:

@@ -10,6 +10,8 @@ from pydantic import AwareDatetime, PlainSerializer
 
 Clock = Callable[[], datetime]
 """A function that returns the current time, aware and in UTC; tests pass their own."""
+MICROSECOND = timedelta(microseconds=1)
+"""The shortest time between two moments that are told apart."""
 
 _UNITS = {
     "second": timedelta(seconds=1),

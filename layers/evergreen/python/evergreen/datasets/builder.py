@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evergreen.clock import to_text
+from evergreen.clock import MICROSECOND, to_text
 from evergreen.datasets.manifest import DatasetManifest, FromLog, LabelDelay, read_manifest
 from evergreen.datasets.new_rows import (
     check_enough,
@@ -121,7 +120,7 @@ def build_dataset(
             f"request log, labelled {to_text(champion.data_until)}/{to_text(until)}",
         ],
         # Not the time of this one: ground truth may be on its way that is not in the log yet.
-        data_until=until + timedelta(microseconds=1),
+        data_until=until + MICROSECOND,
         from_log=FromLog(
             champion.log_from, _label_delay(fresh), corrected, rows_of(split, TRAIN).num_rows
         ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from evergreen.clock import MICROSECOND
 from evergreen.datasets.pace import (
     aged_rows_needed,
     fewest_labelled_rows,
@@ -180,8 +181,9 @@ def run_check(  # noqa: PLR0913 - what is checked, where it is read, and when
         limits=RowLimits(
             window=needed,
             needed=labelled_rows_needed(definition, inputs.champion),
+            # A data set that is built now has what was labelled in this very moment.
             labelled=LabelledRows(
-                lambda since, enough: count(since or data_until, now, enough=enough)
+                lambda since, enough: count(since or data_until, now + MICROSECOND, enough=enough)
             ),
             aged=aged_rows_needed(definition, inputs.champion),
             ages_fast=aging is not None and aging.is_fast,

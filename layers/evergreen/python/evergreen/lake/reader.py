@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evergreen.clock import Clock, utc_now
+from evergreen.clock import MICROSECOND, Clock, utc_now
 from evergreen.lake.data_files import read_file
 from evergreen.lake.held import HeldListError, read_held
 from evergreen.lake.lines import LineReader
@@ -54,7 +54,6 @@ LATEST_LANDING = _BUFFERED + _RETRIED + CLOCK_SKEW
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """Bytes of raw objects that are read into rows at a time."""
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Lake:
@@ -230,7 +229,7 @@ class Lake:
             return
         try:
             if window.start < window.end:
-                last = window.end - _MICROSECOND
+                last = window.end - MICROSECOND
                 for file in files_between(table, window.start, last):
                     yield from self._rows(window, table, file.file_path)
         except FileNotFoundError:  # removed after it was rewritten: the newer table has its rows

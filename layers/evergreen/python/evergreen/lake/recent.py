@@ -7,13 +7,14 @@ a caller has sent again has another timestamp, and is another row: readers take 
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.expressions import And, GreaterThanOrEqual, LessThanOrEqual, Reference
 
+from evergreen.clock import MICROSECOND
 from evergreen.lake.data_files import read_file, time_range
 from evergreen.lake.tables import concat
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from evergreen.storage import Storage
 
 _TIME = Reference("timestamp")
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def files_between(table: Table, first: datetime, last: datetime) -> list[DataFile]:
@@ -91,7 +91,7 @@ def _matches(
     times: pa.Array,
 ) -> list[pa.Table]:
     """Return the keys of a file's rows that have one of the timestamps."""
-    window = (pc.min(times).as_py(), pc.max(times).as_py() + _MICROSECOND)
+    window = (pc.min(times).as_py(), pc.max(times).as_py() + MICROSECOND)
     found = []
     only = pa.schema([columns.field("timestamp")])
     told = read_file(storage, table, file.file_path, only, definition, window)
