@@ -35,7 +35,7 @@ PATIENCE = 120
 
 _TEMPLATE = """
 Resources: {Data: {Type: AWS::S3::Bucket}}
-Outputs: {BucketName: {Value: !Ref Data}}
+Outputs: {BucketName: {Value: !Ref Data}, PredictFunctionNameFlightDuration: {Value: none}}
 """
 _MAIN = """
 import sys
@@ -55,7 +55,7 @@ STAGE = "imported"
 
 @pytest.fixture
 def target(local_stack: Stack) -> Iterator[Target]:
-    """As much of a deployment as the command needs: a data bucket."""
+    """As much of a deployment as the command needs: a data bucket, and that the model is there."""
     deployed = Target.local(local_stack, STAGE)
     stacks = deployed.client("cloudformation")
     name = f"Evergreen-{STAGE}-Storage"

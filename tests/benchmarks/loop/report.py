@@ -261,10 +261,11 @@ out. And where nothing drifts, the first champion must know 5,000 rows: one that
 from each further row, so to it such a world is not a quiet one.
 
 Series that were run once showed two faults, which are mended since. After a refit the outputs of
-the model alone raised a drift: of `chemistry_shuffled`, in which nothing moves, 18 of 23 checks did.
-And a check passed over the labels that came in at its very moment, although a data set has them. Of
-rows of a year, whose labels take a year, it saw none at every second check. `mortality_usa` and
-`attacks_world` are such series, and the numbers of this page are from before that was mended.
+the model alone raised a drift: of `chemistry_shuffled`, in which nothing moves, 18 of 23 checks
+did. And a check passed over the labels that came in at its very moment, although a data set has
+them. Of rows of a year, whose labels take a year, it saw none at every second check.
+`mortality_usa` and `attacks_world` are such series. The numbers of this page are from before that
+was mended.
 """
 
 _HOW = """
